@@ -1,0 +1,246 @@
+"""Canonical JSON: one value, one sequence of bytes (RFC 8785).
+
+Two programs that hold the same value must hash the same bytes. `dumps` writes
+exactly the bytes RFC 8785 asks for; `loads` reads JSON and refuses everything on
+which two readers could disagree. orjson is used when it is installed and only
+where its bytes are provably the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from counterfoil.errors import InvalidInput
+
+try:
+    import orjson
+except ImportError:  # the accelerator is optional; the bytes are the same without it
+    orjson = None  # type: ignore[assignment]
+
+__all__ = ["MAX_DEPTH", "MAX_SAFE_INTEGER", "JsonValue", "dumps", "encode_number", "loads"]
+
+type_error = "JSON values are None, bool, int, float, str, list and dict with str keys"
+
+JsonValue = None | bool | int | float | str | list[Any] | dict[str, Any]
+"""A JSON value as Python holds it."""
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Largest integer every JSON reader keeps exactly (RFC 7493 2.2)."""
+
+MAX_DEPTH = 64
+"""Deepest nesting read or written; deeper input is refused, not recursed into."""
+
+_ESCAPES = {i: f"\\u{i:04x}" for i in range(0x20)} | {
+    0x08: "\\b",
+    0x09: "\\t",
+    0x0A: "\\n",
+    0x0C: "\\f",
+    0x0D: "\\r",
+    0x22: '\\"',
+    0x5C: "\\\\",
+}
+
+# Where orjson's bytes may differ from RFC 8785: integral floats ("1.0"), negative
+# zero, exponents, integers of 16 digits and more, and keys beyond the basic plane
+# (sorted by code point there, by UTF-16 unit here). A hit inside a string is
+# harmless: it only sends the value down the slow, exact path.
+_SUSPECT = re.compile(rb"[:,\[]-?(?:\d{16}|\d+(?:\.\d+)?[eE]|\d+\.0[,}\]]|0\.0000)|[\xf0-\xf4]")
+
+
+def dumps(value: Any) -> bytes:
+    """Returns the RFC 8785 bytes of `value`.
+
+    Raises:
+        InvalidInput: For NaN, infinities, integers beyond 2^53 - 1, unpaired
+            surrogates, keys that are not strings, deep nesting or other types.
+    """
+    if orjson is not None:
+        fast = _dumps_fast(value)
+        if fast is not None:
+            return fast
+    parts: list[str] = []
+    _write(value, parts, 0)
+    return _encode("".join(parts))
+
+
+def loads(data: bytes | str) -> Any:
+    """Reads JSON strictly.
+
+    Raises:
+        InvalidInput: For malformed JSON, duplicate keys, NaN, infinities,
+            integers beyond 2^53 - 1, unpaired surrogates or deep nesting.
+    """
+    try:
+        text = data if isinstance(data, str) else bytes(data).decode("utf-8")
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not valid JSON: {error}") from error
+    if "\\u" in text:
+        _require_paired(value)
+    return value
+
+
+def encode_number(value: int | float) -> str:
+    """Returns a number as ECMAScript writes it (RFC 8785 3.2.2.3).
+
+    Raises:
+        InvalidInput: For NaN, infinities and integers beyond 2^53 - 1.
+    """
+    if isinstance(value, int):
+        if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            return int.__repr__(value)
+        raise InvalidInput(
+            "an integer is beyond 2^53 - 1, where JSON readers disagree",
+            hint="write it as a string",
+        )
+    if not isfinite(value):
+        raise InvalidInput(f"{value!r} is not a JSON number", hint="use null for a missing value")
+    if value == 0:
+        return "0"
+    text = float.__repr__(value)
+    if "e" not in text and len(text) < 18 and not text.startswith(("0.0000", "-0.0000")):
+        return text[:-2] if text.endswith(".0") else text
+    return _ecmascript(text)
+
+
+def _ecmascript(text: str) -> str:
+    """Rewrites Python's shortest digits of a float in ECMAScript's layout."""
+    sign, text = ("-", text[1:]) if text[0] == "-" else ("", text)
+    mantissa, _, exponent = text.partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    lead = len(whole + fraction) - len(digits)
+    point = len(whole) - lead + int(exponent or 0)  # decimal point after this many digits
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    shown = digits if count == 1 else f"{digits[0]}.{digits[1:]}"
+    return f"{sign}{shown}e{point - 1:+d}"
+
+
+def _dumps_fast(value: Any) -> bytes | None:
+    """Returns orjson's bytes where they are the canonical ones, else None."""
+    try:
+        data: bytes = orjson.dumps(value, option=_ORJSON_OPTIONS)
+    except TypeError:  # the exact path decides and words the error
+        return None
+    if _SUSPECT.search(data) is not None or not data.startswith((b"{", b"[")):
+        return None
+    return data
+
+
+_ORJSON_OPTIONS = 0
+if orjson is not None:
+    _ORJSON_OPTIONS = (
+        orjson.OPT_SORT_KEYS
+        | orjson.OPT_PASSTHROUGH_DATACLASS
+        | orjson.OPT_PASSTHROUGH_DATETIME
+        | orjson.OPT_PASSTHROUGH_SUBCLASS
+    )
+
+
+def _write(value: Any, parts: list[str], depth: int) -> None:
+    """Appends the canonical text of `value` to `parts`."""
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        parts.append(_string(value))
+    elif value is None:
+        parts.append("null")
+    elif value is True:
+        parts.append("true")
+    elif value is False:
+        parts.append("false")
+    elif isinstance(value, int | float):
+        parts.append(encode_number(value))
+    elif isinstance(value, Mapping):
+        _write_object(value, parts, depth)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        for position, item in enumerate(value):
+            parts.append("," if position else "[")
+            _write(item, parts, depth + 1)
+        parts.append("]" if value else "[]")
+    else:
+        raise InvalidInput(f"a {type(value).__name__} is not a JSON value", hint=type_error)
+
+
+def _write_object(value: Mapping[Any, Any], parts: list[str], depth: int) -> None:
+    """Appends an object, its keys sorted by UTF-16 code units (RFC 8785 3.2.3)."""
+    for key in value:
+        if not isinstance(key, str):
+            raise InvalidInput(f"an object key is {type(key).__name__}, not a string", hint=type_error)
+    for position, key in enumerate(sorted(value, key=_utf16)):
+        parts.append("," if position else "{")
+        parts.append(_string(key))
+        parts.append(":")
+        _write(value[key], parts, depth + 1)
+    parts.append("}" if value else "{}")
+
+
+def _string(text: str) -> str:
+    return f'"{text.translate(_ESCAPES)}"'
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput("a string holds half of a surrogate pair, which is not a character") from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidInput(f"the key {twice!r} appears twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise InvalidInput(f"{name} is not a JSON number")
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_SAFE_INTEGER:
+        raise InvalidInput("an integer is beyond 2^53 - 1, where JSON readers disagree")
+    return int(digits)
+
+
+def _parse_float(digits: str) -> float:
+    value = float(digits)
+    if not isfinite(value):
+        raise InvalidInput(f"the number {digits[:40]} is out of range")
+    return value
+
+
+def _require_paired(value: Any) -> None:
+    """Refuses strings with unpaired surrogates, which JSON escapes can smuggle in."""
+    if isinstance(value, str):
+        _encode(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _encode(key)
+            _require_paired(item)
+    elif isinstance(value, list):
+        for item in value:
+            _require_paired(item)

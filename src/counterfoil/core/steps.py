@@ -1,0 +1,133 @@
+"""What a check found: numbered steps, each passed, failed or not checked, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from counterfoil.errors import InvalidInput
+
+__all__ = ["EXIT_MATCHES", "EXIT_MISMATCH", "Report", "Status", "Step", "failed", "not_checked", "passed"]
+
+EXIT_MATCHES: Final = 0
+EXIT_MISMATCH: Final = 4
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a check.
+
+    Attributes:
+        id: Stable name, as `--require` takes it.
+        title: The question the step answers.
+        status: How it ended.
+        detail: What was found.
+        limit: What the step cannot show, empty when there is nothing to add.
+    """
+
+    id: str
+    title: str
+    status: Status
+    detail: str
+    limit: str = ""
+
+
+def passed(step_id: str, title: str, detail: str, limit: str = "") -> Step:
+    """Returns a step that passed."""
+    return Step(step_id, title, Status.PASSED, detail, limit)
+
+
+def failed(step_id: str, title: str, detail: str, limit: str = "") -> Step:
+    """Returns a step that failed."""
+    return Step(step_id, title, Status.FAILED, detail, limit)
+
+
+def not_checked(step_id: str, title: str, detail: str, limit: str = "") -> Step:
+    """Returns a step that was not checked, and why."""
+    return Step(step_id, title, Status.NOT_CHECKED, detail, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of checking one file.
+
+    Attributes:
+        what: What was checked, in words.
+        steps: In the order they were taken.
+        facts: What the file says and the steps confirm (fields shown, counts, …).
+        answer: For a receipt held against a log: kept, overdue, unanswered or
+            convicted; else empty.
+    """
+
+    what: str
+    steps: tuple[Step, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    answer: str = ""
+
+    def step(self, step_id: str) -> Step | None:
+        """Returns the step with this id, None when the check has none."""
+        return next((step for step in self.steps if step.id == step_id), None)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether no step failed. Says nothing about steps that were not checked."""
+        return bool(self.steps) and all(step.status is not Status.FAILED for step in self.steps)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for people."""
+        broken = next((step for step in self.steps if step.status is Status.FAILED), None)
+        if broken is not None:
+            return f"does not match: {broken.detail}"
+        if not self.steps:
+            return "nothing was checked"
+        issuer = self.step("issuer")
+        if issuer is None or issuer.status is not Status.PASSED:
+            return "intact, issuer unknown"
+        return "intact, and signed by the issuer you named"
+
+    def exit_code(self, require: Iterable[str] = ()) -> int:
+        """Returns 0, or 4 when a step failed or a required one was not passed.
+
+        Raises:
+            InvalidInput: When a required step does not exist in this check.
+        """
+        for step_id in require:
+            step = self.step(step_id)
+            if step is None:
+                known = ", ".join(step.id for step in self.steps)
+                raise InvalidInput(f"this check has no step {step_id!r}", hint=f"its steps are {known}")
+            if step.status is not Status.PASSED:
+                return EXIT_MISMATCH
+        return EXIT_MATCHES if self.is_intact else EXIT_MISMATCH
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as JSON."""
+        return {
+            "answer": self.answer or None,
+            "facts": dict(self.facts),
+            "intact": self.is_intact,
+            "steps": [
+                {
+                    "number": number,
+                    "id": step.id,
+                    "title": step.title,
+                    "status": str(step.status),
+                    "detail": step.detail,
+                    "limit": step.limit,
+                }
+                for number, step in enumerate(self.steps, 1)
+            ],
+            "verdict": self.verdict,
+            "what": self.what,
+        }

@@ -1,0 +1,96 @@
+"""Whose signature counts: the issuer's key the checker named, and its successors.
+
+When an issuer replaces its signing key, the old key signs a hand-over that names the
+new one. A checker who trusts the old key follows such hand-overs; nothing else in a
+file can make a key trusted.
+
+    counterfoil.dev/handover/v1
+    <origin>
+    <new public key>
+    <size of the log when it took effect>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.note import Note, Signer, VerifierKey, parse_note
+from counterfoil.core.steps import Step, failed, not_checked, passed
+from counterfoil.errors import MalformedEvidence
+
+__all__ = ["MAX_HANDOVERS", "Trust", "sign_handover"]
+
+MAX_HANDOVERS: Final = 64
+_HEADER: Final = "counterfoil.dev/handover/v1"
+
+
+def sign_handover(old: Signer, new: VerifierKey, size: int) -> str:
+    """Returns the note in which `old` names `new` as its successor from `size` on."""
+    return old.sign(f"{_HEADER}\n{old.key.name}\n{new}\n{size}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The keys a checker accepts for one log. Empty: the issuer is not known."""
+
+    keys: tuple[VerifierKey, ...] = ()
+
+    @classmethod
+    def following(cls, issuer: VerifierKey | None, handovers: Sequence[str]) -> Trust:
+        """Returns the issuer's key and all keys it handed over to.
+
+        A hand-over that no trusted key signed is ignored.
+
+        Raises:
+            MalformedEvidence: When a hand-over cannot be read or there are too many.
+        """
+        if issuer is None:
+            return cls()
+        if len(handovers) > MAX_HANDOVERS:
+            raise MalformedEvidence(f"the file carries {len(handovers)} key hand-overs; {MAX_HANDOVERS} is the limit")
+        keys = [issuer]
+        for data in handovers:
+            note = parse_note(data)
+            successor = _successor(note)
+            if successor.name == issuer.name and any(note.signed_by(key) for key in keys):
+                keys.append(successor)
+        return cls(tuple(keys))
+
+    def signed(self, note: Note) -> VerifierKey | None:
+        """Returns the trusted key that signed `note`, None when none did."""
+        return next((key for key in self.keys if note.signed_by(key)), None)
+
+    def step(self, note: Note, what: str) -> Step:
+        """Returns the step "who signed this": passed, failed or not checked."""
+        title = "Is it signed by the issuer?"
+        if not self.keys:
+            return not_checked(
+                "issuer",
+                title,
+                "you did not say whose key to expect; a key inside the file proves nothing",
+                "get the issuer's public key from somewhere you trust and give it with --issuer",
+            )
+        key = self.signed(note)
+        if key is None:
+            return failed(
+                "issuer", title, f"{what} is not signed by {self.keys[0].fingerprint}, the issuer you named"
+            )
+        rotated = "" if key == self.keys[0] else f", which {self.keys[0].fingerprint} handed over to"
+        return passed(
+            "issuer",
+            title,
+            f"{what} is signed by {key.fingerprint}{rotated}",
+            "that the issuer showed everybody the same log is a question for other witnesses",
+        )
+
+
+def _successor(note: Note) -> VerifierKey:
+    lines = note.text.split("\n")
+    if len(lines) != 5 or lines[0] != _HEADER or lines[4]:
+        raise MalformedEvidence("a key hand-over has four lines: what it is, the origin, the new key, the size")
+    key = VerifierKey.parse(lines[2])
+    if key.name != lines[1]:
+        raise MalformedEvidence("a key hand-over names a key of another origin")
+    return key
