@@ -83,7 +83,7 @@ def probe_rows(model: IntegerModel, count: int = 256, seed: int = 0) -> list[dic
         count: How many rows.
         seed: Of Python's Mersenne Twister, whose `random()` is the same in every version.
     """
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - repeatable on purpose, guards no secret
     pick = random.random
     edges = _edges(model) if isinstance(model, TreeModel) else {}
     rows: list[dict[str, JsonValue]] = []
@@ -113,16 +113,16 @@ def _edges(model: TreeModel) -> dict[int, list[int]]:
 def _spread(model: LinearModel, position: int, share: float) -> float | int:
     """Returns a number that moves the margin by -3 to 3, after its part of undoing the intercept."""
     feature, term = model.features[position], model.terms[position]
-    weight = term.weights[0] / 10**term.decimals
+    weight = term.weights[0] / float(10**term.decimals)
     if weight == 0:
         return int(share * 2)
     numbers = sum(other.kind == "number" for other in model.features)
-    intercept = model.intercept.weights[0] / 10**model.intercept.decimals
-    units = ((6 * share - 3) - intercept / numbers) / weight * 10**feature.decimals
+    intercept = model.intercept.weights[0] / float(10**model.intercept.decimals)
+    units: float = ((6 * share - 3) - intercept / numbers) / weight * 10**feature.decimals
     return _value(int(min(max(units, -LARGEST_INTEGER), LARGEST_INTEGER)), feature)
 
 
 def _value(units: int, feature: Feature) -> float | int:
     units = min(max(units, -LARGEST_INTEGER), LARGEST_INTEGER)
     whole, rest = divmod(units, 10**feature.decimals)
-    return whole if rest == 0 else units / 10**feature.decimals
+    return whole if rest == 0 else units / float(10**feature.decimals)
