@@ -167,7 +167,8 @@ class _Conditions:
         import numpy as np
 
         self.features, self.columns = features, columns
-        self._cast: Callable[[float], Any] = np.float32 if single else float
+        # Back to double before comparing: NumPy would round the threshold to single as well.
+        self._cast: Callable[[float], float] = (lambda value: float(np.float32(value))) if single else float
         self._known: dict[tuple[int, float], bool | int | tuple[int, ...]] = {}
 
     def at(self, column: int, threshold: float) -> Any:
@@ -189,7 +190,7 @@ class _Conditions:
         unit = 10 ** self.features[chain.source].decimals
 
         def goes_left(units: int) -> bool:
-            return bool(self._cast(chain.number(units / unit)) <= threshold)
+            return self._cast(chain.number(units / unit)) <= threshold
 
         low, high = -LARGEST_INTEGER, LARGEST_INTEGER
         if goes_left(high):

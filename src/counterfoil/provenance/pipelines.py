@@ -136,8 +136,10 @@ def follow(transformer: Any, columns: list[Column]) -> list[Column]:
         NotExportable: For a transformer this module does not know.
     """
     kind = kind_of(transformer)
-    if transformer is None or transformer == "passthrough":
+    if transformer is None or (isinstance(transformer, str) and transformer == "passthrough"):
         return columns
+    if kind == "FunctionTransformer" and transformer.func is None:
+        return columns  # how a fitted ColumnTransformer holds "passthrough"
     if kind == "Pipeline":
         for _, step in transformer.steps:
             columns = follow(step, columns)
