@@ -137,6 +137,7 @@ class Policy:
     _code_by_feature: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _reason_by_code: Mapping[str, ReasonCode] = field(init=False, repr=False, compare=False)
     _adverse_by_label: Mapping[str, bool] = field(init=False, repr=False, compare=False)
+    _model_features: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _digest: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +149,7 @@ class Policy:
             "_feature_by_name": MappingProxyType({each.name: each for each in by_name}),
             "_code_by_feature": MappingProxyType({name: each.code for each in self.reasons for name in each.features}),
             "_reason_by_code": MappingProxyType({each.code: each for each in self.reasons}),
+            "_model_features": tuple(each.name for each in by_name if not each.protected),
             "_adverse_by_label": MappingProxyType({each.label: each.adverse for each in self.outcomes}),
         }
         for attribute, value in derived.items():
@@ -241,7 +243,7 @@ class Policy:
     @property
     def model_features(self) -> tuple[str, ...]:
         """Names of the features a model is given: all but the protected ones, sorted."""
-        return tuple(feature.name for feature in self.features if not feature.protected)
+        return self._model_features
 
     def feature(self, name: str) -> Feature:
         """Returns the feature called `name`.
@@ -297,10 +299,9 @@ class Policy:
             raise self._extra_feature(row)
         return checked
 
-    def for_model(self, checked: Mapping[str, FeatureValue]) -> dict[str, FeatureValue]:
-        """Returns a checked row without the protected features: all that a model may see."""
-        hidden = {feature.name for feature in self.features if feature.protected}
-        return {name: value for name, value in checked.items() if name not in hidden}
+    def for_model(self, checked: Mapping[str, FeatureValue]) -> dict[str, FeatureValue | None]:
+        """Returns all a model may see of a checked row: nothing protected, None where a value is missing."""
+        return {name: checked.get(name) for name in self._model_features}
 
     def require_model(self, feature_names: Iterable[str]) -> None:
         """Raises InvalidInput unless a model with these inputs fits the policy exactly."""
