@@ -1,0 +1,426 @@
+"""The vault: private values, encrypted, so that erasing a key erases what it opens.
+
+    vault key ─ wraps ─ subject key (one a person) ─ wraps ─ record key ─ seals ─ body
+              └ wraps ─ record key, when the record is about nobody
+              └ wraps ─ index secret ─ HMAC ─ tag of a subject's reference
+
+The log holds only salted hashes; destroying a record key makes those hashes
+unguessable for good, while every proof about the log still holds. References to
+people are kept as keyed tags, never in clear.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice, pairwise
+from pathlib import Path
+from threading import Lock
+from typing import Final, Self
+
+from counterfoil.errors import HomeDamaged, InvalidInput, Locked, NotAllowed, NotFound
+from counterfoil.store import vault_erasure
+from counterfoil.store.sealing import KEY_BYTES, NONCE_BYTES, cipher, open_body, seal_body, unwrap, wrap
+from counterfoil.store.vault_erasure import Erasure
+from counterfoil.store.vault_file import (
+    ERASED,
+    RESTRICTED,
+    STORED,
+    VAULT_VERSION,
+    committing,
+    connect,
+    create_file,
+    naming_faults,
+    scrub,
+)
+from counterfoil.store.vault_rows import Absence, Opened, VaultRow, VaultStats
+from counterfoil.store.vault_subjects import Subject, Subjects, record_purpose, require_key, rewrap
+
+__all__ = ["Absence", "Erasure", "Opened", "Vault", "VaultRow", "VaultStats", "seal_body"]
+
+_CHUNK: Final = 500
+_CHECK: Final = b"counterfoil vault key"
+_READ: Final = (
+    "SELECT p.idx, p.wrapped_rk, ifnull(c.body, p.body), p.retain_until_s, p.state, s.tag, s.wrapped_key"
+    " FROM payloads p LEFT JOIN subjects s ON s.id = p.subject LEFT JOIN resealed c ON c.idx = p.idx"
+    " WHERE p.idx IN (SELECT value FROM json_each(?))"
+)
+
+_COUNT: Final = (
+    "SELECT (SELECT count(*) FROM payloads), (SELECT count(*) FROM restrictions),"
+    " (SELECT count(*) FROM payloads WHERE state = 'E'), (SELECT count(*) FROM subjects),"
+    " (SELECT page_count FROM pragma_page_count), (SELECT page_size FROM pragma_page_size)"
+)
+
+
+class Vault:
+    """An open vault. Any thread may call it; one lock covers the connection and the key cache."""
+
+    def __init__(self, db: sqlite3.Connection, key: bytes, *, read_only: bool) -> None:
+        """For `create` and `open`.
+
+        Raises:
+            Locked: When `key` is not the vault's.
+        """
+        self._lock = Lock()
+        self._db = db
+        self._read_only = read_only
+        self._key = cipher(key)
+        if unwrap(self._key, self._meta("key_check"), b"check") != _CHECK:
+            raise Locked(
+                "this key does not open the vault",
+                hint="vault.db and keys.json belong together; restore both from the same backup",
+            )
+        secret = unwrap(self._key, self._meta("index_secret"), b"index")
+        if secret is None:
+            raise HomeDamaged("the vault's index secret was altered", hint="restore the vault from a backup")
+        self._subjects = Subjects(self._key, secret)
+
+    @classmethod
+    def create(cls, path: Path, key: bytes) -> Self:
+        """Makes an empty vault.
+
+        Args:
+            path: The file; it must not exist.
+            key: The organisation's vault key, 32 bytes.
+        """
+        org = cipher(key)
+        db = create_file(path)
+        values: list[tuple[str, bytes | int]] = [
+            ("version", VAULT_VERSION),
+            ("vault_id", os.urandom(16)),
+            ("key_check", wrap(org, _CHECK, b"check")),
+            ("index_secret", wrap(org, os.urandom(KEY_BYTES), b"index")),
+            ("erasures_applied", 0),
+        ]
+        with naming_faults("create the vault"):
+            db.executemany("INSERT INTO meta VALUES (?, ?)", values)
+        return cls(db, key, read_only=False)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes, *, read_only: bool = False, previous_key: bytes | None = None) -> Self:
+        """Opens a vault.
+
+        Args:
+            path: The file.
+            key: The organisation's vault key, 32 bytes.
+            read_only: Refuse every change.
+            previous_key: The key before a rotation that may not have reached the vault;
+                when only this one fits, the rotation is finished.
+
+        Raises:
+            NotSetUp: No vault there, or one of another version.
+            Locked: A wrong key.
+            HomeDamaged: Something else than a vault.
+        """
+        db = connect(path, read_only=read_only)
+        try:
+            try:
+                return cls(db, key, read_only=read_only)
+            except Locked:
+                if previous_key is None:
+                    raise
+                vault = cls(db, previous_key, read_only=read_only)
+                vault.rotate_key(key)
+                return vault
+        except BaseException:
+            db.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file. Everything put is durable already."""
+        with self._lock:
+            self._subjects.forget()
+            self._db.close()
+
+    @property
+    def id(self) -> bytes:
+        """16 random bytes that stay with this vault and its backups."""
+        return self._meta("vault_id")
+
+    def put_many(self, rows: Sequence[VaultRow]) -> None:
+        """Stores a batch in one commit: durable on return, or nothing was stored.
+
+        Args:
+            rows: Ascending by index, beyond every index stored so far.
+
+        Raises:
+            InvalidInput: Indices out of order, or a subject's reference that is not text.
+            LogUnavailable: Disk full, or an I/O error.
+        """
+        if not rows:
+            return
+        tags = [None if row.subject is None else self.subject_tag(row.subject) for row in rows]
+        with self._writing("save private values") as db:
+            with committing(db):
+                _require_next(db, rows)
+                subjects = self._subjects.for_batch(db, {tag for tag in tags if tag is not None})
+                nobody = Subject(None, self._key)
+                db.executemany(
+                    "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, 'S')",
+                    _payloads(rows, [nobody if tag is None else subjects[tag] for tag in tags]),
+                )
+            self._subjects.remember(subjects)
+
+    def get(self, index: int, root: bytes) -> Opened:
+        """Returns the private values of one record.
+
+        Args:
+            index: The record's index in the log.
+            root: 32 bytes, the field root that the record names.
+
+        Raises:
+            NotFound: Erased, or never stored; the message says which.
+            NotAllowed: Restricted until a retention lock ends.
+            HomeDamaged: What is stored does not belong to this root.
+        """
+        for _, found in self.get_many([(index, root)]):
+            if isinstance(found, Opened):
+                return found
+            if found is Absence.RESTRICTED:
+                raise NotAllowed(f"the private values of record {index} are restricted: an erasure was asked for")
+            if found is Absence.ERASED:
+                raise NotFound(f"erased: the private values of record {index} are gone for good")
+        raise NotFound(f"no private values were ever stored for record {index}")
+
+    def get_many(self, wanted: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Opened | Absence]]:
+        """Yields (index, what is there) for each (index, root), in order, holding 500 at a time.
+
+        Raises:
+            HomeDamaged: What is stored does not belong to its root.
+        """
+        source = iter(wanted)
+        while chunk := list(islice(source, _CHUNK)):
+            with self._lock, naming_faults("read private values"):
+                listed = f"[{','.join(str(index) for index, _ in chunk)}]"
+                rows = {row[0]: row for row in self._db.execute(_READ, (listed,))}
+                found = [(index, self._opened(rows.get(index), root)) for index, root in chunk]
+            yield from found
+
+    def replace(self, index: int, rk: bytes, sealed: bytes) -> bool:
+        """Puts a resealed body (some fields of it gone) in the place of the old one, whose key is destroyed.
+
+        Args:
+            index: The record's index in the log.
+            rk: The new record key: a key seals one body only.
+            sealed: The new body, sealed with the record's root.
+
+        Returns:
+            Whether the write-ahead file is clean too, see `Erasure.is_scrubbed`.
+
+        Raises:
+            NotFound: Nothing is stored there, or it was erased.
+            NotAllowed: The record is restricted.
+            InvalidInput: `rk` is the old key.
+        """
+        with self._writing("replace private values") as db:
+            row = db.execute(_READ, (f"[{int(index)}]",)).fetchone()
+            if row is None or row[4] == ERASED:
+                raise NotFound(f"record {index} has no private values to replace")
+            if row[4] == RESTRICTED:
+                raise NotAllowed(f"the private values of record {index} are restricted until a retention lock ends")
+            if hmac.compare_digest(self._record_key(row), rk):
+                raise InvalidInput("a replaced body needs a new record key")
+            wrapped = wrap(self._subjects.key_of(row[5], row[6]), rk, record_purpose(index))
+            with committing(db):
+                db.execute(
+                    "UPDATE payloads SET wrapped_rk = ?, body = zeroblob(length(body)) WHERE idx = ?", (wrapped, index)
+                )
+                db.execute("INSERT OR REPLACE INTO resealed VALUES (?, ?)", (index, sealed))
+            return scrub(db)
+
+    def truncate(self, size: int) -> int:
+        """Drops what a crash left between vault and log: rows with an index >= `size`. Returns their number."""
+        with self._writing("drop what never reached the log") as db:
+            rows = db.execute("SELECT idx FROM payloads WHERE idx >= ?", (size,)).fetchall()
+            if rows:
+                self._erase(db, Erasure(tuple(index for (index,) in rows)))
+                with committing(db):
+                    db.execute("DELETE FROM payloads WHERE idx >= ?", (size,))
+                    db.execute("DELETE FROM resealed WHERE idx >= ?", (size,))
+        return len(rows)
+
+    def subject_tag(self, ref: str) -> bytes:
+        """Returns the 16-byte keyed tag that stands for a person's reference in this vault.
+
+        Raises:
+            InvalidInput: An empty reference, or one that is not text. The message does not repeat it.
+        """
+        return self._subjects.tag(ref)
+
+    def subject_of(self, index: int) -> bytes | None:
+        """Returns the tag of the person that a record is about; None for nobody, or nothing stored."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT tag FROM subjects JOIN payloads ON payloads.subject = subjects.id WHERE idx = ?", (index,)
+            ).fetchone()
+        return row[0] if row else None
+
+    def indices_of(self, subject: str) -> list[int]:
+        """Returns the log indices with values still kept about a person, restricted ones included."""
+        with self._reading() as db:
+            return _indices(db, self.subject_tag(subject))
+
+    def plan_erasure(self, indices: Iterable[int], now_s: int) -> Erasure:
+        """Says what erasing would do, so that it can be logged first. Changes nothing."""
+        with self._reading() as db:
+            return vault_erasure.plan(db, indices, now_s)
+
+    def erase_record(self, index: int, now_s: int) -> Erasure:
+        """Erases one record's private values; under a lock they are restricted at once and kept.
+
+        Raises:
+            NotFound: Nothing was ever stored for it.
+        """
+        with self._writing("erase private values") as db:
+            if db.execute("SELECT 1 FROM payloads WHERE idx = ?", (index,)).fetchone() is None:
+                raise NotFound(f"no private values were ever stored for record {index}")
+            return self._erase(db, vault_erasure.plan(db, [index], now_s))
+
+    def erase_subject(self, ref: str, now_s: int) -> Erasure:
+        """Erases everything about a person that no lock keeps; what a lock keeps is restricted at once.
+
+        Raises:
+            NotFound: Nobody is known under that reference.
+        """
+        tag = self.subject_tag(ref)
+        with self._writing("erase private values") as db:
+            if db.execute("SELECT 1 FROM subjects WHERE tag = ?", (tag,)).fetchone() is None:
+                raise NotFound("nobody is known under that reference", hint="use the reference given at the decision")
+            return self._erase(db, vault_erasure.plan(db, _indices(db, tag), now_s))
+
+    def apply_erasure(self, indices: Iterable[int], restrict_until: Iterable[tuple[int, int]] = ()) -> Erasure:
+        """Does what a logged erasure says: once, or again after a backup was restored.
+
+        Args:
+            indices: Records to shred.
+            restrict_until: (log index, Unix seconds) of records to restrict.
+        """
+        with self._writing("apply logged erasures") as db:
+            return self._erase(db, Erasure(tuple(indices), tuple(restrict_until)))
+
+    def due(self, now_s: int) -> list[int]:
+        """Returns the restricted records whose lock has ended by `now_s`."""
+        with self._reading() as db:
+            return vault_erasure.due(db, now_s)
+
+    def shred_due(self, now_s: int) -> Erasure:
+        """Shreds the restricted records whose lock has ended."""
+        with self._writing("erase private values") as db:
+            return self._erase(db, Erasure(tuple(vault_erasure.due(db, now_s))))
+
+    @property
+    def erasures_applied(self) -> int:
+        """Log index up to which logged erasures were applied here."""
+        with self._reading() as db:
+            return int(db.execute("SELECT value FROM meta WHERE name = 'erasures_applied'").fetchone()[0])
+
+    def mark_erasures_applied(self, index: int) -> None:
+        """Remembers that the erasures logged below `index` were applied."""
+        with self._writing("remember applied erasures") as db:
+            db.execute("UPDATE meta SET value = ? WHERE name = 'erasures_applied'", (index,))
+
+    def scrub(self) -> bool:
+        """Empties the write-ahead file. False while another program reads from it."""
+        with self._lock:
+            return scrub(self._db)
+
+    def stats(self) -> VaultStats:
+        """Returns counts and size, without reading any value."""
+        with self._reading() as db:
+            records, restricted, erased, subjects, pages, page_bytes = db.execute(_COUNT).fetchone()
+        return VaultStats(records, restricted, erased, subjects, pages * page_bytes)
+
+    def rotate_key(self, new_key: bytes) -> bool:
+        """Wraps every key again under `new_key`, in one commit. Tags and bodies stay as they are.
+
+        Returns:
+            Whether the write-ahead file is clean too, see `Erasure.is_scrubbed`.
+        """
+        new = cipher(new_key)
+        with self._writing("change the vault key") as db:
+            with committing(db):
+                secret = unwrap(self._key, _meta(db, "index_secret"), b"index") or b""
+                db.execute("UPDATE meta SET value = ? WHERE name = 'key_check'", (wrap(new, _CHECK, b"check"),))
+                db.execute("UPDATE meta SET value = ? WHERE name = 'index_secret'", (wrap(new, secret, b"index"),))
+                rewrap(db, self._key, new)
+            self._key = new
+            self._subjects = Subjects(new, secret)
+            return scrub(db)
+
+    def _record_key(self, row: Sequence[bytes]) -> bytes:
+        return require_key(unwrap(self._subjects.key_of(row[5], row[6]), row[1], record_purpose(int(row[0]))))
+
+    def _opened(self, row: Sequence[bytes] | None, root: bytes) -> Opened | Absence:
+        if row is None:
+            return Absence.NEVER_STORED
+        state = str(row[4])
+        if state != STORED:
+            return Absence.ERASED if state == ERASED else Absence.RESTRICTED
+        rk = self._record_key(row)
+        return Opened(rk, open_body(rk, root, row[2]), int(row[3]))
+
+    def _erase(self, db: sqlite3.Connection, erasure: Erasure) -> Erasure:
+        with committing(db):
+            vault_erasure.restrict(db, erasure.restricted)
+            vault_erasure.shred(db, erasure.erased)
+        self._subjects.forget()
+        return replace(erasure, is_scrubbed=scrub(db))
+
+    def _meta(self, name: str) -> bytes:
+        with self._reading() as db:
+            return _meta(db, name)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, naming_faults("read the vault"):
+            yield self._db
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Holds the lock: what is remembered in memory must change together with the file."""
+        if self._read_only:
+            raise NotAllowed("the vault was opened for reading only")
+        with self._lock, naming_faults(doing):
+            yield self._db
+
+
+def _require_next(db: sqlite3.Connection, rows: Sequence[VaultRow]) -> None:
+    # Rows are only ever added at the end: a page that is split in its middle would
+    # leave copies of keys behind (see vault_file).
+    last = db.execute("SELECT max(idx) FROM payloads").fetchone()[0]
+    indices = [-1 if last is None else last, *(row.index for row in rows)]
+    if any(a >= b for a, b in pairwise(indices)):
+        raise InvalidInput("private values are stored in the order of the log, each record once")
+
+
+def _payloads(rows: Sequence[VaultRow], subjects: list[Subject]) -> Iterator[tuple[int, int | None, bytes, bytes, int]]:
+    noise = os.urandom(NONCE_BYTES * len(rows))
+    for number, (row, subject) in enumerate(zip(rows, subjects, strict=True)):
+        nonce = noise[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+        wrapped = nonce + subject.key.encrypt(nonce, row.rk, record_purpose(row.index))
+        yield row.index, subject.id, wrapped, row.sealed, row.retain_until_s
+
+
+def _indices(db: sqlite3.Connection, tag: bytes) -> list[int]:
+    rows = db.execute(
+        "SELECT idx FROM payloads JOIN subjects ON subjects.id = payloads.subject"
+        " WHERE tag = ? AND payloads.state <> 'E' ORDER BY idx",
+        (tag,),
+    )
+    return [index for (index,) in rows]
+
+
+def _meta(db: sqlite3.Connection, name: str) -> bytes:
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return bytes(row[0]) if row else b""
