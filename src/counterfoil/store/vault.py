@@ -17,14 +17,14 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Final, Self
 
 from counterfoil.errors import HomeDamaged, InvalidInput, Locked, NotAllowed, NotFound
 from counterfoil.store import vault_erasure
-from counterfoil.store.sealing import KEY_BYTES, NONCE_BYTES, cipher, open_body, seal_body, unwrap, wrap
+from counterfoil.store.sealing import KEY_BYTES, cipher, open_body, seal_body, unwrap, wrap
 from counterfoil.store.vault_erasure import Erasure
 from counterfoil.store.vault_file import (
     ERASED,
@@ -35,9 +35,10 @@ from counterfoil.store.vault_file import (
     connect,
     create_file,
     naming_faults,
+    read_meta,
     scrub,
 )
-from counterfoil.store.vault_rows import Absence, Opened, VaultRow, VaultStats
+from counterfoil.store.vault_rows import Absence, Opened, VaultRow, VaultStats, payload_rows, require_next
 from counterfoil.store.vault_subjects import Subject, Subjects, record_purpose, require_key, rewrap
 
 __all__ = ["Absence", "Erasure", "Opened", "Vault", "VaultRow", "VaultStats", "seal_body"]
@@ -163,12 +164,12 @@ class Vault:
         tags = [None if row.subject is None else self.subject_tag(row.subject) for row in rows]
         with self._writing("save private values") as db:
             with committing(db):
-                _require_next(db, rows)
+                require_next(db, rows)
                 subjects = self._subjects.for_batch(db, {tag for tag in tags if tag is not None})
                 nobody = Subject(None, self._key)
                 db.executemany(
                     "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, 'S')",
-                    _payloads(rows, [nobody if tag is None else subjects[tag] for tag in tags]),
+                    payload_rows(rows, [nobody if tag is None else subjects[tag] for tag in tags]),
                 )
             self._subjects.remember(subjects)
 
@@ -269,7 +270,7 @@ class Vault:
     def indices_of(self, subject: str) -> list[int]:
         """Returns the log indices with values still kept about a person, restricted ones included."""
         with self._reading() as db:
-            return _indices(db, self.subject_tag(subject))
+            return vault_erasure.kept(db, self.subject_tag(subject))
 
     def plan_erasure(self, indices: Iterable[int], now_s: int) -> Erasure:
         """Says what erasing would do, so that it can be logged first. Changes nothing."""
@@ -297,7 +298,7 @@ class Vault:
         with self._writing("erase private values") as db:
             if db.execute("SELECT 1 FROM subjects WHERE tag = ?", (tag,)).fetchone() is None:
                 raise NotFound("nobody is known under that reference", hint="use the reference given at the decision")
-            return self._erase(db, vault_erasure.plan(db, _indices(db, tag), now_s))
+            return self._erase(db, vault_erasure.plan(db, vault_erasure.kept(db, tag), now_s))
 
     def apply_erasure(self, indices: Iterable[int], restrict_until: Iterable[tuple[int, int]] = ()) -> Erasure:
         """Does what a logged erasure says: once, or again after a backup was restored.
@@ -350,7 +351,7 @@ class Vault:
         new = cipher(new_key)
         with self._writing("change the vault key") as db:
             with committing(db):
-                secret = unwrap(self._key, _meta(db, "index_secret"), b"index") or b""
+                secret = unwrap(self._key, read_meta(db, "index_secret"), b"index") or b""
                 db.execute("UPDATE meta SET value = ? WHERE name = 'key_check'", (wrap(new, _CHECK, b"check"),))
                 db.execute("UPDATE meta SET value = ? WHERE name = 'index_secret'", (wrap(new, secret, b"index"),))
                 rewrap(db, self._key, new)
@@ -379,7 +380,7 @@ class Vault:
 
     def _meta(self, name: str) -> bytes:
         with self._reading() as db:
-            return _meta(db, name)
+            return read_meta(db, name)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -393,34 +394,3 @@ class Vault:
             raise NotAllowed("the vault was opened for reading only")
         with self._lock, naming_faults(doing):
             yield self._db
-
-
-def _require_next(db: sqlite3.Connection, rows: Sequence[VaultRow]) -> None:
-    # Rows are only ever added at the end: a page that is split in its middle would
-    # leave copies of keys behind (see vault_file).
-    last = db.execute("SELECT max(idx) FROM payloads").fetchone()[0]
-    indices = [-1 if last is None else last, *(row.index for row in rows)]
-    if any(a >= b for a, b in pairwise(indices)):
-        raise InvalidInput("private values are stored in the order of the log, each record once")
-
-
-def _payloads(rows: Sequence[VaultRow], subjects: list[Subject]) -> Iterator[tuple[int, int | None, bytes, bytes, int]]:
-    noise = os.urandom(NONCE_BYTES * len(rows))
-    for number, (row, subject) in enumerate(zip(rows, subjects, strict=True)):
-        nonce = noise[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
-        wrapped = nonce + subject.key.encrypt(nonce, row.rk, record_purpose(row.index))
-        yield row.index, subject.id, wrapped, row.sealed, row.retain_until_s
-
-
-def _indices(db: sqlite3.Connection, tag: bytes) -> list[int]:
-    rows = db.execute(
-        "SELECT idx FROM payloads JOIN subjects ON subjects.id = payloads.subject"
-        " WHERE tag = ? AND payloads.state <> 'E' ORDER BY idx",
-        (tag,),
-    )
-    return [index for (index,) in rows]
-
-
-def _meta(db: sqlite3.Connection, name: str) -> bytes:
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return bytes(row[0]) if row else b""

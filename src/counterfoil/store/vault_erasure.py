@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from counterfoil.store.vault_file import ERASED
 
-__all__ = ["Erasure", "due", "plan", "restrict", "shred"]
+__all__ = ["Erasure", "due", "kept", "plan", "restrict", "shred"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,16 @@ def plan(db: sqlite3.Connection, indices: Iterable[int], now_s: int) -> Erasure:
 def due(db: sqlite3.Connection, now_s: int) -> list[int]:
     """Returns the restricted records whose lock has ended, oldest record first."""
     rows = db.execute("SELECT idx FROM restrictions WHERE until_s <= ? ORDER BY idx", (now_s,))
+    return [index for (index,) in rows]
+
+
+def kept(db: sqlite3.Connection, tag: bytes) -> list[int]:
+    """Returns the records with values still kept about the person with this tag."""
+    rows = db.execute(
+        "SELECT idx FROM payloads JOIN subjects ON subjects.id = payloads.subject"
+        " WHERE tag = ? AND payloads.state <> 'E' ORDER BY idx",
+        (tag,),
+    )
     return [index for (index,) in rows]
 
 

@@ -143,6 +143,12 @@ def naming_faults(doing: str) -> Iterator[None]:
         raise HomeDamaged(message, hint="restore the vault from a backup") from error
 
 
+def read_meta(db: sqlite3.Connection, name: str) -> bytes:
+    """Returns one value of the table `meta`, empty when it is missing."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return bytes(row[0]) if row else b""
+
+
 def _configured(db: sqlite3.Connection) -> sqlite3.Connection:
     for setting in (
         "synchronous = FULL",

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
-__all__ = ["Absence", "Opened", "VaultRow", "VaultStats"]
+from counterfoil.errors import InvalidInput
+from counterfoil.store.sealing import NONCE_BYTES
+from counterfoil.store.vault_subjects import Subject, record_purpose
+
+__all__ = ["Absence", "Opened", "VaultRow", "VaultStats", "payload_rows", "require_next"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,3 +69,25 @@ class VaultStats:
     erased: int
     subjects: int
     size_bytes: int
+
+
+def require_next(db: sqlite3.Connection, rows: Sequence[VaultRow]) -> None:
+    """Refuses rows that are not beyond all that is stored.
+
+    A page that is split in its middle would leave copies of keys behind (see `vault_file`).
+    """
+    last = db.execute("SELECT max(idx) FROM payloads").fetchone()[0]
+    indices = [-1 if last is None else last, *(row.index for row in rows)]
+    if any(a >= b for a, b in pairwise(indices)):
+        raise InvalidInput("private values are stored in the order of the log, each record once")
+
+
+def payload_rows(
+    rows: Sequence[VaultRow], subjects: list[Subject]
+) -> Iterator[tuple[int, int | None, bytes, bytes, int]]:
+    """Yields each row as the table `payloads` takes it, its record key wrapped."""
+    noise = os.urandom(NONCE_BYTES * len(rows))
+    for number, (row, subject) in enumerate(zip(rows, subjects, strict=True)):
+        nonce = noise[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+        wrapped = nonce + subject.key.encrypt(nonce, row.rk, record_purpose(row.index))
+        yield row.index, subject.id, wrapped, row.sealed, row.retain_until_s
