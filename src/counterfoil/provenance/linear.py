@@ -90,6 +90,7 @@ class LinearModel:
     _plan: tuple[tuple[int, tuple[int, ...] | None], ...] = field(init=False, repr=False, compare=False)
     _start: int = field(init=False, repr=False, compare=False)
     _unit: int = field(init=False, repr=False, compare=False)
+    _identity: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -112,6 +113,7 @@ class LinearModel:
             "_plan": plan,
             "_start": self.intercept.weights[0] * 10 ** (scale - self.intercept.decimals),
             "_unit": 10 ** (scale - MARGIN_DECIMALS),
+            "_identity": hashlib.sha256(self.to_bytes()).hexdigest(),  # each explanation asks for it
         }
         for name, value in inner.items():
             object.__setattr__(self, name, value)
@@ -204,7 +206,7 @@ class LinearModel:
 
     def digest(self) -> str:
         """Returns the SHA-256 of the model file, 64 hex digits: the model's identity."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        return self._identity
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LinearModel:
