@@ -7,7 +7,7 @@ These are the exact SHAP values of a linear model under independent features
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
 from counterfoil.decisions.sklearn_parts import encode, final_estimator, origins, version_of
@@ -25,6 +25,10 @@ class LinearScorer(Protocol):
     def features(self) -> Sequence[Any]:
         """The model's features, each with a `name`."""
 
+    @property
+    def link(self) -> str:
+        """The margin is a log-odds for "logit", and the score itself for "identity"."""
+
     def background(self, rows: Sequence[Row]) -> Any:
         """Returns the exact mean contributions of some rows."""
 
@@ -41,18 +45,19 @@ class ClosedForm:
     """Explains a canonical integer linear model: exact, in whole numbers."""
 
     def __init__(self, model: LinearScorer, rows: Sequence[Row], most: int) -> None:
-        self.config = ReasonConfig("closed_form", RULE, background_sha256(rows), most=most)
+        of: Literal["margin", "score"] = "margin" if model.link == "logit" else "score"
+        self.config = ReasonConfig("closed_form", RULE, background_sha256(rows), most=most, of=of)
         self._contributions = model.contributions
         self._background = model.background(rows)
 
     def contributions(self, row: Row) -> dict[str, int]:
         """Returns what each feature adds to the margin, in micro-units, half to even."""
         nano = self._contributions(row, self._background)
-        return {name: round(value, -3) // 1000 for name, value in nano.items()}
+        # (v + 499 + odd) // 1000 is half to even, and several times faster than round()
+        return {name: (value + 499 + (value // 1000 & 1)) // 1000 for name, value in nano.items()}
 
     def second_opinion(self, row: Row) -> None:
-        """Returns None: the closed form is exact."""
-        return None
+        """Gives no second opinion: the closed form is exact."""
 
 
 class LinearEstimator:
@@ -75,8 +80,7 @@ class LinearEstimator:
         return totals
 
     def second_opinion(self, row: Row) -> None:
-        """Returns None: the closed form is exact."""
-        return None
+        """Gives no second opinion: the closed form is exact."""
 
 
 def explain_linear_estimator(model: Any, rows: Sequence[Row], most: int, position: int) -> LinearEstimator:

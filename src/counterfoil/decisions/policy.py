@@ -267,9 +267,10 @@ class Policy:
             raise InvalidInput(f"the policy has no reason {code[:60]!r}", hint=did_you_mean(code, self._reason_by_code))
         return found
 
-    def code_for(self, feature_name: str) -> str | None:
-        """Returns the reason code that speaks for a feature, or None."""
-        return self._code_by_feature.get(feature_name)
+    @property
+    def code_by_feature(self) -> Mapping[str, str]:
+        """The reason code that speaks for each feature; features without one are not there."""
+        return self._code_by_feature
 
     def check_applicant(self, row: Mapping[str, Any]) -> dict[str, FeatureValue]:
         """Returns an applicant's row, checked and in the one form that is recorded.

@@ -28,7 +28,7 @@ def find_gaps(policy: Policy) -> list[str]:
     gaps = [
         f"no reason speaks for {feature.called}: where it decides, the person is not told"
         for feature in policy.features
-        if not feature.protected and policy.code_for(feature.name) is None
+        if not feature.protected and feature.name not in policy.code_by_feature
     ]
     if not any(outcome.adverse for outcome in policy.outcomes):
         gaps.append("no outcome is marked adverse: no decision will carry reasons")

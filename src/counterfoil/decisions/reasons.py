@@ -150,9 +150,10 @@ def reasons_for(contributions: Mapping[str, int | float], policy: Policy, label:
         return ()
     totals: dict[str, int] = {}
     lowered: dict[str, list[str]] = {}
+    code_of = policy.code_by_feature.get
     for name, value in contributions.items():
         micro = value if type(value) is int else to_micro(value)
-        code = policy.code_for(name)
+        code = code_of(name)
         if code is None:
             _require_may_contribute(policy, name)
             continue

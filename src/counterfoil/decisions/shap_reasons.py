@@ -40,11 +40,16 @@ class TreeEstimator:
         self._position = position
         self._origins = origins(model)
         trees = final_estimator(model)
+        # scikit-learn's own trees compare in single precision, and so must the explanation,
+        # or rows beside a threshold are explained by the other side of it.
+        self._precision = "float64" if type(trees).__name__.startswith("Hist") else "float32"
         if rows:
-            data = shap.maskers.Independent(encode(model, rows), max_samples=len(rows))
+            data = shap.maskers.Independent(self._encode(rows), max_samples=len(rows))
             self._explainer = shap.TreeExplainer(trees, data, feature_perturbation="interventional")
         else:
             self._explainer = shap.TreeExplainer(trees, feature_perturbation="tree_path_dependent")
+        if self._precision == "float32":
+            self._explainer.model.thresholds = _floor_single(self._explainer.model.thresholds)
         self.config = ReasonConfig(
             "tree_shap" if rows else "tree_shap_path",
             f"shap {version_of('shap')}",
@@ -60,7 +65,7 @@ class TreeEstimator:
             InvalidInput: If the library finds that its parts do not add up to the model's output.
         """
         try:
-            values = self._explainer.shap_values(encode(self._model, [row]), check_additivity=True)
+            values = self._explainer.shap_values(self._encode([row]), check_additivity=True)
         except Exception as error:  # the library's own ExplainerError has no stable place
             if type(error).__name__ != "ExplainerError":
                 raise
@@ -74,14 +79,29 @@ class TreeEstimator:
         return totals
 
     def second_opinion(self, row: Row) -> None:
-        """Returns None: the values are exact."""
-        return None
+        """Gives no second opinion: the values are exact."""
+
+    def _encode(self, rows: Sequence[Row]) -> Any:
+        return encode(self._model, rows).astype(self._precision)
 
     def _of_class(self, values: Any) -> Any:
         """Picks the class: boosting has one margin, for the second class; forests have one output a class."""
         if values.ndim == 3:
             return values[0, :, self._position]
         return values[0] if self._position == 1 else -values[0]
+
+
+def _floor_single(thresholds: Any) -> Any:
+    """Returns the largest single-precision number not above each threshold.
+
+    shap's interventional code rounds thresholds to single precision, some of them
+    upwards, past values they should stop. A single-precision value is at most the
+    threshold exactly if it is at most this number, which survives that rounding.
+    """
+    numpy = require_package("numpy")
+    single = thresholds.astype(numpy.float32)
+    lower = numpy.nextafter(single, numpy.float32("-inf"))
+    return numpy.where(single.astype(numpy.float64) > thresholds, lower, single).astype(numpy.float64)
 
 
 def explain_tree_estimator(model: Any, rows: Sequence[Row], most: int, position: int) -> TreeEstimator:

@@ -6,13 +6,17 @@ from the leaves: a leaf reached by taking p features from x and q from b adds
 v (p-1)! q! / (p+q)! to each of the p and takes v p! (q-1)! / (p+q)! from each of the q
 (Lundberg et al. 2020, interventional TreeSHAP). All background rows walk a tree
 together, as one bit set, so their number hardly matters.
+
+The players are the features as the applicant knows them. A library that explains
+one-hot columns and adds them up plays another game, in which somebody can rent and
+own at once; its values differ a little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb, lcm
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from counterfoil.decisions.policy import MICRO
 from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
@@ -42,7 +46,7 @@ class TreeScorer(Protocol):
 
     @property
     def link(self) -> str:
-        """ "mean" where the margin is the trees' average, else their sum."""
+        """The margin is the trees' average for "mean", else their sum."""
 
 
 def is_tree_model(model: object) -> bool:
@@ -54,7 +58,8 @@ class IntegerTrees:
     """Explains a canonical integer tree model: exact, in whole numbers."""
 
     def __init__(self, model: TreeScorer, rows: Sequence[Row], most: int) -> None:
-        self.config = ReasonConfig("tree_shap", RULE, background_sha256(rows), most=most)
+        of: Literal["margin", "score"] = "margin" if model.link == "logit" else "score"
+        self.config = ReasonConfig("tree_shap", RULE, background_sha256(rows), most=most, of=of)
         self._features = tuple(model.features)
         self._trees = model.trees
         self._everyone = (1 << len(rows)) - 1
@@ -82,8 +87,7 @@ class IntegerTrees:
         }
 
     def second_opinion(self, row: Row) -> None:
-        """Returns None: the values are exact."""
-        return None
+        """Gives no second opinion: the values are exact."""
 
     def _encode(self, row: Row) -> list[int]:
         return [feature.encode(row.get(feature.name)) for feature in self._features]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def test_reads_what_is_written_and_fills_in_the_defaults(policy: Policy) -> None
     assert policy.reason_settings.most == 4
     assert policy.field_titles["amount"] == "Amount asked for"
     assert policy.field_titles["months"] == "months"
-    assert policy.code_for("months") == "R01"
+    assert policy.code_by_feature["months"] == "R01"
     assert policy.reason("R01").actionable
     assert not policy.is_effective(date(2026, 9, 1))
     assert policy.is_effective(date(2026, 9, 2))
@@ -290,3 +291,9 @@ def test_the_demonstration_policy_is_sound() -> None:
     }
     assert [policy.is_adverse(label) for label in policy.labels] == [False, True, True]
     assert Policy.from_json(policy.to_json()) == policy
+
+
+def test_the_example_of_the_reference_is_a_policy() -> None:
+    page = Path(__file__).parents[3] / "docs/reference/policy.md"
+    example = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
+    assert Policy.from_toml(example).gaps() == []

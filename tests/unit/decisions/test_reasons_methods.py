@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterfoil.decisions.linear_reasons import ClosedForm
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import explain, explainer_for
 from counterfoil.decisions.sampled_reasons import permutation
@@ -128,6 +129,28 @@ def test_closed_form_is_weight_times_distance_from_the_mean() -> None:
         assert all(type(value) is int for value in found.values())
 
 
+class Fixed:
+    """A linear model with the contributions it is given, in units of 10^-9."""
+
+    link = "logit"
+    features = ()
+
+    def __init__(self, *nano: int) -> None:
+        self.nano = {str(place): value for place, value in enumerate(nano)}
+
+    def background(self, rows: Any) -> None:
+        return None
+
+    def contributions(self, row: Any, background: None) -> dict[str, int]:
+        return self.nano
+
+
+@given(st.lists(st.integers(-(10**15), 10**15) | st.integers(-20, 20).map(lambda half: half * 500)))
+def test_closed_form_rounds_half_to_even(nano: list[int]) -> None:
+    found = ClosedForm(Fixed(*nano), BACKGROUND, 4).contributions({})
+    assert list(found.values()) == [round(Fraction(value, 1000)) for value in nano]
+
+
 def test_closed_form_adds_up_to_the_margin() -> None:
     model = linear_model()
     explainer = explainer_for(model, POLICY, BACKGROUND)
@@ -214,7 +237,7 @@ def test_integer_trees_are_chosen_and_add_up() -> None:
     grown = ((0, 2500, 4), (1, (0, 2), 3), 800_000, 200_000, (2, 24, 6), 100_000, -400_000)
     model = TreeModel(FEATURES, ("bad", "good"), (grown,), 0, 6, "logit")
     explainer = explainer_for(model, POLICY, BACKGROUND)
-    assert explainer.config.method == "tree_shap"
+    assert (explainer.config.method, explainer.config.of) == ("tree_shap", "margin")
     mean = Fraction(sum(model.margin(seen(row)) for row in BACKGROUND), len(BACKGROUND)) / 1000
     for row in NEW:
         assert abs(sum(explainer.contributions(seen(row)).values()) - model.margin(seen(row)) / 1000 + mean) <= 3
@@ -243,6 +266,16 @@ def test_tree_ensembles_sum_one_hot_columns_by_feature(kind: str, background: li
         found = explainer.contributions(seen(row))
         assert found == explainer.contributions(seen(row))
         assert sum(found.values()) == pytest.approx(output([row])[0] - output(background).mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
+def test_rows_beside_a_threshold_are_explained_by_their_own_side(kind: str) -> None:
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    pytest.importorskip("shap")
+    model = trained(getattr(ensemble, kind)(random_state=0), scale=True)
+    explainer = explainer_for(model, POLICY, BACKGROUND)
+    for row in ROWS[:60]:  # the library's own check of the sum refuses a wrong turn
+        explainer.contributions(seen(row))
 
 
 def test_the_first_class_is_explained_with_the_other_sign() -> None:
