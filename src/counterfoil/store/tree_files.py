@@ -25,6 +25,8 @@ _CACHED_TILES = 32
 
 _READ_HASHES = 8192
 
+_REBUILD = "run `counterfoil rebuild`; if it fails too, restore the log folder from a backup"
+
 
 class TreeFiles:
     """The hash tree over the log's leaves, partly on disk, its newest part in memory.
@@ -129,7 +131,7 @@ class TreeFiles:
         try:
             return os.open(self._folder / str(number), self._flags & ~os.O_CREAT)
         except FileNotFoundError as error:
-            raise HomeDamaged(f"the hash file {self._folder / str(number)} is missing") from error
+            raise HomeDamaged(f"the hash file {self._folder / str(number)} is missing", hint=_REBUILD) from error
 
     def _aligned(self, first: int, leaves: int) -> bytes:
         level, shift = divmod(leaves.bit_length() - 1, _BITS_PER_LEVEL)
@@ -194,7 +196,7 @@ class _Level:
         if begin < border and self.fd is not None:
             data = os.pread(self.fd, min(end, border) - begin, begin)
             if len(data) != min(end, border) - begin:
-                raise HomeDamaged("a hash file is shorter than the log's state says")
+                raise HomeDamaged("a hash file is shorter than the log's state says", hint=_REBUILD)
         if end > border:
             data += self.pending[max(begin - border, 0) : end - border]
         return data
