@@ -157,6 +157,9 @@ class Policy:
         require_consistent(self)
         object.__setattr__(self, "_digest", hashlib.sha256(canonical.dumps(self.to_json())).hexdigest())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Policy.from_json, (self.to_json(),)  # a copy in another process is checked like a file
+
     @classmethod
     def from_toml(cls, source: str | bytes | Path) -> Policy:
         """Reads a policy from TOML.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import hashlib
+import pickle
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -297,3 +299,7 @@ def test_the_example_of_the_reference_is_a_policy() -> None:
     page = Path(__file__).parents[3] / "docs/reference/policy.md"
     example = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
     assert Policy.from_toml(example).gaps() == []
+
+
+def test_a_policy_can_be_copied_and_sent_to_another_process(policy: Policy) -> None:
+    assert pickle.loads(pickle.dumps(policy)) == copy.deepcopy(policy) == policy
