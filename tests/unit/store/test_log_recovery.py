@@ -141,6 +141,25 @@ def test_junk_before_a_later_segment_is_damage(tmp_path: Path) -> None:
         }
 
 
+def test_junk_after_an_old_segment_is_damage(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    log = Log.create(folder)
+    log.append([b"{}"] * (2 * SEGMENT_ENTRIES + 5))
+    log.close(None)
+    with (folder / "entries/000.seg").open("ab") as file:
+        file.write(b"junk")
+    with pytest.raises(HomeDamaged, match=r"000\.seg"):
+        open_log(folder)
+
+
+def test_entries_found_again_are_synced_before_they_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fdatasync", fail)
+        with pytest.raises(LogUnavailable, match="could not be opened"):
+            open_log(folder)
+    assert open_log(folder).size == 310
+
+
 def test_fewer_entries_than_were_signed_for_is_damage(folder: Path) -> None:
     os.truncate(folder / "entries/000.seg", len(encode_bundle(SAVED)) + 5)
     before = snapshot(folder)
