@@ -99,6 +99,13 @@ def test_a_tail_that_is_no_entry_is_moved_aside(folder: Path, tail: bytes) -> No
     assert (again.size, again.recovered.bytes_cut) == (310, 0)
 
 
+def test_zeros_are_no_entries_whatever_the_caller_says(folder: Path) -> None:
+    with (folder / "entries/000.seg").open("ab") as file:
+        file.write(bytes(1000))
+    log = Log.open(folder, is_entry=lambda _: True)
+    assert (log.size, log.recovered.bytes_cut) == (310, 1000)
+
+
 def test_torn_bytes_at_one_place_never_replace_earlier_ones(folder: Path) -> None:
     for _ in range(3):
         with (folder / "entries/000.seg").open("ab") as file:
