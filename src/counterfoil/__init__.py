@@ -1,0 +1,58 @@
+"""Counterfoil: gives AI the two halves of a receipt.
+
+org = counterfoil.open("bank")
+model = org.decisions.wrap(estimator, policy="credit.toml")
+decision = model.decide(applicant, subject="customer 4711")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from counterfoil.core.steps import Report
+    from counterfoil.organisation import Organisation
+    from counterfoil.store.unlock import Unlock
+
+__all__ = ["__version__", "check", "create", "open"]
+
+__version__ = "0.1.0"
+
+
+def open(home: Path | str, *, unlock: Unlock | None = None) -> Organisation:
+    """Opens a home; see `Organisation.open`."""
+    from counterfoil.organisation import Organisation
+
+    return Organisation.open(home, unlock)
+
+
+def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | None = None) -> Organisation:
+    """Makes a home whose keys are opened by a key file, `<home>.key` beside it by default.
+
+    Args:
+        home: A new or empty folder.
+        name: Legal name of the organisation.
+        origin: Name of its log: a web origin without scheme, `bank.example/credit`.
+        key_file: Where the new key file goes; keep it off the home's own backups.
+    """
+    from pathlib import Path
+
+    from counterfoil.organisation import Organisation
+    from counterfoil.store.home_settings import HomeSettings
+    from counterfoil.store.unlock import Unlock
+
+    folder = Path(home).absolute()
+    path = Path(key_file).absolute() if key_file else folder.with_name(folder.name + ".key")
+    settings = HomeSettings(name=name, origin=origin, key_file=str(path))
+    return Organisation.create(folder, settings, Unlock.create_key_file(path))
+
+
+def check(file: Path | str, *, issuer: str | None = None, **options: Any) -> Report:
+    """Checks a receipt, promise or bundle; see `counterfoil.store.check_file.check_file`."""
+    from pathlib import Path
+
+    from counterfoil.store.check_file import check_file, read_issuer
+
+    return check_file(Path(file), issuer=read_issuer(issuer) if issuer else None, **options)

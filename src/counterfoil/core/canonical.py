@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -32,7 +33,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer every JSON reader keeps exactly (RFC 7493 2.2)."""
 
 MAX_DEPTH = 64
-"""Deepest nesting read or written; deeper input is refused, not recursed into."""
+"""Most lists and objects inside one another, read or written; deeper input is refused."""
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _ESCAPES = {i: f"\\u{i:04x}" for i in range(0x20)} | {
     0x08: "\\b",
@@ -72,7 +75,8 @@ def loads(data: bytes | str) -> Any:
 
     Raises:
         InvalidInput: For malformed JSON, duplicate keys, NaN, infinities,
-            integers beyond 2^53 - 1, unpaired surrogates or deep nesting.
+            integers beyond 2^53 - 1 that are not what `dumps` writes for a float,
+            unpaired surrogates or deep nesting.
     """
     try:
         text = data if isinstance(data, str) else bytes(data).decode("utf-8")
@@ -85,7 +89,9 @@ def loads(data: bytes | str) -> Any:
         )
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not valid JSON: {error}") from error
-    if "\\u" in text:
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _require_shallow(value, MAX_DEPTH)
+    if "\\u" in text or text is data:
         _require_paired(value)
     return value
 
@@ -135,6 +141,8 @@ def _ecmascript(text: str) -> str:
 
 def _dumps_fast(value: Any) -> bytes | None:
     """Returns orjson's bytes where they are the canonical ones, else None."""
+    if not _is_plain(value, MAX_DEPTH):
+        return None
     try:
         data: bytes = orjson.dumps(value, option=_ORJSON_OPTIONS)
     except TypeError:  # the exact path decides and words the error
@@ -144,6 +152,23 @@ def _dumps_fast(value: Any) -> bytes | None:
     return data
 
 
+def _is_plain(value: Any, levels: int) -> bool:
+    """Whether a value holds only what both writers understand alike, `levels` deep at most.
+
+    orjson turns NaN into null and writes enumerations, UUIDs and prepared fragments
+    that are no JSON values; the exact path refuses all of these.
+    """
+    kind = type(value)
+    if kind is dict:
+        items = value.values()
+    elif kind is list or kind is tuple:
+        items = value
+    else:
+        return kind in _SCALARS or (kind is float and isfinite(value))
+    return levels > 0 and all([type(item) in _SCALARS or _is_plain(item, levels - 1) for item in items])
+
+
+_SCALARS = frozenset((str, int, bool, type(None)))
 _ORJSON_OPTIONS = 0
 if orjson is not None:
     _ORJSON_OPTIONS = (
@@ -156,8 +181,6 @@ if orjson is not None:
 
 def _write(value: Any, parts: list[str], depth: int) -> None:
     """Appends the canonical text of `value` to `parts`."""
-    if depth > MAX_DEPTH:
-        raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
         parts.append(_string(value))
     elif value is None:
@@ -168,6 +191,8 @@ def _write(value: Any, parts: list[str], depth: int) -> None:
         parts.append("false")
     elif isinstance(value, int | float):
         parts.append(encode_number(value))
+    elif depth >= MAX_DEPTH and isinstance(value, Mapping | Sequence):
+        raise InvalidInput(_TOO_DEEP)
     elif isinstance(value, Mapping):
         _write_object(value, parts, depth)
     elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
@@ -210,9 +235,8 @@ def _encode(text: str) -> bytes:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidInput(f"the key {twice!r} appears twice in one object")
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise InvalidInput(f"the key {twice[:60]!r} appears twice in one object")
     return found
 
 
@@ -220,10 +244,17 @@ def _refuse_constant(name: str) -> Any:
     raise InvalidInput(f"{name} is not a JSON number")
 
 
-def _parse_int(digits: str) -> int:
-    if len(digits) > 17 or abs(int(digits)) > MAX_SAFE_INTEGER:
+def _parse_int(digits: str) -> int | float:
+    """Reads digits without point or exponent.
+
+    RFC 8785 writes floats up to 10^21 that way; beyond 2^53 - 1 the digits are taken
+    only when they are the ones of a float, which every reader then rounds to itself.
+    """
+    if len(digits) <= 17 and abs(int(digits)) <= MAX_SAFE_INTEGER:
+        return int(digits)
+    if len(digits) > 22 or encode_number(value := float(digits)) != digits:
         raise InvalidInput("an integer is beyond 2^53 - 1, where JSON readers disagree")
-    return int(digits)
+    return value
 
 
 def _parse_float(digits: str) -> float:
@@ -231,6 +262,15 @@ def _parse_float(digits: str) -> float:
     if not isfinite(value):
         raise InvalidInput(f"the number {digits[:40]} is out of range")
     return value
+
+
+def _require_shallow(value: Any, levels: int) -> None:
+    """Refuses more than `levels` lists and objects inside one another."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise InvalidInput(_TOO_DEEP)
+        for item in value.values() if isinstance(value, dict) else value:
+            _require_shallow(item, levels - 1)
 
 
 def _require_paired(value: Any) -> None:

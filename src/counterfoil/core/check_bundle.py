@@ -304,9 +304,7 @@ def _open_line(contents: Contents, record: Record, line: ShownLine, tally: _Tall
 
 def _require_root(root: bytes, signed: SignedCheckpoint) -> None:
     if root != signed.head.root:
-        raise MalformedEvidence(
-            "the records do not lead to the signed head; one was changed, added, removed or moved"
-        )
+        raise MalformedEvidence("the records do not lead to the signed head; one was changed, added, removed or moved")
 
 
 def _complete_step(contents: Contents, tally: _Tally) -> Step:
@@ -345,9 +343,7 @@ def _fields_step(tally: _Tally) -> Step:
     )
 
 
-def _earlier_step(
-    earlier: SignedCheckpoint | None, signed: SignedCheckpoint, trust: Trust, watch: Watch
-) -> Step:
+def _earlier_step(earlier: SignedCheckpoint | None, signed: SignedCheckpoint, trust: Trust, watch: Watch) -> Step:
     title = _TITLES["earlier"]
     if earlier is None:
         return not_checked("earlier", title, "no earlier head was given (--since)")

@@ -108,9 +108,7 @@ def shown_values(values: dict[str, Any]) -> dict[str, Any]:
 
 def _record_step(record: Record, shown: Shown) -> Step:
     if record.issuer.partition("+")[0] != shown.origin:
-        return failed(
-            "record", _TITLES["record"], f"the record was issued for {record.issuer}, not for {shown.origin}"
-        )
+        return failed("record", _TITLES["record"], f"the record was issued for {record.issuer}, not for {shown.origin}")
     return passed(
         "record",
         _TITLES["record"],

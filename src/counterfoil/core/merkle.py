@@ -195,9 +195,7 @@ def consistency_path(old_size: int, new_size: int, subtree: SubtreeHash) -> list
     return path
 
 
-def is_consistent(
-    old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
-) -> bool:
+def is_consistent(old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Whether `path` proves that the new tree extends the old (RFC 9162 2.1.4.2)."""
     if not 0 <= old_size <= new_size:
         return False

@@ -74,9 +74,7 @@ class Trust:
             )
         key = self.signed(note)
         if key is None:
-            return failed(
-                "issuer", title, f"{what} is not signed by {self.keys[0].fingerprint}, the issuer you named"
-            )
+            return failed("issuer", title, f"{what} is not signed by {self.keys[0].fingerprint}, the issuer you named")
         rotated = "" if key == self.keys[0] else f", which {self.keys[0].fingerprint} handed over to"
         return passed(
             "issuer",

@@ -1,0 +1,20 @@
+"""Decisions that anyone can check."""
+
+from counterfoil.decisions.decision import Decision
+from counterfoil.decisions.decisions import Decisions, FollowUp, History, RegisteredPolicy
+from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.reasons import Reason
+from counterfoil.decisions.views import DecisionsView
+
+__all__ = [
+    "Decision",
+    "Decisions",
+    "DecisionsView",
+    "Deployment",
+    "FollowUp",
+    "History",
+    "Policy",
+    "Reason",
+    "RegisteredPolicy",
+]

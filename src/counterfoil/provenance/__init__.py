@@ -1,0 +1,24 @@
+"""Where data and models come from: registering them, keeping and running their artefacts."""
+
+from counterfoil.provenance.artefact import Scorer, to_micro
+from counterfoil.provenance.certificate import Certificate
+from counterfoil.provenance.features import Feature
+from counterfoil.provenance.integer import IntegerModel, probe_rows
+from counterfoil.provenance.provenance import Dataset, Model, Provenance
+from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.views import ProvenanceView
+
+__all__ = [
+    "Certificate",
+    "Dataset",
+    "DatasetRecord",
+    "Feature",
+    "IntegerModel",
+    "Model",
+    "ModelRecord",
+    "Provenance",
+    "ProvenanceView",
+    "Scorer",
+    "probe_rows",
+    "to_micro",
+]

@@ -4,7 +4,8 @@ counterfoil.toml   settings                     keys.json    sealed secret keys
 log/               the log                      vault.db     private values, encrypted
 views.db           searchable tables (derived)  spool/       decisions waiting for the log
 artefacts/         models' bytes by digest      schemas/     field schemas by digest
-lock               who is writing
+lock               who is writing             checkpoint   the newest signed head
+handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class HomePaths:
     spool: Path
     artefacts: Path
     schemas: Path
+    checkpoint: Path
+    handovers: Path
+    issuer: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -58,6 +62,9 @@ class HomePaths:
             spool=folder / Path(spool_dir).expanduser(),
             artefacts=folder / "artefacts",
             schemas=folder / "schemas",
+            checkpoint=folder / "checkpoint",
+            handovers=folder / "handovers.json",
+            issuer=folder / "issuer.vkey",
         )
 
 

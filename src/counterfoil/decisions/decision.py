@@ -1,0 +1,82 @@
+"""One decision that was made and recorded, in the hands of whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from counterfoil.core.receipt import Promise, Receipt
+from counterfoil.core.steps import Report
+from counterfoil.decisions.reasons import Reason
+from counterfoil.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from counterfoil.decisions.decisions import Decisions
+
+__all__ = ["Decision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A recorded decision.
+
+    Attributes:
+        label: What was decided.
+        score: The model's answer.
+        score_micro: The same in whole micro-units; what the label rests on.
+        reasons: Why, at most four; empty when favourable or found on demand.
+        index: Place of its record in the log; None while it waits in the queue.
+        seq: Its number in the stream.
+        time: UTC text, whole seconds.
+        leaf: Leaf hash (hex) of its record.
+        subject: Reference of the person.
+        promise: The signed promise while it waits, None once recorded.
+    """
+
+    label: str
+    score: float
+    score_micro: int
+    reasons: tuple[Reason, ...]
+    index: int | None
+    seq: int
+    time: str
+    leaf: str
+    subject: str | None
+    promise: Promise | None
+    _decisions: Decisions
+
+    @property
+    def receipt(self) -> Receipt | Promise:
+        """The person's receipt with all fields; a promise while the record waits."""
+        return self.receipt_of()
+
+    def receipt_of(self, pointers: Iterable[str] | None = None) -> Receipt | Promise:
+        """Returns the receipt, showing only `pointers` (all fields when None)."""
+        if self.index is None:
+            place = self._decisions.place_of(self.leaf)
+            if place is None:
+                assert self.promise is not None
+                return self.promise
+            return self._decisions.receipt(place, pointers)
+        return self._decisions.receipt(self.index, pointers)
+
+    def save_receipt(self, path: Path | str) -> Path:
+        """Writes the receipt to a new file.
+
+        Raises:
+            InvalidInput: When the file exists.
+        """
+        path = Path(path)
+        if path.exists():
+            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
+        path.write_bytes(self.receipt.encode())
+        return path
+
+    def check(self, *, replay: bool = False) -> Report:
+        """Checks the decision as an outsider would; with `replay`, runs the model again."""
+        return self._decisions.check(self, replay=replay)
+
+    def __repr__(self) -> str:
+        return f"Decision({self.label!r}, seq={self.seq}, index={self.index})"

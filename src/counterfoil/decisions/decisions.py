@@ -1,0 +1,553 @@
+"""Decisions that anyone can check: the capability as its users hold it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from counterfoil.core import canonical
+from counterfoil.core.check_receipt import check_receipt
+from counterfoil.core.receipt import Receipt
+from counterfoil.core.statement import Draft, parse_record
+from counterfoil.core.steps import Report
+from counterfoil.decisions.decision import Decision
+from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.reasons import Explainer, explainer_for
+from counterfoil.decisions.records import (
+    FOLLOW_UPS,
+    POLICY,
+    DeploymentRecord,
+    decision_schema,
+    policy_draft,
+    state_digest,
+)
+from counterfoil.decisions.replay import Recorded as RecordedDecision
+from counterfoil.decisions.replay import replay, replay_steps
+from counterfoil.decisions.views import decisions, deployments, follow_ups, policies
+from counterfoil.errors import InvalidInput, NotFound, Stale
+from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
+from counterfoil.store.archive import Archive
+from counterfoil.store.objects import Objects
+from counterfoil.store.recorder import OnFailure, Private, Recorder
+from counterfoil.store.streams import parse_time
+from counterfoil.store.vault import Vault
+from counterfoil.store.views import Views
+
+__all__ = ["Decisions", "FollowUp", "History", "Open", "RegisteredPolicy"]
+
+BACKGROUND_ROWS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPolicy:
+    """A policy on record, and where."""
+
+    index: int
+    leaf: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An override, appeal or outcome of a decision; `values` is None once erased."""
+
+    index: int
+    leaf: str
+    kind: str
+    time: str
+    values: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A decision and everything that followed it.
+
+    Attributes:
+        index: Place of the decision in the log.
+        leaf: Leaf hash (hex) of its record.
+        seq: Number in its stream.
+        time: UTC text.
+        stream: Its stream.
+        values: Private values by pointer, None when erased or locked away.
+        model: The model that decided.
+        policy: The policy it decided under.
+        followed: Overrides, appeals and outcomes, in order.
+        state: Digest (hex) of all that, for reviewers to say what they saw.
+    """
+
+    index: int
+    leaf: str
+    seq: int
+    time: str
+    stream: str
+    values: Mapping[str, Any] | None
+    model: Model | None
+    policy: Policy | None
+    followed: tuple[FollowUp, ...]
+    state: str
+
+    @property
+    def label_now(self) -> str | None:
+        """The decision as it stands: the newest override, else the model's."""
+        for follow_up in reversed(self.followed):
+            if follow_up.kind == "override" and follow_up.values:
+                return str(follow_up.values["/label"])
+        return None if self.values is None else self.values.get("/output/label")
+
+
+class Open:
+    """A decision being made inside `with org.decisions.deciding(...)`: set score, or score and label."""
+
+    def __init__(self) -> None:
+        self.score: float | None = None
+        self.label: str | None = None
+        self.decision: Decision | None = None
+
+
+class Decisions:
+    """Wraps models, records what they decide, and everything that follows.
+
+    Args:
+        recorder: Writes records.
+        archive: Reads them.
+        vault: Knows whom records are about.
+        views: Finds them.
+        objects: Keeps comparison rows.
+        provenance: Registers the models.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        vault: Vault,
+        views: Views,
+        objects: Objects,
+        provenance: Provenance,
+    ) -> None:
+        self.recorder = recorder
+        self.archive = archive
+        self._vault = vault
+        self._views = views
+        self._objects = objects
+        self._provenance = provenance
+
+    # Putting models to work
+
+    def wrap(
+        self,
+        model: Any,
+        policy: Policy | Path | str,
+        *,
+        name: str = "",
+        version: str = "",
+        training: Dataset | None = None,
+        background: Any = None,
+        code: Mapping[str, str] | None = None,
+        trusted: Sequence[str] = (),
+        on_log_failure: OnFailure = "deny",
+    ) -> Deployment:
+        """Puts a model to work under a policy; from here on every decision is recorded.
+
+        The model is registered (once), and decides through the artefact that was
+        registered, so that what is replayed is what decided.
+
+        Args:
+            model: A fitted scikit-learn classifier, a model file, or a registered model.
+            policy: The policy, or its TOML file.
+            name: Name of the model; the policy's name when empty.
+            version: Version of the model, in your own numbering.
+            training: The dataset it was trained on.
+            background: Rows that reasons compare an applicant with (a DataFrame or a
+                list, e.g. the training rows; the first 100 are used and committed).
+            code: What trained the model, e.g. {"commit": "…"}.
+            trusted: Types that a skops file may load.
+            on_log_failure: `deny`: no decision without a record. `spool`: a durable
+                queue with signed promises.
+
+        Raises:
+            InvalidInput: When model and policy do not fit, or the policy is not in force yet.
+        """
+        rules = self.register_policy(policy)
+        self._require_in_force(rules.policy)
+        registered = model
+        if not isinstance(model, Model):
+            registered = self._provenance.register_model(
+                model,
+                name=name or rules.policy.name,
+                version=version,
+                training=training,
+                sample=background,
+                code=code,
+                trusted=trusted,
+                positive=_positive(model, rules.policy),
+            )
+        scorer = self._provenance.scorer(registered)
+        rules.policy.require_model([feature.name for feature in scorer.features])
+        explainer = self._explainer(model, scorer, rules.policy, background)
+        return self._deploy(registered, rules, scorer, explainer, on_log_failure)
+
+    def decides(
+        self, policy: Policy | Path | str, *, name: str = "", on_log_failure: OnFailure = "deny"
+    ) -> Callable[[Callable[[Mapping[str, Any]], float]], Callable[..., Decision]]:
+        """Decorates a function from an applicant to a score, so that its decisions are recorded.
+
+        A function has no artefact, so its decisions cannot be replayed; its source is
+        committed to.
+        """
+
+        def decorate(score: Callable[[Mapping[str, Any]], float]) -> Callable[..., Decision]:
+            deployment = self._deploy_function(score, policy, name or score.__name__, on_log_failure)
+
+            @functools.wraps(score)
+            def deciding(applicant: Mapping[str, Any], *, subject: str | None = None) -> Decision:
+                return deployment.decide(applicant, subject=subject)
+
+            return deciding
+
+        return decorate
+
+    @contextmanager
+    def deciding(
+        self,
+        applicant: Mapping[str, Any],
+        *,
+        policy: Policy | Path | str,
+        name: str,
+        subject: str | None = None,
+        on_log_failure: OnFailure = "deny",
+    ) -> Iterator[Open]:
+        """Records a decision that code inside the block makes by setting `score`.
+
+        The label follows from the policy; set `label` too to have the block checked
+        against it. When the block raises, there is no decision and no record.
+        """
+        deployment = self._deploy_function(None, policy, name, on_log_failure)
+        checked = deployment.policy.check_applicant(applicant)
+        opened = Open()
+        yield opened
+        if opened.score is None:
+            raise InvalidInput("the block ended without setting a score, so there is no decision")
+        micro = to_micro(float(opened.score))
+        label = deployment.policy.label_for(micro)
+        if opened.label not in (None, label):
+            raise InvalidInput(f"the block decided {opened.label!r}, the policy says {label!r} for this score")
+        made = deployment.prepare(checked, float(opened.score), micro, label, None, subject)
+        opened.decision = deployment.record(made)
+
+    def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
+        """Records a policy, once, and returns where it stands."""
+        if not isinstance(policy, Policy):
+            policy = Policy.from_toml(Path(policy))
+        with self._views.reading() as connection:
+            found = connection.execute(select(policies.c.idx).where(policies.c.sha256 == policy.digest())).scalar()
+        if found is not None:
+            return RegisteredPolicy(int(found), self.archive.leaf_hex(int(found)), policy)
+        self.keep_schema(POLICY)
+        written = self.recorder.write(policy_draft(policy), Private(POLICY, {"/document": policy.to_json()}))
+        return RegisteredPolicy(written.index or 0, written.leaf.hex(), policy)
+
+    def policies(self) -> list[RegisteredPolicy]:
+        """Returns all policies on record, oldest first."""
+        with self._views.reading() as connection:
+            found = connection.execute(select(policies.c.idx).order_by(policies.c.idx)).scalars().all()
+        return [RegisteredPolicy(i, self.archive.leaf_hex(i), self._policy_at(i)) for i in found]
+
+    def keep_schema(self, schema: Any) -> None:
+        """Puts a schema on record the first time it is used."""
+        if self.archive.keep_schema(schema):
+            self.recorder.write(Draft("schema", "schemas", schema.name, about=schema.to_json(), sha256=schema.digest))
+
+    # Looking back
+
+    def history(self, index: int) -> History:
+        """Returns a decision and all that followed.
+
+        Raises:
+            NotFound: When there is no decision at that place.
+        """
+        record = self.archive.record(index)
+        if record.kind != "decision":
+            raise NotFound(f"record {index} is a {record.kind}, not a decision")
+        with self._views.reading() as connection:
+            row = connection.execute(
+                select(deployments.c.model_idx, deployments.c.policy_idx)
+                .join(decisions, decisions.c.deployment_idx == deployments.c.idx)
+                .where(decisions.c.idx == index)
+            ).first()
+            places = (
+                connection.execute(
+                    select(follow_ups.c.idx).where(follow_ups.c.decision_idx == index).order_by(follow_ups.c.idx)
+                )
+                .scalars()
+                .all()
+            )
+        followed = tuple(self._follow_up(place) for place in places)
+        leaf = self.archive.leaf_hex(index)
+        return History(
+            index,
+            leaf,
+            record.seq,
+            record.time,
+            record.stream,
+            self._views.values_of(index),
+            self._provenance.model_at(row[0]) if row else None,
+            self._policy_at(row[1]) if row else None,
+            followed,
+            state_digest(leaf, [follow_up.leaf for follow_up in followed]),
+        )
+
+    def search(
+        self,
+        *,
+        subject: str | None = None,
+        label: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        overridden: bool | None = None,
+        limit: int = 50,
+    ) -> list[Mapping[str, Any]]:
+        """Finds decisions, newest first.
+
+        Args:
+            subject: Reference of the person.
+            label: The decision as it stands.
+            since: Earliest time, UTC text.
+            until: Latest time, UTC text.
+            overridden: Only those that were (or were not) overridden.
+            limit: Most rows.
+        """
+        query = select(decisions).order_by(decisions.c.idx.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(decisions.c.subject == self._vault.subject_tag(subject))
+        if label is not None:
+            query = query.where(decisions.c.label_now == label)
+        if since is not None:
+            query = query.where(decisions.c.time_s >= parse_time(since))
+        if until is not None:
+            query = query.where(decisions.c.time_s <= parse_time(until))
+        if overridden is not None:
+            changed = decisions.c.idx.in_(select(follow_ups.c.decision_idx).where(follow_ups.c.kind == "override"))
+            query = query.where(changed if overridden else ~changed)
+        with self._views.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def place_of(self, leaf: str) -> int | None:
+        """Returns the place of a record by leaf hash (hex), None while it waits in the queue."""
+        try:
+            return self._views.index_of(leaf)
+        except NotFound:
+            return None
+
+    def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
+        """Returns the receipt of a decision, showing `pointers` (all fields when None)."""
+        return self.archive.receipt(index, pointers)
+
+    def check(self, decision: Decision, *, replay: bool = False) -> Report:
+        """Checks a decision's receipt as an outsider would; with `replay`, runs the model again."""
+        report = check_receipt(decision.receipt.encode(), issuer=self.recorder.signer.key)
+        if not replay or decision.index is None:
+            return report
+        return Report(report.what, (*report.steps, *self.replay(decision.index).steps), report.facts, report.answer)
+
+    def replay(self, index: int) -> Report:
+        """Runs the registered model again on a recorded decision.
+
+        Raises:
+            NotFound: When there is no such decision, or its values were erased.
+            NotAllowed: When they are locked away.
+        """
+        deployment, model, policy = self._deployment_of(index)
+        recorded = RecordedDecision.from_values(self.archive.tree(index).values())
+        if recorded is None:
+            raise NotFound(f"values of decision {index} that a replay needs were erased")
+        scorer = self._provenance.scorer(model)
+        return replay(recorded, policy, model, scorer, self._committed_explainer(deployment, scorer, policy))
+
+    def replay_many(
+        self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[tuple[int, Report]]:
+        """Replays many decisions, loading each model once."""
+        loaded: dict[str, tuple[Scorer, Explainer | None]] = {}
+        for done, index in enumerate(indices, 1):
+            deployment, model, policy = self._deployment_of(index)
+            key = deployment.model + deployment.policy
+            if key not in loaded:
+                scorer = self._provenance.scorer(model)
+                loaded[key] = (scorer, self._committed_explainer(deployment, scorer, policy))
+            recorded = RecordedDecision.from_values(self._views.values_of(index) or {})
+            if recorded is not None:
+                yield index, Report("replay", tuple(replay_steps(recorded, policy, model, *loaded[key])))
+            if progress is not None:
+                progress(done, len(indices))
+
+    # What follows a decision
+
+    def override(self, index: int, *, label: str, by: str, reason: str, saw: str) -> FollowUp:
+        """Records that a person decided otherwise.
+
+        Args:
+            index: Place of the decision.
+            label: The new label, one of the policy's.
+            by: Who decided.
+            reason: Why; it is required.
+            saw: `History.state` of what that person had in front of them.
+
+        Raises:
+            Stale: When something was recorded since the reviewer looked.
+            InvalidInput: For an empty reason or a label the policy does not have.
+        """
+        history = self.history(index)
+        if saw != history.state:
+            raise Stale(
+                "something was added to this decision since the reviewer looked",
+                hint="show it again and repeat with the new state",
+            )
+        if not reason.strip() or not by.strip():
+            raise InvalidInput("an override needs a name and a reason")
+        if history.policy is not None:
+            history.policy.is_adverse(label)  # refuses labels the policy does not have
+        return self._follow(history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw})
+
+    def appeal(self, index: int, *, text: str, by: str) -> FollowUp:
+        """Records what the person says against the decision, and who received it."""
+        if not text.strip():
+            raise InvalidInput("an appeal needs a text")
+        return self._follow(self.history(index), "appeal", {"/by": by, "/text": text})
+
+    def outcome(self, index: int, *, outcome: str, note: str = "") -> FollowUp:
+        """Records what came of a decision, e.g. "repaid" or "default"."""
+        if not outcome.strip():
+            raise InvalidInput("an outcome needs a word for what came of the decision")
+        return self._follow(self.history(index), "outcome", {"/note": note, "/outcome": outcome})
+
+    # Inner parts
+
+    def _follow(self, history: History, kind: str, values: dict[str, Any]) -> FollowUp:
+        schema = FOLLOW_UPS[kind]
+        self.keep_schema(schema)
+        subject = (history.values or {}).get("/subject")
+        retain_days = history.policy.retain_days if history.policy else 0
+        retain_until_s = self.recorder.now_s() + retain_days * 86_400 if retain_days else 0
+        draft = Draft(kind, history.stream, kind, (history.leaf,))
+        written = self.recorder.write(draft, Private(schema, values, subject, retain_until_s))
+        return FollowUp(written.index or 0, written.leaf.hex(), kind, written.time, values)
+
+    def _follow_up(self, index: int) -> FollowUp:
+        record = self.archive.record(index)
+        return FollowUp(index, self.archive.leaf_hex(index), record.kind, record.time, self._views.values_of(index))
+
+    def _deployment_of(self, index: int) -> tuple[DeploymentRecord, Model, Policy]:
+        record = self.archive.record(index)
+        if record.kind != "decision" or not record.builds_on:
+            raise NotFound(f"record {index} is not a decision")
+        deployment = DeploymentRecord.read(self.archive.record(self._views.index_of(record.builds_on[0])))
+        model = self._provenance.model_at(self._views.index_of(deployment.model))
+        return deployment, model, self._policy_at(self._views.index_of(deployment.policy))
+
+    def _policy_at(self, index: int) -> Policy:
+        return _policy_from(canonical.dumps(self.archive.tree(index).value("/document")))
+
+    def _require_in_force(self, policy: Policy) -> None:
+        today = datetime.fromtimestamp(self.recorder.now_s(), UTC).date()
+        if not policy.is_effective(today):
+            raise InvalidInput(
+                f"the policy {policy.name} {policy.version} takes effect on {policy.effective_from}",
+                hint="wait until then, or use the version in force",
+            )
+
+    def _explainer(self, model: Any, scorer: Scorer, policy: Policy, background: Any) -> Explainer | None:
+        """Returns the explainer of a model being put to work; its rows are committed."""
+        rows = _as_rows(background)[:BACKGROUND_ROWS]
+        if not rows and hasattr(scorer, "to_bytes"):
+            rows = probe_rows(scorer, BACKGROUND_ROWS)  # type: ignore[arg-type]
+        if not rows:
+            return None
+        subject = scorer if hasattr(scorer, "to_bytes") or isinstance(model, Model | str | Path) else model
+        rows = [{name: row.get(name) for name in policy.model_features} for row in rows]
+        return explainer_for(subject, policy, rows) if self._keep_background(rows) else None
+
+    def _keep_background(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        return self._objects.put_sealed(canonical.dumps([dict(row) for row in rows]))
+
+    def _committed_explainer(self, deployment: DeploymentRecord, scorer: Scorer, policy: Policy) -> Explainer | None:
+        """Returns the explainer that a deployment committed to, from the rows this home kept."""
+        config = deployment.reasons
+        if config is None:
+            return None
+        rows = canonical.loads(self._objects.get_sealed(config.background_sha256)) if config.background_sha256 else []
+        explainer = explainer_for(getattr(scorer, "estimator", scorer), policy, rows)
+        return explainer if explainer.config == config else None
+
+    def _deploy(
+        self,
+        model: Model,
+        rules: RegisteredPolicy,
+        scorer: Scorer,
+        explainer: Explainer | None,
+        on_log_failure: OnFailure,
+    ) -> Deployment:
+        """Records the deployment, once, and returns it ready to decide."""
+        schema = decision_schema(rules.policy)
+        self.keep_schema(schema)
+        record = DeploymentRecord(model.leaf, rules.leaf, "artefact", explainer.config if explainer else None)
+        draft = record.draft(rules.policy.stream, f"{model.record.name} {model.record.version}")
+        leaf = self._known_deployment(model, rules, record)
+        if leaf is None:
+            leaf = self.recorder.write(draft).leaf.hex()
+        return Deployment(self, rules.policy, model, leaf, schema, scorer, explainer, on_log_failure)
+
+    def _known_deployment(self, model: Model, rules: RegisteredPolicy, record: DeploymentRecord) -> str | None:
+        """Returns the leaf of the same deployment where it is the newest of its stream."""
+        with self._views.reading() as connection:
+            row = connection.execute(
+                select(deployments.c.idx, deployments.c.leaf)
+                .where(deployments.c.model_idx == model.index, deployments.c.policy_idx == rules.index)
+                .order_by(deployments.c.idx.desc())
+            ).first()
+        if row is None or DeploymentRecord.read(parse_record(self.archive.entry(row[0]))) != record:
+            return None
+        return str(row[1])
+
+    def _deploy_function(
+        self, function: Callable[..., Any] | None, policy: Policy | Path | str, name: str, on_log_failure: OnFailure
+    ) -> Deployment:
+        """Puts a bare function (or a block of code) to work under a policy."""
+        rules = self.register_policy(policy)
+        self._require_in_force(rules.policy)
+        source = inspect.getsource(function) if function is not None else ""
+        model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
+        return self._deploy(model, rules, scorer, None, on_log_failure)
+
+
+@functools.lru_cache(maxsize=64)
+def _policy_from(document: bytes) -> Policy:
+    return Policy.from_json(canonical.loads(document))
+
+
+def _positive(model: Any, policy: Policy) -> Any:
+    """Returns the class of an estimator whose probability the policy scores by."""
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return None
+    found = classes[policy.class_position(classes)]
+    return found.item() if hasattr(found, "item") else found
+
+
+def _as_rows(table: Any) -> list[dict[str, Any]]:
+    if table is None:
+        return []
+    if hasattr(table, "head"):
+        table = table.head(BACKGROUND_ROWS)
+    if hasattr(table, "to_dict"):
+        return [dict(row) for row in table.to_dict(orient="records")]
+    return [dict(row) for row in list(table)[:BACKGROUND_ROWS]]

@@ -1,0 +1,222 @@
+"""A model at work under a policy: every answer it gives is recorded before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from counterfoil.core.receipt import Promise, Shown
+from counterfoil.core.schema import Schema
+from counterfoil.core.statement import Draft
+from counterfoil.decisions.decision import Decision
+from counterfoil.decisions.policy import MICRO, Policy
+from counterfoil.decisions.reasons import Explainer, Reason, explain
+from counterfoil.errors import InvalidInput
+from counterfoil.provenance import Model, Scorer, to_micro
+from counterfoil.store.recorder import OnFailure, Prepared, Private, Recorded
+
+if TYPE_CHECKING:
+    from counterfoil.decisions.decisions import Decisions
+
+__all__ = ["Deployment"]
+
+CHUNK: Final = 1_000
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A decision worked out, not yet recorded."""
+
+    label: str
+    score: float
+    score_micro: int
+    reasons: tuple[Reason, ...]
+    subject: str | None
+    prepared: Prepared
+
+
+class Deployment:
+    """Decides with a model under a policy and records every decision.
+
+    Made by `Decisions.wrap`. Safe to call from many threads.
+
+    Attributes:
+        policy: The rules.
+        model: The registered model.
+        leaf: Leaf hash (hex) of the deployment's record, which decisions build on.
+        on_log_failure: `deny` (no decision without a record) or `spool`.
+    """
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        policy: Policy,
+        model: Model,
+        leaf: str,
+        schema: Schema,
+        scorer: Scorer,
+        explainer: Explainer | None,
+        on_log_failure: OnFailure,
+    ) -> None:
+        self.policy = policy
+        self.model = model
+        self.leaf = leaf
+        self.on_log_failure = on_log_failure
+        self._decisions = decisions
+        self._schema = schema
+        self._scorer = scorer
+        self._explainer = explainer
+
+    def decide(self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None) -> Decision:
+        """Decides on one applicant and returns when the record is durable.
+
+        Args:
+            applicant: Feature values by name (or a pandas Series), exactly those of
+                the policy.
+            subject: Your reference of the person; needed to erase the person later.
+
+        Raises:
+            InvalidInput: For a missing, extra or unusable value. Nothing was recorded.
+            LogUnavailable: When the record could not be saved (`deny`), or not even
+                queued (`spool`). There is no decision then.
+        """
+        made = self._work_out(applicant, subject)
+        recorded = self._decisions.recorder.record([made.prepared], self.on_log_failure)
+        return self._decision(made, recorded[0])
+
+    def decide_many(
+        self,
+        applicants: Iterable[Mapping[str, Any]] | Any,
+        *,
+        subjects: Sequence[str] | str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Decision]:
+        """Decides on many applicants; every row is checked before the first is recorded.
+
+        Args:
+            applicants: A DataFrame or a list of objects.
+            subjects: References in the same order, or the name of the column with them.
+            progress: Called with (decisions recorded, decisions in all).
+
+        Raises:
+            InvalidInput: For an unusable row, naming it. Nothing was recorded.
+            LogUnavailable: When the log went away on the way; what was recorded stays.
+        """
+        rows, references = _rows(applicants, subjects)
+        checked = [self._checked(row, number) for number, row in enumerate(rows)]
+        decisions: list[Decision] = []
+        for start in range(0, len(rows), CHUNK):
+            made = [
+                self._answer(row, reference)
+                for row, reference in zip(
+                    checked[start : start + CHUNK], references[start : start + CHUNK], strict=True
+                )
+            ]
+            recorded = self._decisions.recorder.record([each.prepared for each in made], self.on_log_failure)
+            decisions += [self._decision(each, result) for each, result in zip(made, recorded, strict=True)]
+            if progress is not None:
+                progress(len(decisions), len(rows))
+        return decisions
+
+    def explain(self, applicant: Mapping[str, Any], label: str) -> tuple[Reason, ...]:
+        """Returns the reasons that a decision on this applicant has.
+
+        Raises:
+            InvalidInput: When the model cannot be explained, or its reasons are unstable.
+        """
+        if self._explainer is None:
+            raise InvalidInput("this model cannot be explained here: no comparison rows were given")
+        return explain(self._explainer, self.policy.check_applicant(applicant), self.policy, label)
+
+    def _checked(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
+        try:
+            return self.policy.check_applicant(row)
+        except InvalidInput as error:
+            raise InvalidInput(f"row {number + 1}: {error.message}", hint=error.hint) from error
+
+    def _work_out(self, applicant: Mapping[str, Any], subject: str | None) -> _Made:
+        return self._answer(self.policy.check_applicant(applicant), subject)
+
+    def _answer(self, checked: dict[str, Any], subject: str | None) -> _Made:
+        """Asks the model, draws the line, finds the reasons, prepares the record."""
+        seen = self.policy.for_model(checked)
+        score = float(self._scorer.score(seen))
+        micro = to_micro(score)
+        label = self.policy.label_for(micro)
+        reasons: tuple[Reason, ...] = ()
+        explained = self._explainer is not None and not self._explainer.config.on_demand
+        if self._explainer is not None and explained:
+            reasons = explain(self._explainer, checked, self.policy, label)
+        return self.prepare(checked, score, micro, label, reasons if explained else None, subject)
+
+    def prepare(
+        self,
+        checked: Mapping[str, Any],
+        score: float,
+        micro: int,
+        label: str,
+        reasons: tuple[Reason, ...] | None,
+        subject: str | None,
+    ) -> _Made:
+        """Prepares the record of a decision; None for reasons means "on demand"."""
+        if not 0 <= micro <= MICRO:
+            raise InvalidInput(f"a score lies between 0 and 1, found {score!r}")
+        values: dict[str, Any] = {f"/input/{name}": value for name, value in checked.items()}
+        values["/output/label"] = label
+        values["/output/score"] = score
+        values["/output/score_micro"] = micro
+        if reasons is not None:
+            values["/reasons"] = [reason.to_json() for reason in reasons]
+        if subject is not None:
+            values["/subject"] = subject
+        recorder = self._decisions.recorder
+        retain_until_s = recorder.now_s() + self.policy.retain_days * DAY_S if self.policy.retain_days else 0
+        draft = Draft("decision", self.policy.stream, "decision", (self.leaf,))
+        prepared = recorder.prepare(draft, Private(self._schema, values, subject, retain_until_s))
+        return _Made(label, score, micro, reasons or (), subject, prepared)
+
+    def record(self, made: _Made) -> Decision:
+        """Records a prepared decision."""
+        return self._decision(made, self._decisions.recorder.record([made.prepared], self.on_log_failure)[0])
+
+    def _decision(self, made: _Made, recorded: Recorded) -> Decision:
+        promise = None
+        if recorded.promise and made.prepared.tree is not None:
+            archive = self._decisions.archive
+            shown = Shown(
+                archive.origin, recorded.entry, self._schema, made.prepared.tree.disclose(), archive.handovers
+            )
+            promise = Promise(shown, recorded.promise)
+        return Decision(
+            made.label,
+            made.score,
+            made.score_micro,
+            made.reasons,
+            recorded.index,
+            recorded.seq,
+            recorded.time,
+            recorded.leaf.hex(),
+            made.subject,
+            promise,
+            self._decisions,
+        )
+
+
+def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[dict[str, Any]], list[str | None]]:
+    """Returns rows and references from a DataFrame or a list of objects."""
+    if hasattr(applicants, "to_dict"):
+        rows = [dict(row) for row in applicants.to_dict(orient="records")]
+    else:
+        rows = [dict(row) for row in applicants]
+    if subjects is None:
+        return rows, [None] * len(rows)
+    if isinstance(subjects, str):
+        try:
+            return rows, [str(row.pop(subjects)) for row in rows]
+        except KeyError:
+            raise InvalidInput(f"there is no column {subjects!r} with the people's references") from None
+    if len(subjects) != len(rows):
+        raise InvalidInput(f"{len(subjects)} references were given for {len(rows)} applicants")
+    return rows, [str(subject) for subject in subjects]

@@ -1,0 +1,205 @@
+"""Writes the auditor's file: records, proofs, and the fields chosen to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from counterfoil.core.bundle import Manifest, ShownLine, entry_tiles, hash_tiles
+from counterfoil.core.checkpoint import SignedCheckpoint
+from counterfoil.core.proofs import LogProof
+from counterfoil.core.statement import Record, parse_record
+from counterfoil.core.tiles import TILE_WIDTH, encode_bundle, tile_path
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+from counterfoil.store.archive import Archive
+from counterfoil.store.bundle_file import BundleWriter
+from counterfoil.store.log import Log
+from counterfoil.store.views import Views
+
+__all__ = ["Bundles", "Show", "Written"]
+
+Show = Literal["nothing", "everything"] | tuple[str, ...]
+"""Fields to show: none, all that still exist, or those whose pointer starts with one of these."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What went into a bundle.
+
+    Attributes:
+        path: The file.
+        records: How many records it holds.
+        shown: How many of them show fields.
+        withheld: How many have fields that were erased or are locked away.
+    """
+
+    path: Path
+    records: int
+    shown: int
+    withheld: int
+
+
+@dataclass
+class _Count:
+    shown: int = 0
+    withheld: int = 0
+
+
+class Bundles:
+    """Writes bundles of one home.
+
+    Args:
+        archive: Reads records, proofs and private values.
+        views: Finds the records that others build on.
+    """
+
+    def __init__(self, archive: Archive, views: Views) -> None:
+        self._archive = archive
+        self._views = views
+
+    def write_range(
+        self,
+        path: Path,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        show: Show = "nothing",
+        progress: Progress | None = None,
+    ) -> Written:
+        """Writes every record from `start` to `end`, so that completeness can be checked.
+
+        Both ends are widened to whole tiles of 256 records.
+
+        Args:
+            path: The new file.
+            start: First record.
+            end: One past the last; the newest when None.
+            show: Fields to show.
+            progress: Called with (records done, records in all).
+
+        Raises:
+            InvalidInput: For an impossible range or when the file exists.
+        """
+        note = self._archive.checkpoint()
+        size = SignedCheckpoint.parse(note).head.size
+        end = size if end is None else end
+        if not 0 <= start <= end <= size:
+            raise InvalidInput(f"the log has records 0 to {size}; {start} to {end} is not a part of it")
+        start -= start % TILE_WIDTH
+        end = min(size, -(-end // TILE_WIDTH) * TILE_WIDTH)
+        count = _Count()
+        with self._archive.snapshot() as log, BundleWriter(path) as bundle:
+            bundle.write(
+                "bundle.json", Manifest(self._archive.origin, start, end, None, self._archive.handovers).encode()
+            )
+            bundle.write("checkpoint", note.encode())
+            self._write_tiles(bundle, log, start, end, size)
+            schemas: set[str] = set()
+            entries = enumerate(log.entries(start, end), start)
+            lines = self._lines(entries, show, schemas, count, progress, end - start)
+            bundle.write_lines("disclosures.ndjson", lines)
+            self._write_schemas(bundle, schemas)
+        return Written(path, end - start, count.shown, count.withheld)
+
+    def write_records(
+        self, path: Path, indices: Iterable[int], *, show: Show = "nothing", progress: Progress | None = None
+    ) -> Written:
+        """Writes selected records, and those they build on, each with its own proof.
+
+        Args:
+            path: The new file.
+            indices: Places in the log.
+            show: Fields to show, of all records in the bundle.
+            progress: Called with (records done, records in all).
+        """
+        note = self._archive.checkpoint()
+        size = SignedCheckpoint.parse(note).head.size
+        chosen = self._with_origins(indices)
+        if not chosen:
+            raise InvalidInput("a bundle needs at least one record")
+        count = _Count()
+        with self._archive.snapshot() as log, BundleWriter(path) as bundle:
+            manifest = Manifest(self._archive.origin, indices=tuple(chosen), handovers=self._archive.handovers)
+            bundle.write("bundle.json", manifest.encode())
+            bundle.write("checkpoint", note.encode())
+            for index in chosen:
+                bundle.write(f"records/{index}.json", log.entry(index))
+                proof = LogProof(index, tuple(log.inclusion(index, size)), note)
+                bundle.write(f"proofs/{index}.tlog-proof", proof.text().encode())
+            schemas: set[str] = set()
+            entries = ((index, log.entry(index)) for index in chosen)
+            bundle.write_lines("disclosures.ndjson", self._lines(entries, show, schemas, count, progress, len(chosen)))
+            self._write_schemas(bundle, schemas)
+        return Written(path, len(chosen), count.shown, count.withheld)
+
+    def _write_tiles(self, bundle: BundleWriter, log: Log, start: int, end: int, size: int) -> None:
+        place = start
+        for name, width in entry_tiles(start, end):
+            bundle.write(name, encode_bundle(list(log.entries(place, place + width))))
+            place += width
+        for level, number, width in hash_tiles(start, end, size):
+            bundle.write(tile_path(level, number, width), log.tile(level, number, width))
+
+    def _write_schemas(self, bundle: BundleWriter, digests: Iterable[str]) -> None:
+        for digest in sorted(digests):
+            bundle.write(f"schemas/{digest}.json", self._archive.schema(digest).encoded)
+
+    def _lines(
+        self,
+        entries: Iterable[tuple[int, bytes]],
+        show: Show,
+        schemas: set[str],
+        count: _Count,
+        progress: Progress | None,
+        total: int,
+    ) -> Iterator[bytes]:
+        """Yields the disclosures in log order and notes the schemas they need."""
+        for done, (index, entry) in enumerate(entries, 1):
+            if show != "nothing":
+                record = parse_record(entry)
+                line = self._line(index, record, show, count)
+                if line is not None and record.schema is not None:
+                    schemas.add(record.schema)
+                    yield line.encode()
+            if progress is not None and (done % 1_000 == 0 or done == total):
+                progress(done, total)
+
+    def _line(self, index: int, record: Record, show: Show, count: _Count) -> ShownLine | None:
+        if record.schema is None:
+            return None
+        try:
+            tree = self._archive.tree(index)
+        except (NotFound, NotAllowed):
+            count.withheld += 1
+            return None
+        count.withheld += bool(tree.erased())
+        pointers = None if show == "everything" else _matching(tree.plan.schema.positions, show)
+        disclosure = tree.disclose(pointers)
+        if not disclosure.shown:
+            return None
+        count.shown += 1
+        return ShownLine(index, disclosure)
+
+    def _with_origins(self, indices: Iterable[int]) -> list[int]:
+        """Returns the records and, transitively, all they build on, ascending."""
+        chosen: set[int] = set()
+        waiting = list(indices)
+        while waiting:
+            index = waiting.pop()
+            if index not in chosen:
+                record = self._archive.record(index)
+                chosen.add(index)
+                waiting += [self._views.index_of(leaf) for leaf in record.builds_on]
+        return sorted(chosen)
+
+
+def _matching(pointers: Iterable[str], show: Sequence[str]) -> list[str]:
+    return [pointer for pointer in pointers if any(_covers(part, pointer) for part in show)]
+
+
+def _covers(part: str, pointer: str) -> bool:
+    return pointer == part or pointer.startswith(part.rstrip("/") + "/")

@@ -1,0 +1,195 @@
+"""Erasing what is private while every proof goes on to hold.
+
+1. decide what may be shredded now and what a retention lock keeps;
+2. write an `erasure` record that says why and which, in places of the log;
+3. destroy the keys in the vault; note how far logged erasures were applied.
+
+A crash between 2 and 3, or a vault restored from an older backup, is mended at the
+next open: logged erasures are applied again before anything is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
+from counterfoil.core.statement import Draft, Record, parse_record
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+from counterfoil.store.archive import Archive
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.streams import time_text
+from counterfoil.store.vault import Vault, seal_body
+from counterfoil.store.vault_erasure import Erasure
+
+__all__ = ["STREAM", "Erasures"]
+
+STREAM: Final = "organisation"
+RUNS_PER_RECORD: Final = 1_000
+MAX_BASIS_CHARS: Final = 300
+
+
+class Erasures:
+    """Erases fields, records and people of one home.
+
+    Args:
+        recorder: Writes the erasure records.
+        archive: Reads the log.
+        vault: Holds what is erased.
+    """
+
+    def __init__(self, recorder: Recorder, archive: Archive, vault: Vault) -> None:
+        self._recorder = recorder
+        self._archive = archive
+        self._vault = vault
+
+    def plan_person(self, subject: str) -> Erasure:
+        """Returns what `erase_person` would do, and changes nothing.
+
+        Raises:
+            NotFound: When no record is about that person.
+        """
+        indices = self._vault.indices_of(subject)
+        if not indices:
+            raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+        return self._vault.plan_erasure(indices, self._recorder.now_s())
+
+    def erase_person(self, subject: str, *, basis: str) -> Erasure:
+        """Erases everything private about a person.
+
+        Records under a retention lock become unreadable at once and are shredded
+        when the lock has ended (`shred_due`).
+
+        Args:
+            subject: The reference the records were made with.
+            basis: Why, e.g. "GDPR Art. 17(1)(b)". It is public: name nobody in it.
+        """
+        with self._recorder.lock:
+            self._recorder.drain()
+            return self._carry_out("person", self.plan_person(subject), basis)
+
+    def plan_record(self, index: int) -> Erasure:
+        """Returns what `erase_record` would do, and changes nothing."""
+        if not self._archive.record(index).has_fields:
+            raise InvalidInput(f"record {index} holds nothing private; the log itself never changes")
+        return self._vault.plan_erasure([index], self._recorder.now_s())
+
+    def erase_record(self, index: int, *, basis: str) -> Erasure:
+        """Erases the private fields of one record; its place and proofs stay."""
+        with self._recorder.lock:
+            return self._carry_out("record", self.plan_record(index), basis)
+
+    def erase_fields(self, index: int, pointers: Sequence[str], *, basis: str) -> None:
+        """Erases some private fields of one record; the others can still be shown.
+
+        Raises:
+            InvalidInput: For a field the record does not have.
+            NotAllowed: While the record is under a retention lock.
+            NotFound: When the record was erased before.
+        """
+        with self._recorder.lock:
+            _require_basis(basis)
+            tree = self._archive.tree(index)
+            tree.without(pointers)  # names a wrong field before anything is written
+            locked = self.plan_record(index).restricted
+            if locked:
+                raise NotAllowed(
+                    f"record {index} must be kept until {time_text(locked[0][1])}",
+                    hint="single fields can be erased after that; erase the whole record to restrict it now",
+                )
+            about = {"basis": basis, "fields": sorted(set(pointers)), "records": [[index, index]], "scope": "field"}
+            self._write_and_apply([about])
+
+    def due(self) -> list[int]:
+        """Returns the restricted records whose retention lock has ended."""
+        return self._vault.due(self._recorder.now_s())
+
+    def shred_due(self) -> Erasure:
+        """Shreds the restricted records whose lock has ended."""
+        with self._recorder.lock:
+            indices = tuple(self.due())
+            return self._carry_out("due", Erasure(indices), "the retention period has ended")
+
+    def reapply(self) -> int:
+        """Applies logged erasures that the vault has not seen; returns how many."""
+        start, size = self._vault.erasures_applied, self._archive.size
+        if start >= size:
+            return 0
+        applied = 0
+        with self._archive.snapshot() as log:
+            for entry in log.entries(start, size):
+                if b"/erasure/v1" in entry and (record := parse_record(entry)).kind == "erasure":
+                    self._apply(record)
+                    applied += 1
+        self._vault.mark_erasures_applied(size)
+        return applied
+
+    def _carry_out(self, scope: str, erasure: Erasure, basis: str) -> Erasure:
+        """Steps 2 and 3 for whole records."""
+        _require_basis(basis)
+        abouts = [
+            {"basis": basis, "records": runs, "scope": scope} for runs in _chunks(list(_runs(erasure.erased)))
+        ] + [
+            {"basis": basis, "restricted": [list(row) for row in rows], "scope": scope}
+            for rows in _chunks(list(erasure.restricted))
+        ]
+        self._write_and_apply(abouts)
+        return erasure
+
+    def _write_and_apply(self, abouts: Sequence[dict[str, Any]]) -> None:
+        drafts = [self._recorder.prepare(Draft("erasure", STREAM, "erasure", about=about)) for about in abouts]
+        written = self._recorder.record(drafts)
+        for result in written:
+            self._apply(parse_record(result.entry))
+        self._vault.mark_erasures_applied(self._archive.size)
+
+    def _apply(self, record: Record) -> None:
+        """Step 3 for one erasure record; doing it twice changes nothing."""
+        about = record.about
+        if about.get("scope") == "field":
+            self._apply_fields(int(about["records"][0][0]), [str(name) for name in about["fields"]])
+            return
+        indices = [index for first, last in about.get("records", ()) for index in range(first, last + 1)]
+        restricted = [(int(index), int(until_s)) for index, until_s in about.get("restricted", ())]
+        self._vault.apply_erasure(indices, restricted)
+
+    def _apply_fields(self, index: int, pointers: Sequence[str]) -> None:
+        try:
+            tree = self._archive.tree(index)
+        except (NotFound, NotAllowed):
+            return  # the whole record is gone already
+        if set(pointers) <= set(tree.erased()):
+            return
+        self._vault.replace(index, *_resealed(tree, pointers))
+
+
+def _resealed(tree: FieldTree, pointers: Sequence[str]) -> tuple[bytes, bytes]:
+    """Returns a new record key and the remaining values sealed under it."""
+    record_key = os.urandom(RECORD_KEY_BYTES)
+    return record_key, seal_body(record_key, tree.root, tree.without(pointers))
+
+
+def _runs(indices: Sequence[int]) -> Iterator[list[int]]:
+    """Yields [first, last] of every run of consecutive places."""
+    first = last = -2
+    for index in indices:
+        if index != last + 1:
+            if first >= 0:
+                yield [first, last]
+            first = index
+        last = index
+    if first >= 0:
+        yield [first, last]
+
+
+def _chunks(rows: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(rows), RUNS_PER_RECORD):
+        yield rows[start : start + RUNS_PER_RECORD]
+
+
+def _require_basis(basis: str) -> None:
+    if not basis.strip() or len(basis) > MAX_BASIS_CHARS:
+        raise InvalidInput(
+            f"an erasure says why, in 1 to {MAX_BASIS_CHARS} characters", hint='for example "GDPR Art. 17(1)(b)"'
+        )

@@ -1,0 +1,278 @@
+"""One organisation: everything below, composed into the object that users hold."""
+
+from __future__ import annotations
+
+import json
+import time as clock
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from counterfoil.core.note import Signer, VerifierKey
+from counterfoil.core.statement import Draft
+from counterfoil.core.trust import sign_handover
+from counterfoil.decisions import Decisions, DecisionsView
+from counterfoil.errors import HomeDamaged, LogUnavailable
+from counterfoil.organisation.bundles import Bundles
+from counterfoil.organisation.erasures import STREAM, Erasures
+from counterfoil.provenance import Provenance, ProvenanceView
+from counterfoil.store.archive import Archive, is_record
+from counterfoil.store.durable import replace_file
+from counterfoil.store.home import Home
+from counterfoil.store.home_settings import HomeSettings
+from counterfoil.store.keyring import Keyring
+from counterfoil.store.log import Log
+from counterfoil.store.objects import Objects
+from counterfoil.store.recorder import Recorder, logged_streams, with_spooled
+from counterfoil.store.spool import Spool
+from counterfoil.store.streams import time_text
+from counterfoil.store.unlock import Unlock
+from counterfoil.store.vault import Vault
+from counterfoil.store.views import Views
+
+__all__ = ["Organisation"]
+
+PROMISE_WITHIN_S: Final = 86_400
+"""A decision that waits in the queue is promised to be in the log within a day."""
+
+
+class Organisation:
+    """An opened home. Use as a context manager, or call `close`.
+
+    Made by `create` and `open`; one process writes at a time.
+
+    Attributes:
+        home: The folder and its settings.
+        decisions: Decisions that anyone can check.
+        provenance: Datasets and models.
+        bundles: Writes the auditor's files.
+        erasures: Erases what is private.
+        archive: Reads records and proofs.
+        recorder: Writes records.
+        views: Searchable tables.
+        vault: Private values.
+        keyring: The organisation's keys.
+    """
+
+    def __init__(self, home: Home, unlock: Unlock, now: Callable[[], float]) -> None:
+        """Opens every part; on failure everything opened so far is let go."""
+        self.home = home
+        with ExitStack() as stack:
+            stack.enter_context(home.lock())
+            paths, settings = home.paths, home.settings
+            self.keyring = Keyring.open(paths.keys, unlock)
+            log = Log.open(paths.log, is_entry=is_record)
+            stack.callback(log.release)
+            self.vault = _open_vault(home, self.keyring)
+            stack.callback(self.vault.close)
+            vault_key = self.keyring.secret("vault")
+            spool = Spool(paths.spool / "waiting", vault_key)
+            streams = with_spooled(logged_streams(log, settings.epoch_s), spool)
+            signer = Signer(settings.origin, self.keyring.secret("log"))
+            self.recorder = Recorder(
+                log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
+            )
+            self.archive = Archive(self.recorder, paths.log, paths.schemas, paths.checkpoint)
+            self.archive.handovers = _read_handovers(paths.handovers)
+            _require_nothing_lost(self.archive, log)
+            self.vault.truncate(log.size)
+            self.objects = Objects(paths.artefacts, vault_key)
+            self.erasures = Erasures(self.recorder, self.archive, self.vault)
+            self.views = Views(
+                paths.views,
+                self.archive,
+                self.vault.subject_of,
+                (ProvenanceView(), DecisionsView(self.archive)),
+            )
+            stack.callback(self.views.close)
+            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
+            self.decisions = Decisions(
+                self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
+            )
+            self.bundles = Bundles(self.archive, self.views)
+            self.recovered = log.recovered
+            self._settle()
+            self._stack = stack.pop_all()
+
+    @classmethod
+    def create(
+        cls, folder: Path | str, settings: HomeSettings, unlock: Unlock, *, now: Callable[[], float] = clock.time
+    ) -> Self:
+        """Makes a home: folders, keys, an empty log and vault, and the identity record.
+
+        Raises:
+            InvalidInput: When the folder is not empty.
+        """
+        home = Home.create(Path(folder), settings)
+        paths = home.paths
+        keyring = Keyring.create(paths.keys, unlock, time_text(int(now())))
+        Log.create(paths.log).close(None)
+        Vault.create(paths.vault, keyring.secret("vault")).close()
+        organisation = cls(Home.open(paths.folder), unlock, now)
+        organisation._write_identity()
+        return organisation
+
+    @classmethod
+    def open(cls, folder: Path | str, unlock: Unlock | None = None, *, now: Callable[[], float] = clock.time) -> Self:
+        """Opens a home.
+
+        Args:
+            folder: The home.
+            unlock: What opens the keys; found by `Unlock.from_environment` when None.
+            now: Returns Unix seconds.
+
+        Raises:
+            NotSetUp: No home there, or one of another version.
+            HomeDamaged: Parts are missing or contradict each other.
+            HomeBusy: Another process is writing.
+            Locked: The keys stay closed.
+        """
+        home = Home.open(Path(folder))
+        return cls(home, unlock or Unlock.from_environment(home.key_file), now)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def issuer(self) -> VerifierKey:
+        """The log's public key: what checkers give as `--issuer`."""
+        return self.recorder.signer.key
+
+    def checkpoint(self) -> str:
+        """Returns the signed head over everything recorded so far."""
+        return self.archive.checkpoint()
+
+    def close(self) -> None:
+        """Signs the newest head, saves the log's state and lets go of the home."""
+        try:
+            self.archive.checkpoint()
+            self.recorder.close()
+        finally:
+            self._stack.close()
+
+    def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Remakes every derived table and file from log and vault; returns the number of records."""
+        with self.archive.snapshot() as log:
+            for entry in log.entries():
+                if b"/schema/v1" in entry:
+                    self.archive.restore_schema(entry)
+        return self.views.rebuild(progress)
+
+    def rotate_log_key(self) -> VerifierKey:
+        """Replaces the log's signing key; the old key signs a hand-over to the new one.
+
+        Checkers who know the old key go on to accept this log: the hand-over travels
+        in every receipt and bundle. The old secret key is then destroyed.
+        """
+        with self.recorder.lock:
+            self.archive.checkpoint()  # the last head under the old key
+            self.keyring.rotate("log", time_text(self.recorder.now_s()))
+            self._finish_log_rotation()
+            return self.issuer
+
+    def rotate_vault_key(self) -> None:
+        """Replaces the key that protects all private values; nothing is re-encrypted but keys."""
+        with self.recorder.lock:
+            self.recorder.drain()  # what waits is sealed under the old key
+            self.keyring.rotate("vault", time_text(self.recorder.now_s()))
+            new_key = self.keyring.secret("vault")
+            self.vault.rotate_key(new_key)
+            self.objects.reseal(new_key)
+            self.keyring.confirm("vault")
+            self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
+            self._write_key_record("vault", self.keyring.current("vault").id, "")
+
+    def change_unlock(self, unlock: Unlock) -> None:
+        """Seals the keys under another passphrase or key file."""
+        self.keyring.change_unlock(unlock)
+
+    def _settle(self) -> None:
+        """Finishes what a crash or a pause left open, before anybody reads."""
+        self._write_issuer()
+        self.erasures.reapply()
+        if self.keyring.pending("log") is not None:
+            self._finish_log_rotation()
+        try:
+            self.recorder.drain()
+            self.recorder.close_epochs()
+        except LogUnavailable:
+            return  # reading still works; writers get the error when they write
+
+    def _write_identity(self) -> None:
+        about = {"key": str(self.issuer), "name": self.home.settings.name, "origin": self.home.settings.origin}
+        self.recorder.write(Draft("identity", STREAM, self.home.settings.origin, about=about))
+
+    def _finish_log_rotation(self) -> None:
+        """Hands over from the retired key to the one in use; safe to repeat."""
+        retired = self.keyring.pending("log")
+        if retired is None:
+            return
+        origin = self.home.settings.origin
+        old = Signer(origin, self.keyring.secret("log", retired.id))
+        new = Signer(origin, self.keyring.secret("log"))
+        note = sign_handover(old, new.key, self.archive.size)
+        if not self.archive.handovers or str(new.key) not in self.archive.handovers[-1]:
+            self.archive.handovers = (*self.archive.handovers, note)
+            replace_file(self.home.paths.handovers, json.dumps(list(self.archive.handovers)).encode(), mode=0o644)
+        self.recorder.signer = new
+        self.archive.forget_signature()
+        self.keyring.confirm("log")
+        self._write_key_record("log", str(new.key), note)
+        self._write_issuer()
+
+    def _write_key_record(self, use: str, key: str, handover: str) -> None:
+        about = {"handover": handover, "key": key, "use": use}
+        self.recorder.write(Draft("key", STREAM, use, about=about))
+
+    def _write_issuer(self) -> None:
+        """Keeps the public key beside the log, ready to be handed out."""
+        text = f"{self.issuer}\n".encode()
+        path = self.home.paths.issuer
+        if not path.exists() or path.read_bytes() != text:
+            replace_file(path, text, mode=0o644)
+
+
+def _open_vault(home: Home, keyring: Keyring) -> Vault:
+    """Opens the vault, finishing a key rotation that a crash interrupted."""
+    pending = keyring.pending("vault")
+    previous = keyring.secret("vault", pending.id) if pending is not None else None
+    key = keyring.secret("vault")
+    vault = Vault.open(home.paths.vault, key, previous_key=previous)
+    if previous is not None:
+        vault.rotate_key(key)
+        Objects(home.paths.artefacts, previous).reseal(key)
+        keyring.confirm("vault")
+    return vault
+
+
+def _require_nothing_lost(archive: Archive, log: Log) -> None:
+    """Refuses a log that is shorter than, or other than, one this home has signed for."""
+    signed = archive.last_checkpoint()
+    if signed is None:
+        return
+    head = signed.head
+    if head.size > log.size:
+        raise HomeDamaged(
+            f"this home has signed for {head.size} records, and its log holds {log.size}",
+            hint="the log folder is older than the rest: restore the newest backup of the whole home",
+        )
+    if log.root(head.size) != head.root:
+        raise HomeDamaged(
+            f"the first {head.size} records are not the ones this home has signed for",
+            hint="the log was altered: restore the newest backup of the whole home",
+        )
+
+
+def _read_handovers(path: Path) -> tuple[str, ...]:
+    if not path.exists():
+        return ()
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(str(note) for note in notes)
+    except (ValueError, OSError, TypeError) as error:
+        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error

@@ -1,0 +1,344 @@
+"""Registers datasets and models, so that decisions can name what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.artefact import Artefact, Scorer, load, read_artefact, runtime, to_micro
+from counterfoil.provenance.certificate import Certificate, certify
+from counterfoil.provenance.features import Feature
+from counterfoil.provenance.integer import probe_rows
+from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.tables import describe_csv
+from counterfoil.provenance.views import datasets, models
+from counterfoil.store.archive import Archive
+from counterfoil.store.objects import Objects
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.views import Views
+
+__all__ = ["Dataset", "Model", "Provenance"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A registered dataset and where its record stands."""
+
+    index: int
+    leaf: str
+    record: DatasetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A registered model and where its record stands."""
+
+    index: int
+    leaf: str
+    record: ModelRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionScorer:
+    """A plain function as a scorer; it lives as long as the process."""
+
+    function: Callable[[Mapping[str, Any]], float] | None
+    features: tuple[Feature, ...]
+
+    def score(self, row: Mapping[str, Any]) -> float:
+        """Returns what the function answers."""
+        if self.function is None:
+            raise InvalidInput("a block of code is not called; it sets its score itself")
+        return float(self.function(row))
+
+    def score_micro(self, row: Mapping[str, Any]) -> int:
+        """Returns the answer in micro-units."""
+        return to_micro(self.score(row))
+
+
+class Provenance:
+    """The provenance of one organisation's data and models.
+
+    Args:
+        recorder: Writes records.
+        archive: Reads them.
+        views: Finds them.
+        objects: Keeps artefacts.
+    """
+
+    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects) -> None:
+        self._recorder = recorder
+        self._archive = archive
+        self._views = views
+        self._objects = objects
+
+    def register_dataset(
+        self,
+        path: Path | str,
+        *,
+        name: str = "",
+        notes: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Dataset:
+        """Records a CSV file's digest, rows and columns; the file itself stays where it is.
+
+        The same file under the same name is recorded once.
+
+        Args:
+            path: The file.
+            name: Its name; the file's name when empty.
+            notes: Licence, source, purpose, in free words.
+            progress: Called with (bytes read, bytes in all).
+
+        Raises:
+            NotFound: When there is no such file.
+            InvalidInput: When it is not a table with a header.
+        """
+        path = Path(path)
+        record = describe_csv(path, name or path.stem, dict(notes or {}), progress)
+        for known in self.datasets():
+            if known.record == record:
+                return known
+        written = self._recorder.write(record.draft())
+        return Dataset(written.index or 0, written.leaf.hex(), record)
+
+    def register_model(
+        self,
+        model: Any,
+        *,
+        name: str,
+        version: str = "",
+        training: Dataset | None = None,
+        sample: Rows | Any = None,
+        code: Mapping[str, str] | None = None,
+        trusted: Sequence[str] = (),
+        features: Sequence[str] = (),
+        positive: Any = None,
+    ) -> Model:
+        """Records a model and keeps its artefact for replay.
+
+        A fitted scikit-learn classifier is exported as a canonical integer model
+        where that is possible, else saved with skops (types outside skops' own list
+        must be in `trusted`). A path is read as an integer model, ONNX or skops file.
+        The same model is recorded once.
+
+        Args:
+            model: An estimator, or the path of a model file.
+            name: Its name.
+            version: In your own numbering; "1", "2", … when empty.
+            training: The dataset it was trained on.
+            sample: Rows to try the model on (list of objects or DataFrame); made-up
+                rows are used when absent and the model is an integer model.
+            code: What trained it, e.g. {"commit": "…"}.
+            trusted: Types that a skops file may load.
+            features: Names of the inputs, where the model does not know them.
+            positive: The outcome the score is about; the last class by default.
+
+        Raises:
+            InvalidInput: When it is no such model.
+            NotAllowed: For pickles, and skops types that are not trusted.
+        """
+        artefact, estimator = self._artefact(model, trusted, features, positive)
+        scorer = load(artefact)
+        certificate = _certified(estimator, scorer, sample, features, positive)
+        record = ModelRecord(
+            name,
+            version or self._next_version(name, artefact.semantic_sha256),
+            artefact.form,
+            artefact.file_sha256,
+            artefact.semantic_sha256,
+            len(artefact.data),
+            artefact.trusted,
+            tuple(feature.name for feature in scorer.features),
+            str(_positive(scorer, artefact)),
+            training.leaf if training else None,
+            dict(code or {}),
+            runtime(),
+            certificate,
+        )
+        known = self._known_model(record)
+        if known is not None:
+            return known
+        self._objects.put(artefact.data)
+        written = self._recorder.write(record.draft())
+        return Model(written.index or 0, written.leaf.hex(), record)
+
+    def register_function(
+        self, function: Callable[[Mapping[str, Any]], float] | None, name: str, source: str, features: Sequence[str]
+    ) -> tuple[Model, Scorer]:
+        """Records a function as a model without an artefact: its source is committed to, never run again.
+
+        Args:
+            function: From an applicant to a score; None for a block of code.
+            name: Its name.
+            source: Its source text.
+            features: What it is given.
+        """
+        digest = self._objects.put(source.encode())
+        certificate = Certificate.untried("a function is not replayed; only its source is on record")
+        record = ModelRecord(
+            name,
+            self._next_version(name, digest),
+            "function",
+            digest,
+            digest,
+            len(source.encode()),
+            (),
+            tuple(features),
+            "",
+            None,
+            {},
+            runtime(),
+            certificate,
+        )
+        known = self._known_model(record)
+        scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
+        if known is not None:
+            return known, scorer
+        written = self._recorder.write(record.draft())
+        return Model(written.index or 0, written.leaf.hex(), record), scorer
+
+    def datasets(self) -> list[Dataset]:
+        """Returns all registered datasets, oldest first."""
+        with self._views.reading() as connection:
+            found = connection.execute(select(datasets.c.idx).order_by(datasets.c.idx)).scalars().all()
+        return [self._dataset(index) for index in found]
+
+    def models(self, name: str | None = None) -> list[Model]:
+        """Returns all registered models, or those of one name, oldest first."""
+        query = select(models.c.idx).order_by(models.c.idx)
+        if name is not None:
+            query = query.where(models.c.name == name)
+        with self._views.reading() as connection:
+            found = connection.execute(query).scalars().all()
+        return [self.model_at(index) for index in found]
+
+    def model_at(self, index: int) -> Model:
+        """Returns the model whose record stands at `index`.
+
+        Raises:
+            NotFound: When there is another kind of record.
+        """
+        record = self._archive.record(index)
+        if record.kind != "model":
+            raise NotFound(f"record {index} is a {record.kind}, not a model")
+        return Model(index, self._archive.leaf_hex(index), ModelRecord.read(record))
+
+    def scorer(self, model: Model) -> Scorer:
+        """Loads a registered model from the bytes this home keeps.
+
+        Raises:
+            NotFound: When the artefact is not here.
+            NotAllowed: When it holds types that were not trusted.
+        """
+        record = model.record
+        data = self._objects.get(record.file_sha256)
+        # skops files carry neither column names nor the scored class, the record does
+        positive = None if record.form == "integer" else _as_label(record.positive)
+        return load(
+            Artefact(
+                record.form,  # type: ignore[arg-type]
+                data,
+                record.file_sha256,
+                record.semantic_sha256,
+                record.trusted,
+                record.features,
+                positive,
+            )
+        )
+
+    def _dataset(self, index: int) -> Dataset:
+        return Dataset(index, self._archive.leaf_hex(index), DatasetRecord.read(self._archive.record(index)))
+
+    def _artefact(
+        self, model: Any, trusted: Sequence[str], features: Sequence[str], positive: Any
+    ) -> tuple[Artefact, Any]:
+        """Returns the artefact, and the estimator it came from (None for a file)."""
+        if isinstance(model, str | Path):
+            path = Path(model)
+            if not path.is_file():
+                raise NotFound(f"there is no file {path}")
+            return read_artefact(path.read_bytes(), trusted=trusted, features=features, positive=positive), None
+        from counterfoil.provenance.sklearn_export import NotExportable, export
+
+        try:
+            data = export(model, feature_names=features or None, positive=positive).to_bytes()
+        except NotExportable:
+            data = _skops_bytes(model)
+        return read_artefact(data, trusted=trusted, features=features, positive=positive), model
+
+    def _known_model(self, record: ModelRecord) -> Model | None:
+        """Returns the same model where it is on record already: same name, content, origin."""
+        for known in self.models(record.name):
+            same = known.record
+            if (same.semantic_sha256, same.version, same.training, same.certificate.kind) == (
+                record.semantic_sha256,
+                record.version,
+                record.training,
+                record.certificate.kind,
+            ):
+                return known
+        return None
+
+    def _next_version(self, name: str, semantic_sha256: str) -> str:
+        """Returns the version of the same content, or the next free number."""
+        known = self.models(name)
+        same = next((model for model in reversed(known) if model.record.semantic_sha256 == semantic_sha256), None)
+        return same.record.version if same else str(len({model.record.version for model in known}) + 1)
+
+
+def _certified(estimator: Any, scorer: Scorer, sample: Any, features: Sequence[str], positive: Any) -> Certificate:
+    """Tries the model on rows and certifies how replay may compare."""
+    from counterfoil.provenance.integer import IntegerModel
+    from counterfoil.provenance.skops_scorer import score_many
+
+    rows = _as_rows(sample)
+    if not rows and hasattr(scorer, "to_bytes"):
+        model: IntegerModel = scorer  # type: ignore[assignment]
+        rows = probe_rows(model)
+    if estimator is None:
+        return certify(lambda batch: [scorer.score(row) for row in batch], scorer, rows)
+    names = [feature.name for feature in scorer.features]
+    return certify(score_many(estimator, features or names, positive), scorer, [_only(row, names) for row in rows])
+
+
+def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: row[name] for name in names if name in row}
+
+
+def _as_rows(sample: Any) -> list[dict[str, Any]]:
+    """Returns rows with plain Python values from a list of objects or a DataFrame."""
+    if sample is None:
+        return []
+    if hasattr(sample, "to_dict"):
+        return [dict(row) for row in sample.to_dict(orient="records")]
+    return [dict(row) for row in sample]
+
+
+def _skops_bytes(model: Any) -> bytes:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise InvalidInput(
+            "this model is not one of the exact kinds, and skops is not installed to save it",
+            hint="pip install 'counterfoil[ml]', or register an ONNX file",
+        ) from error
+    data: bytes = skops.io.dumps(model)
+    return data
+
+
+def _positive(scorer: Scorer, artefact: Artefact) -> Any:
+    if artefact.positive is not None:
+        return artefact.positive
+    return getattr(scorer, "positive", 1)
+
+
+def _as_label(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdigit() else text

@@ -1,0 +1,131 @@
+"""Runs a scikit-learn model from a skops file or from memory, one row at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from counterfoil.core.canonical import JsonValue
+from counterfoil.errors import InvalidInput, NotAllowed, NotSetUp
+from counterfoil.provenance.artefact import to_micro
+from counterfoil.provenance.features import Feature, Label
+from counterfoil.provenance.open_row import check_row
+from counterfoil.provenance.semantic import skops_schema
+
+__all__ = ["EstimatorScorer", "load_skops", "score_many"]
+
+
+def load_skops(
+    data: bytes, trusted: Sequence[str] = (), names: Sequence[str] = (), positive: Label | None = None
+) -> EstimatorScorer:
+    """Returns a scorer for a skops file of which every type is trusted.
+
+    Raises:
+        NotAllowed: Naming the types that are not trusted.
+        InvalidInput: If the file is damaged or holds no classifier.
+        NotSetUp: If skops is not installed.
+    """
+    skops_schema(data)[1].close()
+    try:
+        from skops import io as skops_io
+    except ImportError as error:
+        raise NotSetUp("reading skops files needs skops", hint="pip install 'counterfoil[ml]'") from error
+    try:
+        odd = sorted(set(skops_io.get_untrusted_types(data=data)) - set(trusted))
+        if odd:
+            raise NotAllowed(
+                "the skops file needs types that are not trusted: " + ", ".join(odd)[:500],
+                hint="read what they do, then name each of them as trusted",
+            )
+        estimator = skops_io.loads(data, trusted=list(trusted))
+    except NotAllowed:
+        raise
+    except Exception as error:  # a hostile schema can make any part of the reader fail
+        raise InvalidInput(f"not a usable skops file: {str(error)[:200]}") from error
+    return EstimatorScorer(estimator, names, positive)
+
+
+class EstimatorScorer:
+    """A fitted classifier with `predict_proba`, on one row and one thread.
+
+    Args:
+        estimator: The classifier.
+        names: Feature names, if it was fitted on a bare array; x0, x1, ... if empty.
+        positive: The scored class; by default the last of `classes_`.
+
+    Raises:
+        InvalidInput: If it is not a fitted classifier, or has no such class.
+    """
+
+    def __init__(self, estimator: Any, names: Sequence[str] = (), positive: Label | None = None) -> None:
+        from threadpoolctl import ThreadpoolController
+
+        self._estimator = estimator
+        self._column = _column(estimator, positive)
+        self._framed = hasattr(estimator, "feature_names_in_")
+        own = list(estimator.feature_names_in_) if self._framed else list(names)
+        if not own:
+            own = [f"x{i}" for i in range(getattr(estimator, "n_features_in_", 0))]
+        # A category without known values takes both texts and numbers: the estimator decides.
+        kind = "category" if self._framed else "number"
+        self.features = tuple(Feature(str(name), kind) for name in own)  # type: ignore[arg-type]
+        self._threads = ThreadpoolController()
+
+    def score(self, row: Mapping[str, JsonValue]) -> float:
+        """Returns the score of the positive outcome; see `Scorer.score`."""
+        values = check_row(row, self.features)
+        table = self._table(values)
+        try:
+            with self._threads.limit(limits=1):
+                return float(self._estimator.predict_proba(table)[0, self._column])
+        except (ValueError, TypeError, OverflowError, LookupError) as error:
+            raise InvalidInput(f"the model gives no score for this row: {str(error)[:200]}") from error
+
+    def score_micro(self, row: Mapping[str, JsonValue]) -> int:
+        """Returns the score in micro-units; see `Scorer.score_micro`."""
+        return to_micro(self.score(row))
+
+    def _table(self, values: Sequence[int | float | str]) -> Any:
+        if self._framed:
+            import pandas as pd
+
+            return pd.DataFrame([values], columns=[feature.name for feature in self.features])
+        import numpy as np
+
+        return np.array([values], dtype=float)
+
+
+def score_many(
+    estimator: Any, names: Sequence[str] = (), positive: Label | None = None
+) -> Callable[[Any], list[float]]:
+    """Returns a function from rows (a list of objects, or a DataFrame) to scores, for `certify`.
+
+    Raises:
+        InvalidInput: If it is not a fitted classifier, or has no such class.
+    """
+    column = _column(estimator, positive)
+    framed = hasattr(estimator, "feature_names_in_")
+    own = list(estimator.feature_names_in_) if framed else list(names)
+    own = own or [f"x{i}" for i in range(getattr(estimator, "n_features_in_", 0))]
+
+    def score(rows: Any) -> list[float]:
+        import pandas as pd
+
+        table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+        table = table[own] if framed else table[own].to_numpy(dtype=float)
+        return [float(value) for value in estimator.predict_proba(table)[:, column]]
+
+    return score
+
+
+def _column(estimator: Any, positive: Label | None) -> int:
+    if not hasattr(estimator, "predict_proba"):
+        raise InvalidInput(f"a {type(estimator).__name__} is no classifier with probabilities")
+    classes = [item.item() if hasattr(item, "item") else item for item in getattr(estimator, "classes_", ())]
+    if len(classes) != 2:
+        raise InvalidInput(f"only models of two classes can be scored, this one has {len(classes)}")
+    if positive is None:
+        return 1
+    if positive not in classes:
+        raise InvalidInput(f"the model has no class {positive!r}", hint=f"its classes are {classes}")
+    return classes.index(positive)

@@ -1,0 +1,102 @@
+"""Reads a table file once: its digest, its rows, its columns."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.records import DatasetRecord
+
+__all__ = ["describe_csv"]
+
+_CHUNK_BYTES: Final = 1 << 20
+_MAX_COLUMNS: Final = 1_000
+
+
+class _Hashing(io.RawIOBase):
+    """A file that is hashed while it is read, so that digest and content are of one moment."""
+
+    def __init__(self, path: Path, progress: Callable[[int, int], None] | None) -> None:
+        self._file = path.open("rb")
+        self._size = path.stat().st_size
+        self._progress = progress
+        self.digest = hashlib.sha256()
+        self.read_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = self._file.readinto(buffer)
+        self.digest.update(buffer[:count])
+        self.read_bytes += count
+        if self._progress is not None:
+            self._progress(self.read_bytes, self._size)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def describe_csv(
+    path: Path, name: str, notes: dict[str, str], progress: Callable[[int, int], None] | None = None
+) -> DatasetRecord:
+    """Returns what a CSV file with a header row holds.
+
+    Args:
+        path: The file, UTF-8.
+        name: Name of the dataset.
+        notes: Licence, source, purpose.
+        progress: Called with (bytes read, bytes in all).
+
+    Raises:
+        NotFound: When there is no such file.
+        InvalidInput: When it is not such a table: no header, doubled columns,
+            ragged rows, not UTF-8.
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}")
+    source = _Hashing(path, progress)
+    with io.TextIOWrapper(io.BufferedReader(source, _CHUNK_BYTES), encoding="utf-8-sig", newline="") as text:
+        try:
+            columns, rows = _scan(csv.reader(text, strict=True), path)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InvalidInput(f"{path.name} is not a CSV table in UTF-8: {error}") from error
+        digest, size = source.digest.hexdigest(), source.read_bytes
+    return DatasetRecord(name, path.name, digest, size, rows, columns, notes)
+
+
+def _scan(reader: Iterator[list[str]], path: Path) -> tuple[tuple[tuple[str, str], ...], int]:
+    header = next(reader, None)
+    if not header or len(header) > _MAX_COLUMNS:
+        raise InvalidInput(f"{path.name} has no header row, or more than {_MAX_COLUMNS} columns")
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise InvalidInput(f"{path.name} has two columns named {twice!r}")
+    kinds = [0] * len(header)  # 0 integer, 1 number, 2 text
+    rows = 0
+    for row in reader:
+        if len(row) != len(header):
+            raise InvalidInput(f"row {rows + 1} of {path.name} has {len(row)} values, the header {len(header)}")
+        rows += 1
+        for place, value in enumerate(row):
+            if kinds[place] < 2 and value:
+                kinds[place] = max(kinds[place], _kind(value))
+    names = ("integer", "number", "text")
+    return tuple((name, names[kind]) for name, kind in zip(header, kinds, strict=True)), rows
+
+
+def _kind(value: str) -> int:
+    if value.lstrip("-").isdecimal():
+        return 0
+    try:
+        float(value)
+    except ValueError:
+        return 2
+    return 1

@@ -1,0 +1,192 @@
+"""The reading side of one organisation's truth: records, private values, proofs.
+
+Reads share the recorder's lock, because the log's files are not made for several
+threads; long runs over millions of records go through `snapshot`, which opens the
+log's files a second time and locks nobody out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from counterfoil.core import canonical
+from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
+from counterfoil.core.fields import Disclosure, FieldTree
+from counterfoil.core.merkle import leaf_hash
+from counterfoil.core.receipt import Receipt, Shown
+from counterfoil.core.schema import Schema
+from counterfoil.core.statement import Record, parse_record
+from counterfoil.errors import HomeDamaged, InvalidInput, MalformedEvidence, NotFound
+from counterfoil.store.durable import replace_file
+from counterfoil.store.log import Log
+from counterfoil.store.recorder import Recorder
+
+__all__ = ["Archive", "is_record"]
+
+_NOTHING: Final = Disclosure((), ())
+
+
+def is_record(entry: bytes) -> bool:
+    """Whether bytes at the end of the log are a whole record (for crash recovery)."""
+    try:
+        parse_record(entry)
+    except MalformedEvidence:
+        return False
+    return True
+
+
+class Archive:
+    """Reads what the recorder has written.
+
+    Args:
+        recorder: The writer of the same home.
+        log_folder: The log's folder.
+        schemas: Folder of the schemas, one file each, named by digest.
+        head_file: Where the newest signed head is kept.
+    """
+
+    def __init__(self, recorder: Recorder, log_folder: Path, schemas: Path, head_file: Path) -> None:
+        self._recorder = recorder
+        self._log_folder = log_folder
+        self._schemas = schemas
+        self._head_file = head_file
+        self._known: dict[str, Schema] = {}
+        self._signed: tuple[int, str] = (-1, "")
+        self.handovers: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of records in the log."""
+        return self._recorder.log.size
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._recorder.signer.key.name
+
+    def checkpoint(self) -> str:
+        """Returns the signed head over everything that is durable now.
+
+        The head is kept on disk before anyone gets it, so that a home that lost
+        records it had signed for can be told from one that never had them.
+        """
+        with self._recorder.lock:
+            log, signer = self._recorder.log, self._recorder.signer
+            if self._signed[0] != log.size:
+                note = Checkpoint(signer.key.name, log.size, log.root()).signed(signer)
+                replace_file(self._head_file, note.encode(), mode=0o644)
+                self._signed = (log.size, note)
+            return self._signed[1]
+
+    def last_checkpoint(self) -> SignedCheckpoint | None:
+        """Returns the newest head ever handed out, None before the first."""
+        if not self._head_file.exists():
+            return None
+        return SignedCheckpoint.parse(self._head_file.read_text(encoding="utf-8"))
+
+    def forget_signature(self) -> None:
+        """Makes the next `checkpoint` sign anew: the signing key changed."""
+        with self._recorder.lock:
+            self._signed = (-1, "")
+
+    def entry(self, index: int) -> bytes:
+        """Returns the bytes of record `index`.
+
+        Raises:
+            NotFound: When the log has no such place.
+        """
+        with self._recorder.lock:
+            if not 0 <= index < self.size:
+                raise NotFound(f"there is no record {index}; the log has {self.size}")
+            return self._recorder.log.entry(index)
+
+    def record(self, index: int) -> Record:
+        """Returns record `index` (NotFound when there is none)."""
+        return parse_record(self.entry(index))
+
+    def tree(self, index: int) -> FieldTree:
+        """Returns the private values of a record, as a tree that can disclose them.
+
+        Raises:
+            NotFound: When the record has none, or they were erased.
+            NotAllowed: When they are locked away until their retention ends.
+            HomeDamaged: When they are not the ones the record commits to.
+        """
+        record = self.record(index)
+        if record.schema is None:
+            raise NotFound(f"record {index} has no private fields")
+        opened = self._recorder.vault.get(index, record.digest)
+        tree = FieldTree.restore(self.schema(record.schema), opened.rk, opened.body)
+        if tree.root != record.digest:
+            raise HomeDamaged(f"the private values of record {index} are not the ones the log commits to")
+        return tree
+
+    def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
+        """Returns the receipt of a record, showing `pointers` (all fields when None)."""
+        with self._recorder.lock:
+            entry = self.entry(index)
+            record = parse_record(entry)
+            schema = self.schema(record.schema) if record.schema else None
+            checkpoint = self.checkpoint()
+            path = tuple(self._recorder.log.inclusion(index))
+        disclosure = self.tree(index).disclose(pointers) if schema else _NOTHING
+        return Receipt(Shown(self.origin, entry, schema, disclosure, self.handovers), index, path, checkpoint)
+
+    def leaf_hex(self, index: int) -> str:
+        """Returns the leaf hash of a record, as other records refer to it."""
+        return leaf_hash(self.entry(index)).hex()
+
+    def schema(self, digest: str) -> Schema:
+        """Returns a schema by digest.
+
+        Raises:
+            HomeDamaged: When its file is missing or altered.
+        """
+        schema = self._known.get(digest)
+        if schema is None:
+            path = self._schemas / f"{digest}.json"
+            try:
+                schema = Schema.from_json(canonical.loads(path.read_bytes()))
+            except (OSError, InvalidInput, MalformedEvidence) as error:
+                raise HomeDamaged(
+                    f"the schema {digest[:12]}… cannot be read", hint="counterfoil rebuild writes it anew from the log"
+                ) from error
+            if schema.digest != digest:
+                raise HomeDamaged(f"the schema file {digest[:12]}… was altered", hint="run counterfoil rebuild")
+            self._known[digest] = schema
+        return schema
+
+    def keep_schema(self, schema: Schema) -> bool:
+        """Writes a schema's file; returns False when it is already there."""
+        if schema.digest in self._known:
+            return False
+        path = self._schemas / f"{schema.digest}.json"
+        is_new = not path.exists()
+        if is_new:
+            replace_file(path, schema.encoded, mode=0o644)
+        self._known[schema.digest] = schema
+        return is_new
+
+    def restore_schema(self, entry: bytes) -> None:
+        """Writes the file of a schema anew from its record in the log."""
+        record = parse_record(entry)
+        if record.kind == "schema":
+            schema = Schema.from_json(dict(record.about))
+            replace_file(self._schemas / f"{schema.digest}.json", schema.encoded, mode=0o644)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Log]:
+        """Opens the log a second time, for long reads beside the writer."""
+        log = Log.open(self._log_folder, read_only=True, is_entry=is_record)
+        try:
+            yield log
+        finally:
+            log.release()
+
+    def entries(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yields (index, entry) for selected records."""
+        for index in indices:
+            yield index, self.entry(index)

@@ -1,0 +1,152 @@
+"""Bundles on disk: one zip file, read with suspicion, written in one go."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from counterfoil.errors import InvalidInput, MalformedEvidence
+
+__all__ = ["BundleReader", "BundleWriter"]
+
+MAX_MEMBERS: Final = 2_000_000
+MAX_RATIO: Final = 1_000
+"""A member that unpacks to more than this times its packed size is refused."""
+
+_DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
+
+
+class BundleReader:
+    """The members of a bundle file. Use as a context manager.
+
+    Raises:
+        MalformedEvidence: When the file is no zip, has too many members, doubled
+            names, names that leave the folder, or members that unpack to far more
+            than they weigh.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+            raise MalformedEvidence(f"{path.name} is not a bundle: {error}", hint="it may have been cut off") from error
+        try:
+            self._members = _vetted(self._zip.infolist())
+        except MalformedEvidence:
+            self._zip.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._zip.close()
+
+    def names(self) -> frozenset[str]:
+        """Returns all member names."""
+        return frozenset(self._members)
+
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """Returns one member.
+
+        Raises:
+            MalformedEvidence: When it is absent, larger than the limit or damaged.
+        """
+        info = self._info(name)
+        if info.file_size > limit_bytes:
+            raise MalformedEvidence(f"{name} has {info.file_size} bytes; {limit_bytes} is the limit")
+        try:
+            with self._zip.open(info) as file:
+                data = file.read(limit_bytes + 1)
+        except _DAMAGE as error:
+            raise MalformedEvidence(f"{name} is damaged: {error}") from error
+        if len(data) > limit_bytes:
+            raise MalformedEvidence(f"{name} unpacks to more than {limit_bytes} bytes")
+        return data
+
+    def lines(self, name: str, limit_bytes: int) -> Iterator[bytes]:
+        """Yields the lines of a member, without their newlines.
+
+        Raises:
+            MalformedEvidence: When a line is longer than the limit or the member damaged.
+        """
+        try:
+            with self._zip.open(self._info(name)) as file:
+                while line := file.readline(limit_bytes + 1):
+                    if len(line) > limit_bytes:
+                        raise MalformedEvidence(f"a line of {name} is longer than {limit_bytes} bytes")
+                    yield line.rstrip(b"\n")
+        except _DAMAGE as error:
+            raise MalformedEvidence(f"{name} is damaged: {error}") from error
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        try:
+            return self._members[name]
+        except KeyError:
+            raise MalformedEvidence(f"the bundle has no {name}") from None
+
+
+class BundleWriter:
+    """Writes a bundle beside its final name and renames it when it is whole.
+
+    Raises:
+        InvalidInput: When the file already exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.exists():
+            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._zip.close()
+        if kind is None:
+            self._partial.rename(self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Adds one member."""
+        self._zip.writestr(_named(name), data)
+
+    def write_lines(self, name: str, lines: Iterator[bytes]) -> None:
+        """Adds one member from lines that bring their newlines; it may exceed memory."""
+        with self._zip.open(_named(name), "w", force_zip64=True) as file:
+            for line in lines:
+                file.write(line)
+
+
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
+
+
+def _named(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _vetted(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Returns members by name, refusing files made to trick or to flood a reader."""
+    if len(infos) > MAX_MEMBERS:
+        raise MalformedEvidence(f"the file has {len(infos)} members; {MAX_MEMBERS} is the limit")
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = info.filename
+        if name in members:
+            raise MalformedEvidence(f"the file has two members named {name[:80]!r}")
+        if name.startswith("/") or "\\" in name or ".." in name.split("/") or ":" in name or "\0" in name:
+            raise MalformedEvidence(f"a member is named {name[:80]!r}, which points outside the bundle")
+        if info.file_size > 4096 and info.file_size > MAX_RATIO * max(1, info.compress_size):
+            raise MalformedEvidence(f"{name[:80]!r} unpacks to {info.file_size} bytes from {info.compress_size}")
+        members[name] = info
+    return members

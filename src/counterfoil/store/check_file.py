@@ -1,0 +1,160 @@
+"""Checks a receipt, a promise or a bundle from disk. Needs no home and no keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
+from counterfoil.core.check_receipt import LogView, check_receipt
+from counterfoil.core.checkpoint import SignedCheckpoint
+from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
+from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
+from counterfoil.core.steps import Report, failed
+from counterfoil.errors import CounterfoilError, MalformedEvidence, NotFound
+from counterfoil.store.bundle_file import BundleReader
+
+__all__ = ["check_file", "read_head", "read_issuer"]
+
+_ZIP_START: Final = b"PK"
+Progress = Callable[[int, int], None]
+
+
+def check_file(
+    path: Path,
+    *,
+    issuer: VerifierKey | None = None,
+    against: Path | None = None,
+    since: SignedCheckpoint | None = None,
+    now: str = "",
+    progress: Progress | None = None,
+) -> Report:
+    """Checks one file and returns the report.
+
+    Args:
+        path: A receipt, promise or bundle.
+        issuer: The key the checker trusts.
+        against: For a receipt: a bundle, another receipt or a signed head of the
+            same log as it is today.
+        since: For a bundle: a head the checker kept from before.
+        now: The checker's time, for overdue promises.
+        progress: Called with (records done, records in all).
+
+    Raises:
+        NotFound: When there is no such file.
+    """
+    head = _first_bytes(path)
+    if not head.startswith(_ZIP_START):
+        data = _read(path, MAX_RECEIPT_BYTES)
+        return check_receipt(data, issuer=issuer, log=_view(against, data, issuer, progress), now=now)
+    try:
+        with BundleReader(path) as members:
+            return check_bundle(members, issuer=issuer, earlier=since, progress=progress)
+    except MalformedEvidence as error:
+        return _unreadable("bundle", error)
+
+
+def read_head(path: Path) -> SignedCheckpoint:
+    """Reads a signed head: a checkpoint file, or the one in a receipt or bundle.
+
+    Raises:
+        NotFound: When there is no such file.
+        MalformedEvidence: When it holds no head.
+    """
+    data = _first_bytes(path)
+    if data.startswith(_ZIP_START):
+        with BundleReader(path) as members:
+            return SignedCheckpoint.parse(_text(members.read("checkpoint", MAX_NOTE_BYTES)))
+    if data.startswith(b"{"):
+        stub = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+        if isinstance(stub, Promise):
+            raise MalformedEvidence("a promise holds no head of a log")
+        return SignedCheckpoint.parse(stub.checkpoint)
+    return SignedCheckpoint.parse(_text(_read(path, MAX_NOTE_BYTES)))
+
+
+def read_issuer(text: str) -> VerifierKey:
+    """Returns the issuer's public key, given as text or as the name of a file that holds it.
+
+    Raises:
+        MalformedEvidence: When it is neither.
+    """
+    path = Path(text)
+    if "+" not in text or path.is_file():
+        if not path.is_file():
+            raise NotFound(f"there is no key file {text[:200]!r}", hint="a key looks like bank.example+1a2b3c4d+AVt5…")
+        text = _text(_read(path, MAX_NOTE_BYTES))
+    return VerifierKey.parse(text)
+
+
+def _view(
+    against: Path | None, receipt: bytes, issuer: VerifierKey | None, progress: Progress | None
+) -> LogView | None:
+    """Returns what the file given with `against` shows of the log, None without one."""
+    if against is None:
+        return None
+    if not _first_bytes(against).startswith(_ZIP_START):
+        return _view_of_head(against)
+    watch = _watch_for(receipt)
+    with BundleReader(against) as members:
+        report = check_bundle(members, issuer=issuer, watch=watch, progress=progress)
+        return view_of_bundle(members, watch, report)
+
+
+def _view_of_head(path: Path) -> LogView:
+    """A bare head answers only for its own size; a receipt also for its own place."""
+    signed = read_head(path)
+    places: dict[int, bytes] = {}
+    data = _first_bytes(path)
+    if data.startswith(b"{"):
+        other = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+        proven = check_receipt(_read(path, MAX_RECEIPT_BYTES)).step("log")
+        if isinstance(other, Receipt) and proven is not None and proven.status == "passed":
+            places[other.index] = other.leaf
+    leaves = {leaf: index for index, leaf in places.items()}
+    return LogView(signed, lambda _size: None, places.get, leaves.get)
+
+
+def _watch_for(receipt: bytes) -> Watch:
+    """Returns what to look for in a bundle, so that the receipt can be answered."""
+    try:
+        stub = parse_receipt(receipt)
+    except CounterfoilError:
+        return Watch()  # the receipt's own check will say why
+    if isinstance(stub, Promise):
+        return Watch(leaves=frozenset({stub.leaf}))
+    try:
+        size = SignedCheckpoint.parse(stub.checkpoint).head.size
+    except MalformedEvidence:
+        return Watch()
+    return Watch(frozenset({size}), frozenset({stub.index}), frozenset({stub.leaf}))
+
+
+def _unreadable(what: str, error: CounterfoilError) -> Report:
+    return Report(what, (failed("format", "Can the file be read?", error.message),))
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except IsADirectoryError:
+        raise NotFound(f"{path} is a folder, not a file") from None
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise MalformedEvidence(f"{path.name} is larger than {limit_bytes} bytes")
+    return data
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedEvidence("a signed head is not UTF-8 text") from error

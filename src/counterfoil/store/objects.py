@@ -1,0 +1,139 @@
+"""Files kept by what they contain: models in clear, rows about people sealed.
+
+A sealed file is named by the digest of its contents too, so it is found the same way;
+its bytes are `nonce (12) || AES-256-GCM ciphertext`, under a key derived from the
+organisation's vault key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.store.durable import replace_file
+
+__all__ = ["Objects"]
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+_SEALED: Final = ".sealed"
+_NONCE_BYTES: Final = 12
+
+
+class Objects:
+    """A folder of files, each named by the SHA-256 (hex) of its bytes.
+
+    Args:
+        folder: The folder; it exists.
+        vault_key: 32 bytes; the sealing key is derived from it.
+    """
+
+    def __init__(self, folder: Path, vault_key: bytes) -> None:
+        self._folder = folder
+        self._cipher = _cipher(vault_key)
+
+    def put(self, data: bytes) -> str:
+        """Keeps `data` durably and returns its digest. Putting it again changes nothing.
+
+        Raises:
+            LogUnavailable: When the disk refuses.
+        """
+        digest = sha256(data).hexdigest()
+        path = self._folder / digest
+        if not path.exists():
+            try:
+                replace_file(path, data)
+            except OSError as error:
+                raise LogUnavailable(f"a file could not be kept: {error.strerror}") from error
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Returns the bytes with this digest.
+
+        Raises:
+            NotFound: When this home does not have them.
+            HomeDamaged: When the file no longer has the digest it is named by.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
+        try:
+            data = (self._folder / digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(
+                f"the file with the digest {digest[:12]}… is not in this home",
+                hint="restore the artefacts folder from a backup",
+            ) from None
+        if sha256(data).hexdigest() != digest:
+            raise HomeDamaged(f"the file {digest[:12]}… was altered: it no longer has the digest it is named by")
+        return data
+
+    def has(self, digest: str) -> bool:
+        """Whether this home has the bytes with this digest."""
+        return bool(_DIGEST.fullmatch(digest)) and (self._folder / digest).exists()
+
+    def put_sealed(self, data: bytes) -> str:
+        """Keeps `data` encrypted and returns the digest of its contents."""
+        digest = sha256(data).hexdigest()
+        path = self._folder / (digest + _SEALED)
+        if not path.exists():
+            try:
+                replace_file(path, _sealed(self._cipher, digest, data))
+            except OSError as error:
+                raise LogUnavailable(f"a file could not be kept: {error.strerror}") from error
+        return digest
+
+    def get_sealed(self, digest: str) -> bytes:
+        """Returns the contents of a sealed file by their digest.
+
+        Raises:
+            NotFound: When this home does not have it.
+            HomeDamaged: When it was altered, or sealed with other keys.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
+        path = self._folder / (digest + _SEALED)
+        try:
+            raw = path.read_bytes()
+            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], digest.encode())
+        except FileNotFoundError:
+            raise NotFound(f"the rows with the digest {digest[:12]}… are not in this home") from None
+        except (InvalidTag, ValueError) as error:
+            raise HomeDamaged(f"the file {digest[:12]}… was altered, or sealed with other keys") from error
+
+    def reseal(self, new_vault_key: bytes) -> int:
+        """Seals every sealed file under a new key; returns how many. Doing it again is safe."""
+        new = _cipher(new_vault_key)
+        done = 0
+        for path in self._sealed_files():
+            digest = path.name.removesuffix(_SEALED)
+            try:
+                data = self.get_sealed(digest)
+            except HomeDamaged:
+                continue  # an interrupted run had already reached this one
+            replace_file(path, _sealed(new, digest, data))
+            done += 1
+        self._cipher = new
+        return done
+
+    def _sealed_files(self) -> Iterable[Path]:
+        return sorted(self._folder.glob("*" + _SEALED))
+
+
+def _cipher(vault_key: bytes) -> AESGCM:
+    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"counterfoil objects 1").derive(vault_key))
+
+
+def _sealed(cipher: AESGCM, digest: str, data: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, data, digest.encode())

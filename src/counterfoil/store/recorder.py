@@ -1,0 +1,412 @@
+"""The one way into the log: many threads prepare records, one commits for all.
+
+A caller prepares a record in its own thread (field tree, encryption). Whoever gets
+the commit lock first becomes the leader and takes along everything that waits:
+
+1. advance the clock, end epochs that are over, give every record its number;
+2. make the private values durable in the vault;
+3. make the entries durable in the log: one fsync for the whole batch;
+4. only then hand out the results.
+
+When step 2 or 3 fails, nothing of the batch is in the log. Callers who chose `deny`
+get the error; records of callers who chose `spool` go to the durable queue with a
+signed promise, and from there to the log, in order, as soon as it is back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time as clock
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Any, Final, Literal
+
+from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
+from counterfoil.core.note import Signer
+from counterfoil.core.receipt import promise_text
+from counterfoil.core.schema import Schema
+from counterfoil.core.statement import Draft, Template, parse_record
+from counterfoil.core.tiles import MAX_ENTRY_BYTES
+from counterfoil.errors import InvalidInput, LogUnavailable
+from counterfoil.store.log import Log
+from counterfoil.store.spool import Spool, SpooledEntry
+from counterfoil.store.streams import Streams, parse_time, time_text
+from counterfoil.store.vault import Vault, VaultRow, seal_body
+
+__all__ = ["MAX_BATCH", "OnFailure", "Prepared", "Private", "Recorded", "Recorder"]
+
+OnFailure = Literal["deny", "spool"]
+"""What a caller wants when the log is away: no decision, or a durable queue."""
+
+MAX_BATCH: Final = 10_000
+"""Records in one commit; larger calls are cut."""
+
+_GAPS_BYTES: Final = 40
+_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What a record keeps private.
+
+    Attributes:
+        schema: Positions of the fields.
+        values: Values by pointer.
+        subject: The caller's reference of the person, None when it is about nobody.
+        retain_until_s: End of the retention lock, Unix seconds, 0 without one.
+    """
+
+    schema: Schema
+    values: dict[str, Any]
+    subject: str | None = None
+    retain_until_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A record that only lacks its number and time."""
+
+    template: Template
+    stream: str
+    tree: FieldTree | None
+    record_key: bytes
+    sealed: bytes
+    subject: str | None
+    retain_until_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A record that is durable.
+
+    Attributes:
+        index: Place in the log; None while it waits in the queue.
+        seq: Number in its stream.
+        time: UTC text.
+        entry: Its bytes.
+        leaf: 32-byte leaf hash.
+        promise: The signed promise of a waiting record, empty otherwise.
+    """
+
+    index: int | None
+    seq: int
+    time: str
+    entry: bytes
+    leaf: bytes
+    promise: str = ""
+
+
+class _Waiting:
+    """One caller's records, and what became of them."""
+
+    __slots__ = ("error", "on_failure", "records", "results")
+
+    def __init__(self, records: Sequence[Prepared], on_failure: OnFailure) -> None:
+        self.records = records
+        self.on_failure = on_failure
+        self.results: list[Recorded] | None = None
+        self.error: Exception | None = None
+
+
+class Recorder:
+    """Writes records. Safe to call from many threads.
+
+    Args:
+        log: The opened log; the recorder is its only writer.
+        vault: The opened vault.
+        spool: The queue for when the log is away.
+        streams: Counters of everything in the log.
+        signer: The log's signing key.
+        promise_within_s: How soon a spooled record is promised to be in the log.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        vault: Vault,
+        spool: Spool,
+        streams: Streams,
+        signer: Signer,
+        *,
+        promise_within_s: int,
+        now: Callable[[], float] = clock.time,
+    ) -> None:
+        self.lock = threading.RLock()  # owns log, vault rows, streams and spool
+        self.log = log
+        self.vault = vault
+        self.spool = spool
+        self.streams = streams
+        self.signer = signer
+        self.promise_within_s = promise_within_s
+        self._now = now
+        self._waiting: list[_Waiting] = []
+        self._waiting_lock = threading.Lock()
+        self._vault_doubtful = False
+        self._retry_drain_s = 0.0
+
+    @property
+    def issuer(self) -> str:
+        """Origin and key id, as records name their issuer."""
+        return self.signer.key.fingerprint
+
+    def now_s(self) -> int:
+        """Returns the writer's clock in Unix seconds."""
+        return int(self._now())
+
+    def prepare(self, draft: Draft, private: Private | None = None) -> Prepared:
+        """Does all the work on a record that needs no lock.
+
+        Raises:
+            InvalidInput: When a value cannot be recorded. Nothing was written.
+        """
+        tree, record_key, sealed = None, b"", b""
+        if private is not None:
+            record_key = os.urandom(RECORD_KEY_BYTES)
+            tree = FieldTree.commit(private.schema, record_key, private.values)
+            sealed = seal_body(record_key, tree.root, tree.body())
+            draft = Draft(
+                draft.kind, draft.stream, draft.name, draft.builds_on, draft.about, private.schema.digest, tree.root
+            )
+        template = draft.template(self.issuer)
+        if sum(map(len, (template.head, template.middle, template.tail))) + _GAPS_BYTES > MAX_ENTRY_BYTES:
+            raise InvalidInput(
+                f"the public part of the record is larger than {MAX_ENTRY_BYTES - _GAPS_BYTES} bytes",
+                hint="keep large content in a file and record its digest",
+            )
+        return Prepared(
+            template,
+            draft.stream,
+            tree,
+            record_key,
+            sealed,
+            private.subject if private else None,
+            private.retain_until_s if private else 0,
+        )
+
+    def record(self, records: Sequence[Prepared], on_failure: OnFailure = "deny") -> list[Recorded]:
+        """Makes records durable, in order, and returns them with their places.
+
+        Raises:
+            LogUnavailable: When they could not be made durable; none of them is
+                in the log then (of the last 10,000, in longer calls).
+        """
+        done: list[Recorded] = []
+        for start in range(0, len(records), MAX_BATCH):
+            waiting = _Waiting(records[start : start + MAX_BATCH], on_failure)
+            with self._waiting_lock:
+                self._waiting.append(waiting)
+            with self.lock:
+                if waiting.results is None and waiting.error is None:
+                    self._commit_waiting()
+            if waiting.error is not None:
+                raise waiting.error
+            done += waiting.results or ()
+        return done
+
+    def write(self, draft: Draft, private: Private | None = None) -> Recorded:
+        """Prepares and records one record."""
+        return self.record([self.prepare(draft, private)])[0]
+
+    def close_epochs(self, *, up_to_now: bool = False) -> list[Recorded]:
+        """Writes the epoch records that are due; with `up_to_now` also for running epochs.
+
+        Raises:
+            LogUnavailable: When they could not be made durable.
+        """
+        with self.lock:
+            trial = self.streams.copy()
+            trial.advance(self.now_s())
+            return self._append([], trial, up_to_now=up_to_now)
+
+    def drain(self) -> int:
+        """Moves what waits in the queue to the log; returns how many records.
+
+        Raises:
+            LogUnavailable: When the log is still away. The queue is unchanged.
+        """
+        with self.lock:
+            return self._drain()
+
+    def close(self) -> None:
+        """Saves the log's state and lets go of its files."""
+        with self.lock:
+            waiting = bool(self.spool.count)  # the state counts what is in the log, not what waits
+            streams = logged_streams(self.log, self.streams.epoch_s) if waiting else self.streams
+            self.log.close(streams.to_json())
+
+    def clock_behind_s(self) -> int:
+        """Returns by how many seconds the clock is behind the newest record."""
+        return max(0, self.streams.last_time_s - self.now_s())
+
+    # Below here the commit lock is held.
+
+    def _commit_waiting(self) -> None:
+        """Commits all that waits, a batch at a time."""
+        with self._waiting_lock:
+            queue, self._waiting = self._waiting, []
+        while queue:
+            batch = [queue.pop(0)]
+            count = len(batch[0].records)
+            while queue and count + len(queue[0].records) <= MAX_BATCH:
+                count += len(queue[0].records)
+                batch.append(queue.pop(0))
+            self._commit(batch)
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Makes one batch durable and hands out results or errors."""
+        try:
+            self._require_log()
+            trial = self.streams.copy()
+            trial.advance(self.now_s())
+            results = self._append([record for waiting in batch for record in waiting.records], trial)
+        except Exception as error:  # noqa: BLE001 - every caller in the batch must be told
+            patient = [waiting for waiting in batch if waiting.on_failure == "spool"]
+            for waiting in batch:
+                waiting.error = error
+            if patient and isinstance(error, LogUnavailable):
+                self._spool(patient)
+            return
+        _share(results, batch)
+
+    def _require_log(self) -> None:
+        """Empties the queue first, trying at most once a second while the log is away."""
+        if not self.spool.count:
+            return
+        if clock.monotonic() < self._retry_drain_s:
+            raise LogUnavailable("the log is away; decisions are waiting in the queue")
+        self._retry_drain_s = clock.monotonic() + _RETRY_S
+        self._drain()
+
+    def _append(self, records: Sequence[Prepared], trial: Streams, *, up_to_now: bool = False) -> list[Recorded]:
+        """Steps 1 to 3; on failure nothing has changed. Returns results for `records`."""
+        pairs: list[tuple[Prepared, int]] = []
+        if up_to_now or trial.has_ended_epochs():
+            for epoch in trial.ended_epochs(up_to_now=up_to_now):
+                draft = epoch.draft()
+                pairs.append((self.prepare(draft), trial.take(draft.stream)))
+        epochs = len(pairs)
+        pairs += [(record, trial.take(record.stream)) for record in records]
+        time = time_text(trial.last_time_s)
+        first = self.log.size
+        results = [_recorded(record, seq, time, first + place) for place, (record, seq) in enumerate(pairs)]
+        rows = [
+            VaultRow(result.index or 0, record.subject, record.record_key, record.sealed, record.retain_until_s)
+            for result, (record, _) in zip(results, pairs, strict=True)
+            if record.sealed
+        ]
+        self._write(rows, [result.entry for result in results], [result.leaf for result in results])
+        self.streams = trial
+        if self.log.state_due:
+            self._save_state()
+        return results[epochs:] if records else results
+
+    def _write(self, rows: Sequence[VaultRow], entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
+        """Steps 2 and 3: the vault, then the log; leftovers of a failure are removed."""
+        first = self.log.size
+        if self._vault_doubtful:
+            self.vault.truncate(first)
+            self._vault_doubtful = False
+        if rows:
+            self.vault.put_many(rows)
+        try:
+            self.log.append(entries, leaves)
+        except Exception:
+            self._vault_doubtful = bool(rows)
+            raise
+
+    def _save_state(self) -> None:
+        """Saves the log's state; a failure costs time at the next open, nothing else."""
+        try:
+            self.log.save_state(self.streams.to_json())
+        except LogUnavailable:
+            return
+
+    def _spool(self, patient: Sequence[_Waiting]) -> None:
+        """Puts the records of patient callers into the queue, each with a promise."""
+        trial = self.streams.copy()
+        time_s = trial.advance(self.now_s())
+        pairs = [(record, trial.take(record.stream)) for waiting in patient for record in waiting.records]
+        results = [_recorded(record, seq, time_text(time_s), None) for record, seq in pairs]
+        try:
+            self.spool.append(
+                [
+                    SpooledEntry(result.entry, record.subject, record.record_key, record.sealed, record.retain_until_s)
+                    for result, (record, _) in zip(results, pairs, strict=True)
+                ]
+            )
+        except LogUnavailable as error:
+            for waiting in patient:
+                waiting.error = error
+            return
+        self.streams = trial
+        append_by = time_text(time_s + self.promise_within_s)
+        _share([self._promised(result, append_by) for result in results], patient)
+
+    def _promised(self, result: Recorded, append_by: str) -> Recorded:
+        promise = self.signer.sign(promise_text(self.signer.key.name, result.leaf, append_by))
+        return Recorded(None, result.seq, result.time, result.entry, result.leaf, promise)
+
+    def _drain(self) -> int:
+        """Moves the queue to the log. Entries that a crash left in both are skipped."""
+        if not self.spool.count:
+            return 0
+        logged = logged_streams(self.log, self.streams.epoch_s)
+        pending = (
+            item for item in self.spool.entries() if (r := parse_record(item.entry)).seq >= logged.next_of(r.stream)
+        )
+        moved = 0
+        while chunk := list(islice(pending, MAX_BATCH)):
+            first = self.log.size
+            rows = [
+                VaultRow(first + place, item.subject, item.record_key, item.sealed, item.retain_until_s)
+                for place, item in enumerate(chunk)
+                if item.sealed
+            ]
+            self._write(rows, [item.entry for item in chunk], [_leaf(item.entry) for item in chunk])
+            moved += len(chunk)
+        self.spool.clear()
+        return moved
+
+
+def logged_streams(log: Log, epoch_s: int) -> Streams:
+    """Returns the counters of a log: those of its saved state, and what came since.
+
+    Raises:
+        HomeDamaged: When an entry does not fit its stream.
+    """
+    streams = Streams.from_json(log.extra, epoch_s)
+    streams.apply_entries(log.entries(log.state_size, log.size))
+    return streams
+
+
+def with_spooled(streams: Streams, spool: Spool) -> Streams:
+    """Returns the counters of a log and of what still waits to get into it."""
+    for item in spool.entries():
+        record = parse_record(item.entry)
+        if record.seq >= streams.next_of(record.stream):
+            streams.apply(record)
+        else:
+            streams.advance(parse_time(record.time))
+    return streams
+
+
+def _recorded(record: Prepared, seq: int, time: str, index: int | None) -> Recorded:
+    entry = record.template.entry(seq, time)
+    return Recorded(index, seq, time, entry, _leaf(entry))
+
+
+def _leaf(entry: bytes) -> bytes:
+    return sha256(b"\x00" + entry).digest()
+
+
+def _share(results: list[Recorded], batch: Sequence[_Waiting]) -> None:
+    """Hands every caller its part of the results."""
+    start = 0
+    for waiting in batch:
+        waiting.results = results[start : start + len(waiting.records)]
+        waiting.error = None
+        start += len(waiting.records)

@@ -1,0 +1,147 @@
+"""Decisions that wait while the log is away: a durable, encrypted queue.
+
+A decision whose record cannot reach the log is not lost when its caller chose to
+spool: the complete entry, number and time included, is encrypted, written and
+fsynced here, and goes to the log in order as soon as that is back. What the queue
+holds is unreadable without the organisation's keys.
+
+A frame is a 4-byte length, a 12-byte nonce and AES-256-GCM ciphertext.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from counterfoil.core import canonical
+from counterfoil.errors import HomeDamaged, LogUnavailable
+from counterfoil.store.durable import sync_folder, write_all
+
+__all__ = ["Spool", "SpooledEntry"]
+
+_NONCE_BYTES: Final = 12
+_LENGTH_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledEntry:
+    """One waiting record.
+
+    Attributes:
+        entry: The complete bytes for the log.
+        subject: Reference of the person, None without one.
+        record_key: 32 bytes, or empty for a record without private fields.
+        sealed: Encrypted private values, empty without any.
+        retain_until_s: End of the retention lock, Unix seconds, 0 without one.
+    """
+
+    entry: bytes
+    subject: str | None
+    record_key: bytes
+    sealed: bytes
+    retain_until_s: int
+
+
+class Spool:
+    """The queue file. Not thread-safe: the recorder's commit lock covers it.
+
+    Args:
+        path: The file; its folder may lie on another disk than the log.
+        vault_key: 32 bytes; the queue's own key is derived from it.
+    """
+
+    def __init__(self, path: Path, vault_key: bytes) -> None:
+        self._path = path
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"counterfoil spool 1").derive(vault_key)
+        self._cipher = AESGCM(key)
+        self._end, self.count = 0, 0
+        for frame in self._frames():
+            self._end += _LENGTH_BYTES + len(frame)
+            self.count += 1
+
+    def append(self, entries: Sequence[SpooledEntry]) -> None:
+        """Makes entries durable at the end of the queue; all or none.
+
+        Raises:
+            LogUnavailable: When even the queue cannot be written.
+        """
+        frames = b"".join(self._seal(entry) for entry in entries)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            is_new = not self._path.exists()
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(fd, self._end)  # a torn frame of a crash must not stay in between
+                write_all(fd, frames, self._end)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            if is_new:
+                sync_folder(self._path.parent)
+        except OSError as error:
+            raise LogUnavailable(
+                f"neither the log nor the waiting queue could be written: {error.strerror}",
+                hint="free space on the disk that holds the home, or set spool_dir to another disk",
+            ) from error
+        self._end += len(frames)
+        self.count += len(entries)
+
+    def entries(self) -> Iterator[SpooledEntry]:
+        """Yields what waits, oldest first.
+
+        Raises:
+            HomeDamaged: When a frame was altered or belongs to other keys.
+        """
+        for frame in self._frames():
+            try:
+                data = self._cipher.decrypt(frame[:_NONCE_BYTES], frame[_NONCE_BYTES:], b"")
+            except InvalidTag as error:
+                raise HomeDamaged("the waiting queue was altered, or was written with other keys") from error
+            value = canonical.loads(data)
+            yield SpooledEntry(
+                value["entry"].encode(),
+                value["subject"],
+                b64decode(value["recordKey"]),
+                b64decode(value["sealed"]),
+                value["retainUntil"],
+            )
+
+    def clear(self) -> None:
+        """Empties the queue, after everything in it reached the log."""
+        if self._path.exists():
+            os.truncate(self._path, 0)
+        self._end = self.count = 0
+
+    def _seal(self, item: SpooledEntry) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        data = canonical.dumps(
+            {
+                "entry": item.entry.decode(),
+                "recordKey": b64encode(item.record_key).decode(),
+                "retainUntil": item.retain_until_s,
+                "sealed": b64encode(item.sealed).decode(),
+                "subject": item.subject,
+            }
+        )
+        frame = nonce + self._cipher.encrypt(nonce, data, b"")
+        return len(frame).to_bytes(_LENGTH_BYTES, "big") + frame
+
+    def _frames(self) -> Iterator[bytes]:
+        """Yields whole frames; a torn one at the end was never acknowledged."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            while len(head := file.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
+                frame = file.read(int.from_bytes(head, "big"))
+                if len(frame) != int.from_bytes(head, "big") or len(frame) < _NONCE_BYTES + 16:
+                    return
+                yield frame

@@ -1,0 +1,184 @@
+"""Numbers and times of a log: every stream counts without gaps, time never goes back.
+
+The log's writer owns one `Streams`. It hands out the next number of a stream and
+knows which epochs have ended: per stream, an epoch record says how many records it
+had between two times, so that an hour without records is on record too.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from calendar import timegm
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from counterfoil.core.statement import Draft, Record, parse_record
+from counterfoil.errors import HomeDamaged
+
+__all__ = ["EPOCH_STREAM", "Epoch", "Streams", "parse_time", "time_text"]
+
+EPOCH_STREAM: Final = "epochs"
+_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def time_text(time_s: int) -> str:
+    """Returns Unix seconds as UTC text, `2026-11-23T19:00:00Z`."""
+    return clock.strftime(_FORMAT, clock.gmtime(time_s))
+
+
+def parse_time(text: str) -> int:
+    """Returns UTC text as Unix seconds."""
+    return timegm(clock.strptime(text, _FORMAT))
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """How many records a stream had between two times: numbers first to next - 1."""
+
+    stream: str
+    from_s: int
+    to_s: int
+    first: int
+    next: int
+
+    def draft(self) -> Draft:
+        """Returns the epoch as a record to be."""
+        about = {
+            "first": self.first,
+            "from": time_text(self.from_s),
+            "next": self.next,
+            "stream": self.stream,
+            "to": time_text(self.to_s),
+        }
+        return Draft("epoch", EPOCH_STREAM, self.stream, about=about)
+
+
+@dataclass(slots=True)
+class _Counter:
+    """One stream: its next number, and where its open epoch began."""
+
+    next: int
+    epoch_first: int
+    epoch_from_s: int
+
+
+class Streams:
+    """Counters of all streams of one log.
+
+    Args:
+        epoch_s: Length of an epoch in seconds.
+    """
+
+    def __init__(self, epoch_s: int) -> None:
+        self.epoch_s = epoch_s
+        self.last_time_s = 0
+        self._counters: dict[str, _Counter] = {}
+        self._next_boundary_s = 0
+
+    def copy(self) -> Streams:
+        """Returns an independent copy, to try a batch on."""
+        other = Streams(self.epoch_s)
+        other.last_time_s = self.last_time_s
+        other._counters = {name: _Counter(c.next, c.epoch_first, c.epoch_from_s) for name, c in self._counters.items()}
+        other._next_boundary_s = self._next_boundary_s
+        return other
+
+    def advance(self, now_s: int) -> int:
+        """Moves to the writer's time and returns it; a clock set back stands still."""
+        self.last_time_s = max(self.last_time_s, now_s)
+        return self.last_time_s
+
+    def take(self, stream: str) -> int:
+        """Returns the next number of a stream and counts it."""
+        counter = self._counters.get(stream)
+        if counter is None:
+            counter = self._counters[stream] = _Counter(0, 0, self._boundary(self.last_time_s))
+        number = counter.next
+        counter.next = number + 1
+        return number
+
+    def next_of(self, stream: str) -> int:
+        """Returns the number the next record of a stream will have."""
+        counter = self._counters.get(stream)
+        return counter.next if counter else 0
+
+    def names(self) -> list[str]:
+        """Returns all streams seen so far."""
+        return sorted(self._counters)
+
+    def has_ended_epochs(self) -> bool:
+        """Whether an epoch ended before the current time."""
+        return self.last_time_s >= self._next_boundary_s
+
+    def ended_epochs(self, *, up_to_now: bool = False) -> list[Epoch]:
+        """Returns the epochs that have ended, one a stream, and opens the next ones.
+
+        Args:
+            up_to_now: Also end the epochs that are still running.
+        """
+        boundary = self._boundary(self.last_time_s)
+        end_s = self.last_time_s if up_to_now else boundary
+        epochs: list[Epoch] = []
+        for stream in self.names():
+            counter = self._counters[stream]
+            if stream != EPOCH_STREAM and (counter.epoch_from_s < end_s or (up_to_now and self._is_open(counter))):
+                epochs.append(Epoch(stream, counter.epoch_from_s, end_s, counter.epoch_first, counter.next))
+                counter.epoch_from_s, counter.epoch_first = end_s, counter.next
+        self._next_boundary_s = boundary + self.epoch_s
+        return epochs
+
+    def apply(self, record: Record) -> None:
+        """Counts a record that is already in the log.
+
+        Raises:
+            HomeDamaged: When its number is not the next of its stream.
+        """
+        expected = self.next_of(record.stream)
+        if record.seq != expected:
+            raise HomeDamaged(
+                f"the log holds number {record.seq} of {record.stream} where {expected} should stand",
+                hint="restore the home from a backup; counterfoil doctor shows what is wrong",
+            )
+        self.advance(parse_time(record.time))
+        self.take(record.stream)
+        if record.kind == "epoch":
+            about = record.about
+            counter = self._counters[str(about["stream"])]
+            counter.epoch_first, counter.epoch_from_s = int(about["next"]), parse_time(str(about["to"]))
+
+    def apply_entries(self, entries: Iterable[bytes]) -> None:
+        """Counts entries that are already in the log."""
+        for entry in entries:
+            self.apply(parse_record(entry))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the counters, for the log's state file."""
+        return {
+            "lastTime": self.last_time_s,
+            "streams": {name: [c.next, c.epoch_first, c.epoch_from_s] for name, c in sorted(self._counters.items())},
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, epoch_s: int) -> Streams:
+        """Reads counters from the log's state file.
+
+        Raises:
+            HomeDamaged: When they are something else.
+        """
+        streams = cls(epoch_s)
+        if value is None:
+            return streams
+        try:
+            streams.last_time_s = int(value["lastTime"])
+            streams._counters = {name: _Counter(*(int(part) for part in row)) for name, row in value["streams"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise HomeDamaged("the log's state file does not hold stream counters") from error
+        return streams
+
+    def _boundary(self, time_s: int) -> int:
+        return time_s - time_s % self.epoch_s
+
+    @staticmethod
+    def _is_open(counter: _Counter) -> bool:
+        return counter.next > counter.epoch_first

@@ -1,0 +1,273 @@
+"""Searchable tables, derived from log and vault and remade at will.
+
+Nothing in these tables is truth. Every capability brings a `View`: it is shown the
+records in log order and keeps rows about them. A cursor says how far the tables have
+read; each step moves rows and cursor in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.pool import NullPool
+
+from counterfoil.core.merkle import leaf_hash
+from counterfoil.core.statement import Record, parse_record
+from counterfoil.errors import NotAllowed, NotFound
+from counterfoil.store.archive import Archive
+from counterfoil.store.streams import parse_time
+
+__all__ = ["SCHEMA_VERSION", "Row", "View", "Views", "leaf8", "metadata", "records"]
+
+SCHEMA_VERSION: Final = 1
+"""Version of all tables together; tables of another version are remade."""
+
+BATCH: Final = 2_000
+
+metadata: Final = MetaData()
+"""Every view adds its tables here."""
+
+cursor: Final = Table(
+    "cursor",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+)
+names: Final = Table(
+    "names", metadata, Column("id", Integer, primary_key=True), Column("name", String, unique=True, nullable=False)
+)
+records: Final = Table(
+    "records",
+    metadata,
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Integer, nullable=False),
+    Column("stream", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("time_s", BigInteger, nullable=False),
+    Column("leaf8", BigInteger, nullable=False),
+    Index("records_by_leaf", "leaf8"),
+)
+
+
+@dataclass(slots=True)
+class Row:
+    """One record as the views see it."""
+
+    index: int
+    leaf: bytes
+    record: Record
+    time_s: int
+    values: Callable[[], dict[str, Any] | None]
+    """Decrypts the private values; None when there are none (any more)."""
+    subject: Callable[[], bytes | None]
+    """Returns the 16-byte tag of the person; None when there is none (any more)."""
+
+
+class View(Protocol):
+    """What one capability keeps about records."""
+
+    kinds: frozenset[str]
+    """The kinds of records it wants to see."""
+
+    def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Takes records in log order; the caller commits."""
+
+
+class Views:
+    """The derived tables of one home.
+
+    Args:
+        path: The SQLite file.
+        archive: Where records come from.
+        subject_of: Returns the person's tag of a record.
+        views: One per capability.
+    """
+
+    def __init__(
+        self, path: Path, archive: Archive, subject_of: Callable[[int], bytes | None], views: Sequence[View]
+    ) -> None:
+        self._path = path
+        self._archive = archive
+        self._subject_of = subject_of
+        self._views = tuple(views)
+        self._names: dict[str, int] = {}
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, its tables made when absent or of another version."""
+        engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool)
+        event.listen(engine, "connect", _configure)
+        with engine.begin() as connection:
+            metadata.create_all(connection, [cursor])
+            if connection.execute(select(cursor.c.version)).scalar() != SCHEMA_VERSION:
+                _remake(connection)
+        return engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Brings the tables up to date and opens them for a query."""
+        self.catch_up()
+        with self.engine.connect() as connection:
+            yield connection
+
+    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Reads what the log has gained; returns the number of records read."""
+        size = self._archive.size
+        done = self._size()
+        if done >= size:
+            return 0
+        start = done
+        with self._archive.snapshot() as log:
+            pending: list[tuple[int, bytes]] = []
+            for index, entry in enumerate(log.entries(start, size), start):
+                pending.append((index, entry))
+                if len(pending) == BATCH:
+                    self._fold(pending)
+                    done += len(pending)
+                    pending = []
+                    if progress is not None:
+                        progress(done - start, size - start)
+            self._fold(pending)
+        if progress is not None:
+            progress(size - start, size - start)
+        return size - start
+
+    def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Remakes every table from log and vault; returns the number of records."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        self._names.clear()
+        return self.catch_up(progress)
+
+    def close(self) -> None:
+        """Lets go of the database; the next query opens it again."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+            del self.__dict__["engine"]
+
+    def name_id(self, connection: Connection, name: str) -> int:
+        """Returns the small number that stands for a name in the tables."""
+        known = self._names.get(name)
+        if known is None:
+            known = connection.execute(select(names.c.id).where(names.c.name == name)).scalar()
+            if known is None:
+                known = connection.execute(names.insert().values(name=name)).inserted_primary_key[0]  # type: ignore[index]
+            self._names[name] = known
+        return known
+
+    def index_of(self, leaf_hex: str) -> int:
+        """Returns the place of the record with this leaf hash.
+
+        Raises:
+            NotFound: When the log has no such record.
+        """
+        leaf = bytes.fromhex(leaf_hex)
+        with self.reading() as connection:
+            found = connection.execute(select(records.c.idx).where(records.c.leaf8 == leaf8(leaf))).scalars()
+            for index in found:
+                if leaf_hash(self._archive.entry(index)) == leaf:
+                    return int(index)
+        raise NotFound(f"the log has no record with the digest {leaf_hex[:16]}…")
+
+    def values_of(self, index: int) -> dict[str, Any] | None:
+        """Returns a record's private values, None when there are none (any more)."""
+        try:
+            return self._archive.tree(index).values()
+        except (NotFound, NotAllowed):
+            return None
+
+    def _size(self) -> int:
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(cursor.c.size)).scalar_one())
+
+    def _fold(self, pending: Sequence[tuple[int, bytes]]) -> None:
+        """Takes one batch: rows and cursor in one transaction."""
+        if not pending:
+            return
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE cursor SET size = size")  # takes the write lock first
+            done = int(connection.execute(select(cursor.c.size)).scalar_one())
+            fresh = [item for item in pending if item[0] >= done]  # another process may have been faster
+            rows = [self._row(index, entry) for index, entry in fresh]
+            if not rows:
+                return
+            connection.exec_driver_sql(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        row.index,
+                        self.name_id(connection, row.record.kind),
+                        self.name_id(connection, row.record.stream),
+                        row.record.seq,
+                        row.time_s,
+                        leaf8(row.leaf),
+                    )
+                    for row in rows
+                ],
+            )
+            for view in self._views:
+                wanted = [row for row in rows if row.record.kind in view.kinds]
+                if wanted:
+                    view.fold(connection, wanted)
+            connection.execute(cursor.update().values(size=rows[-1].index + 1))
+
+    def _row(self, index: int, entry: bytes) -> Row:
+        record = parse_record(entry)
+
+        return Row(
+            index,
+            leaf_hash(entry),
+            record,
+            _time_s(record.time),
+            lambda: self.values_of(index) if record.has_fields else None,
+            lambda: self._subject_of(index),
+        )
+
+
+_times: dict[str, int] = {}
+
+
+def _time_s(text: str) -> int:
+    """Returns UTC text as seconds; neighbours in the log mostly share it."""
+    known = _times.get(text)
+    if known is None:
+        _times.clear()
+        known = _times[text] = parse_time(text)
+    return known
+
+
+def leaf8(leaf: bytes) -> int:
+    """Returns the first 8 bytes of a leaf hash as SQLite's signed integer."""
+    return int.from_bytes(leaf[:8], "big", signed=True)
+
+
+def _remake(connection: Connection) -> None:
+    metadata.drop_all(connection)
+    metadata.create_all(connection)
+    connection.execute(cursor.insert().values(version=SCHEMA_VERSION, size=0))
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    """Derived tables need no fsync: what a crash takes is read again from the log."""
+    for pragma in ("journal_mode=WAL", "synchronous=OFF", "temp_store=MEMORY", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
