@@ -47,11 +47,11 @@ _ESCAPES = {i: f"\\u{i:04x}" for i in range(0x20)} | {
     0x5C: "\\\\",
 }
 
-# Where orjson's bytes may differ from RFC 8785: integral floats ("1.0"), negative
-# zero, exponents, integers of 16 digits and more, and keys beyond the basic plane
-# (sorted by code point there, by UTF-16 unit here). A hit inside a string is
-# harmless: it only sends the value down the slow, exact path.
-_SUSPECT = re.compile(rb"[:,\[]-?(?:\d{16}|\d+(?:\.\d+)?[eE]|\d+\.0[,}\]]|0\.0000)|[\xf0-\xf4]")
+# Within these bounds orjson lays out a float that is no integer as RFC 8785 asks;
+# beyond them it writes exponents and trailing zeros of its own.
+_PLAIN_FROM = 1e-4
+_PLAIN_BELOW = 1e15
+_BEYOND_BASIC_PLANE = re.compile(rb"[\xf0-\xf4]")
 
 
 def dumps(value: Any) -> bytes:
@@ -78,6 +78,8 @@ def loads(data: bytes | str) -> Any:
             integers beyond 2^53 - 1 that are not what `dumps` writes for a float,
             unpaired surrogates or deep nesting.
     """
+    if isinstance(data, str):
+        _encode(data)
     try:
         text = data if isinstance(data, str) else bytes(data).decode("utf-8")
         value = json.loads(
@@ -91,7 +93,7 @@ def loads(data: bytes | str) -> Any:
         raise InvalidInput(f"not valid JSON: {error}") from error
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _require_shallow(value, MAX_DEPTH)
-    if "\\u" in text or text is data:
+    if "\\u" in text:
         _require_paired(value)
     return value
 
@@ -147,36 +149,35 @@ def _dumps_fast(value: Any) -> bytes | None:
         data: bytes = orjson.dumps(value, option=_ORJSON_OPTIONS)
     except TypeError:  # the exact path decides and words the error
         return None
-    if _SUSPECT.search(data) is not None or not data.startswith((b"{", b"[")):
+    # Keys beyond the basic plane are sorted by code point there, by UTF-16 unit here.
+    if not data.isascii() and _BEYOND_BASIC_PLANE.search(data) is not None:
         return None
     return data
 
 
 def _is_plain(value: Any, levels: int) -> bool:
-    """Whether a value holds only what both writers understand alike, `levels` deep at most.
+    """Whether both writers write `value` alike, apart from the order of keys.
 
-    orjson turns NaN into null and writes enumerations, UUIDs and prepared fragments
-    that are no JSON values; the exact path refuses all of these.
+    Judged by type and size, not by orjson's output: orjson turns NaN into null, and
+    writes enumerations, UUIDs and prepared fragments, which are no JSON values.
     """
     kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
+    if kind is float:
+        return bool(_PLAIN_FROM <= abs(value) < _PLAIN_BELOW and not value.is_integer())
     if kind is dict:
-        items = value.values()
-    elif kind is list or kind is tuple:
-        items = value
-    else:
-        return kind in _SCALARS or (kind is float and isfinite(value))
-    return levels > 0 and all([type(item) in _SCALARS or _is_plain(item, levels - 1) for item in items])
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return False
+    return levels > 0 and all(type(item) is str or _is_plain(item, levels - 1) for item in value)
 
 
-_SCALARS = frozenset((str, int, bool, type(None)))
 _ORJSON_OPTIONS = 0
 if orjson is not None:
-    _ORJSON_OPTIONS = (
-        orjson.OPT_SORT_KEYS
-        | orjson.OPT_PASSTHROUGH_DATACLASS
-        | orjson.OPT_PASSTHROUGH_DATETIME
-        | orjson.OPT_PASSTHROUGH_SUBCLASS
-    )
+    _ORJSON_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def _write(value: Any, parts: list[str], depth: int) -> None:
