@@ -12,7 +12,7 @@ from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fixedpoint import LARGEST_INTEGER
 
-__all__ = ["DECIMALS", "MAX_DECIMALS", "Feature", "Label", "RowEncoder", "fixed", "require_names", "show"]
+__all__ = ["DECIMALS", "MAX_DECIMALS", "Feature", "Label", "RowEncoder", "find_label", "fixed", "require_names", "show"]
 
 Label = str | int | bool
 """A category or an outcome, as JSON holds it."""
@@ -132,6 +132,18 @@ def require_names(row: Mapping[str, JsonValue], names: Sequence[str]) -> None:
     for key in row:
         if key not in known:
             raise InvalidInput(f"the model has no feature {show(key)}", hint="leave it out of the row")
+
+
+def find_label(positive: Label, labels: Sequence[Label]) -> int:
+    """Returns the position of a class label, also where a record has kept it as text.
+
+    Raises:
+        InvalidInput: If the model has no such class.
+    """
+    for index, label in enumerate(labels):
+        if str(label) == str(positive):
+            return index
+    raise InvalidInput(f"the model has no class {show(positive)}", hint=f"its classes are {list(labels)}")
 
 
 def show(value: object) -> str:

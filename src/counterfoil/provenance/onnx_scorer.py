@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotSetUp
 from counterfoil.provenance.artefact import to_micro
-from counterfoil.provenance.features import Feature, Label
+from counterfoil.provenance.features import Feature, Label, find_label
 from counterfoil.provenance.open_row import check_row
 from counterfoil.provenance.semantic import read_onnx
 
@@ -53,7 +53,9 @@ class OnnxScorer:
         self._inputs = [(item.name, item.type) for item in self._session.get_inputs()]
         self._single = len(self._inputs) == 1 and self._inputs[0][1] in _FLOATS
         self.features = self._single_features(names) if self._single else self._named_features()
-        self._output, self._column = _score_output(model, self._session.get_outputs(), positive)
+        labels = _labels(model)
+        self.positive = labels[-1] if positive is None else labels[find_label(positive, labels)]
+        self._output, self._column = _score_output(self._session.get_outputs(), labels, positive)
 
     def score(self, row: Mapping[str, JsonValue]) -> float:
         """Returns the score of the positive outcome; see `Scorer.score`."""
@@ -100,30 +102,31 @@ class OnnxScorer:
         )
 
 
-def _score_output(model: Any, outputs: Any, positive: Label | None) -> tuple[str, Label | int]:
+def _score_output(outputs: Any, labels: list[Label], positive: Label | None) -> tuple[str, Label | int]:
     """Returns the name of the output with scores, and the column or key of the positive class."""
     floats = [item for item in outputs if item.type in _FLOATS or item.type.startswith("seq(map(")]
     if not floats:
         raise InvalidInput("the ONNX model has no output of scores")
     chosen = next((item for item in floats if "prob" in item.name), floats[-1])
-    labels = _labels(model)
-    if positive is not None and positive not in labels:
-        raise InvalidInput(f"the ONNX model has no class {positive!r}", hint=f"its classes are {labels}")
-    if chosen.type.startswith("seq("):
-        if not labels:
-            raise InvalidInput("the ONNX model does not say which classes it has")
-        return chosen.name, labels[-1] if positive is None else positive
-    return chosen.name, -1 if positive is None else labels.index(positive)
+    column = len(labels) - 1 if positive is None else find_label(positive, labels)
+    return chosen.name, labels[column] if chosen.type.startswith("seq(") else column
 
 
 def _labels(model: Any) -> list[Label]:
+    """Returns the classes of the two columns of scores."""
     for node in model.graph.node:
         for item in node.attribute:
             if item.name == "classlabels_strings" and item.strings:
-                return [text.decode("utf-8", "replace") for text in item.strings]
+                return _two([text.decode("utf-8", "replace") for text in item.strings])
             if item.name in ("classlabels_ints", "classlabels_int64s") and item.ints:
-                return list(item.ints)
-    return []
+                return _two(list(item.ints))
+    return [0, 1]  # it names none: the columns are the classes
+
+
+def _two(labels: list[Label]) -> list[Label]:
+    if len(labels) != 2:
+        raise InvalidInput(f"only models of two classes can be scored, this one has {len(labels)}")
+    return labels
 
 
 def _pick(answer: Any, column: Label | int) -> float:

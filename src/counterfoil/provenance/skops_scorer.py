@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotAllowed, NotSetUp
 from counterfoil.provenance.artefact import to_micro
-from counterfoil.provenance.features import Feature, Label
+from counterfoil.provenance.features import Feature, Label, find_label
 from counterfoil.provenance.open_row import check_row
 from counterfoil.provenance.semantic import skops_schema
 
@@ -61,7 +61,7 @@ class EstimatorScorer:
         from threadpoolctl import ThreadpoolController
 
         self._estimator = estimator
-        self._column = _column(estimator, positive)
+        self._column, self.positive = _column(estimator, positive)
         self._framed = hasattr(estimator, "feature_names_in_")
         own = list(estimator.feature_names_in_) if self._framed else list(names)
         if not own:
@@ -103,7 +103,7 @@ def score_many(
     Raises:
         InvalidInput: If it is not a fitted classifier, or has no such class.
     """
-    column = _column(estimator, positive)
+    column, _ = _column(estimator, positive)
     framed = hasattr(estimator, "feature_names_in_")
     own = list(estimator.feature_names_in_) if framed else list(names)
     own = own or [f"x{i}" for i in range(getattr(estimator, "n_features_in_", 0))]
@@ -118,14 +118,12 @@ def score_many(
     return score
 
 
-def _column(estimator: Any, positive: Label | None) -> int:
+def _column(estimator: Any, positive: Label | None) -> tuple[int, Label]:
+    """Returns the column of the scored class, and its label."""
     if not hasattr(estimator, "predict_proba"):
         raise InvalidInput(f"a {type(estimator).__name__} is no classifier with probabilities")
     classes = [item.item() if hasattr(item, "item") else item for item in getattr(estimator, "classes_", ())]
     if len(classes) != 2:
         raise InvalidInput(f"only models of two classes can be scored, this one has {len(classes)}")
-    if positive is None:
-        return 1
-    if positive not in classes:
-        raise InvalidInput(f"the model has no class {positive!r}", hint=f"its classes are {classes}")
-    return classes.index(positive)
+    column = 1 if positive is None else find_label(positive, classes)
+    return column, classes[column]
