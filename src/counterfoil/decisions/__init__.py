@@ -1,8 +1,10 @@
 """Decisions that anyone can check."""
 
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.decisions import Decisions, FollowUp, History, RegisteredPolicy
+from counterfoil.decisions.decisions import Decisions
 from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.history import FollowUp, History
+from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Reason
 from counterfoil.decisions.views import DecisionsView

@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,92 +15,29 @@ from sqlalchemy import select
 from counterfoil.core import canonical
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.receipt import Receipt
-from counterfoil.core.statement import Draft, parse_record
+from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.history import FollowUp, Histories, History
+from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
-from counterfoil.decisions.records import (
-    FOLLOW_UPS,
-    POLICY,
-    DeploymentRecord,
-    decision_schema,
-    policy_draft,
-    state_digest,
-)
-from counterfoil.decisions.replay import Recorded as RecordedDecision
-from counterfoil.decisions.replay import replay, replay_steps
-from counterfoil.decisions.views import decisions, deployments, follow_ups, policies
-from counterfoil.errors import InvalidInput, NotFound, Stale
+from counterfoil.decisions.records import DeploymentRecord, decision_schema
+from counterfoil.decisions.replay import Replays
+from counterfoil.decisions.views import decisions, deployments, follow_ups
+from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
-from counterfoil.store.recorder import OnFailure, Private, Recorder
+from counterfoil.store.recorder import OnFailure, Recorder
 from counterfoil.store.streams import parse_time
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
-__all__ = ["Decisions", "FollowUp", "History", "Open", "RegisteredPolicy"]
+__all__ = ["Decisions", "Open"]
 
 BACKGROUND_ROWS: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredPolicy:
-    """A policy on record, and where."""
-
-    index: int
-    leaf: str
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """An override, appeal or outcome of a decision; `values` is None once erased."""
-
-    index: int
-    leaf: str
-    kind: str
-    time: str
-    values: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A decision and everything that followed it.
-
-    Attributes:
-        index: Place of the decision in the log.
-        leaf: Leaf hash (hex) of its record.
-        seq: Number in its stream.
-        time: UTC text.
-        stream: Its stream.
-        values: Private values by pointer, None when erased or locked away.
-        model: The model that decided.
-        policy: The policy it decided under.
-        followed: Overrides, appeals and outcomes, in order.
-        state: Digest (hex) of all that, for reviewers to say what they saw.
-    """
-
-    index: int
-    leaf: str
-    seq: int
-    time: str
-    stream: str
-    values: Mapping[str, Any] | None
-    model: Model | None
-    policy: Policy | None
-    followed: tuple[FollowUp, ...]
-    state: str
-
-    @property
-    def label_now(self) -> str | None:
-        """The decision as it stands: the newest override, else the model's."""
-        for follow_up in reversed(self.followed):
-            if follow_up.kind == "override" and follow_up.values:
-                return str(follow_up.values["/label"])
-        return None if self.values is None else self.values.get("/output/label")
 
 
 class Open:
@@ -140,6 +76,9 @@ class Decisions:
         self._views = views
         self._objects = objects
         self._provenance = provenance
+        self._policies = Policies(recorder, archive, views)
+        self._histories = Histories(recorder, archive, views, self._policies, provenance)
+        self._replays = Replays(archive, views, objects, provenance, self._policies)
 
     # Putting models to work
 
@@ -246,26 +185,11 @@ class Decisions:
 
     def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
         """Records a policy, once, and returns where it stands."""
-        if not isinstance(policy, Policy):
-            policy = Policy.from_toml(Path(policy))
-        with self._views.reading() as connection:
-            found = connection.execute(select(policies.c.idx).where(policies.c.sha256 == policy.digest())).scalar()
-        if found is not None:
-            return RegisteredPolicy(int(found), self.archive.leaf_hex(int(found)), policy)
-        self.keep_schema(POLICY)
-        written = self.recorder.write(policy_draft(policy), Private(POLICY, {"/document": policy.to_json()}))
-        return RegisteredPolicy(written.index or 0, written.leaf.hex(), policy)
+        return self._policies.register(policy)
 
     def policies(self) -> list[RegisteredPolicy]:
         """Returns all policies on record, oldest first."""
-        with self._views.reading() as connection:
-            found = connection.execute(select(policies.c.idx).order_by(policies.c.idx)).scalars().all()
-        return [RegisteredPolicy(i, self.archive.leaf_hex(i), self._policy_at(i)) for i in found]
-
-    def keep_schema(self, schema: Any) -> None:
-        """Puts a schema on record the first time it is used."""
-        if self.archive.keep_schema(schema):
-            self.recorder.write(Draft("schema", "schemas", schema.name, about=schema.to_json(), sha256=schema.digest))
+        return self._policies.all()
 
     # Looking back
 
@@ -275,36 +199,7 @@ class Decisions:
         Raises:
             NotFound: When there is no decision at that place.
         """
-        record = self.archive.record(index)
-        if record.kind != "decision":
-            raise NotFound(f"record {index} is a {record.kind}, not a decision")
-        with self._views.reading() as connection:
-            row = connection.execute(
-                select(deployments.c.model_idx, deployments.c.policy_idx)
-                .join(decisions, decisions.c.deployment_idx == deployments.c.idx)
-                .where(decisions.c.idx == index)
-            ).first()
-            places = (
-                connection.execute(
-                    select(follow_ups.c.idx).where(follow_ups.c.decision_idx == index).order_by(follow_ups.c.idx)
-                )
-                .scalars()
-                .all()
-            )
-        followed = tuple(self._follow_up(place) for place in places)
-        leaf = self.archive.leaf_hex(index)
-        return History(
-            index,
-            leaf,
-            record.seq,
-            record.time,
-            record.stream,
-            self._views.values_of(index),
-            self._provenance.model_at(row[0]) if row else None,
-            self._policy_at(row[1]) if row else None,
-            followed,
-            state_digest(leaf, [follow_up.leaf for follow_up in followed]),
-        )
+        return self._histories.of(index)
 
     def search(
         self,
@@ -366,29 +261,13 @@ class Decisions:
             NotFound: When there is no such decision, or its values were erased.
             NotAllowed: When they are locked away.
         """
-        deployment, model, policy = self._deployment_of(index)
-        recorded = RecordedDecision.from_values(self.archive.tree(index).values())
-        if recorded is None:
-            raise NotFound(f"values of decision {index} that a replay needs were erased")
-        scorer = self._provenance.scorer(model)
-        return replay(recorded, policy, model, scorer, self._committed_explainer(deployment, scorer, policy))
+        return self._replays.replay(index)
 
     def replay_many(
         self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None
     ) -> Iterator[tuple[int, Report]]:
-        """Replays many decisions, loading each model once."""
-        loaded: dict[str, tuple[Scorer, Explainer | None]] = {}
-        for done, index in enumerate(indices, 1):
-            deployment, model, policy = self._deployment_of(index)
-            key = deployment.model + deployment.policy
-            if key not in loaded:
-                scorer = self._provenance.scorer(model)
-                loaded[key] = (scorer, self._committed_explainer(deployment, scorer, policy))
-            recorded = RecordedDecision.from_values(self._views.values_of(index) or {})
-            if recorded is not None:
-                yield index, Report("replay", tuple(replay_steps(recorded, policy, model, *loaded[key])))
-            if progress is not None:
-                progress(done, len(indices))
+        """Replays many decisions and yields (place, report); erased ones are passed over."""
+        return self._replays.replay_many(indices, progress)
 
     # What follows a decision
 
@@ -406,56 +285,17 @@ class Decisions:
             Stale: When something was recorded since the reviewer looked.
             InvalidInput: For an empty reason or a label the policy does not have.
         """
-        history = self.history(index)
-        if saw != history.state:
-            raise Stale(
-                "something was added to this decision since the reviewer looked",
-                hint="show it again and repeat with the new state",
-            )
-        if not reason.strip() or not by.strip():
-            raise InvalidInput("an override needs a name and a reason")
-        if history.policy is not None:
-            history.policy.is_adverse(label)  # refuses labels the policy does not have
-        return self._follow(history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw})
+        return self._histories.override(index, label=label, by=by, reason=reason, saw=saw)
 
     def appeal(self, index: int, *, text: str, by: str) -> FollowUp:
         """Records what the person says against the decision, and who received it."""
-        if not text.strip():
-            raise InvalidInput("an appeal needs a text")
-        return self._follow(self.history(index), "appeal", {"/by": by, "/text": text})
+        return self._histories.appeal(index, text=text, by=by)
 
     def outcome(self, index: int, *, outcome: str, note: str = "") -> FollowUp:
         """Records what came of a decision, e.g. "repaid" or "default"."""
-        if not outcome.strip():
-            raise InvalidInput("an outcome needs a word for what came of the decision")
-        return self._follow(self.history(index), "outcome", {"/note": note, "/outcome": outcome})
+        return self._histories.outcome(index, outcome=outcome, note=note)
 
     # Inner parts
-
-    def _follow(self, history: History, kind: str, values: dict[str, Any]) -> FollowUp:
-        schema = FOLLOW_UPS[kind]
-        self.keep_schema(schema)
-        subject = (history.values or {}).get("/subject")
-        retain_days = history.policy.retain_days if history.policy else 0
-        retain_until_s = self.recorder.now_s() + retain_days * 86_400 if retain_days else 0
-        draft = Draft(kind, history.stream, kind, (history.leaf,))
-        written = self.recorder.write(draft, Private(schema, values, subject, retain_until_s))
-        return FollowUp(written.index or 0, written.leaf.hex(), kind, written.time, values)
-
-    def _follow_up(self, index: int) -> FollowUp:
-        record = self.archive.record(index)
-        return FollowUp(index, self.archive.leaf_hex(index), record.kind, record.time, self._views.values_of(index))
-
-    def _deployment_of(self, index: int) -> tuple[DeploymentRecord, Model, Policy]:
-        record = self.archive.record(index)
-        if record.kind != "decision" or not record.builds_on:
-            raise NotFound(f"record {index} is not a decision")
-        deployment = DeploymentRecord.read(self.archive.record(self._views.index_of(record.builds_on[0])))
-        model = self._provenance.model_at(self._views.index_of(deployment.model))
-        return deployment, model, self._policy_at(self._views.index_of(deployment.policy))
-
-    def _policy_at(self, index: int) -> Policy:
-        return _policy_from(canonical.dumps(self.archive.tree(index).value("/document")))
 
     def _require_in_force(self, policy: Policy) -> None:
         today = datetime.fromtimestamp(self.recorder.now_s(), UTC).date()
@@ -479,15 +319,6 @@ class Decisions:
     def _keep_background(self, rows: Sequence[Mapping[str, Any]]) -> str:
         return self._objects.put_sealed(canonical.dumps([dict(row) for row in rows]))
 
-    def _committed_explainer(self, deployment: DeploymentRecord, scorer: Scorer, policy: Policy) -> Explainer | None:
-        """Returns the explainer that a deployment committed to, from the rows this home kept."""
-        config = deployment.reasons
-        if config is None:
-            return None
-        rows = canonical.loads(self._objects.get_sealed(config.background_sha256)) if config.background_sha256 else []
-        explainer = explainer_for(getattr(scorer, "estimator", scorer), policy, rows)
-        return explainer if explainer.config == config else None
-
     def _deploy(
         self,
         model: Model,
@@ -498,7 +329,7 @@ class Decisions:
     ) -> Deployment:
         """Records the deployment, once, and returns it ready to decide."""
         schema = decision_schema(rules.policy)
-        self.keep_schema(schema)
+        keep_schema(self.recorder, self.archive, schema)
         record = DeploymentRecord(model.leaf, rules.leaf, "artefact", explainer.config if explainer else None)
         draft = record.draft(rules.policy.stream, f"{model.record.name} {model.record.version}")
         leaf = self._known_deployment(model, rules, record)
@@ -527,11 +358,6 @@ class Decisions:
         source = inspect.getsource(function) if function is not None else ""
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
-
-
-@functools.lru_cache(maxsize=64)
-def _policy_from(document: bytes) -> Policy:
-    return Policy.from_json(canonical.loads(document))
 
 
 def _positive(model: Any, policy: Policy) -> Any:

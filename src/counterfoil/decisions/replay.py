@@ -8,17 +8,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from counterfoil.core import canonical
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
+from counterfoil.decisions.policies import Policies
 from counterfoil.decisions.policy import Policy
-from counterfoil.decisions.reasons import Explainer, Reason, explain
-from counterfoil.errors import CounterfoilError
-from counterfoil.provenance import Model, Scorer
+from counterfoil.decisions.reasons import Explainer, Reason, explain, explainer_for
+from counterfoil.decisions.records import DeploymentRecord
+from counterfoil.errors import CounterfoilError, NotFound
+from counterfoil.provenance import Model, Provenance, Scorer
+from counterfoil.store.archive import Archive
+from counterfoil.store.objects import Objects
+from counterfoil.store.views import Views
 
-__all__ = ["Recorded", "replay", "replay_steps"]
+__all__ = ["RecordedDecision", "Replays", "replay"]
+
+Progress = Callable[[int, int], None]
+_Loaded = tuple[Policy, Model, Scorer, Explainer | None]
 
 _TITLES: Final = {
     "artefact": "Is the model the one on record?",
@@ -28,7 +37,7 @@ _TITLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedDecision:
     """What a decision's record says.
 
     Attributes:
@@ -44,7 +53,7 @@ class Recorded:
     reasons: tuple[str, ...] | None
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Recorded | None:
+    def from_values(cls, values: Mapping[str, Any]) -> RecordedDecision | None:
         """Reads a decision's private values; None when a needed one was erased."""
         if not {"/output/label", "/output/score_micro"} <= set(values):
             return None
@@ -58,15 +67,77 @@ class Recorded:
         )
 
 
-def replay(recorded: Recorded, policy: Policy, model: Model, scorer: Scorer, explainer: Explainer | None) -> Report:
-    """Replays one decision and reports, step by step."""
-    return Report("replay", tuple(replay_steps(recorded, policy, model, scorer, explainer)))
+class Replays:
+    """Replays decisions of one home, loading each model once.
+
+    Args:
+        archive: Reads records and private values.
+        views: Finds the records they build on.
+        objects: Keeps comparison rows.
+        provenance: Loads registered models.
+        policies: Reads registered policies.
+    """
+
+    def __init__(
+        self, archive: Archive, views: Views, objects: Objects, provenance: Provenance, policies: Policies
+    ) -> None:
+        self._archive = archive
+        self._views = views
+        self._objects = objects
+        self._provenance = provenance
+        self._policies = policies
+        self._loaded: dict[str, _Loaded] = {}
+
+    def replay(self, index: int) -> Report:
+        """Runs the registered model again on a recorded decision.
+
+        Raises:
+            NotFound: When there is no such decision, or its values were erased.
+            NotAllowed: When they are locked away.
+        """
+        loaded = self._of_decision(index)
+        recorded = RecordedDecision.from_values(self._archive.tree(index).values())
+        if recorded is None:
+            raise NotFound(f"values of decision {index} that a replay needs were erased")
+        return Report("replay", tuple(replay(recorded, *loaded)))
+
+    def replay_many(self, indices: Sequence[int], progress: Progress | None = None) -> Iterator[tuple[int, Report]]:
+        """Replays many decisions and yields (place, report); erased ones are passed over."""
+        for done, index in enumerate(indices, 1):
+            recorded = RecordedDecision.from_values(self._views.values_of(index) or {})
+            if recorded is not None:
+                yield index, Report("replay", tuple(replay(recorded, *self._of_decision(index))))
+            if progress is not None:
+                progress(done, len(indices))
+
+    def _of_decision(self, index: int) -> _Loaded:
+        """Returns what a decision was made with, read from its records."""
+        record = self._archive.record(index)
+        if record.kind != "decision" or not record.builds_on:
+            raise NotFound(f"record {index} is not a decision")
+        leaf = record.builds_on[0]
+        if leaf not in self._loaded:
+            deployment = DeploymentRecord.read(self._archive.record(self._views.index_of(leaf)))
+            model = self._provenance.model_at(self._views.index_of(deployment.model))
+            policy = self._policies.at(self._views.index_of(deployment.policy))
+            scorer = self._provenance.scorer(model)
+            self._loaded[leaf] = (policy, model, scorer, self._explainer(deployment, scorer, policy))
+        return self._loaded[leaf]
+
+    def _explainer(self, deployment: DeploymentRecord, scorer: Scorer, policy: Policy) -> Explainer | None:
+        """Returns the explainer that a deployment committed to, from the rows this home kept."""
+        config = deployment.reasons
+        if config is None:
+            return None
+        rows = canonical.loads(self._objects.get_sealed(config.background_sha256)) if config.background_sha256 else []
+        explainer = explainer_for(getattr(scorer, "estimator", scorer), policy, rows)
+        return explainer if explainer.config == config else None
 
 
-def replay_steps(
-    recorded: Recorded, policy: Policy, model: Model, scorer: Scorer, explainer: Explainer | None
+def replay(
+    recorded: RecordedDecision, policy: Policy, model: Model, scorer: Scorer, explainer: Explainer | None
 ) -> list[Step]:
-    """Returns the steps of a replay."""
+    """Runs one decision again and returns the steps."""
     steps = [
         passed(
             "artefact",
@@ -86,24 +157,28 @@ def replay_steps(
     return steps
 
 
-def _output_step(recorded: Recorded, policy: Policy, model: Model, score_micro: int, label: str) -> Step:
+def _output_step(recorded: RecordedDecision, policy: Policy, model: Model, score_micro: int, label: str) -> Step:
     title, certificate = _TITLES["output"], model.record.certificate
-    if certificate.kind == "none":
+    is_exact = model.record.form == "integer" or certificate.kind == "exact"
+    if certificate.kind == "none" and not is_exact:
         return not_checked(
             "output", title, "this model does not answer the same twice, so a replay proves nothing about it"
         )
     told = f"recorded {recorded.label} at {recorded.score_micro}, replayed {label} at {score_micro} millionths"
-    if not certificate.agrees(recorded.score_micro, score_micro):
+    tolerance_micro = 0 if is_exact else certificate.tolerance_micro
+    if abs(recorded.score_micro - score_micro) > tolerance_micro:
         return failed("output", title, f"the model answers differently: {told}")
     if policy.label_for(recorded.score_micro) != recorded.label:
         return failed("output", title, f"the policy gives another label to the recorded score: {told}")
     if label != recorded.label:
         return passed("output", title, f"within the certified tolerance, on the line between two labels: {told}")
-    how = "bit for bit" if certificate.kind == "exact" else f"within {certificate.tolerance_micro} millionths"
+    how = "bit for bit" if is_exact else f"within {tolerance_micro} millionths"
     return passed("output", title, f"{how}: {told}", "that the recorded inputs were true")
 
 
-def _reasons_step(recorded: Recorded, policy: Policy, checked: Mapping[str, Any], explainer: Explainer | None) -> Step:
+def _reasons_step(
+    recorded: RecordedDecision, policy: Policy, checked: Mapping[str, Any], explainer: Explainer | None
+) -> Step:
     title = _TITLES["reasons"]
     if explainer is None:
         return not_checked("reasons", title, "no method for reasons was committed for this model")

@@ -16,6 +16,7 @@ from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.bundle_file import BundleWriter
 from counterfoil.store.log import Log
+from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["Bundles", "Show", "Written"]
@@ -53,11 +54,13 @@ class Bundles:
     """Writes bundles of one home.
 
     Args:
+        recorder: Ends the running epochs, so that the newest counts are in.
         archive: Reads records, proofs and private values.
         views: Finds the records that others build on.
     """
 
-    def __init__(self, archive: Archive, views: Views) -> None:
+    def __init__(self, recorder: Recorder, archive: Archive, views: Views) -> None:
+        self._recorder = recorder
         self._archive = archive
         self._views = views
 
@@ -84,6 +87,8 @@ class Bundles:
         Raises:
             InvalidInput: For an impossible range or when the file exists.
         """
+        if end is None:
+            self._recorder.close_epochs(up_to_now=True)
         note = self._archive.checkpoint()
         size = SignedCheckpoint.parse(note).head.size
         end = size if end is None else end

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.core.trust import sign_handover
@@ -18,7 +19,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.provenance import Provenance, ProvenanceView
-from counterfoil.store.archive import Archive, is_record
+from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
@@ -63,7 +64,8 @@ class Organisation:
             stack.enter_context(home.lock())
             paths, settings = home.paths, home.settings
             self.keyring = Keyring.open(paths.keys, unlock)
-            log = Log.open(paths.log, is_entry=is_record)
+            signed = read_checkpoint(paths.checkpoint)
+            log = Log.open(paths.log, is_entry=is_record, least_size=signed.head.size if signed else 0)
             stack.callback(log.release)
             self.vault = _open_vault(home, self.keyring)
             stack.callback(self.vault.close)
@@ -76,7 +78,7 @@ class Organisation:
             )
             self.archive = Archive(self.recorder, paths.log, paths.schemas, paths.checkpoint)
             self.archive.handovers = _read_handovers(paths.handovers)
-            _require_nothing_lost(self.archive, log)
+            _require_history(signed, log)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key)
             self.erasures = Erasures(self.recorder, self.archive, self.vault)
@@ -91,7 +93,7 @@ class Organisation:
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
-            self.bundles = Bundles(self.archive, self.views)
+            self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.recovered = log.recovered
             self._settle()
             self._stack = stack.pop_all()
@@ -250,20 +252,11 @@ def _open_vault(home: Home, keyring: Keyring) -> Vault:
     return vault
 
 
-def _require_nothing_lost(archive: Archive, log: Log) -> None:
-    """Refuses a log that is shorter than, or other than, one this home has signed for."""
-    signed = archive.last_checkpoint()
-    if signed is None:
-        return
-    head = signed.head
-    if head.size > log.size:
+def _require_history(signed: SignedCheckpoint | None, log: Log) -> None:
+    """Refuses a log that is not the one this home has signed for."""
+    if signed is not None and log.root(signed.head.size) != signed.head.root:
         raise HomeDamaged(
-            f"this home has signed for {head.size} records, and its log holds {log.size}",
-            hint="the log folder is older than the rest: restore the newest backup of the whole home",
-        )
-    if log.root(head.size) != head.root:
-        raise HomeDamaged(
-            f"the first {head.size} records are not the ones this home has signed for",
+            f"the first {signed.head.size} records are not the ones this home has signed for",
             hint="the log was altered: restore the newest backup of the whole home",
         )
 

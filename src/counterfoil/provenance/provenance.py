@@ -146,11 +146,14 @@ class Provenance:
             NotAllowed: For pickles, and skops types that are not trusted.
         """
         artefact, estimator = self._artefact(model, trusted, features, positive)
+        training_leaf = training.leaf if training else None
+        known = self._known_model(name, version, artefact.semantic_sha256, training_leaf)
+        if known is not None:
+            return known
         scorer = load(artefact)
-        certificate = _certified(estimator, scorer, sample, features, positive)
         record = ModelRecord(
             name,
-            version or self._next_version(name, artefact.semantic_sha256),
+            version or self._next_version(name),
             artefact.form,
             artefact.file_sha256,
             artefact.semantic_sha256,
@@ -158,14 +161,11 @@ class Provenance:
             artefact.trusted,
             tuple(feature.name for feature in scorer.features),
             str(_positive(scorer, artefact)),
-            training.leaf if training else None,
+            training_leaf,
             dict(code or {}),
             runtime(),
-            certificate,
+            _certified(estimator, scorer, sample, features, positive),
         )
-        known = self._known_model(record)
-        if known is not None:
-            return known
         self._objects.put(artefact.data)
         written = self._recorder.write(record.draft())
         return Model(written.index or 0, written.leaf.hex(), record)
@@ -181,11 +181,15 @@ class Provenance:
             source: Its source text.
             features: What it is given.
         """
+        scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
         digest = self._objects.put(source.encode())
+        known = self._known_model(name, "", digest, None)
+        if known is not None:
+            return known, scorer
         certificate = Certificate.untried("a function is not replayed; only its source is on record")
         record = ModelRecord(
             name,
-            self._next_version(name, digest),
+            self._next_version(name),
             "function",
             digest,
             digest,
@@ -198,10 +202,6 @@ class Provenance:
             runtime(),
             certificate,
         )
-        known = self._known_model(record)
-        scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
-        if known is not None:
-            return known, scorer
         written = self._recorder.write(record.draft())
         return Model(written.index or 0, written.leaf.hex(), record), scorer
 
@@ -274,24 +274,20 @@ class Provenance:
             data = _skops_bytes(model)
         return read_artefact(data, trusted=trusted, features=features, positive=positive), model
 
-    def _known_model(self, record: ModelRecord) -> Model | None:
-        """Returns the same model where it is on record already: same name, content, origin."""
-        for known in self.models(record.name):
-            same = known.record
-            if (same.semantic_sha256, same.version, same.training, same.certificate.kind) == (
-                record.semantic_sha256,
-                record.version,
-                record.training,
-                record.certificate.kind,
+    def _known_model(self, name: str, version: str, semantic_sha256: str, training: str | None) -> Model | None:
+        """Returns the same model where it is on record: same name, content, origin, and version if given."""
+        for known in self.models(name):
+            record = known.record
+            if (record.semantic_sha256, record.training) == (semantic_sha256, training) and (
+                version in ("", record.version)
             ):
                 return known
         return None
 
-    def _next_version(self, name: str, semantic_sha256: str) -> str:
-        """Returns the version of the same content, or the next free number."""
-        known = self.models(name)
-        same = next((model for model in reversed(known) if model.record.semantic_sha256 == semantic_sha256), None)
-        return same.record.version if same else str(len({model.record.version for model in known}) + 1)
+    def _next_version(self, name: str) -> str:
+        """Returns the next free number among the versions of a name."""
+        taken = {model.record.version for model in self.models(name)}
+        return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
 
 
 def _certified(estimator: Any, scorer: Scorer, sample: Any, features: Sequence[str], positive: Any) -> Certificate:

@@ -24,7 +24,7 @@ from counterfoil.store.durable import replace_file
 from counterfoil.store.log import Log
 from counterfoil.store.recorder import Recorder
 
-__all__ = ["Archive", "is_record"]
+__all__ = ["Archive", "is_record", "read_checkpoint"]
 
 _NOTHING: Final = Disclosure((), ())
 
@@ -36,6 +36,20 @@ def is_record(entry: bytes) -> bool:
     except MalformedEvidence:
         return False
     return True
+
+
+def read_checkpoint(path: Path) -> SignedCheckpoint | None:
+    """Returns the newest head a home has signed, None before the first.
+
+    Raises:
+        HomeDamaged: When the file holds something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        return SignedCheckpoint.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, MalformedEvidence) as error:
+        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
 
 
 class Archive:
@@ -80,12 +94,6 @@ class Archive:
                 replace_file(self._head_file, note.encode(), mode=0o644)
                 self._signed = (log.size, note)
             return self._signed[1]
-
-    def last_checkpoint(self) -> SignedCheckpoint | None:
-        """Returns the newest head ever handed out, None before the first."""
-        if not self._head_file.exists():
-            return None
-        return SignedCheckpoint.parse(self._head_file.read_text(encoding="utf-8"))
 
     def forget_signature(self) -> None:
         """Makes the next `checkpoint` sign anew: the signing key changed."""

@@ -1,0 +1,159 @@
+"""What became of a decision: overrides, appeals and outcomes, linked and never edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from counterfoil.core.statement import Draft
+from counterfoil.decisions.policies import Policies, keep_schema
+from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.records import FOLLOW_UPS, state_digest
+from counterfoil.decisions.views import decisions, deployments, follow_ups
+from counterfoil.errors import InvalidInput, NotFound, Stale
+from counterfoil.provenance import Model, Provenance
+from counterfoil.store.archive import Archive
+from counterfoil.store.recorder import Private, Recorder
+from counterfoil.store.views import Views
+
+__all__ = ["FollowUp", "Histories", "History"]
+
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An override, appeal or outcome of a decision; `values` is None once erased."""
+
+    index: int
+    leaf: str
+    kind: str
+    time: str
+    values: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A decision and everything that followed it.
+
+    Attributes:
+        index: Place of the decision in the log.
+        leaf: Leaf hash (hex) of its record.
+        seq: Number in its stream.
+        time: UTC text.
+        stream: Its stream.
+        values: Private values by pointer, None when erased or locked away.
+        model: The model that decided.
+        policy: The policy it decided under.
+        followed: Overrides, appeals and outcomes, in order.
+        state: Digest (hex) of all that, for reviewers to say what they saw.
+    """
+
+    index: int
+    leaf: str
+    seq: int
+    time: str
+    stream: str
+    values: Mapping[str, Any] | None
+    model: Model | None
+    policy: Policy | None
+    followed: tuple[FollowUp, ...]
+    state: str
+
+    @property
+    def label_now(self) -> str | None:
+        """The decision as it stands: the newest override, else the model's."""
+        for follow_up in reversed(self.followed):
+            if follow_up.kind == "override" and follow_up.values:
+                return str(follow_up.values["/label"])
+        return None if self.values is None else self.values.get("/output/label")
+
+
+class Histories:
+    """Reads and continues the histories of one home's decisions."""
+
+    def __init__(
+        self, recorder: Recorder, archive: Archive, views: Views, policies: Policies, provenance: Provenance
+    ) -> None:
+        self._recorder = recorder
+        self._archive = archive
+        self._views = views
+        self._policies = policies
+        self._provenance = provenance
+
+    def of(self, index: int) -> History:
+        """Returns a decision and all that followed.
+
+        Raises:
+            NotFound: When there is no decision at that place.
+        """
+        record = self._archive.record(index)
+        if record.kind != "decision":
+            raise NotFound(f"record {index} is a {record.kind}, not a decision")
+        with self._views.reading() as connection:
+            row = connection.execute(
+                select(deployments.c.model_idx, deployments.c.policy_idx)
+                .join(decisions, decisions.c.deployment_idx == deployments.c.idx)
+                .where(decisions.c.idx == index)
+            ).first()
+            query = select(follow_ups.c.idx).where(follow_ups.c.decision_idx == index).order_by(follow_ups.c.idx)
+            places = connection.execute(query).scalars().all()
+        followed = tuple(self._follow_up(place) for place in places)
+        leaf = self._archive.leaf_hex(index)
+        return History(
+            index,
+            leaf,
+            record.seq,
+            record.time,
+            record.stream,
+            self._views.values_of(index),
+            self._provenance.model_at(row[0]) if row else None,
+            self._policies.at(row[1]) if row else None,
+            followed,
+            state_digest(leaf, [follow_up.leaf for follow_up in followed]),
+        )
+
+    def override(self, index: int, *, label: str, by: str, reason: str, saw: str) -> FollowUp:
+        """Records that a person decided otherwise; see `Decisions.override`."""
+        if not reason.strip() or not by.strip():
+            raise InvalidInput("an override needs a name and a reason")
+        with self._recorder.lock:  # nothing may slip in between the look and the record
+            history = self.of(index)
+            if saw != history.state:
+                raise Stale(
+                    "something was added to this decision since the reviewer looked",
+                    hint="show it again and repeat with the new state",
+                )
+            if history.policy is not None:
+                history.policy.is_adverse(label)  # refuses labels the policy does not have
+            return self._follow(history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw})
+
+    def appeal(self, index: int, *, text: str, by: str) -> FollowUp:
+        """Records what the person says against the decision, and who received it."""
+        if not text.strip():
+            raise InvalidInput("an appeal needs a text")
+        return self._follow(self.of(index), "appeal", {"/by": by, "/text": text})
+
+    def outcome(self, index: int, *, outcome: str, note: str = "") -> FollowUp:
+        """Records what came of a decision, e.g. "repaid" or "default"."""
+        if not outcome.strip():
+            raise InvalidInput("an outcome needs a word for what came of the decision")
+        return self._follow(self.of(index), "outcome", {"/note": note, "/outcome": outcome})
+
+    def _follow(self, history: History, kind: str, values: dict[str, Any]) -> FollowUp:
+        """Records a follow-up about the same person, under the same retention lock."""
+        schema = FOLLOW_UPS[kind]
+        keep_schema(self._recorder, self._archive, schema)
+        subject = (history.values or {}).get("/subject")
+        retain_days = history.policy.retain_days if history.policy else 0
+        retain_until_s = self._recorder.now_s() + retain_days * DAY_S if retain_days else 0
+        draft = Draft(kind, history.stream, kind, (history.leaf,))
+        written = self._recorder.write(draft, Private(schema, values, subject, retain_until_s))
+        return FollowUp(written.index or 0, written.leaf.hex(), kind, written.time, values)
+
+    def _follow_up(self, index: int) -> FollowUp:
+        record = self._archive.record(index)
+        return FollowUp(index, self._archive.leaf_hex(index), record.kind, record.time, self._views.values_of(index))
