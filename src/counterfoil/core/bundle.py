@@ -20,10 +20,11 @@ from typing import Any, Final, Protocol
 
 from counterfoil.core import canonical
 from counterfoil.core.fields import Disclosure
+from counterfoil.core.note import require_origin
 from counterfoil.core.proofs import decode_hashes, encode_hashes
-from counterfoil.core.schema import Schema
+from counterfoil.core.schema import MAX_SCHEMA_BYTES, Schema
 from counterfoil.core.tiles import TILE_WIDTH, cover, entries_path, tile_path, tile_width
-from counterfoil.errors import MalformedEvidence
+from counterfoil.errors import InvalidInput, MalformedEvidence
 
 __all__ = [
     "FORMAT",
@@ -39,8 +40,8 @@ __all__ = [
 
 FORMAT: Final = "counterfoil-bundle/1"
 MAX_MANIFEST_BYTES: Final = 4 * 1_048_576
-MAX_SCHEMA_BYTES: Final = 1_048_576
 MAX_SCHEMAS: Final = 1000
+MAX_SCHEMAS_BYTES: Final = 16 * 1_048_576
 MAX_SCATTERED: Final = 100_000
 HASH_TILE_BYTES: Final = 32 * TILE_WIDTH
 ENTRY_TILE_BYTES: Final = 65_537 * TILE_WIDTH
@@ -96,7 +97,7 @@ class Manifest:
         Raises:
             MalformedEvidence: For another format or impossible numbers.
         """
-        value = canonical.loads(data)
+        value = _json(data)
         if not isinstance(value, dict) or value.get("format") != FORMAT:
             raise MalformedEvidence("not a bundle this version can read", hint=f"expected {FORMAT}")
         origin, handovers = value.get("origin"), value.get("handovers")
@@ -104,6 +105,7 @@ class Manifest:
             raise MalformedEvidence("a bundle names its log and its key hand-overs")
         if not all(isinstance(item, str) for item in handovers):
             raise MalformedEvidence("a bundle's key hand-overs are texts")
+        require_origin(origin)
         rest = set(value) - {"format", "handovers", "origin"}
         if rest == {"end", "start"}:
             start, end = _number(value["start"]), _number(value["end"])
@@ -112,8 +114,8 @@ class Manifest:
             return cls(origin, start, end, None, tuple(handovers))
         if rest == {"indices"} and isinstance(value["indices"], list) and len(value["indices"]) <= MAX_SCATTERED:
             indices = tuple(_number(item) for item in value["indices"])
-            if list(indices) != sorted(set(indices)):
-                raise MalformedEvidence("a bundle lists a record twice or out of order")
+            if not indices or list(indices) != sorted(set(indices)):
+                raise MalformedEvidence("a bundle lists no record, or one twice or out of order")
             return cls(origin, indices=indices, handovers=tuple(handovers))
         raise MalformedEvidence("a bundle holds either a range or a list of records")
 
@@ -145,7 +147,7 @@ def parse_line(data: bytes) -> ShownLine:
     Raises:
         MalformedEvidence: When it has another shape.
     """
-    value = canonical.loads(data)
+    value = _json(data)
     if not isinstance(value, dict) or set(value) != {"index", "proof", "shown"}:
         raise MalformedEvidence("a line of disclosures has exactly an index, the strings shown and a proof")
     shown = value["shown"]
@@ -162,12 +164,15 @@ def read_schemas(members: Members) -> dict[str, Schema]:
     Raises:
         MalformedEvidence: When one does not have the digest its name says.
     """
-    names = [name for name in members.names() if name.startswith("schemas/")]
+    names = sorted(name for name in members.names() if name.startswith("schemas/"))
     if len(names) > MAX_SCHEMAS:
         raise MalformedEvidence(f"the bundle carries {len(names)} schemas; {MAX_SCHEMAS} is the limit")
     schemas: dict[str, Schema] = {}
+    left = MAX_SCHEMAS_BYTES
     for name in names:
-        schema = Schema.from_json(canonical.loads(members.read(name, MAX_SCHEMA_BYTES)))
+        data = members.read(name, min(left, MAX_SCHEMA_BYTES))
+        left -= len(data)
+        schema = Schema.from_json(_json(data))
         if name != f"schemas/{schema.digest}.json":
             raise MalformedEvidence(f"the schema {name[:80]!r} is not the one its name says")
         schemas[schema.digest] = schema
@@ -211,6 +216,24 @@ class Contents:
         manifest = Manifest.parse(members.read("bundle.json", MAX_MANIFEST_BYTES))
         return cls(members, manifest, read_schemas(members))
 
+    def require_no_strays(self, size: int) -> None:
+        """Refuses members that no step looks at: people who unpack the file would believe them.
+
+        Every expected member is read later, so that comparing the counts is enough.
+
+        Raises:
+            MalformedEvidence: When there are more than the manifest accounts for.
+        """
+        manifest, names = self.manifest, self.members.names()
+        expected = 2 + len(self.schemas) + ("disclosures.ndjson" in names)
+        if manifest.indices is None:
+            expected += -(-(manifest.end - manifest.start) // TILE_WIDTH)
+            expected += sum(1 for _ in hash_tiles(manifest.start, manifest.end, size))
+        else:
+            expected += 2 * len(manifest.indices)
+        if len(names) > expected:
+            raise MalformedEvidence(f"the bundle has {len(names)} members where {expected} belong; some are strangers")
+
     def subtree(self, level: int, index: int, size: int) -> bytes:
         """Returns the tile hash over 256^level records from index * 256^level."""
         number, offset = divmod(index, TILE_WIDTH)
@@ -232,6 +255,13 @@ class Contents:
 
 Progress = Callable[[int, int], None]
 """Called with (records done, records in all)."""
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return canonical.loads(data)
+    except InvalidInput as error:
+        raise MalformedEvidence(error.message, hint=error.hint) from error
 
 
 def _number(value: Any) -> int:

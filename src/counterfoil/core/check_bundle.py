@@ -118,6 +118,7 @@ def check_bundle(
         signed = SignedCheckpoint.parse(note)
         trust = Trust.following(issuer, contents.manifest.handovers)
         _require_fitting(contents, signed)
+        contents.require_no_strays(signed.head.size)
     except (CounterfoilError, UnicodeDecodeError, RecursionError) as error:
         return Report("bundle", (failed("format", _TITLES["format"], str(error)),))
     manifest = contents.manifest
@@ -140,8 +141,8 @@ def check_bundle(
     except (CounterfoilError, RecursionError) as error:
         steps.append(failed(stage, _TITLES[stage], str(error)))
         return Report("bundle", tuple(steps))
-    steps.append(trust.step(signed.note, "the log's head"))  # step 4
-    steps.append(_complete_step(contents, tally))  # step 5
+    steps.append(trust.step(signed.note, "the log's head", signed.head.origin))  # step 4
+    steps.append(_complete_step(contents, tally, signed.head.size))  # step 5
     steps.append(_fields_step(tally))  # step 6
     steps.append(_earlier_step(earlier, signed, trust, watch))  # step 7
     steps.append(
@@ -293,7 +294,7 @@ def _open_line(contents: Contents, record: Record, line: ShownLine, tally: _Tall
         return f"fields of record {line.index} are shown without the schema it names"
     try:
         root, values = open_disclosure(schema, line.disclosure)
-    except MalformedEvidence as error:
+    except CounterfoilError as error:
         return f"record {line.index}: {error.message}"
     if root != record.digest:
         return f"record {line.index}: a value, or its salt, is not the one that was recorded"
@@ -307,7 +308,7 @@ def _require_root(root: bytes, signed: SignedCheckpoint) -> None:
         raise MalformedEvidence("the records do not lead to the signed head; one was changed, added, removed or moved")
 
 
-def _complete_step(contents: Contents, tally: _Tally) -> Step:
+def _complete_step(contents: Contents, tally: _Tally, size: int) -> Step:
     title, manifest, sequence = _TITLES["complete"], contents.manifest, tally.sequence
     if not manifest.is_range:
         return not_checked(
@@ -318,6 +319,8 @@ def _complete_step(contents: Contents, tally: _Tally) -> Step:
     if sequence.faults:
         return failed("complete", title, "; ".join(sequence.faults[:3]))
     limit = "that every decision the issuer took was recorded; receipts and counts held by others can show that"
+    if manifest.end < size:
+        limit = f"what came after record {manifest.end - 1}; {limit}"
     if manifest.start:
         limit = f"what came before record {manifest.start}; {limit}"
     return passed(
@@ -353,7 +356,12 @@ def _earlier_step(earlier: SignedCheckpoint | None, signed: SignedCheckpoint, tr
     if trust.keys and trust.signed(earlier.note) is None:
         return failed("earlier", title, "the earlier head is not signed by the issuer you named")
     if head.size > signed.head.size:
-        return failed("earlier", title, f"the log had {head.size:,} records and now has {signed.head.size:,}")
+        return failed(
+            "earlier",
+            title,
+            f"the log had {head.size:,} records and has {signed.head.size:,} here: records were taken away, "
+            "or this file is older than the head you kept",
+        )
     root = signed.head.root if head.size == signed.head.size else watch.roots.get(head.size)
     if head.size == 0:
         root = Frontier().root()

@@ -23,8 +23,8 @@ from counterfoil.core.fields import ABSENT, open_disclosure
 from counterfoil.core.merkle import is_included
 from counterfoil.core.note import VerifierKey, parse_note
 from counterfoil.core.receipt import Promise, Receipt, Shown, parse_receipt, promise_text
-from counterfoil.core.statement import Record, parse_record
-from counterfoil.core.steps import Report, Step, failed, not_checked, passed
+from counterfoil.core.statement import Record, is_time, parse_record
+from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.trust import Trust
 from counterfoil.errors import CounterfoilError, MalformedEvidence
 
@@ -95,7 +95,7 @@ def check_receipt(
     step, values = _fields_step(record, stub.shown)  # step 3
     steps.append(step)
     steps += _receipt_steps(stub, trust) if isinstance(stub, Receipt) else _promise_steps(stub, trust)
-    kept, answer = _kept_step(stub, trust, log, now)  # step 6
+    kept, answer = _kept_step(stub, trust, log, now, tuple(steps))  # step 6
     steps.append(kept)
     steps.append(_anchor_step(stub))  # step 7
     return Report(what, tuple(steps), _facts(stub, record, values), answer)
@@ -127,7 +127,7 @@ def _fields_step(record: Record, shown: Shown) -> tuple[Step, dict[str, Any]]:
         return failed("fields", title, "the schema in the file is not the one the record names"), {}
     try:
         root, values = open_disclosure(shown.schema, shown.disclosure)
-    except MalformedEvidence as error:
+    except CounterfoilError as error:
         return failed("fields", title, error.message), {}
     if root != record.digest:
         return failed("fields", title, "a value, or its salt, is not the one that was recorded"), {}
@@ -153,7 +153,7 @@ def _receipt_steps(receipt: Receipt, trust: Trust) -> list[Step]:
         step = failed("log", _TITLES["log"], "the record is not in the log under the head in this file")
     else:
         step = passed("log", _TITLES["log"], f"it is record {receipt.index} of the {head.size} under this head")
-    return [step, trust.step(signed.note, "the log's head")]
+    return [step, trust.step(signed.note, "the log's head", head.origin)]
 
 
 def _promise_steps(promise: Promise, trust: Trust) -> list[Step]:
@@ -164,7 +164,7 @@ def _promise_steps(promise: Promise, trust: Trust) -> list[Step]:
         _append_by(promise, note.text)
     except MalformedEvidence as error:
         return [pending, failed("issuer", "Is it signed by the issuer?", error.message)]
-    return [pending, trust.step(note, "the promise")]
+    return [pending, trust.step(note, "the promise", promise.shown.origin)]
 
 
 def _append_by(promise: Promise, text: str) -> str:
@@ -172,33 +172,38 @@ def _append_by(promise: Promise, text: str) -> str:
     lines = text.split("\n")
     if len(lines) != 5 or promise_text(promise.shown.origin, promise.leaf, lines[3]) != text:
         raise MalformedEvidence("the promise was signed for another record or another log")
+    if not is_time(lines[3]):
+        raise MalformedEvidence("the promise names no time")
     return lines[3]
 
 
-def _kept_step(stub: Receipt | Promise, trust: Trust, log: LogView | None, now: str) -> tuple[Step, str]:
-    """Step 6: what today's log says."""
+def _kept_step(
+    stub: Receipt | Promise, trust: Trust, log: LogView | None, now: str, before: tuple[Step, ...]
+) -> tuple[Step, str]:
+    """Step 6: what today's log says.
+
+    Only a file that holds by itself and that the issuer signed can speak against the
+    issuer; otherwise whoever alters a receipt could accuse.
+    """
     title = _TITLES["kept"]
     if log is None:
         return not_checked("kept", title, "no newer state of the log was given (--against)"), ""
+    if any(step.status is Status.FAILED for step in before):
+        return not_checked("kept", title, "unanswered: the file does not hold by itself"), "unanswered"
     if log.checkpoint.head.origin != stub.shown.origin or trust.signed(log.checkpoint.note) is None:
         return not_checked("kept", title, "unanswered: what was given is not a log signed by the issuer you named"), (
             "unanswered"
         )
-    answer, detail = _receipt_answer(stub, trust, log) if isinstance(stub, Receipt) else _promise_answer(stub, log, now)
+    answer, detail = _receipt_answer(stub, log) if isinstance(stub, Receipt) else _promise_answer(stub, log, now)
     if answer == "kept":
         return passed("kept", title, f"kept: {detail}"), answer
     make = not_checked if answer == "unanswered" else failed
     return make("kept", title, f"{answer}: {detail}"), answer
 
 
-def _receipt_answer(receipt: Receipt, trust: Trust, log: LogView) -> tuple[str, str]:
-    try:
-        mine = SignedCheckpoint.parse(receipt.checkpoint)
-    except MalformedEvidence:
-        return "unanswered", "the head in the receipt cannot be read"
-    if trust.signed(mine.note) is None:
-        return "unanswered", "the head in the receipt is not signed by the issuer you named"
-    head, theirs = mine.head, log.checkpoint.head
+def _receipt_answer(receipt: Receipt, log: LogView) -> tuple[str, str]:
+    """Holds a receipt whose steps 1 to 5 passed against the log."""
+    head, theirs = SignedCheckpoint.parse(receipt.checkpoint).head, log.checkpoint.head
     if theirs.size < head.size:
         return "unanswered", f"the log shown has {theirs.size} records, the receipt knows of {head.size}"
     root = theirs.root if theirs.size == head.size else log.root_at(head.size)
@@ -213,10 +218,8 @@ def _receipt_answer(receipt: Receipt, trust: Trust, log: LogView) -> tuple[str, 
 
 
 def _promise_answer(promise: Promise, log: LogView, now: str) -> tuple[str, str]:
-    try:
-        append_by = _append_by(promise, parse_note(promise.note).text)
-    except MalformedEvidence:
-        return "unanswered", "the promise cannot be read"
+    """Holds a promise whose steps 1 to 5 passed against the log."""
+    append_by = _append_by(promise, parse_note(promise.note).text)
     index = log.find(promise.leaf)
     if index is not None:
         return "kept", f"the promised record is at place {index}"
@@ -229,7 +232,11 @@ def _promise_answer(promise: Promise, log: LogView, now: str) -> tuple[str, str]
 
 def _anchor_step(stub: Receipt | Promise) -> Step:
     due = getattr(stub, "anchor_by", None)
-    detail = f"the file carries no anchor yet; one was announced for {due}" if due else "the file carries no anchor"
+    detail = (
+        f"the file carries no anchor; it says, unsigned, that one is due by {due}"
+        if due
+        else "the file carries no anchor"
+    )
     return not_checked(
         "anchor", _TITLES["anchor"], detail, "without an anchor, the issuer could show different people different logs"
     )

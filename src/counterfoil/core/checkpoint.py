@@ -43,7 +43,7 @@ class Checkpoint:
                 refused: this project's witnesses cannot sign them.
         """
         lines = text.split("\n")
-        if len(lines) != 4 or lines[3] or not lines[0]:
+        if len(lines) != 4 or lines[3] or not lines[0] or not lines[0].isprintable():
             raise MalformedEvidence("a log's head has three lines: origin, size, root")
         origin, digits, encoded = lines[:3]
         if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0") or len(digits) > 16:

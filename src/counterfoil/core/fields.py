@@ -15,6 +15,7 @@ the value, however few values are possible; without rk, nobody can find the salt
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 __all__ = [
     "ABSENT",
     "MAX_FIELD_BYTES",
+    "MAX_RECORD_BYTES",
     "RECORD_KEY_BYTES",
     "Disclosure",
     "FieldTree",
@@ -42,6 +44,8 @@ SALT_BYTES: Final = 16
 RECORD_KEY_BYTES: Final = 32
 MAX_FIELD_BYTES: Final = 1_048_576
 """Largest encoded value of one private field; larger content belongs in a file."""
+MAX_RECORD_BYTES: Final = 4 * 1_048_576
+"""Largest sum over the fields of one record, so that a receipt can always show them all."""
 _SALT_CHARS: Final = 22
 _GAP: Final = b"\0\0"  # pads a 16-byte salt to 18, so that all salts encode in one call
 
@@ -104,6 +108,7 @@ class Plan:
         return shown
 
 
+_MAX_PLANS: Final = 256  # files bring schemas of their own; nobody's should stay for good
 _plans: dict[str, Plan] = {}
 
 
@@ -111,6 +116,8 @@ def plan_of(schema: Schema) -> Plan:
     """Returns the plan of a schema, made once."""
     plan = _plans.get(schema.digest)
     if plan is None:
+        if len(_plans) >= _MAX_PLANS:
+            _plans.clear()
         plan = _plans.setdefault(schema.digest, Plan(schema))
     return plan
 
@@ -145,7 +152,8 @@ class FieldTree:
 
         Raises:
             InvalidInput: For a pointer the schema does not have, a value that is not
-                canonical JSON, or a key of another size.
+                canonical JSON, too large or of another type than the schema says, or a
+                key of another size.
         """
         if len(record_key) != RECORD_KEY_BYTES:
             raise InvalidInput("a record key is 32 bytes")
@@ -157,12 +165,19 @@ class FieldTree:
             if position is None:
                 raise InvalidInput(f"the schema {schema.name!r} has no field {pointer!r}")
             if value is not ABSENT:
+                if not schema.fields[position].accepts(value):
+                    raise InvalidInput(f"the field {pointer!r} is not of type {schema.fields[position].type}")
                 encoded[position] = data = encode_value(value)
                 if len(data) > MAX_FIELD_BYTES:
                     raise InvalidInput(
                         f"the field {pointer!r} has {len(data)} bytes; {MAX_FIELD_BYTES} is the limit",
                         hint="keep large content in a file and record its digest",
                     )
+        if sum(map(len, encoded)) > MAX_RECORD_BYTES:
+            raise InvalidInput(
+                f"the fields of one record have {sum(map(len, encoded))} bytes; {MAX_RECORD_BYTES} is the limit",
+                hint="keep large content in a file and record its digest",
+            )
         return cls(plan, plan.salts(record_key), encoded, {})
 
     def body(self) -> bytes:
@@ -179,15 +194,21 @@ class FieldTree:
         Raises:
             MalformedEvidence: When the body does not fit the schema.
         """
-        value = canonical.loads(body)
         plan = plan_of(schema)
-        if isinstance(value, list):
-            return cls(plan, plan.salts(record_key), _encoded(schema, value), {})
-        if not isinstance(value, dict) or set(value) != {"erased", "salts", "values"}:
-            raise MalformedEvidence("the private values of a record have an unknown form")
-        erased = {int(position): bytes.fromhex(leaf) for position, leaf in value["erased"].items()}
-        salts = [salt.encode() for salt in value["salts"]]
-        return cls(plan, salts, _encoded(schema, value["values"]), erased)
+        try:
+            value = canonical.loads(body)
+            if isinstance(value, list):
+                return cls(plan, plan.salts(record_key), _encoded(schema, value), {})
+            erased = {int(position): bytes.fromhex(leaf) for position, leaf in value["erased"].items()}
+            salts = [salt.encode() for salt in value["salts"]]
+            encoded = _encoded(schema, value["values"])
+        except (InvalidInput, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MalformedEvidence("the private values of a record have an unknown form") from error
+        gone = {position for position, salt in enumerate(salts) if not salt}
+        sizes = {len(leaf) for leaf in erased.values()}
+        if len(salts) != schema.width or gone != set(erased) or not sizes <= {HASH_SIZE_BYTES}:
+            raise MalformedEvidence("the private values of a record do not fit its schema")
+        return cls(plan, salts, encoded, erased)
 
     def without(self, pointers: Iterable[str]) -> bytes:
         """Returns a vault body in which some fields are gone for good.
@@ -229,11 +250,10 @@ class FieldTree:
         )
 
     def disclose(self, pointers: Iterable[str] | None = None) -> Disclosure:
-        """Shows some fields (all that still exist when None) and proves them.
+        """Shows some fields (all when None) and proves them; erased ones are left out.
 
         Raises:
             InvalidInput: For a pointer the schema does not have.
-            NotFound: Never; an erased field cannot be shown and is left out.
         """
         names = [f.pointer for f in self.plan.schema.fields] if pointers is None else list(dict.fromkeys(pointers))
         wanted = sorted(self._position(name) for name in names)
@@ -290,10 +310,11 @@ def encode_value(value: Any) -> bytes:
             return b'"%b"' % value.encode()
     elif kind is int or kind is float:
         return canonical.encode_number(value).encode()
-    return canonical.dumps(value)
+    # A value is read back inside up to three lists and objects, which count as depth.
+    return canonical.dumps([[[value]]])[3:-3]
 
 
-def _encoded(schema: Schema, value: list[Any]) -> list[bytes]:
+def _encoded(schema: Schema, value: Any) -> list[bytes]:
     if len(value) != len(schema.fields) or not all(isinstance(item, list) and len(item) <= 1 for item in value):
         raise MalformedEvidence("the private values of a record do not fit its schema")
     return [encode_value(item[0]) if item else b"" for item in value]
@@ -317,7 +338,7 @@ def _require_row(schema: Schema, text: str, row: Any) -> int:
     salt, pointer = row[0], row[1]
     position = schema.positions.get(pointer)
     if position is None:
-        raise MalformedEvidence(f"a disclosure shows {pointer!r}, which the schema does not have")
+        raise MalformedEvidence(f"a disclosure shows {pointer[:80]!r}, which the schema does not have")
     value = b"," + encode_value(row[2]) if len(row) == 3 else b""
     if text.encode() != b'["%b%b%b]' % (salt.encode(), plan_of(schema).middles[position], value) or not _is_salt(salt):
         raise MalformedEvidence(f"the disclosure of {pointer!r} is not in canonical form")
@@ -337,7 +358,7 @@ def _is_salt(salt: str) -> bool:
 
 def _prove(leaves: list[bytes], shown: list[int], start: int, end: int, proof: list[bytes]) -> None:
     """Appends the hashes of the largest parts of leaves[start:end] with nothing shown."""
-    if not any(start <= position < end for position in shown):
+    if not _is_any_within(shown, start, end):
         proof.append(root_of(leaves[start:end]))
     elif end - start > 1:
         middle = (start + end) // 2
@@ -347,7 +368,7 @@ def _prove(leaves: list[bytes], shown: list[int], start: int, end: int, proof: l
 
 def _fold(leaves: Mapping[int, bytes], shown: list[int], start: int, end: int, proof: list[bytes]) -> bytes:
     """Returns the hash over start..end-1, taking hashes off the end of `proof`."""
-    if not any(start <= position < end for position in shown):
+    if not _is_any_within(shown, start, end):
         if not proof or len(proof[-1]) != HASH_SIZE_BYTES:
             raise MalformedEvidence("a disclosure carries too few hashes, or one of another size than 32 bytes")
         return proof.pop()
@@ -356,3 +377,9 @@ def _fold(leaves: Mapping[int, bytes], shown: list[int], start: int, end: int, p
     middle = (start + end) // 2
     left = _fold(leaves, shown, start, middle, proof)
     return sha256(b"\x01" + left + _fold(leaves, shown, middle, end, proof)).digest()
+
+
+def _is_any_within(positions: list[int], start: int, end: int) -> bool:
+    """Whether one of the ascending `positions` lies in start..end-1."""
+    following = bisect_left(positions, start)
+    return following < len(positions) and positions[following] < end

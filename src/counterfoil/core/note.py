@@ -30,13 +30,16 @@ __all__ = [
     "Signature",
     "Signer",
     "VerifierKey",
+    "is_key_name",
     "parse_note",
+    "require_origin",
 ]
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
 MAX_NOTE_BYTES: Final = 65_536
 _MAX_SIGNATURES: Final = 100
+_MAX_NAME: Final = 256
 _DASH: Final = "\u2014 "
 
 
@@ -171,8 +174,8 @@ def parse_note(data: str) -> Note:
     """
     if len(data) > MAX_NOTE_BYTES:
         raise MalformedEvidence(f"a signed head is {len(data)} characters long; {MAX_NOTE_BYTES} is the limit")
-    if any(ch < " " and ch != "\n" for ch in data):
-        raise MalformedEvidence("a signed head holds control characters")
+    if any((ch < " " and ch != "\n") or "\ud800" <= ch <= "\udfff" for ch in data):
+        raise MalformedEvidence("a signed head holds control characters, or halves of characters")
     text, blank, lines = data.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):
         raise MalformedEvidence("a signed head needs a text, an empty line and at least one signature line")
@@ -187,13 +190,24 @@ def is_key_name(name: str) -> bool:
     return bool(name) and "+" not in name and name.isprintable() and not any(ch.isspace() for ch in name)
 
 
+def require_origin(name: str) -> str:
+    """Returns a log's name as a file gives it, fit to be shown to people.
+
+    Raises:
+        MalformedEvidence: When it could not name a key, or is longer than 256 characters.
+    """
+    if not is_key_name(name) or len(name) > _MAX_NAME:
+        raise MalformedEvidence(f"{name[:80]!r} cannot name a log")
+    return name
+
+
 def _parse_line(row: str) -> Signature:
     name, _, value = row.removeprefix(_DASH).partition(" ")
     try:
         raw = b64decode(value, validate=True)
     except (Base64Error, ValueError) as error:
         raise MalformedEvidence("a signature line is not base64") from error
-    if not row.startswith(_DASH) or not is_key_name(name) or len(raw) < 5:
+    if not row.startswith(_DASH) or not is_key_name(name) or len(raw) < 5 or b64encode(raw).decode() != value:
         raise MalformedEvidence("a signature line has another shape than '— name base64'")
     return Signature(name, raw[:4], raw[4:])
 

@@ -51,7 +51,8 @@ class LogProof:
         if rest and rest[0].startswith("extra "):
             rest = rest[1:]
         word, _, digits = rest[0].partition(" ") if rest else ("", "", "")
-        if word != "index" or not (digits.isascii() and digits.isdigit()) or len(digits) > 16:
+        is_number = digits.isascii() and digits.isdigit() and len(digits) <= 16
+        if word != "index" or not is_number or str(int(digits)) != digits:
             raise MalformedEvidence("a proof file names no index")
         return cls(int(digits), decode_hashes(rest[1:], "a proof file"), checkpoint)
 
@@ -73,6 +74,7 @@ def decode_hashes(value: Any, what: str) -> tuple[bytes, ...]:
         hashes = tuple(b64decode(item, validate=True) for item in value)
     except (Base64Error, ValueError, TypeError) as error:
         raise MalformedEvidence(f"a hash in {what} is not base64") from error
-    if any(len(digest) != HASH_SIZE_BYTES for digest in hashes):
+    # Base64 has spare bits at the end; written in two ways, one hash would have two texts.
+    if any(len(digest) != HASH_SIZE_BYTES for digest in hashes) or encode_hashes(hashes) != value:
         raise MalformedEvidence(f"a hash in {what} is not 32 bytes")
     return hashes

@@ -13,10 +13,11 @@ from typing import Any, Final
 from counterfoil.core import canonical
 from counterfoil.core.fields import Disclosure
 from counterfoil.core.merkle import leaf_hash
-from counterfoil.core.note import Signer
+from counterfoil.core.note import Signer, require_origin
 from counterfoil.core.proofs import decode_hashes, encode_hashes
 from counterfoil.core.schema import Schema
-from counterfoil.errors import MalformedEvidence
+from counterfoil.core.statement import is_time
+from counterfoil.errors import InvalidInput, MalformedEvidence
 
 __all__ = ["MAX_RECEIPT_BYTES", "Promise", "Receipt", "parse_receipt", "promise_text"]
 
@@ -126,7 +127,10 @@ def parse_receipt(data: bytes) -> Receipt | Promise:
     """
     if len(data) > MAX_RECEIPT_BYTES:
         raise MalformedEvidence(f"a receipt of {len(data)} bytes is too large; {MAX_RECEIPT_BYTES} is the limit")
-    value = canonical.loads(data)
+    try:
+        value = canonical.loads(data)
+    except InvalidInput as error:
+        raise MalformedEvidence(error.message, hint=error.hint) from error
     if not isinstance(value, dict):
         raise MalformedEvidence("not a receipt: the file holds no JSON object")
     if value.get("format") == _PROMISE:
@@ -141,8 +145,8 @@ def parse_receipt(data: bytes) -> Receipt | Promise:
     index, anchor_by = value["index"], value["anchorBy"]
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         raise MalformedEvidence("a receipt's index is not a number from 0")
-    if anchor_by is not None and not isinstance(anchor_by, str):
-        raise MalformedEvidence("a receipt's anchor time is not text")
+    if anchor_by is not None and not (isinstance(anchor_by, str) and is_time(anchor_by)):
+        raise MalformedEvidence("a receipt's anchor time is not a time")
     return Receipt(
         _shown(value), index, decode_hashes(value["inclusion"], "a receipt"), _text(value, "checkpoint"), anchor_by
     )
@@ -151,7 +155,7 @@ def parse_receipt(data: bytes) -> Receipt | Promise:
 def _shown(value: dict[str, Any]) -> Shown:
     schema = value["schema"]
     return Shown(
-        _text(value, "origin"),
+        require_origin(_text(value, "origin")),
         _text(value, "entry").encode(),
         None if schema is None else Schema.from_json(schema),
         Disclosure(_texts(value, "disclosures"), decode_hashes(value["fieldProof"], "a receipt")),

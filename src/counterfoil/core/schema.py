@@ -16,12 +16,14 @@ from typing import Any, Final
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
-__all__ = ["FIELD_TYPES", "MAX_FIELDS", "Schema", "SchemaField"]
+__all__ = ["FIELD_TYPES", "MAX_FIELDS", "MAX_SCHEMA_BYTES", "Schema", "SchemaField"]
 
 MAX_FIELDS: Final = 1024
+MAX_SCHEMA_BYTES: Final = 1_048_576
+"""Largest canonical form of a schema."""
 FIELD_TYPES: Final = {
     "any": (object,),
-    "array": (list,),
+    "array": (list, tuple),
     "boolean": (bool,),
     "integer": (int,),
     "number": (int, float),
@@ -59,8 +61,8 @@ class Schema:
     """An ordered list of private fields.
 
     Raises:
-        InvalidInput: For no or more than 1,024 fields, malformed or repeated
-            pointers, unknown types.
+        InvalidInput: For no or more than 1,024 fields, more than a mebibyte, malformed
+            or repeated pointers, titles that are not one line of text, unknown types.
     """
 
     name: str
@@ -71,13 +73,17 @@ class Schema:
         if not 0 < len(self.fields) <= MAX_FIELDS:
             raise InvalidInput(f"a schema has 1 to {MAX_FIELDS} fields, not {len(self.fields)}")
         for entry in self.fields:
-            if not _POINTER.fullmatch(entry.pointer):
-                raise InvalidInput(f"{entry.pointer!r} cannot name a field", hint="it looks like /input/age")
+            if not _POINTER.fullmatch(entry.pointer) or not entry.pointer.isprintable():
+                raise InvalidInput(f"{entry.pointer[:80]!r} cannot name a field", hint="it looks like /input/age")
+            if not entry.title.isprintable():
+                raise InvalidInput(f"the title {entry.title[:80]!r} of {entry.pointer!r} is not one line of text")
             if entry.type not in FIELD_TYPES:
-                raise InvalidInput(f"{entry.type!r} is not a field type", hint=f"one of {', '.join(FIELD_TYPES)}")
+                raise InvalidInput(f"{entry.type[:80]!r} is not a field type", hint=f"one of {', '.join(FIELD_TYPES)}")
         positions = {entry.pointer: position for position, entry in enumerate(self.fields)}
         if len(positions) != len(self.fields):
-            raise InvalidInput(f"the schema {self.name!r} names a field twice")
+            raise InvalidInput(f"the schema {self.name[:80]!r} names a field twice")
+        if not self.name.isprintable() or len(self.encoded) > MAX_SCHEMA_BYTES:
+            raise InvalidInput(f"the schema {self.name[:80]!r} is too large, or its name is not one line of text")
         object.__setattr__(self, "positions", positions)
 
     @property

@@ -42,7 +42,7 @@ class Sequence:
             what = "is missing" if seq > expected else "appears again"
             number = expected if seq > expected else seq
             self._fault(f"number {number} of {stream} {what} (at place {index})")
-        self._next[stream] = seq + 1
+        self._next[stream] = max(expected, seq + 1)
         if record.time < self.last_time:
             self._fault(f"time goes back from {self.last_time} to {record.time} (at place {index})")
         self.last_time = record.time
@@ -59,15 +59,16 @@ class Sequence:
         """Holds an epoch's count against what went by."""
         about = record.about
         stream, first, following = about.get("stream"), about.get("first"), about.get("next")
-        if not isinstance(stream, str) or not isinstance(first, int) or not isinstance(following, int):
+        if not isinstance(stream, str) or type(first) is not int or type(following) is not int or first > following:
             self._fault(f"an epoch record does not say what it counts (at place {index})")
             return
         self.epochs += 1
+        name = repr(stream[:128])  # free text in a hostile file
         if first != self._epoch_next.get(stream, 0 if self._from_start else first):
-            self._fault(f"the epochs of {stream} do not join up (at place {index})")
+            self._fault(f"the epochs of {name} do not join up (at place {index})")
         self._epoch_next[stream] = following
         if following != self._next.get(stream, 0 if self._from_start else following):
-            self._fault(f"an epoch counts {following} records of {stream} where another number stands (at {index})")
+            self._fault(f"an epoch counts {following} records of {name} where another number stands (at {index})")
 
     def _fault(self, text: str) -> None:
         if len(self.faults) < 20:

@@ -18,10 +18,20 @@ from hashlib import sha256
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.core.tiles import MAX_ENTRY_BYTES
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
-__all__ = ["FIELDS_DIGEST", "PREDICATE_PREFIX", "STATEMENT_TYPE", "Draft", "Record", "Template", "parse_record"]
+__all__ = [
+    "FIELDS_DIGEST",
+    "PREDICATE_PREFIX",
+    "STATEMENT_TYPE",
+    "Draft",
+    "Record",
+    "Template",
+    "is_time",
+    "parse_record",
+]
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_PREFIX: Final = "https://counterfoil.dev/"
@@ -29,16 +39,21 @@ FIELDS_DIGEST: Final = "counterfoilFields1"
 
 _STREAM: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{0,127}")
 _KIND: Final = re.compile(r"[a-z][a-z-]{0,31}")
+_TIME: Final = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+_TIME_TEXT: Final = re.compile(_TIME)
+_BUILDS: Final = re.compile(r"(?:[0-9a-f]{64},)*")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_ISSUER: Final = re.compile(r'[^"+\\\x00-\x20\ud800-\udfff]{1,256}\+[0-9a-f]{8}')
 _PLAIN: Final = re.compile(r'[^"\\\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,256}')
 _RECORD: Final = re.compile(
     rb'\{"_type":"https://in-toto\.io/Statement/v1","predicate":\{'
-    rb'(?:"about":(?P<about>\{.*\}),)?'
-    rb'"buildsOn":\[(?P<builds>(?:"[0-9a-f]{64}"(?:,(?="))?)*)\],'
-    rb'"issuer":"(?P<issuer>[^"\\\x00-\x1f]{1,300})",'
+    rb'(?:"about":(?P<about>\{.+\}),)?'
+    rb'"buildsOn":\[(?P<builds>(?:"[0-9a-f]{64}"(?:,"[0-9a-f]{64}")*)?)\],'
+    rb'"issuer":"(?P<issuer>[^"+\\\x00-\x20]{1,1024}\+[0-9a-f]{8})",'
     rb'(?:"schema":"(?P<schema>[0-9a-f]{64})",)?'
     rb'"seq":(?P<seq>0|[1-9][0-9]{0,14}),'
     rb'"stream":"(?P<stream>[a-z0-9][a-z0-9._/-]{0,127})",'
-    rb'"time":"(?P<time>[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z)"\},'
+    rb'"time":"(?P<time>' + _TIME.encode() + rb')"\},'
     rb'"predicateType":"https://counterfoil\.dev/(?P<kind>[a-z][a-z-]{0,31})/v1",'
     rb'"subject":\[\{"digest":\{"(?P<algorithm>counterfoilFields1|sha256)":"(?P<digest>[0-9a-f]{64})"\},'
     rb'"name":"(?P<name>[^"\\\x00-\x1f]{0,1024})"\}\]\}',
@@ -104,6 +119,8 @@ class Draft:
             InvalidInput: When a part cannot stand in a record.
         """
         self._require_well_formed()
+        if not _ISSUER.fullmatch(issuer) or not issuer.isprintable():
+            raise InvalidInput(f"{issuer[:100]!r} cannot issue records", hint="it looks like bank.example+1a2b3c4d")
         about = canonical.dumps(self.about) if self.about else b""
         if self.fields_root is not None:
             algorithm, digest = FIELDS_DIGEST, self.fields_root.hex()
@@ -137,6 +154,13 @@ class Draft:
             raise InvalidInput(f"{self.name!r} cannot name a record's subject", hint="no quotes, backslashes, controls")
         if (self.schema is None) != (self.fields_root is None):
             raise InvalidInput("a record with private fields names both their schema and their root")
+        if self.fields_root is not None and (len(self.fields_root) != HASH_SIZE_BYTES or self.sha256):
+            raise InvalidInput("a record with private fields names their root, 32 bytes, and no other digest")
+        for digest in (self.schema, self.sha256):
+            if digest is not None and not _DIGEST.fullmatch(digest):
+                raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hexadecimal")
+        if self.builds_on and not _BUILDS.fullmatch(",".join((*self.builds_on, ""))):
+            raise InvalidInput("a record builds on others by their leaf hashes, 64 hexadecimal digits each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +186,26 @@ class Template:
         return data
 
 
+def is_time(text: str) -> bool:
+    """Whether `text` is a time as records write it: UTC, whole seconds."""
+    return _TIME_TEXT.fullmatch(text) is not None
+
+
 def parse_record(data: bytes) -> Record:
     """Reads one entry of a log, accepting canonical bytes only.
 
     Raises:
         MalformedEvidence: When it is not such a record.
     """
-    match = _RECORD.fullmatch(data)
+    match = _RECORD.fullmatch(data) if len(data) <= MAX_ENTRY_BYTES else None
     if match is None:
         raise MalformedEvidence("an entry is not a record in canonical form")
     about, builds, issuer, schema, seq, stream, time, kind, algorithm, digest, name = match.groups()
     if (schema is not None) != (algorithm == b"counterfoilFields1"):
         raise MalformedEvidence("a record names private fields without their schema, or the other way round")
     try:
+        if not issuer.decode().isprintable():
+            raise MalformedEvidence("a record's issuer is not a name")
         return Record(
             kind.decode(),
             stream.decode(),

@@ -100,10 +100,13 @@ class Report:
         """Returns 0, or 4 when a step failed or a required one was not passed.
 
         Raises:
-            InvalidInput: When a required step does not exist in this check.
+            InvalidInput: When a required step does not exist in this check. A check
+                that broke off early has not got to all of its steps; that is a 4.
         """
         for step_id in require:
             step = self.step(step_id)
+            if step is None and not self.is_intact:
+                return EXIT_MISMATCH
             if step is None:
                 known = ", ".join(step.id for step in self.steps)
                 raise InvalidInput(f"this check has no step {step_id!r}", hint=f"its steps are {known}")

@@ -12,11 +12,12 @@ file can make a key trusted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.core.note import Note, Signer, VerifierKey, parse_note
+from counterfoil.core.note import ED25519, Note, Signer, VerifierKey, parse_note
 from counterfoil.core.steps import Step, failed, not_checked, passed
 from counterfoil.errors import MalformedEvidence
 
@@ -24,6 +25,7 @@ __all__ = ["MAX_HANDOVERS", "Trust", "sign_handover"]
 
 MAX_HANDOVERS: Final = 64
 _HEADER: Final = "counterfoil.dev/handover/v1"
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 
 
 def sign_handover(old: Signer, new: VerifierKey, size: int) -> str:
@@ -54,7 +56,8 @@ class Trust:
         for data in handovers:
             note = parse_note(data)
             successor = _successor(note)
-            if successor.name == issuer.name and any(note.signed_by(key) for key in keys):
+            # A copy of a hand-over adds no key: a hostile file must not multiply the work.
+            if successor.name == issuer.name and successor not in keys and any(map(note.signed_by, keys)):
                 keys.append(successor)
         return cls(tuple(keys))
 
@@ -62,8 +65,14 @@ class Trust:
         """Returns the trusted key that signed `note`, None when none did."""
         return next((key for key in self.keys if note.signed_by(key)), None)
 
-    def step(self, note: Note, what: str) -> Step:
-        """Returns the step "who signed this": passed, failed or not checked."""
+    def step(self, note: Note, what: str, origin: str) -> Step:
+        """Returns the step "who signed this": passed, failed or not checked.
+
+        Args:
+            note: The signed head or promise.
+            what: What to call it.
+            origin: The log it speaks for; a key counts for the log it is named after.
+        """
         title = "Is it signed by the issuer?"
         if not self.keys:
             return not_checked(
@@ -71,6 +80,10 @@ class Trust:
                 title,
                 "you did not say whose key to expect; a key inside the file proves nothing",
                 "get the issuer's public key from somewhere you trust and give it with --issuer",
+            )
+        if self.keys[0].name != origin:
+            return failed(
+                "issuer", title, f"{what} speaks for {origin}, and the key you named is of {self.keys[0].name}"
             )
         key = self.signed(note)
         if key is None:
@@ -86,9 +99,9 @@ class Trust:
 
 def _successor(note: Note) -> VerifierKey:
     lines = note.text.split("\n")
-    if len(lines) != 5 or lines[0] != _HEADER or lines[4]:
+    if len(lines) != 5 or lines[0] != _HEADER or lines[4] or not _SIZE.fullmatch(lines[3]):
         raise MalformedEvidence("a key hand-over has four lines: what it is, the origin, the new key, the size")
     key = VerifierKey.parse(lines[2])
-    if key.name != lines[1]:
-        raise MalformedEvidence("a key hand-over names a key of another origin")
+    if key.name != lines[1] or key.kind != ED25519:
+        raise MalformedEvidence("a key hand-over names a key of another origin or type")
     return key
