@@ -53,7 +53,9 @@ class HomeSettings:
             raise InvalidInput("name is empty", hint="give the organisation's legal name")
         for setting, text in (("name", self.name), ("key_file", self.key_file), ("spool_dir", self.spool_dir)):
             if len(text) > _MAX_TEXT or not text.isprintable():
-                raise InvalidInput(f"{setting} has control characters, or more than {_MAX_TEXT} characters")
+                raise InvalidInput(
+                    f"{setting} has control characters, or is longer than {_MAX_TEXT}", hint="use plain text"
+                )
         if not self.spool_dir:
             raise InvalidInput("spool_dir is empty", hint='write spool_dir = "spool"')
         if not 1 <= self.epoch_s <= _MAX_EPOCH_S:

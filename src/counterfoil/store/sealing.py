@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from counterfoil.errors import HomeDamaged, InvalidInput
 
-__all__ = ["KEY_BYTES", "NONCE_BYTES", "WRAPPED_BYTES", "cipher", "open_body", "seal_body", "unwrap", "wrap"]
+__all__ = ["KEY_BYTES", "NONCE_BYTES", "WRAPPED_BYTES", "cipher", "encoded", "open_body", "seal_body", "unwrap", "wrap"]
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -74,6 +74,14 @@ def unwrap(under: AESGCM, wrapped: bytes, purpose: bytes) -> bytes | None:
     try:
         return under.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], purpose)
     except (InvalidTag, ValueError):
+        return None
+
+
+def encoded(text: str) -> bytes | None:
+    """Returns UTF-8, or None for what is not text; Python's own error would quote the secret."""
+    try:
+        return text.encode()
+    except (AttributeError, UnicodeEncodeError):
         return None
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, Self
 
 from counterfoil.errors import InvalidInput, Locked
 from counterfoil.store.durable import sync_folder, write_all
-from counterfoil.store.sealing import KEY_BYTES
+from counterfoil.store.sealing import KEY_BYTES, encoded
 
 __all__ = ["ENV_KEY_FILE", "ENV_PASSPHRASE", "ENV_PASSPHRASE_FILE", "SCRYPT_N", "WAYS", "Unlock", "derive_key"]
 
@@ -96,12 +96,9 @@ class Unlock:
         Raises:
             InvalidInput: It is empty or not text.
         """
-        try:
-            secret = passphrase.encode()
-        except UnicodeEncodeError:
-            raise InvalidInput("the passphrase is not valid text") from None
+        secret = encoded(passphrase)
         if not secret:
-            raise InvalidInput("the passphrase is empty")
+            raise InvalidInput("the passphrase is empty, or not text that UTF-8 can hold")
         return cls("passphrase", secret, scrypt_n=scrypt_n)
 
     @classmethod
@@ -112,10 +109,10 @@ class Unlock:
             Locked: The file is missing, empty, not text, or others may read it.
         """
         data = _read_private(path, "passphrase file").removesuffix(b"\n").removesuffix(b"\r")
-        try:
-            return cls.from_passphrase(data.decode(), scrypt_n=scrypt_n)
-        except (UnicodeDecodeError, InvalidInput):
-            raise Locked(f"the passphrase file {path} is empty or not text") from None
+        text = data.decode(errors="ignore")
+        if not text or text.encode() != data:
+            raise Locked(f"the passphrase file {path} is empty or not text")
+        return cls.from_passphrase(text, scrypt_n=scrypt_n)
 
     @classmethod
     def from_environment(

@@ -35,7 +35,9 @@ STORED: Final = "S"
 RESTRICTED: Final = "R"
 ERASED: Final = "E"
 
-_BUSY_TIMEOUT_S: Final = 5.0
+_BUSY_TIMEOUT_S: Final = 1.0
+"""How long one process waits for another that reads; the caller is told afterwards."""
+
 _CACHE_KIB: Final = 16_384
 _WAL_PAGES: Final = 4_096
 """Pages (4 KiB) in the write-ahead file before SQLite moves them; fewer moves, fewer syncs."""
@@ -72,7 +74,7 @@ def create_file(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise LogUnavailable(f"the vault cannot be created: {error}") from error
     with naming_faults("create the vault"):
-        db = _configured(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        db = _configured(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False))
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(_TABLES)
         return db

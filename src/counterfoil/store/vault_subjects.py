@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from counterfoil.errors import HomeDamaged, InvalidInput
-from counterfoil.store.sealing import KEY_BYTES, NONCE_BYTES, cipher, unwrap, wrap
+from counterfoil.store.sealing import KEY_BYTES, NONCE_BYTES, cipher, encoded, unwrap, wrap
 from counterfoil.store.vault_file import ERASED, STORED
 
 __all__ = ["SUBJECT_CACHE", "TAG_BYTES", "Subject", "Subjects", "record_purpose", "require_key", "rewrap"]
@@ -61,10 +61,9 @@ class Subjects:
         Raises:
             InvalidInput: An empty reference, or one that is not text. The message does not repeat it.
         """
-        try:
-            data = ref.encode()
-        except (AttributeError, UnicodeEncodeError) as error:
-            raise InvalidInput("a subject's reference is text") from error
+        data = encoded(ref)
+        if data is None:
+            raise InvalidInput("a subject's reference is text that UTF-8 can hold")
         if not data:
             raise InvalidInput("a subject's reference is empty", hint="pass None for a record about nobody")
         return hmac.digest(self._tag_key, data, "sha256")[:TAG_BYTES]

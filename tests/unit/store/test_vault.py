@@ -306,7 +306,7 @@ def edit(path: Path, statement: str, *values: object) -> None:
     [
         "UPDATE subjects SET wrapped_key = zeroblob(60)",
         "UPDATE payloads SET wrapped_rk = (SELECT wrapped_rk FROM payloads WHERE idx = 1) WHERE idx = 0",
-        "UPDATE payloads SET subject = 2 WHERE idx = 0",
+        "UPDATE payloads SET subject = 3 - subject WHERE idx = 0",
         "UPDATE payloads SET body = (SELECT body FROM payloads WHERE idx = 1) WHERE idx = 0",
     ],
 )
@@ -348,7 +348,9 @@ def test_the_vault_key_can_be_changed(path: Path, vault: Vault) -> None:
     with Vault.open(path, new) as again:
         assert again.subject_tag("p2") == tag
         assert again.indices_of("p1") == []
-        readable = [i for i, found in again.get_many((i, root_of(i)) for i in range(3_000)) if isinstance(found, Opened)]
+        readable = [
+            i for i, found in again.get_many((i, root_of(i)) for i in range(3_000)) if isinstance(found, Opened)
+        ]
         assert readable == [i for i in range(3_000) if not i % 3 or i % 1_200 != 1]
 
 
