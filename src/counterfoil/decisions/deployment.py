@@ -14,7 +14,8 @@ from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.reasons import Explainer, Reason, explain
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance import Model, Scorer, to_micro
-from counterfoil.store.recorder import OnFailure, Prepared, Private, Recorded
+from counterfoil.store.prepared import Prepared, Private
+from counterfoil.store.recorder import OnFailure, Recorded
 
 if TYPE_CHECKING:
     from counterfoil.decisions.decisions import Decisions

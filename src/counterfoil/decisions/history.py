@@ -16,7 +16,8 @@ from counterfoil.decisions.views import decisions, deployments, follow_ups
 from counterfoil.errors import InvalidInput, NotFound, Stale
 from counterfoil.provenance import Model, Provenance
 from counterfoil.store.archive import Archive
-from counterfoil.store.recorder import Private, Recorder
+from counterfoil.store.prepared import Private
+from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["FollowUp", "Histories", "History"]
@@ -120,7 +121,7 @@ class Histories:
         """Records that a person decided otherwise; see `Decisions.override`."""
         if not reason.strip() or not by.strip():
             raise InvalidInput("an override needs a name and a reason")
-        with self._recorder.lock:  # nothing may slip in between the look and the record
+        with self._recorder.exclusive():  # nothing may slip in between the look and the record
             history = self.of(index)
             if saw != history.state:
                 raise Stale(

@@ -15,7 +15,8 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import POLICY, policy_draft
 from counterfoil.decisions.views import policies
 from counterfoil.store.archive import Archive
-from counterfoil.store.recorder import Private, Recorder
+from counterfoil.store.prepared import Private
+from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["Policies", "RegisteredPolicy", "keep_schema"]

@@ -65,7 +65,7 @@ class Erasures:
             subject: The reference the records were made with.
             basis: Why, e.g. "GDPR Art. 17(1)(b)". It is public: name nobody in it.
         """
-        with self._recorder.lock:
+        with self._recorder.exclusive():
             self._recorder.drain()
             return self._carry_out("person", self.plan_person(subject), basis)
 
@@ -77,7 +77,7 @@ class Erasures:
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
         """Erases the private fields of one record; its place and proofs stay."""
-        with self._recorder.lock:
+        with self._recorder.exclusive():
             return self._carry_out("record", self.plan_record(index), basis)
 
     def erase_fields(self, index: int, pointers: Sequence[str], *, basis: str) -> None:
@@ -88,7 +88,7 @@ class Erasures:
             NotAllowed: While the record is under a retention lock.
             NotFound: When the record was erased before.
         """
-        with self._recorder.lock:
+        with self._recorder.exclusive():
             _require_basis(basis)
             tree = self._archive.tree(index)
             tree.without(pointers)  # names a wrong field before anything is written
@@ -107,7 +107,7 @@ class Erasures:
 
     def shred_due(self) -> Erasure:
         """Shreds the restricted records whose lock has ended."""
-        with self._recorder.lock:
+        with self._recorder.exclusive():
             indices = tuple(self.due())
             return self._carry_out("due", Erasure(indices), "the retention period has ended")
 

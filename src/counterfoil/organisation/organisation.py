@@ -171,7 +171,7 @@ class Organisation:
         Checkers who know the old key go on to accept this log: the hand-over travels
         in every receipt and bundle. The old secret key is then destroyed.
         """
-        with self.recorder.lock:
+        with self.recorder.exclusive():
             self.archive.checkpoint()  # the last head under the old key
             self.keyring.rotate("log", time_text(self.recorder.now_s()))
             self._finish_log_rotation()
@@ -179,7 +179,7 @@ class Organisation:
 
     def rotate_vault_key(self) -> None:
         """Replaces the key that protects all private values; nothing is re-encrypted but keys."""
-        with self.recorder.lock:
+        with self.recorder.exclusive():
             self.recorder.drain()  # what waits is sealed under the old key
             self.keyring.rotate("vault", time_text(self.recorder.now_s()))
             new_key = self.keyring.secret("vault")

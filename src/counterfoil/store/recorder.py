@@ -1,7 +1,7 @@
 """The one way into the log: many threads prepare records, one commits for all.
 
-A caller prepares a record in its own thread (field tree, encryption). Whoever gets
-the commit lock first becomes the leader and takes along everything that waits:
+A caller prepares a record in its own thread (field tree, encryption). Whoever leads
+the group commit takes along everything that waits:
 
 1. advance the clock, end epochs that are over, give every record its number;
 2. make the private values durable in the vault;
@@ -15,28 +15,26 @@ signed promise, and from there to the log, in order, as soon as it is back.
 
 from __future__ import annotations
 
-import os
 import threading
 import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
 from counterfoil.core.note import Signer
 from counterfoil.core.receipt import promise_text
-from counterfoil.core.schema import Schema
-from counterfoil.core.statement import Draft, Template, parse_record
-from counterfoil.core.tiles import MAX_ENTRY_BYTES
-from counterfoil.errors import InvalidInput, LogUnavailable
+from counterfoil.core.statement import Draft, parse_record
+from counterfoil.errors import LogUnavailable
+from counterfoil.store.group_commit import GroupCommit
 from counterfoil.store.log import Log
+from counterfoil.store.prepared import Prepared, Private, prepare
 from counterfoil.store.spool import Spool, SpooledEntry
 from counterfoil.store.streams import Streams, parse_time, time_text
-from counterfoil.store.vault import Vault, VaultRow, seal_body
+from counterfoil.store.vault import Vault, VaultRow
 
-__all__ = ["MAX_BATCH", "OnFailure", "Prepared", "Private", "Recorded", "Recorder"]
+__all__ = ["MAX_BATCH", "OnFailure", "Recorded", "Recorder", "logged_streams", "with_spooled"]
 
 OnFailure = Literal["deny", "spool"]
 """What a caller wants when the log is away: no decision, or a durable queue."""
@@ -44,38 +42,7 @@ OnFailure = Literal["deny", "spool"]
 MAX_BATCH: Final = 10_000
 """Records in one commit; larger calls are cut."""
 
-_GAPS_BYTES: Final = 40
 _RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Private:
-    """What a record keeps private.
-
-    Attributes:
-        schema: Positions of the fields.
-        values: Values by pointer.
-        subject: The caller's reference of the person, None when it is about nobody.
-        retain_until_s: End of the retention lock, Unix seconds, 0 without one.
-    """
-
-    schema: Schema
-    values: dict[str, Any]
-    subject: str | None = None
-    retain_until_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A record that only lacks its number and time."""
-
-    template: Template
-    stream: str
-    tree: FieldTree | None
-    record_key: bytes
-    sealed: bytes
-    subject: str | None
-    retain_until_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +69,15 @@ class Recorded:
 class _Waiting:
     """One caller's records, and what became of them."""
 
-    __slots__ = ("error", "on_failure", "records", "results")
+    __slots__ = ("error", "gate", "is_done", "on_failure", "records", "results")
 
     def __init__(self, records: Sequence[Prepared], on_failure: OnFailure) -> None:
         self.records = records
         self.on_failure = on_failure
         self.results: list[Recorded] | None = None
         self.error: Exception | None = None
+        self.gate = threading.Lock()
+        self.is_done = False
 
 
 class Recorder:
@@ -135,7 +104,9 @@ class Recorder:
         promise_within_s: int,
         now: Callable[[], float] = clock.time,
     ) -> None:
-        self.lock = threading.RLock()  # owns log, vault rows, streams and spool
+        self._group = GroupCommit(self._commit_waiting)
+        self.lock = self._group.lock  # owns log, vault rows, streams and spool
+        self.exclusive = self._group.exclusive
         self.log = log
         self.vault = vault
         self.spool = spool
@@ -143,8 +114,6 @@ class Recorder:
         self.signer = signer
         self.promise_within_s = promise_within_s
         self._now = now
-        self._waiting: list[_Waiting] = []
-        self._waiting_lock = threading.Lock()
         self._vault_doubtful = False
         self._retry_drain_s = 0.0
 
@@ -163,29 +132,7 @@ class Recorder:
         Raises:
             InvalidInput: When a value cannot be recorded. Nothing was written.
         """
-        tree, record_key, sealed = None, b"", b""
-        if private is not None:
-            record_key = os.urandom(RECORD_KEY_BYTES)
-            tree = FieldTree.commit(private.schema, record_key, private.values)
-            sealed = seal_body(record_key, tree.root, tree.body())
-            draft = Draft(
-                draft.kind, draft.stream, draft.name, draft.builds_on, draft.about, private.schema.digest, tree.root
-            )
-        template = draft.template(self.issuer)
-        if sum(map(len, (template.head, template.middle, template.tail))) + _GAPS_BYTES > MAX_ENTRY_BYTES:
-            raise InvalidInput(
-                f"the public part of the record is larger than {MAX_ENTRY_BYTES - _GAPS_BYTES} bytes",
-                hint="keep large content in a file and record its digest",
-            )
-        return Prepared(
-            template,
-            draft.stream,
-            tree,
-            record_key,
-            sealed,
-            private.subject if private else None,
-            private.retain_until_s if private else 0,
-        )
+        return prepare(draft, private, self.issuer)
 
     def record(self, records: Sequence[Prepared], on_failure: OnFailure = "deny") -> list[Recorded]:
         """Makes records durable, in order, and returns them with their places.
@@ -197,14 +144,12 @@ class Recorder:
         done: list[Recorded] = []
         for start in range(0, len(records), MAX_BATCH):
             waiting = _Waiting(records[start : start + MAX_BATCH], on_failure)
-            with self._waiting_lock:
-                self._waiting.append(waiting)
-            with self.lock:
-                if waiting.results is None and waiting.error is None:
-                    self._commit_waiting()
+            self._group.submit(waiting)
             if waiting.error is not None:
                 raise waiting.error
-            done += waiting.results or ()
+            if waiting.results is None:
+                raise LogUnavailable("the commit was interrupted; look in the log before trying again")
+            done += waiting.results
         return done
 
     def write(self, draft: Draft, private: Private | None = None) -> Recorded:
@@ -244,17 +189,17 @@ class Recorder:
 
     # Below here the commit lock is held.
 
-    def _commit_waiting(self) -> None:
-        """Commits all that waits, a batch at a time."""
-        with self._waiting_lock:
-            queue, self._waiting = self._waiting, []
-        while queue:
-            batch = [queue.pop(0)]
-            count = len(batch[0].records)
-            while queue and count + len(queue[0].records) <= MAX_BATCH:
-                count += len(queue[0].records)
-                batch.append(queue.pop(0))
-            self._commit(batch)
+    def _commit_waiting(self, queue: list[_Waiting]) -> None:
+        """Commits all that waits, at most `MAX_BATCH` records at a time."""
+        batch: list[_Waiting] = []
+        count = 0
+        for waiting in queue:
+            if batch and count + len(waiting.records) > MAX_BATCH:
+                self._commit(batch)
+                batch, count = [], 0
+            batch.append(waiting)
+            count += len(waiting.records)
+        self._commit(batch)
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Makes one batch durable and hands out results or errors."""
