@@ -162,17 +162,22 @@ def _is_plain(value: Any, levels: int) -> bool:
     writes enumerations, UUIDs and prepared fragments, which are no JSON values.
     """
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return bool(-MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER)
-    if kind is float:
-        return bool(_PLAIN_FROM <= abs(value) < _PLAIN_BELOW and not value.is_integer())
-    if kind is dict:
-        value = value.values()
-    elif kind is not list and kind is not tuple:
-        return False
-    return levels > 0 and all(type(item) is str or _is_plain(item, levels - 1) for item in value)
+    items = value.values() if kind is dict else value if kind is list or kind is tuple else (value,)
+    for item in items:  # one flat loop: this runs once per record, over all of its public part
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if kind is int:
+            if not -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER:
+                return False
+        elif kind is float:
+            if not _PLAIN_FROM <= abs(item) < _PLAIN_BELOW or item.is_integer():
+                return False
+        elif (kind is not dict and kind is not list and kind is not tuple) or levels < 2:
+            return False
+        elif not _is_plain(item, levels - 1):
+            return False
+    return True
 
 
 _ORJSON_OPTIONS = 0

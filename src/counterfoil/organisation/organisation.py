@@ -221,7 +221,7 @@ class Organisation:
         if not self.archive.handovers or str(new.key) not in self.archive.handovers[-1]:
             self.archive.handovers = (*self.archive.handovers, note)
             replace_file(self.home.paths.handovers, json.dumps(list(self.archive.handovers)).encode(), mode=0o644)
-        self.recorder.signer = new
+        self.recorder.sign_with(new)
         self.archive.forget_signature()
         self.keyring.confirm("log")
         self._write_key_record("log", str(new.key), note)

@@ -111,16 +111,21 @@ class Recorder:
         self.vault = vault
         self.spool = spool
         self.streams = streams
-        self.signer = signer
+        self.sign_with(signer)
         self.promise_within_s = promise_within_s
         self._now = now
         self._vault_doubtful = False
         self._retry_drain_s = 0.0
 
+    def sign_with(self, signer: Signer) -> None:
+        """Takes a signing key; records name it from here on."""
+        self.signer = signer
+        self._issuer = signer.key.fingerprint
+
     @property
     def issuer(self) -> str:
         """Origin and key id, as records name their issuer."""
-        return self.signer.key.fingerprint
+        return self._issuer
 
     def now_s(self) -> int:
         """Returns the writer's clock in Unix seconds."""
