@@ -1,0 +1,130 @@
+"""`counterfoil check`: for whoever was handed a file. Imports no database and no home."""
+
+from __future__ import annotations
+
+import json
+import time as clock
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from counterfoil.cli.session import Session
+from counterfoil.core.note import VerifierKey
+from counterfoil.core.steps import Report, Status, Step
+from counterfoil.errors import InvalidInput, MalformedEvidence
+
+__all__ = ["check", "report_lines"]
+
+PATH: Final = click.Path(path_type=Path)
+MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}
+
+
+@click.command()
+@click.argument("file", type=PATH)
+@click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
+@click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
+@click.option("--since", type=PATH, metavar="FILE", help="For a bundle: a head, receipt or bundle you kept from before.")
+@click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
+@click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
+@click.pass_obj
+def check(
+    session: Session,
+    file: Path,
+    issuer: str | None,
+    against: Path | None,
+    since: Path | None,
+    require: tuple[str, ...],
+    now: bool,
+) -> int:
+    """Check a receipt, a promise or a bundle, step by step.
+
+    Works offline and needs no home. Without --issuer it can say that a file is
+    intact, and not whose it is. Exit code 0: nothing failed; 4: something does not
+    match, or a step named by --require did not pass.
+    """
+    from counterfoil.store.check_file import check_file, read_head
+
+    with session.progress("Checking") as progress:
+        report = check_file(
+            file,
+            issuer=_issuer(issuer),
+            against=against,
+            since=read_head(since) if since else None,
+            now=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()) if now else "",
+            progress=progress,
+        )
+    _require_fitting(report, against, since)
+    code = report.exit_code(require)
+    session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
+    return code
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yields the numbered steps of a report: mark, word, question, finding, limit."""
+    for number, step in enumerate(report.steps, 1):
+        yield f"{MARKS[step.status]} {number}. {step.title} {str(step.status).upper()}  [{step.id}]"
+        yield f"     {step.detail}"
+        if step.limit:
+            yield f"     {_limit(step)}"
+
+
+def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> Iterator[str]:
+    yield f"{file.name}: a {report.what}"
+    yield ""
+    yield from report_lines(report)
+    yield from _fact_lines(report)
+    yield ""
+    if report.answer:
+        yield f"Answer of the log: {report.answer}"
+    missed = [name for name in require if (step := report.step(name)) and step.status is not Status.PASSED]
+    if code and report.is_intact and missed:
+        yield f"Verdict: {report.verdict}; but you required {', '.join(missed)}, which did not pass"
+    else:
+        yield f"Verdict: {report.verdict}"
+
+
+def _limit(step: Step) -> str:
+    return f"cannot show: {step.limit}" if step.limit.startswith("that ") else f"mind: {step.limit}"
+
+
+def _fact_lines(report: Report) -> Iterator[str]:
+    facts = report.facts
+    shown = facts.get("fields") or ()
+    if shown:
+        yield ""
+        yield "What it shows" if report.is_intact else "What it says (not proven: a step failed)"
+        for field in shown:
+            yield f"  {field['title']}: {value_text(field['value'])}  ({field['pointer']})"
+    if facts.get("about"):
+        yield ""
+        yield "Its public part"
+        yield f"  {json.dumps(facts['about'], ensure_ascii=False, sort_keys=True)}"
+
+
+def value_text(value: Any) -> str:
+    """Returns a field's value for people."""
+    if value is None:
+        return "(left empty)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _issuer(text: str | None) -> VerifierKey | None:
+    """Reads the key the checker named; a misspelt one is the checker's slip, not the file's fault."""
+    from counterfoil.store.check_file import read_issuer
+
+    if text is None:
+        return None
+    try:
+        return read_issuer(text)
+    except MalformedEvidence as error:
+        raise InvalidInput(f"--issuer: {error.message}", hint=error.hint) from error
+
+
+def _require_fitting(report: Report, against: Path | None, since: Path | None) -> None:
+    is_bundle = report.what == "bundle"
+    if is_bundle and against is not None:
+        raise InvalidInput("--against is for receipts", hint="give a bundle the head you kept with --since")
+    if not is_bundle and since is not None:
+        raise InvalidInput("--since is for bundles", hint="hold a receipt against a newer state with --against")

@@ -1,0 +1,48 @@
+"""Which commands there are and where they live; nothing here imports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["COMMANDS", "WITHOUT_HOME", "Place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is defined, as `module:attribute`, and what it does in a few words."""
+
+    target: str
+    summary: str
+
+
+_DECISIONS: Final = "counterfoil.decisions.commands"
+_PROVENANCE: Final = "counterfoil.provenance.commands"
+_ORGANISATION: Final = "counterfoil.organisation.commands"
+_EVIDENCE: Final = "counterfoil.organisation.evidence_commands"
+
+COMMANDS: Final = {
+    "demo": Place("counterfoil.cli.demo:demo", "See everything once, on real data, in a minute."),
+    "init": Place(f"{_ORGANISATION}:init", "Make a home: keys, an empty log, an empty vault."),
+    "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
+    "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),
+    "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
+    "policy": Place(f"{_DECISIONS}:policy", "Check and register the rules for decisions."),
+    "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),
+    "override": Place(f"{_DECISIONS}:override", "Record that a person decided otherwise."),
+    "appeal": Place(f"{_DECISIONS}:appeal", "Record what the person says against a decision."),
+    "outcome": Place(f"{_DECISIONS}:outcome", "Record what came of a decision."),
+    "log": Place(f"{_EVIDENCE}:log", "Look into the log: one record, a search, the head."),
+    "receipt": Place(f"{_DECISIONS}:receipt", "Write the receipt for a person."),
+    "bundle": Place(f"{_EVIDENCE}:bundle", "Write the file for an auditor."),
+    "check": Place("counterfoil.cli.check:check", "Check a receipt or bundle. Needs no home and no network."),
+    "replay": Place(f"{_DECISIONS}:replay", "Run the model again on recorded decisions."),
+    "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
+    "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),
+    "migrate": Place(f"{_ORGANISATION}:migrate", "Bring an older home to this version."),
+    "doctor": Place(f"{_ORGANISATION}:doctor", "Look the home over and say what needs doing."),
+}
+"""Every command, in the order in which they are listed."""
+
+WITHOUT_HOME: Final = frozenset({"check", "demo", "init", "policy check"})
+"""Commands that open no home, and so take no --home and no key."""
