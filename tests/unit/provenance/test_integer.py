@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.features import Feature
+from counterfoil.provenance.fixedpoint import sigmoid_micro
 from counterfoil.provenance.integer import from_bytes, probe_rows
 from counterfoil.provenance.linear import LinearModel, Term
 from counterfoil.provenance.sklearn_export import export
@@ -219,3 +222,22 @@ def test_probe_rows_are_usable_and_repeatable(credit: Any, which: str) -> None:
     assert rows == probe_rows(model, 200)
     assert rows != probe_rows(model, 200, seed=1)
     assert {model.label(row) for row in rows} == {"bad", "good"}
+
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "models.md"
+
+
+def test_the_published_scores_are_true() -> None:
+    rows = re.findall(r"^\| (-?\d+) \| (\d+) \| \| (-?\d+) \| (\d+) \|$", REFERENCE.read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 6
+    for row in rows:
+        assert [sigmoid_micro(int(row[0])), sigmoid_micro(int(row[2]))] == [int(row[1]), int(row[3])]
+
+
+def test_the_published_example_is_true() -> None:
+    text = REFERENCE.read_text("utf-8")
+    data = next(line for line in text.splitlines() if line.startswith('{"classes"')).encode()
+    model = from_bytes(data)
+    row = {"age": 40, "home": "own"}
+    assert f"SHA-256 `{model.digest()}`" in text
+    assert f"that is {model.margin(row)}, and the score is {model.score_micro(row)}." in text
