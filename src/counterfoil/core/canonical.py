@@ -22,7 +22,7 @@ try:
 except ImportError:  # the accelerator is optional; the bytes are the same without it
     orjson = None  # type: ignore[assignment]
 
-__all__ = ["MAX_DEPTH", "MAX_SAFE_INTEGER", "JsonValue", "dumps", "encode_number", "loads"]
+__all__ = ["MAX_DEPTH", "MAX_SAFE_INTEGER", "JsonValue", "dumps", "encode_number", "loads", "loads_canonical"]
 
 type_error = "JSON values are None, bool, int, float, str, list and dict with str keys"
 
@@ -95,6 +95,26 @@ def loads(data: bytes | str) -> Any:
         _require_shallow(value, MAX_DEPTH)
     if "\\u" in text:
         _require_paired(value)
+    return value
+
+
+def loads_canonical(data: bytes) -> Any:
+    """Reads JSON that must be in canonical form, byte for byte.
+
+    Raises:
+        InvalidInput: As `loads`, and when `dumps` would write other bytes.
+    """
+    if orjson is not None:
+        try:
+            value = orjson.loads(data)
+            # What reads loosely (doubled keys, other spellings) does not write the same bytes again.
+            if dumps(value) == data:
+                return value
+        except (ValueError, InvalidInput):
+            pass  # the exact reader decides and words the error
+    value = loads(data)
+    if dumps(value) != data:
+        raise InvalidInput("the JSON is not in canonical form")
     return value
 
 
@@ -173,9 +193,11 @@ def _is_plain(value: Any, levels: int) -> bool:
         elif kind is float:
             if not _PLAIN_FROM <= abs(item) < _PLAIN_BELOW or item.is_integer():
                 return False
-        elif (kind is not dict and kind is not list and kind is not tuple) or levels < 2:
-            return False
-        elif not _is_plain(item, levels - 1):
+        elif (
+            (kind is not dict and kind is not list and kind is not tuple)
+            or levels < 2
+            or not _is_plain(item, levels - 1)
+        ):
             return False
     return True
 

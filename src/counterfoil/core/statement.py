@@ -31,6 +31,7 @@ __all__ = [
     "Template",
     "is_time",
     "parse_record",
+    "read_record",
 ]
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -75,7 +76,7 @@ class Record:
         schema: SHA-256 (hex) of the schema of its private fields, None without any.
         digest: 32 bytes: root of the field tree, or SHA-256 of what it is about.
         name: What the digest names.
-        about: The public body; empty when there is none.
+        about_bytes: The public body in canonical JSON; empty when there is none.
     """
 
     kind: str
@@ -87,7 +88,16 @@ class Record:
     schema: str | None
     digest: bytes
     name: str
-    about: Mapping[str, Any]
+    about_bytes: bytes
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The public body, read anew at each use; empty when there is none.
+
+        Raises:
+            MalformedEvidence: When it is not canonical; `parse_record` has ruled that out.
+        """
+        return _parse_about(self.about_bytes) if self.about_bytes else {}
 
     @property
     def has_fields(self) -> bool:
@@ -197,6 +207,17 @@ def parse_record(data: bytes) -> Record:
     Raises:
         MalformedEvidence: When it is not such a record.
     """
+    record = read_record(data)
+    record.about  # noqa: B018 - raises when the body is malformed
+    return record
+
+
+def read_record(data: bytes) -> Record:
+    """Reads one entry of one's own log: as `parse_record`, but the public body only when used.
+
+    Raises:
+        MalformedEvidence: When it is not such a record.
+    """
     match = _RECORD.fullmatch(data) if len(data) <= MAX_ENTRY_BYTES else None
     if match is None:
         raise MalformedEvidence("an entry is not a record in canonical form")
@@ -216,7 +237,7 @@ def parse_record(data: bytes) -> Record:
             schema.decode() if schema else None,
             bytes.fromhex(digest.decode()),
             name.decode(),
-            _parse_about(about) if about else {},
+            about or b"",
         )
     except UnicodeDecodeError as error:
         raise MalformedEvidence("an entry is not UTF-8 text") from error
@@ -224,10 +245,9 @@ def parse_record(data: bytes) -> Record:
 
 def _parse_about(data: bytes) -> dict[str, Any]:
     try:
-        value = canonical.loads(data)
-        same = canonical.dumps(value) == data
+        value = canonical.loads_canonical(data)
     except InvalidInput as error:
         raise MalformedEvidence(f"the public body of a record cannot be read: {error.message}") from error
-    if not isinstance(value, dict) or not same:
-        raise MalformedEvidence("the public body of a record is not in canonical form")
+    if not isinstance(value, dict):
+        raise MalformedEvidence("the public body of a record is not an object")
     return value

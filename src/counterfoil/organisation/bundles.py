@@ -10,12 +10,11 @@ from typing import Literal
 from counterfoil.core.bundle import Manifest, ShownLine, entry_tiles, hash_tiles
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.proofs import LogProof
-from counterfoil.core.statement import Record, parse_record
+from counterfoil.core.statement import Record, read_record
 from counterfoil.core.tiles import TILE_WIDTH, encode_bundle, tile_path
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.bundle_file import BundleWriter
-from counterfoil.store.log import Log
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
@@ -97,14 +96,14 @@ class Bundles:
         start -= start % TILE_WIDTH
         end = min(size, -(-end // TILE_WIDTH) * TILE_WIDTH)
         count = _Count()
-        with self._archive.snapshot() as log, BundleWriter(path) as bundle:
+        with BundleWriter(path) as bundle:
             bundle.write(
                 "bundle.json", Manifest(self._archive.origin, start, end, None, self._archive.handovers).encode()
             )
             bundle.write("checkpoint", note.encode())
-            self._write_tiles(bundle, log, start, end, size)
+            self._write_tiles(bundle, start, end, size)
             schemas: set[str] = set()
-            entries = enumerate(log.entries(start, end), start)
+            entries = enumerate(self._archive.entries(start, end), start)
             lines = self._lines(entries, show, schemas, count, progress, end - start)
             bundle.write_lines("disclosures.ndjson", lines)
             self._write_schemas(bundle, schemas)
@@ -127,27 +126,27 @@ class Bundles:
         if not chosen:
             raise InvalidInput("a bundle needs at least one record")
         count = _Count()
-        with self._archive.snapshot() as log, BundleWriter(path) as bundle:
+        with BundleWriter(path) as bundle:
             manifest = Manifest(self._archive.origin, indices=tuple(chosen), handovers=self._archive.handovers)
             bundle.write("bundle.json", manifest.encode())
             bundle.write("checkpoint", note.encode())
             for index in chosen:
-                bundle.write(f"records/{index}.json", log.entry(index))
-                proof = LogProof(index, tuple(log.inclusion(index, size)), note)
+                bundle.write(f"records/{index}.json", self._archive.entry(index))
+                proof = LogProof(index, self._archive.inclusion(index, size), note)
                 bundle.write(f"proofs/{index}.tlog-proof", proof.text().encode())
             schemas: set[str] = set()
-            entries = ((index, log.entry(index)) for index in chosen)
+            entries = ((index, self._archive.entry(index)) for index in chosen)
             bundle.write_lines("disclosures.ndjson", self._lines(entries, show, schemas, count, progress, len(chosen)))
             self._write_schemas(bundle, schemas)
         return Written(path, len(chosen), count.shown, count.withheld)
 
-    def _write_tiles(self, bundle: BundleWriter, log: Log, start: int, end: int, size: int) -> None:
+    def _write_tiles(self, bundle: BundleWriter, start: int, end: int, size: int) -> None:
         place = start
         for name, width in entry_tiles(start, end):
-            bundle.write(name, encode_bundle(list(log.entries(place, place + width))))
+            bundle.write(name, encode_bundle(list(self._archive.entries(place, place + width))))
             place += width
         for level, number, width in hash_tiles(start, end, size):
-            bundle.write(tile_path(level, number, width), log.tile(level, number, width))
+            bundle.write(tile_path(level, number, width), self._archive.tile(level, number, width))
 
     def _write_schemas(self, bundle: BundleWriter, digests: Iterable[str]) -> None:
         for digest in sorted(digests):
@@ -165,7 +164,7 @@ class Bundles:
         """Yields the disclosures in log order and notes the schemas they need."""
         for done, (index, entry) in enumerate(entries, 1):
             if show != "nothing":
-                record = parse_record(entry)
+                record = read_record(entry)
                 line = self._line(index, record, show, count)
                 if line is not None and record.schema is not None:
                     schemas.add(record.schema)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
-from counterfoil.core.statement import Draft, Record, parse_record
+from counterfoil.core.statement import Draft, Record, read_record
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
@@ -117,11 +117,10 @@ class Erasures:
         if start >= size:
             return 0
         applied = 0
-        with self._archive.snapshot() as log:
-            for entry in log.entries(start, size):
-                if b"/erasure/v1" in entry and (record := parse_record(entry)).kind == "erasure":
-                    self._apply(record)
-                    applied += 1
+        for entry in self._archive.entries(start, size):
+            if b"/erasure/v1" in entry and (record := read_record(entry)).kind == "erasure":
+                self._apply(record)
+                applied += 1
         self._vault.mark_erasures_applied(size)
         return applied
 
@@ -141,7 +140,7 @@ class Erasures:
         drafts = [self._recorder.prepare(Draft("erasure", STREAM, "erasure", about=about)) for about in abouts]
         written = self._recorder.record(drafts)
         for result in written:
-            self._apply(parse_record(result.entry))
+            self._apply(read_record(result.entry))
         self._vault.mark_erasures_applied(self._archive.size)
 
     def _apply(self, record: Record) -> None:

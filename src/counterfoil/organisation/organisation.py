@@ -76,7 +76,7 @@ class Organisation:
             self.recorder = Recorder(
                 log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
             )
-            self.archive = Archive(self.recorder, paths.log, paths.schemas, paths.checkpoint)
+            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint)
             self.archive.handovers = _read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.truncate(log.size)
@@ -152,17 +152,17 @@ class Organisation:
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
         try:
-            self.archive.checkpoint()
+            if not self.recorder.is_in_doubt:
+                self.archive.checkpoint()
             self.recorder.close()
         finally:
             self._stack.close()
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Remakes every derived table and file from log and vault; returns the number of records."""
-        with self.archive.snapshot() as log:
-            for entry in log.entries():
-                if b"/schema/v1" in entry:
-                    self.archive.restore_schema(entry)
+        for entry in self.archive.entries():
+            if b"/schema/v1" in entry:
+                self.archive.restore_schema(entry)
         return self.views.rebuild(progress)
 
     def rotate_log_key(self) -> VerifierKey:

@@ -231,6 +231,35 @@ class Provenance:
             raise NotFound(f"record {index} is a {record.kind}, not a model")
         return Model(index, self._archive.leaf_hex(index), ModelRecord.read(record))
 
+    def find_model(self, wanted: str) -> Model:
+        """Returns a model by name (its newest version) or by its place in the log.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        named = self.models(wanted)
+        if named:
+            return named[-1]
+        if wanted.isascii() and wanted.isdigit():
+            return self.model_at(int(wanted))
+        known = ", ".join(sorted({each.record.name for each in self.models()})[:8])
+        hint = f"registered are {known}" if known else "register one: counterfoil model add"
+        raise NotFound(f"there is no model {wanted!r}", hint=hint)
+
+    def find_dataset(self, wanted: str) -> Dataset:
+        """Returns a dataset by name (the newest of it) or by its place in the log.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        known = self.datasets()
+        for each in reversed(known):
+            if wanted in (each.record.name, str(each.index)):
+                return each
+        names = ", ".join(sorted({each.record.name for each in known})[:8])
+        hint = f"registered are {names}" if names else "register it: counterfoil dataset add"
+        raise NotFound(f"there is no dataset {wanted!r}", hint=hint)
+
     def scorer(self, model: Model) -> Scorer:
         """Loads a registered model from the bytes this home keeps.
 

@@ -1,14 +1,13 @@
 """The reading side of one organisation's truth: records, private values, proofs.
 
 Reads share the recorder's lock, because the log's files are not made for several
-threads; long runs over millions of records go through `snapshot`, which opens the
-log's files a second time and locks nobody out.
+threads; long runs over millions of records take it for a batch at a time. What is in
+the log never changes, so such a run sees one state however much is added meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,14 +17,14 @@ from counterfoil.core.fields import Disclosure, FieldTree
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.receipt import Receipt, Shown
 from counterfoil.core.schema import Schema
-from counterfoil.core.statement import Record, parse_record
-from counterfoil.errors import HomeDamaged, InvalidInput, MalformedEvidence, NotFound
+from counterfoil.core.statement import Record, parse_record, read_record
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, MalformedEvidence, NotFound
 from counterfoil.store.durable import replace_file
-from counterfoil.store.log import Log
 from counterfoil.store.recorder import Recorder
 
 __all__ = ["Archive", "is_record", "read_checkpoint"]
 
+READ_BATCH: Final = 2_000
 _NOTHING: Final = Disclosure((), ())
 
 
@@ -57,14 +56,12 @@ class Archive:
 
     Args:
         recorder: The writer of the same home.
-        log_folder: The log's folder.
         schemas: Folder of the schemas, one file each, named by digest.
         head_file: Where the newest signed head is kept.
     """
 
-    def __init__(self, recorder: Recorder, log_folder: Path, schemas: Path, head_file: Path) -> None:
+    def __init__(self, recorder: Recorder, schemas: Path, head_file: Path) -> None:
         self._recorder = recorder
-        self._log_folder = log_folder
         self._schemas = schemas
         self._head_file = head_file
         self._known: dict[str, Schema] = {}
@@ -86,12 +83,16 @@ class Archive:
 
         The head is kept on disk before anyone gets it, so that a home that lost
         records it had signed for can be told from one that never had them.
+
+        Raises:
+            LogUnavailable: When the disk refuses to keep the head.
         """
         with self._recorder.lock:
+            self._recorder.require_sound()
             log, signer = self._recorder.log, self._recorder.signer
             if self._signed[0] != log.size:
                 note = Checkpoint(signer.key.name, log.size, log.root()).signed(signer)
-                replace_file(self._head_file, note.encode(), mode=0o644)
+                _replace(self._head_file, note.encode())
                 self._signed = (log.size, note)
             return self._signed[1]
 
@@ -113,7 +114,7 @@ class Archive:
 
     def record(self, index: int) -> Record:
         """Returns record `index` (NotFound when there is none)."""
-        return parse_record(self.entry(index))
+        return read_record(self.entry(index))
 
     def tree(self, index: int) -> FieldTree:
         """Returns the private values of a record, as a tree that can disclose them.
@@ -136,7 +137,7 @@ class Archive:
         """Returns the receipt of a record, showing `pointers` (all fields when None)."""
         with self._recorder.lock:
             entry = self.entry(index)
-            record = parse_record(entry)
+            record = read_record(entry)
             schema = self.schema(record.schema) if record.schema else None
             checkpoint = self.checkpoint()
             path = tuple(self._recorder.log.inclusion(index))
@@ -153,19 +154,29 @@ class Archive:
         Raises:
             HomeDamaged: When its file is missing or altered.
         """
-        schema = self._known.get(digest)
+        schema = self._known.get(digest) or self._read_schema(digest)
         if schema is None:
-            path = self._schemas / f"{digest}.json"
-            try:
-                schema = Schema.from_json(canonical.loads(path.read_bytes()))
-            except (OSError, InvalidInput, MalformedEvidence) as error:
-                raise HomeDamaged(
-                    f"the schema {digest[:12]}… cannot be read", hint="counterfoil rebuild writes it anew from the log"
-                ) from error
-            if schema.digest != digest:
-                raise HomeDamaged(f"the schema file {digest[:12]}… was altered", hint="run counterfoil rebuild")
-            self._known[digest] = schema
+            self.restore_schemas()  # the files are derived; the log has them all
+            schema = self._read_schema(digest)
+        if schema is None:
+            raise HomeDamaged(
+                f"the schema {digest[:12]}… cannot be read, and is not in the log",
+                hint="restore the schemas folder from a backup",
+            )
+        self._known[digest] = schema
         return schema
+
+    def _read_schema(self, digest: str) -> Schema | None:
+        """Returns a schema from its file, None when that is missing or altered."""
+        try:
+            schema = Schema.from_json(canonical.loads((self._schemas / f"{digest}.json").read_bytes()))
+        except (OSError, InvalidInput, MalformedEvidence):
+            return None
+        return schema if schema.digest == digest else None
+
+    def has_schema(self, schema: Schema) -> bool:
+        """Whether this home has used the schema before."""
+        return schema.digest in self._known or (self._schemas / f"{schema.digest}.json").exists()
 
     def keep_schema(self, schema: Schema) -> bool:
         """Writes a schema's file; returns False when it is already there."""
@@ -174,27 +185,40 @@ class Archive:
         path = self._schemas / f"{schema.digest}.json"
         is_new = not path.exists()
         if is_new:
-            replace_file(path, schema.encoded, mode=0o644)
+            _replace(path, schema.encoded)
         self._known[schema.digest] = schema
         return is_new
 
-    def restore_schema(self, entry: bytes) -> None:
-        """Writes the file of a schema anew from its record in the log."""
-        record = parse_record(entry)
-        if record.kind == "schema":
-            schema = Schema.from_json(dict(record.about))
-            replace_file(self._schemas / f"{schema.digest}.json", schema.encoded, mode=0o644)
+    def restore_schemas(self) -> None:
+        """Writes the files of all schemas anew from their records in the log."""
+        for entry in self.entries():
+            if b"/schema/v1" in entry and (record := read_record(entry)).kind == "schema":
+                schema = Schema.from_json(dict(record.about))
+                _replace(self._schemas / f"{schema.digest}.json", schema.encoded)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Log]:
-        """Opens the log a second time, for long reads beside the writer."""
-        log = Log.open(self._log_folder, read_only=True, is_entry=is_record)
-        try:
-            yield log
-        finally:
-            log.release()
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yields entries start..end-1, a batch at a time; writers go on in between."""
+        end = self.size if end is None else end
+        for first in range(start, end, READ_BATCH):
+            with self._recorder.lock:
+                batch = list(self._recorder.log.entries(first, min(first + READ_BATCH, end)))
+            yield from batch
 
-    def entries(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """Yields (index, entry) for selected records."""
-        for index in indices:
-            yield index, self.entry(index)
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Returns the inclusion path of a record in the log as it was at `size`."""
+        with self._recorder.lock:
+            return tuple(self._recorder.log.inclusion(index, size))
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """Returns a hash tile of the log (C2SP tlog-tiles)."""
+        with self._recorder.lock:
+            return self._recorder.log.tile(level, number, width)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    try:
+        replace_file(path, data, mode=0o644)
+    except OSError as error:
+        raise LogUnavailable(
+            f"{path.name} could not be saved: {error.strerror or error}", hint="free some disk space, then try again"
+        ) from error

@@ -62,7 +62,7 @@ class GroupCommit(Generic[W]):
         if not leads:
             self._await(work)
         if not work.is_done:
-            self._lead()
+            self._lead(work)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -86,11 +86,11 @@ class GroupCommit(Generic[W]):
                     self._hand_over()
             raise
 
-    def _lead(self) -> None:
-        if self._callers > 1:  # a lone caller never waits
-            clock.sleep(COMMIT_DELAY_S)
+    def _lead(self, own: W) -> None:
         batch: list[W] = []
         try:
+            if self._callers > 1:  # a lone caller never waits
+                clock.sleep(COMMIT_DELAY_S)
             with self.lock:
                 with self._queue_lock:
                     batch, self._queue = self._queue, []
@@ -101,6 +101,8 @@ class GroupCommit(Generic[W]):
                 work.is_done = True
                 work.gate.release()
             with self._queue_lock:
+                if own in self._queue:  # an interrupt came before the queue was taken
+                    self._queue.remove(own)
                 self._hand_over()
 
     def _hand_over(self) -> None:

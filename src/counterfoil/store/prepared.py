@@ -19,6 +19,10 @@ _GAPS_BYTES: Final = 40
 """Room for the number and the time that the log will fill in."""
 
 
+_LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999."""
+
+
 @dataclass(frozen=True, slots=True)
 class Private:
     """What a record keeps private.
@@ -62,6 +66,7 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
     """
     if private is None:
         return Prepared(_template(draft, issuer), draft.stream, None, b"", b"", None, 0)
+    _require_usable(private)
     record_key = os.urandom(RECORD_KEY_BYTES)
     tree = FieldTree.commit(private.schema, record_key, private.values)
     sealed = seal_body(record_key, tree.root, tree.body())
@@ -69,6 +74,20 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
     return Prepared(
         _template(draft, issuer), draft.stream, tree, record_key, sealed, private.subject, private.retain_until_s
     )
+
+
+def _require_usable(private: Private) -> None:
+    """Refuses here what the vault would refuse later, when others share the commit."""
+    subject = private.subject
+    if subject is not None and (not isinstance(subject, str) or not subject):
+        raise InvalidInput(
+            "a person's reference is empty or not text",
+            hint="pass None for a record about nobody, str(...) of a number",
+        )
+    if subject is not None and any("\ud800" <= character <= "\udfff" for character in subject):
+        raise InvalidInput("a person's reference holds half of a surrogate pair, which is not a character")
+    if not 0 <= private.retain_until_s <= _LAST_SECOND:
+        raise InvalidInput("a retention lock ends between the years 1970 and 9999")
 
 
 def _template(draft: Draft, issuer: str) -> Template:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import threading
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -25,8 +26,8 @@ from typing import Final, Literal
 
 from counterfoil.core.note import Signer
 from counterfoil.core.receipt import promise_text
-from counterfoil.core.statement import Draft, parse_record
-from counterfoil.errors import LogUnavailable
+from counterfoil.core.statement import Draft, read_record
+from counterfoil.errors import CounterfoilError, LogUnavailable
 from counterfoil.store.group_commit import GroupCommit
 from counterfoil.store.log import Log
 from counterfoil.store.prepared import Prepared, Private, prepare
@@ -43,6 +44,9 @@ MAX_BATCH: Final = 10_000
 """Records in one commit; larger calls are cut."""
 
 _RETRY_S: Final = 1.0
+
+_LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999: records write years with four digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Recorder:
         self.promise_within_s = promise_within_s
         self._now = now
         self._vault_doubtful = False
+        self._is_in_doubt = False
         self._retry_drain_s = 0.0
 
     def sign_with(self, signer: Signer) -> None:
@@ -128,8 +133,31 @@ class Recorder:
         return self._issuer
 
     def now_s(self) -> int:
-        """Returns the writer's clock in Unix seconds."""
-        return int(self._now())
+        """Returns the writer's clock in Unix seconds.
+
+        Raises:
+            LogUnavailable: When the clock stands where no record could name its time.
+        """
+        now = self._now()
+        if not 0 <= now <= _LAST_SECOND:
+            raise LogUnavailable("this machine's clock is not between the years 1970 and 9999", hint="set the clock")
+        return int(now)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a commit was interrupted halfway, so that memory and files may differ."""
+        return self._is_in_doubt
+
+    def require_sound(self) -> None:
+        """Refuses to go on after an interrupted commit: only the files say what it recorded.
+
+        Raises:
+            LogUnavailable: Until the home is opened again.
+        """
+        if self._is_in_doubt:
+            raise LogUnavailable(
+                "a commit was interrupted halfway", hint="close the home and open it again; nothing recorded is lost"
+            )
 
     def prepare(self, draft: Draft, private: Private | None = None) -> Prepared:
         """Does all the work on a record that needs no lock.
@@ -168,6 +196,7 @@ class Recorder:
             LogUnavailable: When they could not be made durable.
         """
         with self.lock:
+            self._drain()  # an epoch counts what is in the log before it, not what waits
             trial = self.streams.copy()
             trial.advance(self.now_s())
             return self._append([], trial, up_to_now=up_to_now)
@@ -184,6 +213,9 @@ class Recorder:
     def close(self) -> None:
         """Saves the log's state and lets go of its files."""
         with self.lock:
+            if self._is_in_doubt:
+                self.log.release()  # the next open derives everything from the segments
+                return
             waiting = bool(self.spool.count)  # the state counts what is in the log, not what waits
             streams = logged_streams(self.log, self.streams.epoch_s) if waiting else self.streams
             self.log.close(streams.to_json())
@@ -248,11 +280,24 @@ class Recorder:
             for result, (record, _) in zip(results, pairs, strict=True)
             if record.sealed
         ]
-        self._write(rows, [result.entry for result in results], [result.leaf for result in results])
-        self.streams = trial
+        with self._all_or_nothing():
+            self._write(rows, [result.entry for result in results], [result.leaf for result in results])
+            self.streams = trial
         if self.log.state_due:
             self._save_state()
         return results[epochs:] if records else results
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Covers what must change together; an interrupt in between leaves the recorder in doubt."""
+        self.require_sound()
+        self._is_in_doubt = True
+        try:
+            yield
+        except CounterfoilError:
+            self._is_in_doubt = False
+            raise
+        self._is_in_doubt = False
 
     def _write(self, rows: Sequence[VaultRow], entries: Sequence[bytes], leaves: Sequence[bytes]) -> None:
         """Steps 2 and 3: the vault, then the log; leftovers of a failure are removed."""
@@ -281,18 +326,18 @@ class Recorder:
         time_s = trial.advance(self.now_s())
         pairs = [(record, trial.take(record.stream)) for waiting in patient for record in waiting.records]
         results = [_recorded(record, seq, time_text(time_s), None) for record, seq in pairs]
+        items = [
+            SpooledEntry(result.entry, record.subject, record.record_key, record.sealed, record.retain_until_s)
+            for result, (record, _) in zip(results, pairs, strict=True)
+        ]
         try:
-            self.spool.append(
-                [
-                    SpooledEntry(result.entry, record.subject, record.record_key, record.sealed, record.retain_until_s)
-                    for result, (record, _) in zip(results, pairs, strict=True)
-                ]
-            )
+            with self._all_or_nothing():
+                self.spool.append(items)
+                self.streams = trial
         except LogUnavailable as error:
             for waiting in patient:
                 waiting.error = error
             return
-        self.streams = trial
         append_by = time_text(time_s + self.promise_within_s)
         _share([self._promised(result, append_by) for result in results], patient)
 
@@ -306,7 +351,7 @@ class Recorder:
             return 0
         logged = logged_streams(self.log, self.streams.epoch_s)
         pending = (
-            item for item in self.spool.entries() if (r := parse_record(item.entry)).seq >= logged.next_of(r.stream)
+            item for item in self.spool.entries() if (r := read_record(item.entry)).seq >= logged.next_of(r.stream)
         )
         moved = 0
         while chunk := list(islice(pending, MAX_BATCH)):
@@ -316,7 +361,8 @@ class Recorder:
                 for place, item in enumerate(chunk)
                 if item.sealed
             ]
-            self._write(rows, [item.entry for item in chunk], [_leaf(item.entry) for item in chunk])
+            with self._all_or_nothing():
+                self._write(rows, [item.entry for item in chunk], [_leaf(item.entry) for item in chunk])
             moved += len(chunk)
         self.spool.clear()
         return moved
@@ -336,7 +382,7 @@ def logged_streams(log: Log, epoch_s: int) -> Streams:
 def with_spooled(streams: Streams, spool: Spool) -> Streams:
     """Returns the counters of a log and of what still waits to get into it."""
     for item in spool.entries():
-        record = parse_record(item.entry)
+        record = read_record(item.entry)
         if record.seq >= streams.next_of(record.stream):
             streams.apply(record)
         else:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import NullPool
 
 from counterfoil.core.merkle import leaf_hash
-from counterfoil.core.statement import Record, parse_record
+from counterfoil.core.statement import Record, read_record
 from counterfoil.errors import NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import parse_time
@@ -136,17 +136,16 @@ class Views:
         if done >= size:
             return 0
         start = done
-        with self._archive.snapshot() as log:
-            pending: list[tuple[int, bytes]] = []
-            for index, entry in enumerate(log.entries(start, size), start):
-                pending.append((index, entry))
-                if len(pending) == BATCH:
-                    self._fold(pending)
-                    done += len(pending)
-                    pending = []
-                    if progress is not None:
-                        progress(done - start, size - start)
-            self._fold(pending)
+        pending: list[tuple[int, bytes]] = []
+        for index, entry in enumerate(self._archive.entries(start, size), start):
+            pending.append((index, entry))
+            if len(pending) == BATCH:
+                self._fold(pending)
+                done += len(pending)
+                pending = []
+                if progress is not None:
+                    progress(done - start, size - start)
+        self._fold(pending)
         if progress is not None:
             progress(size - start, size - start)
         return size - start
@@ -211,18 +210,14 @@ class Views:
             rows = [self._row(index, entry) for index, entry in fresh]
             if not rows:
                 return
+            for name in {name for row in rows for name in (row.record.kind, row.record.stream)} - self._names.keys():
+                self.name_id(connection, name)
+            known = self._names
             connection.exec_driver_sql(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (
-                        row.index,
-                        self.name_id(connection, row.record.kind),
-                        self.name_id(connection, row.record.stream),
-                        row.record.seq,
-                        row.time_s,
-                        leaf8(row.leaf),
-                    )
-                    for row in rows
+                    (r.index, known[r.record.kind], known[r.record.stream], r.record.seq, r.time_s, leaf8(r.leaf))
+                    for r in rows
                 ],
             )
             for view in self._views:
@@ -232,7 +227,7 @@ class Views:
             connection.execute(cursor.update().values(size=rows[-1].index + 1))
 
     def _row(self, index: int, entry: bytes) -> Row:
-        record = parse_record(entry)
+        record = read_record(entry)
 
         return Row(
             index,

@@ -1,0 +1,273 @@
+"""`counterfoil log` and `counterfoil bundle`: looking into the log, and handing parts of it out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.organisation.bundles import Show
+from counterfoil.organisation.organisation import Organisation
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session import Session
+    from counterfoil.core.statement import Record
+    from counterfoil.decisions import History
+
+__all__ = ["bundle", "log"]
+
+PATH: Final = click.Path(path_type=Path)
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@click.group()
+def log() -> None:
+    """Look into the log: one record, a search, the signed head."""
+
+
+@log.command()
+@click.argument("index", type=int)
+@click.option("--values", is_flag=True, help="Show the private values, too.")
+@click.pass_obj
+def show(session: Session, index: int, values: bool) -> None:
+    """Show one record; for a decision also what followed, and its state.
+
+    The state is what `override --saw` asks for: it stands for the decision and all
+    that followed, as it is shown here.
+    """
+    with session.open() as org:
+        record = org.archive.record(index)
+        history = org.decisions.history(index) if record.kind == "decision" else None
+        data = _record_json(org, index, record) | (_history_json(history) if history else {})
+        data["fields"] = _fields(org, index, record, values)
+    session.emit(data, _record_lines(data, history, values))
+
+
+@log.command()
+@click.option("--subject", metavar="REF", help="Your reference of the person.")
+@click.option("--label", help="The decision as it stands today.")
+@click.option("--since", metavar="TIME", help="Earliest time, UTC: 2026-11-23 or 2026-11-23T19:00:00Z.")
+@click.option("--until", metavar="TIME", help="Latest time, UTC; a day counts to its end.")
+@click.option("--overridden/--not-overridden", default=None, help="Only those that a person did, or did not, change.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Most rows.")
+@click.pass_obj
+def search(
+    session: Session,
+    subject: str | None,
+    label: str | None,
+    since: str | None,
+    until: str | None,
+    overridden: bool | None,
+    limit: int,
+) -> None:
+    """Find decisions, newest first."""
+    earliest, latest = _time(since, "T00:00:00Z", "--since"), _time(until, "T23:59:59Z", "--until")
+    with session.open() as org:
+        found = org.decisions.search(
+            subject=subject, label=label, since=earliest, until=latest, overridden=overridden, limit=limit
+        )
+        rows = [_found_json(row) for row in found]
+    header = ("record", "time", "decision", "as it stands", "score", "outcome")
+    cells = [
+        (row["index"], row["time"], row["label"] or "(erased)", row["label_now"], row["score_micro"], row["outcome"])
+        for row in rows
+    ]
+    session.emit(
+        {"decisions": rows, "limit": limit}, session.table(header, cells) if rows else ["No such decision was found."]
+    )
+
+
+@log.command()
+@click.pass_obj
+def head(session: Session) -> None:
+    """Print the signed head over everything recorded so far.
+
+    Keep it: a later bundle must extend it (`counterfoil check --since`).
+    """
+    with session.open() as org:
+        note, size, issuer = org.checkpoint(), org.archive.size, str(org.issuer)
+    session.emit({"head": note, "issuer": issuer, "size": size}, note.removesuffix("\n").split("\n"))
+
+
+@click.command()
+@click.argument("out", type=PATH, metavar="OUT.zip")
+@click.option("--from", "first", type=click.IntRange(min=0), metavar="INDEX", help="First record of a range.")
+@click.option("--to", "last", type=click.IntRange(min=0), metavar="INDEX", help="Last record of a range.")
+@click.option("--index", "indices", type=int, multiple=True, metavar="INDEX", help="One record; may be repeated.")
+@click.option("--subject", metavar="REF", help="Every record about this person.")
+@click.option(
+    "--show",
+    multiple=True,
+    metavar="POINTER",
+    help="Fields to show: everything, nothing (the default), or a field or group such as /output; may be repeated.",
+)
+@click.pass_obj
+def bundle(
+    session: Session,
+    out: Path,
+    first: int | None,
+    last: int | None,
+    indices: tuple[int, ...],
+    subject: str | None,
+    show: tuple[str, ...],
+) -> None:
+    """Write records, their proofs and chosen fields into one file for an auditor.
+
+    Without a choice the whole log is taken. Only a range, whole blocks of 256 records,
+    can show that nothing is missing. Chosen records bring along those they build on.
+    """
+    chosen = [name for name, given in (("--from/--to", first is not None or last is not None),) if given]
+    chosen += [name for name, given in (("--index", indices), ("--subject", subject)) if given]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(chosen)} cannot be combined")
+    fields = _show(show)
+    with session.open() as org, session.progress("Writing") as progress:
+        if indices or subject is not None:
+            places = list(indices) if subject is None else _places_of(org, subject)
+            written = org.bundles.write_records(out, places, show=fields, progress=progress)
+        else:
+            end = None if last is None else last + 1
+            written = org.bundles.write_range(out, first or 0, end, show=fields, progress=progress)
+        issuer = str(org.issuer)
+    lines = [f"{written.records:,} records are in {out}, {written.shown:,} of them with fields shown."]
+    if written.withheld:
+        lines.append(f"{written.withheld:,} have fields that were erased or are locked away.")
+    lines.append(f"To check it: counterfoil check {out} --issuer '{issuer}'")
+    session.emit(
+        {
+            "file": str(out),
+            "issuer": issuer,
+            "records": written.records,
+            "shown": written.shown,
+            "withheld": written.withheld,
+        },
+        lines,
+    )
+
+
+def _places_of(org: Organisation, subject: str) -> list[int]:
+    places = org.vault.indices_of(subject)
+    if not places:
+        raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+    return places
+
+
+def _show(parts: tuple[str, ...]) -> Show:
+    """Reads --show."""
+    if not parts or parts == ("nothing",):
+        return "nothing"
+    if parts == ("everything",):
+        return "everything"
+    wrong = next((part for part in parts if not part.startswith("/")), None)
+    if wrong is not None:
+        raise InvalidInput(
+            f"--show {wrong!r} names no field", hint="everything, nothing, or a field such as /output/label"
+        )
+    return parts
+
+
+def _time(text: str | None, rest: str, option: str) -> str | None:
+    from counterfoil.store.streams import parse_time
+
+    if text is None:
+        return None
+    full = text + rest if _DAY.fullmatch(text) else text
+    try:
+        parse_time(full)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{option} {text!r} is not a time", hint="like 2026-11-23 or 2026-11-23T19:00:00Z"
+        ) from error
+    return full
+
+
+def _found_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    from counterfoil.store.streams import time_text
+
+    names = ("label", "label_now", "score_micro", "outcome")
+    return {"index": row["idx"], "time": time_text(int(row["time_s"]))} | {name: row[name] for name in names}
+
+
+def _record_json(org: Organisation, index: int, record: Record) -> dict[str, Any]:
+    return {
+        "about": json.loads(json.dumps(dict(record.about))),
+        "builds_on": list(record.builds_on),
+        "index": index,
+        "issuer": record.issuer,
+        "kind": record.kind,
+        "leaf": org.archive.leaf_hex(index),
+        "name": record.name,
+        "seq": record.seq,
+        "stream": record.stream,
+        "time": record.time,
+    }
+
+
+def _history_json(history: History) -> dict[str, Any]:
+    return {
+        "followed": [
+            {"index": each.index, "kind": each.kind, "leaf": each.leaf, "time": each.time} for each in history.followed
+        ],
+        "label_now": history.label_now,
+        "model": history.model.index if history.model else None,
+        "policy": f"{history.policy.name} {history.policy.version}" if history.policy else None,
+        "state": history.state,
+    }
+
+
+def _fields(org: Organisation, index: int, record: Record, with_values: bool) -> list[dict[str, Any]] | None:
+    """Returns a record's private fields; None when they are gone or locked away."""
+    if record.schema is None:
+        return []
+    values = org.views.values_of(index)
+    if values is None:
+        return None
+    schema = org.archive.schema(record.schema)
+    listed = []
+    for field in schema.fields:
+        entry = {"pointer": field.pointer, "title": field.title, "is_there": field.pointer in values}
+        listed.append(entry | ({"value": values.get(field.pointer)} if with_values else {}))
+    return listed
+
+
+def _record_lines(data: Mapping[str, Any], history: History | None, with_values: bool) -> Iterator[str]:
+    yield f"Record {data['index']}: {data['kind']} number {data['seq']} of {data['stream']}, {data['time']}"
+    yield f"leaf    {data['leaf']}"
+    yield f"issuer  {data['issuer']}"
+    for leaf in data["builds_on"]:
+        yield f"builds on {leaf}"
+    if data["about"]:
+        yield f"public  {json.dumps(data['about'], ensure_ascii=False, sort_keys=True)}"
+    yield from _field_lines(data["fields"], with_values)
+    if history is not None:
+        yield f"decided by the model at record {data['model']} under the policy {data['policy']}"
+        for each in history.followed:
+            yield f"followed by {each.kind} {each.index}, {each.time}{_values_text(each.values) if with_values else ''}"
+        yield f"as it stands: {history.label_now or '(erased)'}"
+        yield f"state   {history.state}"
+
+
+def _field_lines(fields: list[dict[str, Any]] | None, with_values: bool) -> Iterator[str]:
+    if fields is None:
+        yield "private values: erased or locked away"
+        return
+    there = [each for each in fields if each["is_there"]]
+    if not with_values:
+        if fields:
+            yield f"private values: {len(there)} of {len(fields)} fields are there (--values shows them)"
+        return
+    for each in there:
+        value = each["value"]
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield f"  {each['title']}: {text}  ({each['pointer']})"
+
+
+def _values_text(values: Mapping[str, Any] | None) -> str:
+    if values is None:
+        return ": (erased)"
+    return ": " + ", ".join(f"{pointer.lstrip('/')} {value}" for pointer, value in values.items() if value != "")

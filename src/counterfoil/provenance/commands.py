@@ -1,0 +1,227 @@
+"""`counterfoil dataset` and `counterfoil model`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from counterfoil.errors import InvalidInput
+from counterfoil.provenance.provenance import Dataset, Model
+from counterfoil.provenance.tables import describe_csv
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session import Session
+
+__all__ = ["dataset", "model"]
+
+PATH: Final = click.Path(path_type=Path)
+
+
+@click.group()
+def dataset() -> None:
+    """Register the data that models are trained on, and list it."""
+
+
+@dataset.command("add")
+@click.argument("file", type=PATH)
+@click.option("--name", default="", help="Its name; the file's name by default.")
+@click.option("--note", "notes", multiple=True, metavar="KEY=VALUE", help="Licence, source, purpose; may be repeated.")
+@click.pass_obj
+def add_dataset(session: Session, file: Path, name: str, notes: tuple[str, ...]) -> None:
+    """Record a CSV file's digest, rows and columns.
+
+    The file itself stays where it is. The same file under the same name is recorded once.
+    """
+    pairs = key_values(notes, "--note")
+    with session.open() as org, session.progress("Reading") as progress:
+        found = org.provenance.register_dataset(file, name=name, notes=pairs, progress=progress)
+    session.emit(
+        dataset_json(found),
+        [
+            f"Dataset {found.record.name} is record {found.index}: {found.record.rows:,} rows, "
+            f"{len(found.record.columns)} columns.",
+            f"SHA-256 {found.record.sha256}",
+        ],
+    )
+
+
+@dataset.command("list")
+@click.pass_obj
+def list_datasets(session: Session) -> None:
+    """List the registered datasets, oldest first."""
+    with session.open() as org:
+        found = org.provenance.datasets()
+    rows = [
+        (each.index, each.record.name, each.record.rows, len(each.record.columns), each.record.sha256[:16])
+        for each in found
+    ]
+    lines = session.table(("record", "name", "rows", "columns", "sha256"), rows) if rows else ["No datasets yet."]
+    session.emit({"datasets": [dataset_json(each) for each in found]}, lines)
+
+
+@click.group()
+def model() -> None:
+    """Register models and look them up."""
+
+
+@model.command("add")
+@click.argument("file", type=PATH)
+@click.option("--name", default="", help="Its name; the file's name by default.")
+@click.option("--version", "number", default="", help="In your own numbering; 1, 2, … by default.")
+@click.option("--training", metavar="NAME|INDEX", help="The registered dataset it was trained on.")
+@click.option("--sample", type=PATH, metavar="FILE.csv", help="Rows to try it on, to see whether it answers alike.")
+@click.option(
+    "--code", "code", multiple=True, metavar="KEY=VALUE", help="What trained it, e.g. commit=4f2a; repeatable."
+)
+@click.option("--trust", "trusted", multiple=True, metavar="TYPE", help="Type that a skops file may load; repeatable.")
+@click.option("--feature", "features", multiple=True, metavar="NAME", help="Input name, where the file has none.")
+@click.option("--positive", metavar="CLASS", help="The class whose probability is the score; the last by default.")
+@click.pass_obj
+def add_model(
+    session: Session,
+    file: Path,
+    name: str,
+    number: str,
+    training: str | None,
+    sample: Path | None,
+    code: tuple[str, ...],
+    trusted: tuple[str, ...],
+    features: tuple[str, ...],
+    positive: str | None,
+) -> None:
+    """Record a model file and keep its bytes for replay.
+
+    FILE is an integer model, an ONNX file or a skops file; never a pickle. The same
+    model is recorded once.
+    """
+    pairs = key_values(code, "--code")
+    with session.open() as org:
+        found = org.provenance.register_model(
+            file,
+            name=name or file.stem,
+            version=number,
+            training=org.provenance.find_dataset(training) if training else None,
+            sample=read_rows(file=sample) if sample else None,
+            code=pairs,
+            trusted=trusted,
+            features=features,
+            positive=_as_class(positive),
+        )
+    session.emit(
+        model_json(found),
+        [f"Model {found.record.name} {found.record.version} is record {found.index}.", *_model_lines(found)],
+    )
+
+
+@model.command("list")
+@click.option("--name", help="Only models of this name.")
+@click.pass_obj
+def list_models(session: Session, name: str | None) -> None:
+    """List the registered models, oldest first."""
+    with session.open() as org:
+        found = org.provenance.models(name)
+    rows = [
+        (
+            each.index,
+            each.record.name,
+            each.record.version,
+            each.record.form,
+            _replay(each),
+            each.record.file_sha256[:16],
+        )
+        for each in found
+    ]
+    header = ("record", "name", "version", "form", "replay", "sha256")
+    session.emit(
+        {"models": [model_json(each) for each in found]}, session.table(header, rows) if rows else ["No models yet."]
+    )
+
+
+@model.command("show")
+@click.argument("model", metavar="NAME|INDEX")
+@click.pass_obj
+def show_model(session: Session, model: str) -> None:
+    """Show what is on record about a model; of a name, the newest version."""
+    with session.open() as org:
+        found = org.provenance.find_model(model)
+    session.emit(
+        model_json(found),
+        [f"Model {found.record.name} {found.record.version}, record {found.index}", *_model_lines(found)],
+    )
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Returns the rows of a CSV table, numbers where a whole column holds numbers; empty places are None.
+
+    Raises:
+        NotFound: When there is no such file.
+        InvalidInput: When it is not a table in UTF-8.
+    """
+    readers = {"integer": int, "number": float, "text": str}
+    kinds = {column: readers[kind] for column, kind in describe_csv(file, "sample", {}).columns}
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        return [
+            {name: kinds[name](value) if value else None for name, value in row.items()}
+            for row in csv.DictReader(text, strict=True)
+        ]
+
+
+def key_values(pairs: tuple[str, ...], option: str) -> dict[str, str]:
+    """Returns KEY=VALUE options as a table.
+
+    Raises:
+        InvalidInput: For one without a key or an equals sign, or a key given twice.
+    """
+    table: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise InvalidInput(f"{option} {pair!r} is not KEY=VALUE", hint=f"for example {option} licence=CC-BY-4.0")
+        if key in table:
+            raise InvalidInput(f"{option} gives {key!r} twice", hint="keep one of them")
+        table[key] = value
+    return table
+
+
+def dataset_json(found: Dataset) -> dict[str, Any]:
+    """Returns a dataset as JSON values."""
+    return {"index": found.index, "leaf": found.leaf, "sha256": found.record.sha256} | dict(found.record.draft().about)
+
+
+def model_json(found: Model) -> dict[str, Any]:
+    """Returns a model as JSON values."""
+    return {"index": found.index, "leaf": found.leaf} | dict(found.record.draft().about)
+
+
+def _model_lines(found: Model) -> Iterator[str]:
+    record = found.record
+    yield f"form        {record.form}, {record.size_bytes:,} bytes"
+    yield f"file        SHA-256 {record.file_sha256}"
+    yield f"meaning     SHA-256 {record.semantic_sha256}"
+    yield f"score of    {record.positive}"
+    yield f"inputs      {', '.join(record.features)}"
+    yield f"trained on  {record.training[:16] + '…' if record.training else 'not told'}"
+    if record.code:
+        yield f"code        {', '.join(f'{key}={value}' for key, value in record.code.items())}"
+    if record.trusted:
+        yield f"trusted     {', '.join(record.trusted)}"
+    yield f"replay      {_replay(found)}"
+
+
+def _replay(found: Model) -> str:
+    certificate = found.record.certificate
+    if certificate.kind == "exact":
+        return f"exact, tried on {certificate.rows} rows"
+    if certificate.kind == "tolerance":
+        return f"within {certificate.tolerance_micro} millionths, tried on {certificate.rows} rows"
+    return f"none: {certificate.reason}"
+
+
+def _as_class(text: str | None) -> Any:
+    if text is None:
+        return None
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else text
