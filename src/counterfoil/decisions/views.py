@@ -60,6 +60,7 @@ class DecisionsView:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._deployments: dict[str, int] = {}  # places of records never change
 
     def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Takes records in log order."""
@@ -93,8 +94,12 @@ class DecisionsView:
         }
 
     def _deployment(self, connection: Connection, leaf: str) -> int | None:
-        found = connection.execute(select(deployments.c.idx).where(deployments.c.leaf == leaf)).scalar()
-        return None if found is None else int(found)
+        if leaf not in self._deployments:
+            found = connection.execute(select(deployments.c.idx).where(deployments.c.leaf == leaf)).scalar()
+            if found is None:
+                return None
+            self._deployments[leaf] = int(found)
+        return self._deployments[leaf]
 
     def _other(self, connection: Connection, row: Row) -> None:
         record = row.record

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.core import canonical
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
@@ -132,6 +132,17 @@ class Archive:
         if tree.root != record.digest:
             raise HomeDamaged(f"the private values of record {index} are not the ones the log commits to")
         return tree
+
+    def values(self, index: int, record: Record) -> dict[str, Any]:
+        """Returns the private values of a record by pointer, for this home's own use.
+
+        Raises:
+            NotFound: When the record has none, or they were erased.
+            NotAllowed: When they are locked away until their retention ends.
+        """
+        if record.schema is None:
+            raise NotFound(f"record {index} has no private fields")
+        return FieldTree.values_in(self.schema(record.schema), self._recorder.vault.get(index, record.digest).body)
 
     def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
         """Returns the receipt of a record, showing `pointers` (all fields when None)."""

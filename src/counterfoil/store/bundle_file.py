@@ -94,7 +94,7 @@ class BundleWriter:
     """Writes a bundle beside its final name and renames it when it is whole.
 
     Raises:
-        InvalidInput: When the file already exists.
+        InvalidInput: When the file already exists, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,30 +102,47 @@ class BundleWriter:
             raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
-        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+        try:
+            self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._zip.close()
-        if kind is None:
-            self._partial.rename(self._path)
-        else:
+        try:
+            self._zip.close()
+            if kind is None:
+                self._partial.rename(self._path)
+        except OSError as fault:
+            if kind is None:
+                raise _unwritable(self._path, fault) from fault
+        finally:
             self._partial.unlink(missing_ok=True)
 
     def write(self, name: str, data: bytes) -> None:
         """Adds one member."""
-        self._zip.writestr(_named(name), data)
+        try:
+            self._zip.writestr(_named(name), data)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
     def write_lines(self, name: str, lines: Iterator[bytes]) -> None:
         """Adds one member from lines that bring their newlines; it may exceed memory."""
-        with self._zip.open(_named(name), "w", force_zip64=True) as file:
-            for line in lines:
-                file.write(line)
+        try:
+            with self._zip.open(_named(name), "w", force_zip64=True) as file:
+                for line in lines:
+                    file.write(line)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
 
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(f"{path} cannot be written: {error.strerror or error}", hint="nothing was left behind")
 
 
 def _named(name: str) -> zipfile.ZipInfo:
@@ -146,6 +163,8 @@ def _vetted(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
             raise MalformedEvidence(f"the file has two members named {name[:80]!r}")
         if name.startswith("/") or "\\" in name or ".." in name.split("/") or ":" in name or "\0" in name:
             raise MalformedEvidence(f"a member is named {name[:80]!r}, which points outside the bundle")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise MalformedEvidence(f"{name[:80]!r} is packed in a way that bundles do not use")
         if info.file_size > 4096 and info.file_size > MAX_RATIO * max(1, info.compress_size):
             raise MalformedEvidence(f"{name[:80]!r} unpacks to {info.file_size} bytes from {info.compress_size}")
         members[name] = info

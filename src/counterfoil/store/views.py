@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from sqlalchemy import (
     event,
     select,
 )
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from counterfoil.core.merkle import leaf_hash
@@ -110,17 +111,41 @@ class Views:
         self._subject_of = subject_of
         self._views = tuple(views)
         self._names: dict[str, int] = {}
+        self._engine: Engine | None = None
+        self._lock = RLock()  # one thread opens, reads the log on, or remakes; queries need no lock
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """The database, its tables made when absent or of another version."""
+        """The database; its tables are made anew when they are not those of this log and version."""
+        with self._lock:
+            if self._engine is None:
+                try:
+                    self._engine = self._opened()
+                except DatabaseError:  # not a database any more: nothing in it is truth
+                    self._remove()
+                    self._engine = self._opened()
+            return self._engine
+
+    def _opened(self) -> Engine:
         engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool)
         event.listen(engine, "connect", _configure)
         with engine.begin() as connection:
             metadata.create_all(connection, [cursor])
-            if connection.execute(select(cursor.c.version)).scalar() != SCHEMA_VERSION:
+            known = connection.execute(select(cursor.c.version, cursor.c.size)).first()
+            if known is None or known[0] != SCHEMA_VERSION or not self._is_of_this_log(connection, known[1]):
                 _remake(connection)
         return engine
+
+    def _is_of_this_log(self, connection: Connection, size: int) -> bool:
+        """Whether the newest record the tables have read is the one in the log: a backup may have been restored."""
+        if size == 0:
+            return True
+        found = connection.execute(select(records.c.leaf8).where(records.c.idx == size - 1)).scalar()
+        return size <= self._archive.size and found == leaf8(leaf_hash(self._archive.entry(size - 1)))
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -188,10 +213,10 @@ class Views:
                     return int(index)
         raise NotFound(f"the log has no record with the digest {leaf_hex[:16]}…")
 
-    def values_of(self, index: int) -> dict[str, Any] | None:
+    def values_of(self, index: int, record: Record | None = None) -> dict[str, Any] | None:
         """Returns a record's private values, None when there are none (any more)."""
         try:
-            return self._archive.tree(index).values()
+            return self._archive.values(index, record or self._archive.record(index))
         except (NotFound, NotAllowed):
             return None
 
@@ -203,6 +228,13 @@ class Views:
         """Takes one batch: rows and cursor in one transaction."""
         if not pending:
             return
+        try:
+            self._fold_together(pending)
+        except BaseException:
+            self._names.clear()  # ids given in a transaction that was rolled back
+            raise
+
+    def _fold_together(self, pending: Sequence[tuple[int, bytes]]) -> None:
         with self.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE cursor SET size = size")  # takes the write lock first
             done = int(connection.execute(select(cursor.c.size)).scalar_one())
@@ -234,7 +266,7 @@ class Views:
             leaf_hash(entry),
             record,
             _time_s(record.time),
-            lambda: self.values_of(index) if record.has_fields else None,
+            lambda: self.values_of(index, record) if record.has_fields else None,
             lambda: self._subject_of(index),
         )
 
