@@ -18,14 +18,16 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 __all__ = ["check", "report_lines"]
 
 PATH: Final = click.Path(path_type=Path)
-MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}
+MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same
 
 
 @click.command()
 @click.argument("file", type=PATH)
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
-@click.option("--since", type=PATH, metavar="FILE", help="For a bundle: a head, receipt or bundle you kept from before.")
+@click.option(
+    "--since", type=PATH, metavar="FILE", help="For a bundle: a head, receipt or bundle you kept from before."
+)
 @click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj

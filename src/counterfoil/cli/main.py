@@ -1,9 +1,9 @@
 """The entry point: finds the command, runs it, and turns what goes wrong into words and a number.
 
-    0 done                        4 checked, and does not match
-    1 failed                      5 unreachable or not set up
-    2 used wrongly                6 not allowed
-    3 not found                   130 interrupted
+0 done                        4 checked, and does not match
+1 failed                      5 unreachable or not set up
+2 used wrongly                6 not allowed
+3 not found                   130 interrupted
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from counterfoil.cli.commands import COMMANDS, WITHOUT_HOME
 from counterfoil.cli.session import ENV_HOME, Session, is_debugging, one_line
 from counterfoil.errors import CounterfoilError, ErrorRow, row_for
 
-__all__ = ["USAGE", "EXIT_INTERRUPTED", "cli", "main", "run"]
+__all__ = ["EXIT_INTERRUPTED", "INTERRUPTED", "USAGE", "cli", "main", "run"]
 
 EXIT_INTERRUPTED: Final = 130
 USAGE: Final = ErrorRow("usage", 2, 400, "That is not how the command is used")
@@ -153,7 +153,7 @@ def _guarded(work: Callable[[], Any], tell: Callable[[ErrorRow, str, str], int])
             raise
         where = f"{error.filename}: " if error.filename else ""
         return tell(row_for(error), f"{where}{error.strerror or error}", "")
-    except Exception as error:  # noqa: BLE001 - the last stop before the user
+    except Exception as error:
         if is_debugging():
             raise
         message = f"something went wrong that was not foreseen: {type(error).__name__}: {error}"

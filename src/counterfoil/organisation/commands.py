@@ -161,7 +161,7 @@ def erase(
     """
     _require_one(person, record, fields, due, basis)
     with session.open() as org:
-        plan, carry_out = _erasure(org, person, record, fields, due, basis or "")
+        plan, carry_out = _erasure(org, person, record, fields, basis or "")
         data: dict[str, Any] = _erasure_json(plan, record, fields) | {"dry_run": dry_run}
         lines = list(_erasure_lines(plan, record, fields))
         empty = not (plan.erased or plan.restricted or fields)
@@ -248,7 +248,7 @@ def _require_one(person: str | None, record: int | None, fields: tuple[str, ...]
 
 
 def _erasure(
-    org: Organisation, person: str | None, record: int | None, fields: tuple[str, ...], due: bool, basis: str
+    org: Organisation, person: str | None, record: int | None, fields: tuple[str, ...], basis: str
 ) -> tuple[Erasure, Callable[[], object]]:
     """Returns what would be erased, and what does it."""
     if person is not None:

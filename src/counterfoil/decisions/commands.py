@@ -1,0 +1,383 @@
+"""`counterfoil policy`, `decide`, `override`, `appeal`, `outcome`, `receipt` and `replay`."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from counterfoil.core.steps import Report
+from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.table_run import decide_table, preview_table
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session import Session
+    from counterfoil.decisions import FollowUp
+    from counterfoil.decisions.decision import Decision
+    from counterfoil.organisation import Organisation
+
+__all__ = ["appeal", "decide", "outcome", "override", "policy", "receipt", "replay"]
+
+PATH: Final = click.Path(path_type=Path)
+SHOWN_LINES: Final = 20
+EXIT_MISMATCH: Final = 4
+EXIT_NOT_FOUND: Final = 3
+
+
+@click.group()
+def policy() -> None:
+    """Check and register the rules by which a score becomes a decision."""
+
+
+@policy.command("check")
+@click.argument("file", type=PATH)
+@click.pass_obj
+def check_policy(session: Session, file: Path) -> None:
+    """Read a policy strictly and say what it leaves open. Needs no home."""
+    rules = Policy.from_toml(file)
+    gaps = rules.gaps()
+    lines = [*_policy_lines(rules), "It leaves nothing open." if not gaps else "It leaves open:"]
+    session.emit(_policy_json(rules) | {"gaps": gaps}, [*lines, *(f"  {gap}" for gap in gaps)])
+
+
+@policy.command("add")
+@click.argument("file", type=PATH)
+@click.pass_obj
+def add_policy(session: Session, file: Path) -> None:
+    """Record a policy. The same rules are recorded once."""
+    rules = Policy.from_toml(file)
+    with session.open() as org:
+        found = org.decisions.register_policy(rules)
+    place = {"index": found.index, "leaf": found.leaf}
+    session.emit(
+        place | _policy_json(rules) | {"gaps": rules.gaps()},
+        [f"Policy {rules.name} {rules.version} is record {found.index}.", f"SHA-256 {rules.digest()}"],
+    )
+
+
+@policy.command("list")
+@click.pass_obj
+def list_policies(session: Session) -> None:
+    """List the registered policies, oldest first."""
+    with session.open() as org:
+        found = org.decisions.policies()
+    rows = [
+        (each.index, each.policy.name, each.policy.version, each.policy.effective_from, each.policy.digest()[:16])
+        for each in found
+    ]
+    header = ("record", "name", "version", "in force from", "sha256")
+    session.emit(
+        {"policies": [{"index": each.index, "leaf": each.leaf} | _policy_json(each.policy) for each in found]},
+        session.table(header, rows) if rows else ["No policies yet."],
+    )
+
+
+@click.command()
+@click.argument("file", type=PATH, metavar="FILE.csv")
+@click.option("--model", required=True, metavar="NAME|INDEX", help="A registered model; of a name, the newest.")
+@click.option("--policy", "policy_file", type=PATH, required=True, metavar="FILE", help="The policy's TOML file.")
+@click.option("--subject", required=True, metavar="COLUMN", help="Column with your references of the people.")
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out; may be repeated.")
+@click.option(
+    "--on-log-failure",
+    type=click.Choice(["deny", "spool"]),
+    default="deny",
+    show_default=True,
+    help="Without a record: no decision, or a durable queue with promises.",
+)
+@click.option("--background", type=PATH, metavar="FILE.csv", help="Rows that reasons compare an applicant with.")
+@click.option("--out", type=PATH, metavar="FILE.csv", help="New table of the decisions.")
+@click.option("--dry-run", is_flag=True, help="Check every row, say what would be decided, record nothing.")
+@click.pass_obj
+def decide(
+    session: Session,
+    file: Path,
+    model: str,
+    policy_file: Path,
+    subject: str,
+    ignore: tuple[str, ...],
+    on_log_failure: Literal["deny", "spool"],
+    background: Path | None,
+    out: Path | None,
+    dry_run: bool,
+) -> None:
+    """Decide on every row of a table and record each decision.
+
+    Every row is checked before the first is decided. Columns are read as the policy's
+    features say; a column that is no feature is refused unless --ignore names it.
+    """
+    from counterfoil.decisions.applicants import read_applicants, read_background
+
+    if dry_run and out is not None:
+        raise InvalidInput("--out has nothing to hold in a dry run", hint="leave one of them out")
+    rules = Policy.from_toml(policy_file)
+    applicants = read_applicants(file, rules, subject, ignore)
+    rows = read_background(background, rules) if background else None
+    with session.open() as org, session.progress("Deciding") as progress:
+        found = org.provenance.find_model(model)
+        if dry_run:
+            previewed = preview_table(org.provenance.scorer(found), rules, applicants, progress)
+            _emit_preview(session, previewed)
+            return
+        deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)
+        decided = decide_table(deployment, applicants, out, progress)
+        _emit_decided(session, decided, out)
+
+
+@click.command()
+@click.argument("index", type=int)
+@click.option("--label", required=True, help="The new decision, one of the policy's labels.")
+@click.option("--by", required=True, help="Who decides.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--saw", required=True, metavar="STATE", help="What that person saw: the state `log show` prints.")
+@click.pass_obj
+def override(session: Session, index: int, label: str, by: str, reason: str, saw: str) -> None:
+    """Record that a person decided otherwise than the model.
+
+    The first decision stays on record. STATE proves what the person had in front of
+    them; when something was added since, the override is refused (exit code 6).
+    """
+    with session.open() as org:
+        made = org.decisions.override(index, label=label, by=by, reason=reason, saw=saw)
+        _emit_follow_up(session, org, index, made, f"Decision {index} is now {label}")
+
+
+@click.command()
+@click.argument("index", type=int)
+@click.option("--text", required=True, help="What the person says.")
+@click.option("--by", required=True, help="Who received the appeal.")
+@click.pass_obj
+def appeal(session: Session, index: int, text: str, by: str) -> None:
+    """Record what the person says against a decision."""
+    with session.open() as org:
+        made = org.decisions.appeal(index, text=text, by=by)
+        _emit_follow_up(session, org, index, made, f"The appeal against decision {index} is on record")
+
+
+@click.command()
+@click.argument("index", type=int)
+@click.option("--outcome", "word", required=True, help='A word for what came of it, such as "repaid".')
+@click.option("--note", default="", help="Remarks.")
+@click.pass_obj
+def outcome(session: Session, index: int, word: str, note: str) -> None:
+    """Record what came of a decision."""
+    with session.open() as org:
+        made = org.decisions.outcome(index, outcome=word, note=note)
+        _emit_follow_up(session, org, index, made, f"The outcome of decision {index} is on record")
+
+
+@click.command()
+@click.argument("index", type=int)
+@click.option("--out", type=PATH, required=True, metavar="FILE", help="The new file.")
+@click.option("--show", multiple=True, metavar="POINTER", help="Field or group of fields to show, e.g. /output.")
+@click.pass_obj
+def receipt(session: Session, index: int, out: Path, show: tuple[str, ...]) -> None:
+    """Write the receipt of a decision: all its fields, or those named by --show."""
+    with session.open() as org:
+        record = org.archive.record(index)
+        positions = org.archive.schema(record.schema).positions if record.schema else ()
+        chosen = _covered(positions, show) if show else None
+        data = org.decisions.receipt(index, chosen).encode()
+        issuer = str(org.issuer)
+    try:
+        with out.open("xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first") from error
+    shown = sorted(positions if chosen is None else chosen)
+    session.emit(
+        {"file": str(out), "index": index, "issuer": issuer, "shown": shown, "size_bytes": len(data)},
+        [f"The receipt of record {index} is in {out}.", f"To check it: counterfoil check {out} --issuer '{issuer}'"],
+    )
+
+
+@click.command()
+@click.argument("indices", type=int, nargs=-1, metavar="[INDEX]...")
+@click.option("--all", "every", is_flag=True, help="Every decision on record.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N decisions drawn by chance.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
+@click.pass_obj
+def replay(session: Session, indices: tuple[int, ...], every: bool, sample: int | None, seed: int) -> int:
+    """Run the registered model again on recorded decisions and compare.
+
+    Exit code 0: all answered as recorded; 4: one did not; 3: nothing could be replayed.
+    """
+    if bool(indices) + every + (sample is not None) != 1:
+        raise click.UsageError("give places in the log, or --all, or --sample")
+    with session.open() as org, session.progress("Replaying") as progress:
+        chosen = list(indices) if indices else _drawn(org, sample, seed)
+        reports: dict[int, Report | str] = {}
+        for done, (index, result) in enumerate(_replayed(org, chosen), 1):
+            reports[index] = result
+            if progress is not None:
+                progress(done, len(chosen))
+    return _emit_replays(session, chosen, reports)
+
+
+def _replayed(org: Organisation, indices: Sequence[int]) -> Iterator[tuple[int, Report | str]]:
+    """Yields each report, or why there is none. A wrong place in the log is still an error when it is the only one."""
+    if len(indices) == 1:
+        yield indices[0], org.decisions.replay(indices[0])
+        return
+    for index in indices:
+        found = None
+        try:
+            found = next(iter(org.decisions.replay_many([index])), None)
+        except (NotFound, NotAllowed, InvalidInput) as error:
+            yield index, error.message
+            continue
+        yield index, found[1] if found else "its values were erased or are locked away"
+
+
+def _drawn(org: Organisation, sample: int | None, seed: int) -> list[int]:
+    known = sorted(int(row["idx"]) for row in org.decisions.search(limit=max(1, org.archive.size)))
+    if not known:
+        raise NotFound("there are no decisions yet")
+    if sample is None or sample >= len(known):
+        return known
+    return sorted(random.Random(seed).sample(known, sample))  # noqa: S311 - a draw to repeat, not a secret
+
+
+def _emit_replays(session: Session, chosen: Sequence[int], reports: Mapping[int, Report | str]) -> int:
+    counts: Counter[str] = Counter()
+    lines: list[str] = []
+    listed = []
+    for index in chosen:
+        found = reports[index]
+        if isinstance(found, str):
+            word, why = "not replayed", found
+        else:
+            word = "as recorded" if found.is_intact else "different"
+            if found.is_intact and all(str(step.status) != "passed" for step in found.steps[1:]):
+                word = "not comparable"
+            why = "; ".join(step.detail for step in found.steps if step.id != "artefact")
+        counts[word] += 1
+        listed.append({"index": index, "result": word, "report": None if isinstance(found, str) else found.to_json()})
+        if len(chosen) <= SHOWN_LINES or word in ("different", "not replayed"):
+            lines.append(f"{index}  {word}: {why}")
+    lines.append(", ".join(f"{count:,} {word}" for word, count in sorted(counts.items())))
+    session.emit({"counts": dict(sorted(counts.items())), "replays": listed}, lines)
+    if counts["different"]:
+        return EXIT_MISMATCH
+    return EXIT_NOT_FOUND if counts["not replayed"] == len(chosen) else 0
+
+
+def _emit_preview(session: Session, previewed: Sequence[tuple[int, str, str, int]]) -> None:
+    counts = Counter(label for _, _, label, _ in previewed)
+    rows = [(row, subject, label, f"{micro / 1_000_000:.6f}") for row, subject, label, micro in previewed]
+    listed = [
+        {"row": row, "subject": subject, "label": label, "score_micro": micro}
+        for row, subject, label, micro in previewed
+    ]
+    session.emit(
+        {"dry_run": True, "labels": dict(sorted(counts.items())), "rows": listed},
+        [
+            *session.table(("row", "subject", "would be", "score"), rows[:SHOWN_LINES]),
+            *_more(len(rows)),
+            f"{len(rows):,} rows can be decided: {_counted(counts)}. Nothing was recorded.",
+        ],
+    )
+
+
+def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | None) -> None:
+    counts = Counter(each.label for each in decided)
+    waiting = sum(each.index is None for each in decided)
+    rows = [
+        (
+            "waiting" if each.index is None else each.index,
+            each.subject,
+            each.label,
+            f"{each.score:.6f}",
+            " ".join(reason.code for reason in each.reasons),
+        )
+        for each in decided[:SHOWN_LINES]
+    ]
+    lines = (
+        [] if out else [*session.table(("record", "subject", "label", "score", "reasons"), rows), *_more(len(decided))]
+    )
+    lines.append(f"{len(decided):,} decisions are on record: {_counted(counts)}.")
+    if waiting:
+        lines.append(f"{waiting:,} of them wait in the queue, under a signed promise; run any command to try again.")
+    if out:
+        lines.append(f"The table is in {out}.")
+    session.emit(
+        {
+            "decided": len(decided),
+            "decisions": [_decision_json(each) for each in decided],
+            "labels": dict(sorted(counts.items())),
+            "out": str(out) if out else None,
+            "waiting": waiting,
+        },
+        lines,
+    )
+
+
+def _decision_json(made: Decision) -> dict[str, Any]:
+    return {
+        "index": made.index,
+        "label": made.label,
+        "leaf": made.leaf,
+        "promise": made.promise.encode().decode() if made.promise else None,
+        "reasons": [reason.code for reason in made.reasons],
+        "score_micro": made.score_micro,
+        "seq": made.seq,
+        "subject": made.subject,
+        "time": made.time,
+    }
+
+
+def _emit_follow_up(session: Session, org: Organisation, index: int, made: FollowUp, said: str) -> None:
+    history = org.decisions.history(index)
+    session.emit(
+        {
+            "decision": index,
+            "index": made.index,
+            "kind": made.kind,
+            "label_now": history.label_now,
+            "leaf": made.leaf,
+            "state": history.state,
+            "time": made.time,
+        },
+        [f"{said}; the {made.kind} is record {made.index}.", f"state {history.state}"],
+    )
+
+
+def _covered(pointers: Mapping[str, int] | Sequence[str], show: Sequence[str]) -> list[str]:
+    """Returns the fields that --show names, alone or as a group.
+
+    Raises:
+        InvalidInput: When one names nothing.
+    """
+    chosen: dict[str, None] = {}
+    for part in show:
+        group = part.rstrip("/") + "/"
+        found = [pointer for pointer in pointers if pointer == part or pointer.startswith(group)]
+        if not found:
+            raise InvalidInput(f"the record has no field {part!r}", hint=f"it has {', '.join(list(pointers)[:40])}")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
+
+
+def _policy_json(rules: Policy) -> dict[str, Any]:
+    return {"name": rules.name, "policy": rules.to_json(), "sha256": rules.digest(), "version": rules.version}
+
+
+def _policy_lines(rules: Policy) -> Iterator[str]:
+    yield f"Policy {rules.name} {rules.version}: {rules.purpose}"
+    yield f"written by {rules.author}, approved by {rules.approved_by} on {rules.approved_on}"
+    yield f"in force from {rules.effective_from}; decisions go to {rules.stream}"
+    yield f"labels: {', '.join(rules.labels)}; {len(rules.features)} features, {len(rules.reasons)} reasons"
+    yield f"SHA-256 {rules.digest()}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {label}" for label, count in sorted(counts.items())) or "none"
+
+
+def _more(total: int) -> list[str]:
+    return [f"… and {total - SHOWN_LINES:,} more"] if total > SHOWN_LINES else []
