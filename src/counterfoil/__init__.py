@@ -46,7 +46,14 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
     folder = Path(home).absolute()
     path = Path(key_file).absolute() if key_file else folder.with_name(folder.name + ".key")
     settings = HomeSettings(name=name, origin=origin, key_file=str(path))
-    return Organisation.create(folder, settings, Unlock.create_key_file(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unlock = Unlock.create_key_file(path)
+    try:
+        return Organisation.create(folder, settings, unlock)
+    except BaseException:
+        if not (folder / "keys.json").exists():
+            path.unlink()  # it opens nothing, and would stand in the way of the next try
+        raise
 
 
 def check(file: Path | str, *, issuer: str | None = None, **options: Any) -> Report:

@@ -328,10 +328,11 @@ def _certified(estimator: Any, scorer: Scorer, sample: Any, features: Sequence[s
     if not rows and hasattr(scorer, "to_bytes"):
         model: IntegerModel = scorer  # type: ignore[assignment]
         rows = probe_rows(model)
+    names = [feature.name for feature in scorer.features]
+    rows = [_only(row, names) for row in rows]
     if estimator is None:
         return certify(lambda batch: [scorer.score(row) for row in batch], scorer, rows)
-    names = [feature.name for feature in scorer.features]
-    return certify(score_many(estimator, features or names, positive), scorer, [_only(row, names) for row in rows])
+    return certify(score_many(estimator, features or names, positive), scorer, rows)
 
 
 def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
