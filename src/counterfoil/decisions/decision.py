@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from counterfoil.core.receipt import Promise, Receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.reasons import Reason
 from counterfoil.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from counterfoil.decisions.decisions import Decisions
+__all__ = ["Book", "Decision"]
 
-__all__ = ["Decision"]
+
+class Book(Protocol):
+    """What a decision asks the organisation that made it."""
+
+    def place_of(self, leaf: str) -> int | None:
+        """Returns the place of a record by leaf hash (hex), None while it waits."""
+
+    def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
+        """Returns the receipt of a decision."""
+
+    def check(self, decision: Decision, *, replay: bool = False) -> Report:
+        """Checks a decision as an outsider would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Decision:
     leaf: str
     subject: str | None
     promise: Promise | None
-    _decisions: Decisions
+    _book: Book
 
     @property
     def receipt(self) -> Receipt | Promise:
@@ -55,12 +65,12 @@ class Decision:
     def receipt_of(self, pointers: Iterable[str] | None = None) -> Receipt | Promise:
         """Returns the receipt, showing only `pointers` (all fields when None)."""
         if self.index is None:
-            place = self._decisions.place_of(self.leaf)
+            place = self._book.place_of(self.leaf)
             if place is None:
                 assert self.promise is not None
                 return self.promise
-            return self._decisions.receipt(place, pointers)
-        return self._decisions.receipt(self.index, pointers)
+            return self._book.receipt(place, pointers)
+        return self._book.receipt(self.index, pointers)
 
     def save_receipt(self, path: Path | str) -> Path:
         """Writes the receipt to a new file.
@@ -76,7 +86,7 @@ class Decision:
 
     def check(self, *, replay: bool = False) -> Report:
         """Checks the decision as an outsider would; with `replay`, runs the model again."""
-        return self._decisions.check(self, replay=replay)
+        return self._book.check(self, replay=replay)
 
     def __repr__(self) -> str:
         return f"Decision({self.label!r}, seq={self.seq}, index={self.index})"

@@ -335,7 +335,9 @@ class Decisions:
         leaf = self._known_deployment(model, rules, record)
         if leaf is None:
             leaf = self.recorder.write(draft).leaf.hex()
-        return Deployment(self, rules.policy, model, leaf, schema, scorer, explainer, on_log_failure)
+        return Deployment(
+            self, self.recorder, self.archive, rules.policy, model, leaf, schema, scorer, explainer, on_log_failure
+        )
 
     def _known_deployment(self, model: Model, rules: RegisteredPolicy, record: DeploymentRecord) -> str | None:
         """Returns the leaf of the same deployment where it is the newest of its stream."""

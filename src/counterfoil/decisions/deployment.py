@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from counterfoil.core.receipt import Promise, Shown
 from counterfoil.core.schema import Schema
 from counterfoil.core.statement import Draft
-from counterfoil.decisions.decision import Decision
+from counterfoil.decisions.decision import Book, Decision
 from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.reasons import Explainer, Reason, explain
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance import Model, Scorer, to_micro
+from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Prepared, Private
-from counterfoil.store.recorder import OnFailure, Recorded
-
-if TYPE_CHECKING:
-    from counterfoil.decisions.decisions import Decisions
+from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 
 __all__ = ["Deployment"]
 
@@ -52,7 +50,9 @@ class Deployment:
 
     def __init__(
         self,
-        decisions: Decisions,
+        book: Book,
+        recorder: Recorder,
+        archive: Archive,
         policy: Policy,
         model: Model,
         leaf: str,
@@ -65,7 +65,9 @@ class Deployment:
         self.model = model
         self.leaf = leaf
         self.on_log_failure = on_log_failure
-        self._decisions = decisions
+        self._book = book
+        self._recorder = recorder
+        self._archive = archive
         self._schema = schema
         self._scorer = scorer
         self._explainer = explainer
@@ -84,7 +86,7 @@ class Deployment:
                 queued (`spool`). There is no decision then.
         """
         made = self._work_out(applicant, subject)
-        recorded = self._decisions.recorder.record([made.prepared], self.on_log_failure)
+        recorded = self._recorder.record([made.prepared], self.on_log_failure)
         return self._decision(made, recorded[0])
 
     def decide_many(
@@ -115,7 +117,7 @@ class Deployment:
                     checked[start : start + CHUNK], references[start : start + CHUNK], strict=True
                 )
             ]
-            recorded = self._decisions.recorder.record([each.prepared for each in made], self.on_log_failure)
+            recorded = self._recorder.record([each.prepared for each in made], self.on_log_failure)
             decisions += [self._decision(each, result) for each, result in zip(made, recorded, strict=True)]
             if progress is not None:
                 progress(len(decisions), len(rows))
@@ -172,7 +174,7 @@ class Deployment:
             values["/reasons"] = [reason.to_json() for reason in reasons]
         if subject is not None:
             values["/subject"] = subject
-        recorder = self._decisions.recorder
+        recorder = self._recorder
         retain_until_s = recorder.now_s() + self.policy.retain_days * DAY_S if self.policy.retain_days else 0
         draft = Draft("decision", self.policy.stream, "decision", (self.leaf,))
         prepared = recorder.prepare(draft, Private(self._schema, values, subject, retain_until_s))
@@ -180,12 +182,12 @@ class Deployment:
 
     def record(self, made: _Made) -> Decision:
         """Records a prepared decision."""
-        return self._decision(made, self._decisions.recorder.record([made.prepared], self.on_log_failure)[0])
+        return self._decision(made, self._recorder.record([made.prepared], self.on_log_failure)[0])
 
     def _decision(self, made: _Made, recorded: Recorded) -> Decision:
         promise = None
         if recorded.promise and made.prepared.tree is not None:
-            archive = self._decisions.archive
+            archive = self._archive
             shown = Shown(
                 archive.origin, recorded.entry, self._schema, made.prepared.tree.disclose(), archive.handovers
             )
@@ -201,7 +203,7 @@ class Deployment:
             recorded.leaf.hex(),
             made.subject,
             promise,
-            self._decisions,
+            self._book,
         )
 
 
