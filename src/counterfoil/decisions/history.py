@@ -66,10 +66,10 @@ class History:
 
     @property
     def label_now(self) -> str | None:
-        """The decision as it stands: the newest override, else the model's."""
+        """The decision as it stands: the newest override, else the model's; None where that was erased."""
         for follow_up in reversed(self.followed):
-            if follow_up.kind == "override" and follow_up.values:
-                return str(follow_up.values["/label"])
+            if follow_up.kind == "override":
+                return (follow_up.values or {}).get("/label")
         return None if self.values is None else self.values.get("/output/label")
 
 

@@ -64,8 +64,9 @@ class Policies:
 
 def keep_schema(recorder: Recorder, archive: Archive, schema: Schema) -> None:
     """Puts a schema on record the first time it is used."""
-    if archive.keep_schema(schema):
+    if not archive.has_schema(schema):  # the record first: a file without one could not be made anew
         recorder.write(Draft("schema", "schemas", schema.name, about=schema.to_json(), sha256=schema.digest))
+    archive.keep_schema(schema)
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    func,
+    select,
+    update,
+)
 
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.decisions.records import DeploymentRecord
@@ -51,6 +63,10 @@ follow_ups: Final = Table(
     Column("kind", String, nullable=False),
     Index("follow_ups_by_decision", "decision_idx"),
 )
+
+
+_SHOWN: Final = {"override": ("label_now", "/label"), "outcome": ("outcome", "/outcome")}
+"""What a decision's row shows of its newest follow-up of a kind: column, and the field it comes from."""
 
 
 class DecisionsView:
@@ -128,28 +144,53 @@ class DecisionsView:
     def _follow_up(self, connection: Connection, row: Row) -> None:
         target = self._place(connection, row.record.builds_on[0])
         connection.execute(follow_ups.insert(), {"idx": row.index, "decision_idx": target, "kind": row.record.kind})
-        values = row.values() or {}
-        changes: dict[str, Any] = {}
-        if row.record.kind == "override" and "/label" in values:
-            changes = {"label_now": values["/label"]}
-        elif row.record.kind == "outcome" and "/outcome" in values:
-            changes = {"outcome": values["/outcome"]}
-        if changes:
+        values = row.values() or {}  # erased since: then the table says None, as it would had it seen the erasure
+        if row.record.kind in _SHOWN:
+            column, pointer = _SHOWN[row.record.kind]
+            changes = {column: values.get(pointer)}
             connection.execute(update(decisions).where(decisions.c.idx == target).values(**changes))
 
     def _erase(self, connection: Connection, about: Any) -> None:
         """Empties what the tables still say about erased records."""
         gone = {"label": None, "label_now": None, "score_micro": None, "outcome": None, "subject": None}
-        if about.get("scope") == "field":
+        fields = about["fields"] if about.get("scope") == "field" else None
+        if fields is not None:
             names = {"/output/label": "label", "/output/score_micro": "score_micro", "/subject": "subject"}
-            gone = {names[name]: None for name in about["fields"] if name in names}
+            gone = {names[name]: None for name in fields if name in names}
         runs = list(about.get("records", ())) + [(index, index) for index, _ in about.get("restricted", ())]
         for first, last in runs:
             if gone:
                 connection.execute(update(decisions).where(decisions.c.idx.between(first, last)).values(**gone))
+            if fields is not None and "/output/label" in fields:
+                overridden = select(follow_ups.c.idx).where(
+                    follow_ups.c.decision_idx == decisions.c.idx, follow_ups.c.kind == "override"
+                )
+                connection.execute(
+                    update(decisions)
+                    .where(decisions.c.idx.between(first, last), ~overridden.exists())
+                    .values(label_now=None)
+                )
+            for kind, (column, pointer) in _SHOWN.items():
+                if fields is None or pointer in fields:
+                    self._erase_shown(connection, kind, column, first, last)
+
+    def _erase_shown(self, connection: Connection, kind: str, column: str, first: int, last: int) -> None:
+        """Empties what a decision's row shows of its newest follow-up, where that one is erased."""
+        touched = select(follow_ups.c.decision_idx).where(
+            follow_ups.c.idx.between(first, last), follow_ups.c.kind == kind
+        )
+        shown = (
+            select(follow_ups.c.decision_idx)
+            .where(follow_ups.c.decision_idx.in_(touched), follow_ups.c.kind == kind)
+            .group_by(follow_ups.c.decision_idx)
+            .having(func.max(follow_ups.c.idx).between(first, last))
+        )
+        connection.execute(update(decisions).where(decisions.c.idx.in_(shown)).values({column: None}))
 
     def _place(self, connection: Connection, leaf_hex: str) -> int:
         """Returns the place of a record that the tables have already seen."""
         leaf = bytes.fromhex(leaf_hex)
         found = connection.execute(select(records.c.idx).where(records.c.leaf8 == leaf8(leaf))).scalars().all()
+        if len(found) == 1:  # the log's lock is not waited for while the database is locked
+            return int(found[0])
         return next((int(index) for index in found if leaf_hash(self._archive.entry(index)) == leaf), -1)

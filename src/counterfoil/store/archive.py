@@ -62,6 +62,7 @@ class Archive:
 
     def __init__(self, recorder: Recorder, schemas: Path, head_file: Path) -> None:
         self._recorder = recorder
+        self.lock = recorder.lock  # covers the log's files
         self._schemas = schemas
         self._head_file = head_file
         self._known: dict[str, Schema] = {}

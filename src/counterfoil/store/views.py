@@ -7,11 +7,10 @@ read; each step moves rows and cursor in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
@@ -112,12 +111,13 @@ class Views:
         self._views = tuple(views)
         self._names: dict[str, int] = {}
         self._engine: Engine | None = None
-        self._lock = RLock()  # one thread opens, reads the log on, or remakes; queries need no lock
 
     @property
     def engine(self) -> Engine:
         """The database; its tables are made anew when they are not those of this log and version."""
-        with self._lock:
+        if self._engine is not None:
+            return self._engine
+        with self._archive.lock:  # a lock of its own could wait for this one while somebody waits the other way
             if self._engine is None:
                 try:
                     self._engine = self._opened()
@@ -127,6 +127,7 @@ class Views:
             return self._engine
 
     def _opened(self) -> Engine:
+        self._names.clear()
         engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool)
         event.listen(engine, "connect", _configure)
         with engine.begin() as connection:
@@ -177,17 +178,16 @@ class Views:
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Remakes every table from log and vault; returns the number of records."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        self._names.clear()
+        with self._archive.lock:
+            self.close()
+            self._remove()
         return self.catch_up(progress)
 
     def close(self) -> None:
         """Lets go of the database; the next query opens it again."""
-        if "engine" in self.__dict__:
-            self.engine.dispose()
-            del self.__dict__["engine"]
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
     def name_id(self, connection: Connection, name: str) -> int:
         """Returns the small number that stands for a name in the tables."""
@@ -229,17 +229,20 @@ class Views:
         if not pending:
             return
         try:
-            self._fold_together(pending)
+            wanted = frozenset().union(*(view.kinds for view in self._views))
+            # Decrypted before the database is locked: reading waits for the log's lock, whose holder may
+            # be waiting for the database.
+            rows = [self._row(index, entry, wanted) for index, entry in pending]
+            self._fold_together(rows)
         except BaseException:
             self._names.clear()  # ids given in a transaction that was rolled back
             raise
 
-    def _fold_together(self, pending: Sequence[tuple[int, bytes]]) -> None:
+    def _fold_together(self, ready: Sequence[Row]) -> None:
         with self.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE cursor SET size = size")  # takes the write lock first
             done = int(connection.execute(select(cursor.c.size)).scalar_one())
-            fresh = [item for item in pending if item[0] >= done]  # another process may have been faster
-            rows = [self._row(index, entry) for index, entry in fresh]
+            rows = [row for row in ready if row.index >= done]  # somebody else may have been faster
             if not rows:
                 return
             for name in {name for row in rows for name in (row.record.kind, row.record.stream)} - self._names.keys():
@@ -258,15 +261,16 @@ class Views:
                     view.fold(connection, wanted)
             connection.execute(cursor.update().values(size=rows[-1].index + 1))
 
-    def _row(self, index: int, entry: bytes) -> Row:
+    def _row(self, index: int, entry: bytes, wanted: Collection[str]) -> Row:
         record = read_record(entry)
-
+        is_private = record.has_fields and record.kind in wanted
+        values = self.values_of(index, record) if is_private else None
         return Row(
             index,
             leaf_hash(entry),
             record,
             _time_s(record.time),
-            lambda: self.values_of(index, record) if record.has_fields else None,
+            lambda: values,
             lambda: self._subject_of(index),
         )
 
@@ -295,6 +299,12 @@ def _remake(connection: Connection) -> None:
 
 
 def _configure(connection: Any, _record: Any) -> None:
-    """Derived tables need no fsync: what a crash takes is read again from the log."""
-    for pragma in ("journal_mode=WAL", "synchronous=OFF", "temp_store=MEMORY", "busy_timeout=10000"):
+    """Derived tables need no fsync: what a crash takes is read again from the log. What is erased is wiped."""
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=OFF",
+        "temp_store=MEMORY",
+        "secure_delete=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")

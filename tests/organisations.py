@@ -1,0 +1,237 @@
+"""Small homes, made quickly: a bank with a credit model, its clock in the test's hand.
+
+The first home of a session is made in full and kept as a template; every test gets a
+copy of it. The model is a logistic regression on four columns of the German credit data.
+"""
+
+from __future__ import annotations
+
+import atexit
+import resource
+import shutil
+import tempfile
+from calendar import timegm
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from counterfoil.core.statement import Draft
+from counterfoil.decisions import Decision, Deployment, Policy
+from counterfoil.organisation import Organisation
+from counterfoil.store.home_settings import HomeSettings
+from counterfoil.store.recorder import OnFailure
+from counterfoil.store.unlock import Unlock
+
+DATA = Path(__file__).parents[1] / "data" / "german_credit.csv"
+ORIGIN = "bank.example/credit"
+STREAM = "decisions/loans"
+START_S = timegm((2026, 11, 23, 19, 0, 0))
+"""When the template was made: 2026-11-23T19:00:00Z, the first second of an epoch."""
+
+DAY_S = 86_400
+TRAINING_ROWS = 80
+
+ROW: dict[str, Any] = {"credit_amount": 2500, "duration_in_month": 12, "housing": "own"}
+"""An applicant whom the model would give the loan."""
+
+POLICY = """
+name = "loans"
+version = "{version}"
+author = "Ada"
+approved_by = "Bo"
+approved_on = 2026-09-01
+effective_from = {effective_from}
+stream = "decisions/loans"
+purpose = "Decide on small loans."
+score_of = "good"
+retain_days = {retain_days}
+
+[[outcome]]
+label = "approve"
+at_least = 0.6
+[[outcome]]
+label = "decline"
+adverse = true
+
+[features.credit_amount]
+kind = "number"
+min = 0
+[features.duration_in_month]
+kind = "integer"
+max = 1000
+[features.housing]
+kind = "category"
+categories = ["for free", "own", "rent"]
+[features.note]
+kind = "text"
+required = false
+protected = true
+max_chars = 100000
+
+[[reason]]
+code = "R01"
+features = ["credit_amount"]
+text = {{ en = "The amount of the loan." }}
+[[reason]]
+code = "R02"
+features = ["duration_in_month"]
+text = {{ en = "How long the loan runs." }}
+[[reason]]
+code = "R03"
+features = ["housing"]
+text = {{ en = "How you live." }}
+"""
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now_s: float = START_S) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def move(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def policy(*, version: str = "1", retain_days: int = 0, effective_from: str = "2026-09-02") -> Policy:
+    """Returns a small policy that fits `estimator`."""
+    return Policy.from_toml(POLICY.format(version=version, retain_days=retain_days, effective_from=effective_from))
+
+
+def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
+    """Returns applicants from the German credit data."""
+    frame = _frame().iloc[start : start + count]
+    return [dict(row) for row in frame[list(ROW)].to_dict("records")]
+
+
+@cache
+def _frame() -> Any:
+    import pandas as pd
+
+    return pd.read_csv(DATA, keep_default_na=False)
+
+
+@cache
+def estimator() -> Any:
+    """Returns the fitted model."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    train = _frame().iloc[:TRAINING_ROWS]
+    columns = ColumnTransformer(
+        [
+            ("numbers", StandardScaler(), ["credit_amount", "duration_in_month"]),
+            ("texts", OneHotEncoder(handle_unknown="ignore"), ["housing"]),
+        ]
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(train[list(ROW)], train["creditability"])
+
+
+@dataclass
+class Bank:
+    """An opened home and its model at work."""
+
+    folder: Path
+    clock: Clock
+    org: Organisation
+    loans: Deployment
+
+    def decide(self, subject: str | None = None, **changes: Any) -> Decision:
+        """Decides on `ROW` with some values changed."""
+        return self.loans.decide(ROW | changes, subject=subject)
+
+    def reopen(self) -> None:
+        """Closes the home and opens it again."""
+        self.org.close()
+        self.org = open_home(self.folder, self.clock)
+        self.loans = put_to_work(self.org)
+
+
+@contextmanager
+def bank(folder: Path, *, retain_days: int = 0, on_log_failure: OnFailure = "deny") -> Iterator[Bank]:
+    """Copies the template to `folder`/home, opens it and puts its model to work."""
+    home = copy_home(folder)
+    clock = Clock()
+    org = open_home(home, clock)
+    made = Bank(home, clock, org, put_to_work(org, retain_days=retain_days, on_log_failure=on_log_failure))
+    try:
+        yield made
+    finally:
+        made.org.close()
+
+
+def copy_home(folder: Path) -> Path:
+    """Copies the template and its key file into `folder` and returns the home."""
+    shutil.copytree(_template(), folder, dirs_exist_ok=True)
+    return folder / "home"
+
+
+def open_home(home: Path, clock: Clock | None = None) -> Organisation:
+    """Opens a home made by `copy_home`."""
+    return Organisation.open(home, now=clock or Clock())
+
+
+def put_to_work(
+    org: Organisation, *, version: str = "1", retain_days: int = 0, on_log_failure: OnFailure = "deny"
+) -> Deployment:
+    """Puts the template's model to work under the small policy."""
+    return org.decisions.wrap(
+        org.provenance.models()[0],
+        policy(version=version, retain_days=retain_days),
+        background=rows(20),
+        on_log_failure=on_log_failure,
+    )
+
+
+def table_rows(org: Organisation) -> dict[str, list[tuple[Any, ...]]]:
+    """Returns every row of every searchable table, brought up to date."""
+    from sqlalchemy import text
+
+    with org.views.reading() as connection:
+        listed = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        tables = [str(row[0]) for row in connection.execute(text(listed))]
+        return {
+            name: sorted(map(tuple, connection.execute(text(f"SELECT * FROM {name}"))), key=repr) for name in tables
+        }
+
+
+@contextmanager
+def full_disk(limit_bytes: int) -> Iterator[None]:
+    """Makes the kernel refuse to let any file of this process grow beyond a size, for any user."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def full_log(org: Organisation) -> Iterator[None]:
+    """Makes the log, and nothing smaller than it, unable to grow."""
+    segment = org.home.paths.log / "entries" / "000.seg"
+    padding = 600_000 - segment.stat().st_size
+    if padding > 0:  # larger than the vault and its write-ahead file
+        drafts = [Draft("event", "events", "padding", about={"text": "x" * 40_000})] * (padding // 40_000 + 1)
+        org.recorder.record([org.recorder.prepare(draft) for draft in drafts])
+    with full_disk(segment.stat().st_size):
+        yield
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="counterfoil-homes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    unlock = Unlock.create_key_file(folder / "bank.key")
+    settings = HomeSettings(name="Example Bank plc", origin=ORIGIN, key_file="../bank.key")
+    with Organisation.create(folder / "home", settings, unlock, now=Clock()) as org:
+        org.decisions.wrap(estimator(), policy(), name="loans", background=rows(20))
+    return folder
