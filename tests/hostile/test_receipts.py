@@ -67,21 +67,11 @@ def test_without_an_issuer_nothing_in_the_file_is_trusted() -> None:
     assert report.verdict == "intact, issuer unknown"
 
 
-def meaning(data: bytes) -> Any:
-    return parse_receipt(data)
-
-
 @pytest.mark.parametrize("bits", [0x01, 0x20, 0x80, 0xFF])
 def test_every_byte_flipped(bits: int) -> None:
-    """A flip fails, or leaves a file that says exactly the same."""
     for data in (GOOD, PROMISE.encode()):
-        steps = CHECKED if data is GOOD else ("format", "record", "fields", "issuer")
-        original = meaning(data)
         for place in range(len(data)):
-            flipped = data[:place] + bytes([data[place] ^ bits]) + data[place + 1 :]
-            report = check_receipt(flipped, issuer=KEY)
-            if passes(report, steps):
-                assert meaning(flipped) == original, place
+            require_refused(data[:place] + bytes([data[place] ^ bits]) + data[place + 1 :])
 
 
 def test_every_tail_cut() -> None:
