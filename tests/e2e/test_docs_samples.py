@@ -106,6 +106,13 @@ def test_every_page_is_in_the_navigation() -> None:
     assert {page.relative_to(ROOT / "docs").as_posix() for page in PAGES[1:]} == listed
 
 
+def test_every_file_a_page_names_is_there() -> None:
+    named = re.compile(r"`((?:tests|examples|benchmarks|src)/[\w./-]+)`")
+    found = {name for page in PAGES for name in named.findall(page.read_text(encoding="utf-8"))}
+    assert found
+    assert {name for name in found if not (ROOT / name).exists()} == set()
+
+
 def test_links_of_the_front_page_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", PAGES[0].read_text(encoding="utf-8"))
     assert links
