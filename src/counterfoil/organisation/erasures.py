@@ -2,16 +2,19 @@
 
 1. decide what may be shredded now and what a retention lock keeps;
 2. write an `erasure` record that says why and which, in places of the log;
-3. destroy the keys in the vault; note how far logged erasures were applied.
+3. destroy the keys in the vault; note how far logged erasures were applied;
+4. empty what the searchable tables say.
 
 A crash between 2 and 3, or a vault restored from an older backup, is mended at the
-next open: logged erasures are applied again before anything is read.
+next open: logged erasures are applied again before anything is read. One that failed
+is made up for by the next.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
@@ -22,6 +25,7 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
 from counterfoil.store.vault import Vault, seal_body
 from counterfoil.store.vault_erasure import Erasure
+from counterfoil.store.views import Views
 
 __all__ = ["STREAM", "Erasures"]
 
@@ -37,12 +41,15 @@ class Erasures:
         recorder: Writes the erasure records.
         archive: Reads the log.
         vault: Holds what is erased.
+        views: Tables derived from it.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, vault: Vault) -> None:
+    def __init__(self, recorder: Recorder, archive: Archive, vault: Vault, views: Views) -> None:
         self._recorder = recorder
         self._archive = archive
         self._vault = vault
+        self._views = views
+        self._is_behind = False  # whether an erasure is in the log and not yet carried out
 
     def plan_person(self, subject: str) -> Erasure:
         """Returns what `erase_person` would do, and changes nothing.
@@ -70,9 +77,16 @@ class Erasures:
             return self._carry_out("person", self.plan_person(subject), basis)
 
     def plan_record(self, index: int) -> Erasure:
-        """Returns what `erase_record` would do, and changes nothing."""
-        if not self._archive.record(index).has_fields:
+        """Returns what `erase_record` would do, and changes nothing.
+
+        Raises:
+            InvalidInput: When the record holds nothing about a person.
+        """
+        record = self._archive.record(index)
+        if not record.has_fields:
             raise InvalidInput(f"record {index} holds nothing private; the log itself never changes")
+        if record.kind == "policy":
+            raise InvalidInput(f"record {index} is a policy: it is about nobody, and decisions rest on it")
         return self._vault.plan_erasure([index], self._recorder.now_s())
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
@@ -88,6 +102,8 @@ class Erasures:
             NotAllowed: While the record is under a retention lock.
             NotFound: When the record was erased before.
         """
+        if not pointers:
+            raise InvalidInput("no field to erase was named")
         with self._recorder.exclusive():
             _require_basis(basis)
             tree = self._archive.tree(index)
@@ -122,6 +138,9 @@ class Erasures:
                 self._apply(record)
                 applied += 1
         self._vault.mark_erasures_applied(size)
+        self._is_behind = False
+        if applied:
+            self._views.forget_erased()
         return applied
 
     def _carry_out(self, scope: str, erasure: Erasure, basis: str) -> Erasure:
@@ -133,34 +152,37 @@ class Erasures:
             {"basis": basis, "restricted": [list(row) for row in rows], "scope": scope}
             for rows in _chunks(list(erasure.restricted))
         ]
-        self._write_and_apply(abouts)
-        return erasure
+        return replace(erasure, is_scrubbed=self._write_and_apply(abouts))
 
-    def _write_and_apply(self, abouts: Sequence[dict[str, Any]]) -> None:
+    def _write_and_apply(self, abouts: Sequence[dict[str, Any]]) -> bool:
+        """Steps 2 to 4; returns whether no copy of a key is left in a side file."""
         drafts = [self._recorder.prepare(Draft("erasure", STREAM, "erasure", about=about)) for about in abouts]
+        if self._is_behind:
+            self.reapply()
         written = self._recorder.record(drafts)
-        for result in written:
-            self._apply(read_record(result.entry))
+        self._is_behind = True
+        scrubbed = [self._apply(read_record(result.entry)) for result in written]
         self._vault.mark_erasures_applied(self._archive.size)
+        self._is_behind = False
+        return all(scrubbed) and self._views.forget_erased()
 
-    def _apply(self, record: Record) -> None:
+    def _apply(self, record: Record) -> bool:
         """Step 3 for one erasure record; doing it twice changes nothing."""
         about = record.about
         if about.get("scope") == "field":
-            self._apply_fields(int(about["records"][0][0]), [str(name) for name in about["fields"]])
-            return
+            return self._apply_fields(int(about["records"][0][0]), [str(name) for name in about["fields"]])
         indices = [index for first, last in about.get("records", ()) for index in range(first, last + 1)]
         restricted = [(int(index), int(until_s)) for index, until_s in about.get("restricted", ())]
-        self._vault.apply_erasure(indices, restricted)
+        return self._vault.apply_erasure(indices, restricted).is_scrubbed
 
-    def _apply_fields(self, index: int, pointers: Sequence[str]) -> None:
+    def _apply_fields(self, index: int, pointers: Sequence[str]) -> bool:
         try:
             tree = self._archive.tree(index)
         except (NotFound, NotAllowed):
-            return  # the whole record is gone already
+            return True  # the whole record is gone already
         if set(pointers) <= set(tree.erased()):
-            return
-        self._vault.replace(index, *_resealed(tree, pointers))
+            return True
+        return self._vault.replace(index, *_resealed(tree, pointers))
 
 
 def _resealed(tree: FieldTree, pointers: Sequence[str]) -> tuple[bytes, bytes]:

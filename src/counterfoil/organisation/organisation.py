@@ -81,7 +81,6 @@ class Organisation:
             _require_history(signed, log)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key)
-            self.erasures = Erasures(self.recorder, self.archive, self.vault)
             self.views = Views(
                 paths.views,
                 self.archive,
@@ -89,6 +88,7 @@ class Organisation:
                 (ProvenanceView(), DecisionsView(self.archive)),
             )
             stack.callback(self.views.close)
+            self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
@@ -160,9 +160,7 @@ class Organisation:
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Remakes every derived table and file from log and vault; returns the number of records."""
-        for entry in self.archive.entries():
-            if b"/schema/v1" in entry:
-                self.archive.restore_schema(entry)
+        self.archive.restore_schemas()
         return self.views.rebuild(progress)
 
     def rotate_log_key(self) -> VerifierKey:
@@ -197,9 +195,9 @@ class Organisation:
         """Finishes what a crash or a pause left open, before anybody reads."""
         self._write_issuer()
         self.erasures.reapply()
-        if self.keyring.pending("log") is not None:
-            self._finish_log_rotation()
         try:
+            if self.keyring.pending("log") is not None:
+                self._finish_log_rotation()
             self.recorder.drain()
             self.recorder.close_epochs()
         except LogUnavailable:
@@ -219,13 +217,14 @@ class Organisation:
         new = Signer(origin, self.keyring.secret("log"))
         note = sign_handover(old, new.key, self.archive.size)
         if not self.archive.handovers or str(new.key) not in self.archive.handovers[-1]:
-            self.archive.handovers = (*self.archive.handovers, note)
-            replace_file(self.home.paths.handovers, json.dumps(list(self.archive.handovers)).encode(), mode=0o644)
+            handovers = (*self.archive.handovers, note)
+            _save(self.home.paths.handovers, json.dumps(list(handovers)).encode())
+            self.archive.handovers = handovers
         self.recorder.sign_with(new)
         self.archive.forget_signature()
-        self.keyring.confirm("log")
-        self._write_key_record("log", str(new.key), note)
+        self._write_key_record("log", str(new.key), self.archive.handovers[-1])
         self._write_issuer()
+        self.keyring.confirm("log")  # last: until then the next open does all this again
 
     def _write_key_record(self, use: str, key: str, handover: str) -> None:
         about = {"handover": handover, "key": key, "use": use}
@@ -236,7 +235,14 @@ class Organisation:
         text = f"{self.issuer}\n".encode()
         path = self.home.paths.issuer
         if not path.exists() or path.read_bytes() != text:
-            replace_file(path, text, mode=0o644)
+            _save(path, text)
+
+
+def _save(path: Path, data: bytes) -> None:
+    try:
+        replace_file(path, data, mode=0o644)
+    except OSError as error:
+        raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
 
 
 def _open_vault(home: Home, keyring: Keyring) -> Vault:

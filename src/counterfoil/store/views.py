@@ -183,6 +183,16 @@ class Views:
             self._remove()
         return self.catch_up(progress)
 
+    def forget_erased(self) -> bool:
+        """Takes in newly logged erasures and empties the write-ahead file; returns whether it is empty."""
+        try:
+            self.catch_up()
+            with self.engine.connect() as connection:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        except DatabaseError:  # e.g. a full disk; the next query reads the erasure before anything else
+            return False
+        return not busy
+
     def close(self) -> None:
         """Lets go of the database; the next query opens it again."""
         if self._engine is not None:
