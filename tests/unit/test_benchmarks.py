@@ -1,0 +1,104 @@
+"""Every benchmark runs, small, and prints the figures it promises. No time is asserted."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SMALL = ("--json", "--scale", "0.001", "--repeat", "1", "--seed", "7")
+PROMISED = {
+    "decisions": {
+        "salted_decisions_per_cpu_s",
+        "unsalted_records_per_cpu_s",
+        "records_with_view_per_cpu_s",
+        "synchronous_decision_cpu_us",
+        "synchronous_decide_cpu_us",
+        "log_and_vault_bytes_per_record",
+        "view_bytes_per_record",
+        "view_bytes_per_plain_record",
+        "lost_with_slow_log",
+        "lost_with_log_away",
+    },
+    "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
+    "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
+    "start": {"help_s", "check_receipt_s"},
+}
+PEERS = {
+    "mlflow_traces_per_cpu_s",
+    "otel_spans_per_cpu_s",
+    "mlflow_lost_with_slow_sink",
+    "otel_lost_with_slow_sink",
+}
+
+
+def run(name: str, folder: Path, *options: str) -> str:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--folder", str(folder), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert not list(folder.iterdir()), "it leaves files behind"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def result_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Runs each benchmark once."""
+
+    @cache
+    def result(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(run(name, tmp_path_factory.mktemp(name), *SMALL))
+        return found
+
+    return result
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_prints_one_object_with_the_promised_figures(name: str, result_of: Callable[[str], dict[str, Any]]) -> None:
+    result = result_of(name)
+
+    assert result["benchmark"] == name
+    assert (result["seed"], result["scale"]) == (7, 0.001)
+    assert {"cpu", "cores", "python", "versions", "load", "sync_ms"} <= result["machine"].keys()
+    assert not re.search(r"/(home|root|tmp|work|Users)/", json.dumps(result)), "it names a path"
+    figures = result["figures"]
+    assert PROMISED[name] <= figures.keys()
+    for promised in PROMISED[name]:
+        assert_measured(promised, figures[promised])
+
+
+def assert_measured(name: str, figure: dict[str, Any]) -> None:
+    assert figure["unit"], name
+    assert figure["says"], name
+    assert min(figure["runs"]) <= figure["median"] <= max(figure["runs"]), name
+    assert figure["best"] in figure["runs"], name
+
+
+def test_a_peer_that_is_not_installed_is_null_with_a_hint(result_of: Callable[[str], dict[str, Any]]) -> None:
+    figures = result_of("decisions")["figures"]
+
+    for name in PEERS:
+        assert figures[name]["median"] is not None or "./setup bench" in figures[name]["note"]
+    assert figures["lost_with_slow_log"]["median"] == 0
+    assert figures["lost_with_log_away"]["median"] == 0
+
+
+def test_without_json_it_prints_a_table(tmp_path: Path) -> None:
+    lines = run("start", tmp_path, "--scale", "0.001").splitlines()
+
+    assert lines[0].startswith("start: ")
+    assert any(line.startswith("help_s ") and line.endswith("seconds") for line in lines)
+
+
+def test_committed_results_make_the_committed_page() -> None:
+    done = subprocess.run([sys.executable, str(FOLDER / "tables.py"), "--check"], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
