@@ -159,20 +159,18 @@ def replay(
 
 def _output_step(recorded: RecordedDecision, policy: Policy, model: Model, score_micro: int, label: str) -> Step:
     title, certificate = _TITLES["output"], model.record.certificate
-    is_exact = model.record.form == "integer" or certificate.kind == "exact"
-    if certificate.kind == "none" and not is_exact:
+    if certificate.kind == "none":
         return not_checked(
             "output", title, "this model does not answer the same twice, so a replay proves nothing about it"
         )
     told = f"recorded {recorded.label} at {recorded.score_micro}, replayed {label} at {score_micro} millionths"
-    tolerance_micro = 0 if is_exact else certificate.tolerance_micro
-    if abs(recorded.score_micro - score_micro) > tolerance_micro:
+    if not certificate.agrees(recorded.score_micro, score_micro):
         return failed("output", title, f"the model answers differently: {told}")
     if policy.label_for(recorded.score_micro) != recorded.label:
         return failed("output", title, f"the policy gives another label to the recorded score: {told}")
     if label != recorded.label:
         return passed("output", title, f"within the certified tolerance, on the line between two labels: {told}")
-    how = "bit for bit" if is_exact else f"within {tolerance_micro} millionths"
+    how = "bit for bit" if certificate.kind == "exact" else f"within {certificate.tolerance_micro} millionths"
     return passed("output", title, f"{how}: {told}", "that the recorded inputs were true")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import select
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.artefact import Artefact, Scorer, load, read_artefact, runtime, to_micro
-from counterfoil.provenance.certificate import Certificate, certify
+from counterfoil.provenance.artefact import Artefact, Scorer, load, runtime, to_micro
+from counterfoil.provenance.candidate import Candidate
+from counterfoil.provenance.certificate import Certificate
 from counterfoil.provenance.features import Feature
-from counterfoil.provenance.integer import probe_rows
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.tables import describe_csv
 from counterfoil.provenance.views import datasets, models
@@ -145,12 +145,14 @@ class Provenance:
             InvalidInput: When it is no such model.
             NotAllowed: For pickles, and skops types that are not trusted.
         """
-        artefact, estimator = self._artefact(model, trusted, features, positive)
+        candidate = Candidate.of(model, trusted=trusted, features=features, positive=positive)
+        artefact = candidate.artefact
         training_leaf = training.leaf if training else None
         known = self._known_model(name, version, artefact.semantic_sha256, training_leaf)
         if known is not None:
             return known
-        scorer = load(artefact)
+        scorer = candidate.scorer()
+        certificate, agreement = candidate.certify(scorer, sample)
         record = ModelRecord(
             name,
             version or self._next_version(name),
@@ -164,7 +166,8 @@ class Provenance:
             training_leaf,
             dict(code or {}),
             runtime(),
-            _certified(estimator, scorer, sample, features, positive),
+            certificate,
+            agreement,
         )
         self._objects.put(artefact.data)
         written = self._recorder.write(record.draft())
@@ -201,6 +204,7 @@ class Provenance:
             {},
             runtime(),
             certificate,
+            None,
         )
         written = self._recorder.write(record.draft())
         return Model(written.index or 0, written.leaf.hex(), record), scorer
@@ -286,23 +290,6 @@ class Provenance:
     def _dataset(self, index: int) -> Dataset:
         return Dataset(index, self._archive.leaf_hex(index), DatasetRecord.read(self._archive.record(index)))
 
-    def _artefact(
-        self, model: Any, trusted: Sequence[str], features: Sequence[str], positive: Any
-    ) -> tuple[Artefact, Any]:
-        """Returns the artefact, and the estimator it came from (None for a file)."""
-        if isinstance(model, str | Path):
-            path = Path(model)
-            if not path.is_file():
-                raise NotFound(f"there is no file {path}")
-            return read_artefact(path.read_bytes(), trusted=trusted, features=features, positive=positive), None
-        from counterfoil.provenance.sklearn_export import NotExportable, export
-
-        try:
-            data = export(model, feature_names=features or None, positive=positive).to_bytes()
-        except NotExportable:
-            data = _skops_bytes(model)
-        return read_artefact(data, trusted=trusted, features=features, positive=positive), model
-
     def _known_model(self, name: str, version: str, semantic_sha256: str, training: str | None) -> Model | None:
         """Returns the same model where it is on record: same name, content, origin, and version if given."""
         for known in self.models(name):
@@ -317,47 +304,6 @@ class Provenance:
         """Returns the next free number among the versions of a name."""
         taken = {model.record.version for model in self.models(name)}
         return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
-
-
-def _certified(estimator: Any, scorer: Scorer, sample: Any, features: Sequence[str], positive: Any) -> Certificate:
-    """Tries the model on rows and certifies how replay may compare."""
-    from counterfoil.provenance.integer import IntegerModel
-    from counterfoil.provenance.skops_scorer import score_many
-
-    rows = _as_rows(sample)
-    if not rows and hasattr(scorer, "to_bytes"):
-        model: IntegerModel = scorer  # type: ignore[assignment]
-        rows = probe_rows(model)
-    names = [feature.name for feature in scorer.features]
-    rows = [_only(row, names) for row in rows]
-    if estimator is None:
-        return certify(lambda batch: [scorer.score(row) for row in batch], scorer, rows)
-    return certify(score_many(estimator, features or names, positive), scorer, rows)
-
-
-def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: row[name] for name in names if name in row}
-
-
-def _as_rows(sample: Any) -> list[dict[str, Any]]:
-    """Returns rows with plain Python values from a list of objects or a DataFrame."""
-    if sample is None:
-        return []
-    if hasattr(sample, "to_dict"):
-        return [dict(row) for row in sample.to_dict(orient="records")]
-    return [dict(row) for row in sample]
-
-
-def _skops_bytes(model: Any) -> bytes:
-    try:
-        import skops.io
-    except ImportError as error:
-        raise InvalidInput(
-            "this model is not one of the exact kinds, and skops is not installed to save it",
-            hint="pip install 'counterfoil[ml]', or register an ONNX file",
-        ) from error
-    data: bytes = skops.io.dumps(model)
-    return data
 
 
 def _positive(scorer: Scorer, artefact: Artefact) -> Any:

@@ -88,7 +88,9 @@ class ModelRecord:
         training: Leaf hash (hex) of the dataset it was trained on, None when not told.
         code: What trained it: file digests or a commit, as the owner told.
         environment: Versions and processor at registration.
-        certificate: What was tried to see whether it answers alike, and how replay compares.
+        certificate: How exactly a replay must match, and what was tried to know it.
+        agreement: The same for the object it was exported from, against the artefact;
+            None for a model that came as a file.
     """
 
     name: str
@@ -104,10 +106,12 @@ class ModelRecord:
     code: Mapping[str, str]
     environment: Mapping[str, Any]
     certificate: Certificate
+    agreement: Certificate | None
 
     def draft(self) -> Draft:
         """Returns the record to be written."""
         about = {
+            "agreement": self.agreement.to_json() if self.agreement else None,
             "artefact": {
                 "fileSha256": self.file_sha256,
                 "form": self.form,
@@ -152,6 +156,7 @@ class ModelRecord:
                 {str(key): str(value) for key, value in about["code"].items()},
                 dict(about["environment"]),
                 Certificate.from_json(about["certificate"]),
+                None if about["agreement"] is None else Certificate.from_json(about["agreement"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MalformedEvidence("a model record lacks a part or holds another type") from error
