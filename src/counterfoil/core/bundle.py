@@ -259,7 +259,7 @@ Progress = Callable[[int, int], None]
 
 def _json(data: bytes) -> Any:
     try:
-        return canonical.loads(data)
+        return canonical.loads_canonical(data)
     except InvalidInput as error:
         raise MalformedEvidence(error.message, hint=error.hint) from error
 

@@ -128,7 +128,7 @@ def parse_receipt(data: bytes) -> Receipt | Promise:
     if len(data) > MAX_RECEIPT_BYTES:
         raise MalformedEvidence(f"a receipt of {len(data)} bytes is too large; {MAX_RECEIPT_BYTES} is the limit")
     try:
-        value = canonical.loads(data)
+        value = canonical.loads_canonical(data.rstrip())
     except InvalidInput as error:
         raise MalformedEvidence(error.message, hint=error.hint) from error
     if not isinstance(value, dict):

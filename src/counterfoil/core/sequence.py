@@ -67,7 +67,7 @@ class Sequence:
         if first != self._epoch_next.get(stream, 0 if self._from_start else first):
             self._fault(f"the epochs of {name} do not join up (at place {index})")
         self._epoch_next[stream] = following
-        if following != self._next.get(stream, 0 if self._from_start else following):
+        if following != self._next.setdefault(stream, 0 if self._from_start else following):
             self._fault(f"an epoch counts {following} records of {name} where another number stands (at {index})")
 
     def _fault(self, text: str) -> None:
