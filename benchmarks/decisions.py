@@ -25,7 +25,7 @@ CALLS = 100
 MLFLOW_CALLS = 100
 OTEL_CALLS = 20_000
 BURST = 20_000
-SCRIPTS = Path(__file__).parent
+SCRIPTS = Path(__file__).resolve().parent
 GET_PEERS = "not installed; ./setup bench makes .venv-bench, then run this with .venv-bench/bin/python"
 
 _PER_CPU, _PER_S, _US = "records per CPU second", "records per second", "microseconds of CPU"
@@ -243,7 +243,7 @@ def _apart(run: Run, script: str, *arguments: Any) -> dict[str, Any] | None:
     """Runs a script in a process of its own; None when what it needs is not installed."""
     with run.folder() as folder:
         command = [sys.executable, str(SCRIPTS / script), *map(str, arguments), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode == 5:
         return None
     if done.returncode != 0:
