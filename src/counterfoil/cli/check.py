@@ -18,7 +18,7 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 __all__ = ["check", "report_lines"]
 
 PATH: Final = click.Path(path_type=Path)
-MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same
+MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same  # noqa: RUF001 - words say the same
 
 
 @click.command()

@@ -93,7 +93,7 @@ class Trust:
             "issuer",
             title,
             f"{what} is signed by {key.fingerprint}{rotated}",
-            "that the issuer showed everybody the same log is a question for other witnesses",
+            "that the issuer showed everybody the same log; other witnesses can",
         )
 
 

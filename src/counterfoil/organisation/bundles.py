@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -74,7 +74,8 @@ class Bundles:
     ) -> Written:
         """Writes every record from `start` to `end`, so that completeness can be checked.
 
-        Both ends are widened to whole tiles of 256 records.
+        Both ends are widened to whole tiles of 256 records; of the records added so, no
+        field is shown.
 
         Args:
             path: The new file.
@@ -93,6 +94,7 @@ class Bundles:
         end = size if end is None else end
         if not 0 <= start <= end <= size:
             raise InvalidInput(f"the log has records 0 to {size}; {start} to {end} is not a part of it")
+        asked = range(start, end)  # the widened rest is there for its proofs; its fields stay private
         start -= start % TILE_WIDTH
         end = min(size, -(-end // TILE_WIDTH) * TILE_WIDTH)
         count = _Count()
@@ -104,7 +106,7 @@ class Bundles:
             self._write_tiles(bundle, start, end, size)
             schemas: set[str] = set()
             entries = enumerate(self._archive.entries(start, end), start)
-            lines = self._lines(entries, show, schemas, count, progress, end - start)
+            lines = self._lines(entries, asked, show, schemas, count, progress, end - start)
             bundle.write_lines("disclosures.ndjson", lines)
             self._write_schemas(bundle, schemas)
         return Written(path, end - start, count.shown, count.withheld)
@@ -136,7 +138,10 @@ class Bundles:
                 bundle.write(f"proofs/{index}.tlog-proof", proof.text().encode())
             schemas: set[str] = set()
             entries = ((index, self._archive.entry(index)) for index in chosen)
-            bundle.write_lines("disclosures.ndjson", self._lines(entries, show, schemas, count, progress, len(chosen)))
+            asked = frozenset(chosen)
+            bundle.write_lines(
+                "disclosures.ndjson", self._lines(entries, asked, show, schemas, count, progress, len(chosen))
+            )
             self._write_schemas(bundle, schemas)
         return Written(path, len(chosen), count.shown, count.withheld)
 
@@ -155,6 +160,7 @@ class Bundles:
     def _lines(
         self,
         entries: Iterable[tuple[int, bytes]],
+        asked: Container[int],
         show: Show,
         schemas: set[str],
         count: _Count,
@@ -163,7 +169,7 @@ class Bundles:
     ) -> Iterator[bytes]:
         """Yields the disclosures in log order and notes the schemas they need."""
         for done, (index, entry) in enumerate(entries, 1):
-            if show != "nothing":
+            if show != "nothing" and index in asked:
                 record = read_record(entry)
                 line = self._line(index, record, show, count)
                 if line is not None and record.schema is not None:

@@ -164,6 +164,8 @@ def erase(
         plan, carry_out = _erasure(org, person, record, fields, basis or "")
         data: dict[str, Any] = _erasure_json(plan, record, fields) | {"dry_run": dry_run}
         lines = list(_erasure_lines(plan, record, fields))
+        if dry_run or not yes:
+            lines.insert(0, "This is what would happen.")
         empty = not (plan.erased or plan.restricted or fields)
         if dry_run or empty:
             session.emit(data | {"done": False}, [*lines, "Nothing was changed."])
