@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 
 from counterfoil.core import canonical
 from counterfoil.core.fields import Disclosure
+from counterfoil.core.merkle import Frontier, root_of
 from counterfoil.core.note import require_origin
 from counterfoil.core.proofs import decode_hashes, encode_hashes
 from counterfoil.core.schema import MAX_SCHEMA_BYTES, Schema
@@ -31,6 +32,7 @@ __all__ = [
     "Contents",
     "Manifest",
     "Members",
+    "Rebuilt",
     "ShownLine",
     "entry_tiles",
     "hash_tiles",
@@ -246,11 +248,56 @@ class Contents:
             self._tiles[level, number] = tile
         return tile[32 * offset : 32 * offset + 32]
 
+    def kept(self, level: int, index: int) -> bytes | None:
+        """Returns a tile hash that was read before, None otherwise."""
+        number, offset = divmod(index, TILE_WIDTH)
+        tile = self._tiles.get((level, number))
+        return None if tile is None else tile[32 * offset : 32 * offset + 32]
+
     def shown_lines(self) -> Iterator[ShownLine]:
         """Yields the disclosures in log order."""
         if "disclosures.ndjson" in self.members.names():
             for line in self.members.lines("disclosures.ndjson", 2 * ENTRY_TILE_BYTES):
                 yield parse_line(line)
+
+
+class Rebuilt:
+    """A log's tree as a range rebuilds it, from hashes in log order.
+
+    A hash tile beside the range also holds hashes of parts of the range, which the
+    root does not need. They are held against the records too: no byte of a bundle is
+    left unchecked.
+
+    Args:
+        contents: The bundle.
+        size: Number of records under its head.
+    """
+
+    def __init__(self, contents: Contents, size: int) -> None:
+        self.edge = Frontier()
+        self._contents = contents
+        self._rows: dict[int, list[bytes]] = {}
+        for level, number, _ in hash_tiles(contents.manifest.start, contents.manifest.end, size):
+            contents.subtree(level, number * TILE_WIDTH, size)
+
+    def push(self, level: int, digest: bytes) -> None:
+        """Appends the hash over the next 256^level records.
+
+        Raises:
+            MalformedEvidence: When a hash tile says otherwise.
+        """
+        index = self.edge.size >> 8 * level
+        self.edge.push(digest, 256**level)
+        self._hold(level, index, digest)
+
+    def _hold(self, level: int, index: int, digest: bytes) -> None:
+        if self._contents.kept(level, index) not in (None, digest):
+            raise MalformedEvidence(f"hash {index} of level {level} is not the one of the records in the bundle")
+        row = self._rows.setdefault(level, [])
+        row.append(digest)
+        if len(row) == TILE_WIDTH:
+            self._rows[level] = []
+            self._hold(level + 1, index // TILE_WIDTH, root_of(row))
 
 
 Progress = Callable[[int, int], None]

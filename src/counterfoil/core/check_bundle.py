@@ -25,13 +25,14 @@ from counterfoil.core.bundle import (
     Contents,
     Members,
     Progress,
+    Rebuilt,
     ShownLine,
     entry_tiles,
 )
 from counterfoil.core.check_receipt import LogView
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.fields import open_disclosure
-from counterfoil.core.merkle import Frontier, is_included, leaf_hash, root_of
+from counterfoil.core.merkle import EMPTY_ROOT, is_included, leaf_hash, root_of
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.proofs import LogProof
 from counterfoil.core.sequence import Sequence
@@ -190,9 +191,9 @@ def _read_range(
 ) -> bytes:
     """Reads every record of a range and returns the root that it leads to."""
     manifest, size = contents.manifest, signed.head.size
-    tree = Frontier()
+    tree = Rebuilt(contents, size)
     for level, index in cover(0, manifest.start):
-        _push(tree, contents.subtree(level, index, size), 256**level, watch)
+        _push(tree, level, contents.subtree(level, index, size), watch)
     shown = _merged(contents)
     place = manifest.start
     for name, width in entry_tiles(manifest.start, manifest.end):
@@ -205,17 +206,17 @@ def _read_range(
             _take(contents, index, entry, tally, shown)
         wanted = any(place < at < place + width for at in watch.sizes)
         if width == TILE_WIDTH and not wanted:
-            _push(tree, root_of(leaves), width, watch)
+            _push(tree, 1, root_of(leaves), watch)
         else:
             for leaf in leaves:
-                _push(tree, leaf, 1, watch)
+                _push(tree, 0, leaf, watch)
         place += width
         if progress is not None:
             progress(place - manifest.start, manifest.end - manifest.start)
     _require_none_left(shown)
     for level, index in cover(manifest.end, size):
-        _push(tree, contents.subtree(level, index, size), 256**level, watch)
-    return tree.root()
+        _push(tree, level, contents.subtree(level, index, size), watch)
+    return tree.edge.root()
 
 
 def _read_scattered(
@@ -240,10 +241,10 @@ def _read_scattered(
     return signed.head.root
 
 
-def _push(tree: Frontier, digest: bytes, leaves: int, watch: Watch) -> None:
-    tree.push(digest, leaves)
-    if tree.size in watch.sizes:
-        watch.roots[tree.size] = tree.root()
+def _push(tree: Rebuilt, level: int, digest: bytes, watch: Watch) -> None:
+    tree.push(level, digest)
+    if tree.edge.size in watch.sizes:
+        watch.roots[tree.edge.size] = tree.edge.root()
 
 
 class _Shown:
@@ -364,7 +365,7 @@ def _earlier_step(earlier: SignedCheckpoint | None, signed: SignedCheckpoint, tr
         )
     root = signed.head.root if head.size == signed.head.size else watch.roots.get(head.size)
     if head.size == 0:
-        root = Frontier().root()
+        root = EMPTY_ROOT
     if root is None:
         return not_checked("earlier", title, f"the bundle does not show the log at {head.size:,} records")
     if root != head.root:
