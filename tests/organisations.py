@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.core.statement import Draft
+from counterfoil.data import german_credit_csv
 from counterfoil.decisions import Decision, Deployment, Policy
 from counterfoil.organisation import Organisation
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.recorder import OnFailure
 from counterfoil.store.unlock import Unlock
 
-DATA = Path(__file__).parents[1] / "data" / "german_credit.csv"
+DATA = german_credit_csv()
 ORIGIN = "bank.example/credit"
 STREAM = "decisions/loans"
 START_S = timegm((2026, 11, 23, 19, 0, 0))
@@ -114,7 +115,7 @@ def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
 def _frame() -> Any:
     import pandas as pd
 
-    return pd.read_csv(DATA, keep_default_na=False)
+    return pd.read_csv(german_credit_csv(), keep_default_na=False)
 
 
 @cache
@@ -192,15 +193,16 @@ def put_to_work(
 
 
 def table_rows(org: Organisation) -> dict[str, list[tuple[Any, ...]]]:
-    """Returns every row of every searchable table, brought up to date."""
+    """Returns every row of every searchable table, brought up to date; numbers of names become names."""
     from sqlalchemy import text
 
     with org.views.reading() as connection:
         listed = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
         tables = [str(row[0]) for row in connection.execute(text(listed))]
-        return {
-            name: sorted(map(tuple, connection.execute(text(f"SELECT * FROM {name}"))), key=repr) for name in tables
-        }
+        found = {name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] for name in tables}
+    names = dict(found.pop("names"))
+    found["records"] = [(row[0], names[row[1]], names[row[2]], *row[3:]) for row in found["records"]]
+    return {name: sorted(found[name], key=repr) for name in found}
 
 
 @contextmanager

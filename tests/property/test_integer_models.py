@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import Feature, fixed
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER, divide_half_even, quantise, sigmoid_micro
-from counterfoil.provenance.integer import from_bytes
-from counterfoil.provenance.linear import LinearModel, Term
-from counterfoil.provenance.trees import TreeModel
+from counterfoil.provenance.models.features import Feature, fixed
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER, divide_half_even, quantise, sigmoid_micro
+from counterfoil.provenance.models.integer import from_bytes
+from counterfoil.provenance.models.linear import LinearModel, Term
+from counterfoil.provenance.models.trees import TreeModel
 
 INTEGERS = st.integers(-LARGEST_INTEGER, LARGEST_INTEGER)
 MARGINS = st.integers(-17 * 10**9, 17 * 10**9)

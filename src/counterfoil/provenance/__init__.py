@@ -1,9 +1,10 @@
 """Where data and models come from: registering them, keeping and running their artefacts."""
 
-from counterfoil.provenance.artefact import Scorer, to_micro
-from counterfoil.provenance.certificate import Certificate
-from counterfoil.provenance.features import Feature
-from counterfoil.provenance.integer import IntegerModel, probe_rows
+from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.models.certificate import Certificate
+from counterfoil.provenance.models.features import Feature
+from counterfoil.provenance.models.fixedpoint import to_micro
+from counterfoil.provenance.models.integer import IntegerModel, probe_rows
 from counterfoil.provenance.provenance import Dataset, Model, Provenance
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.views import ProvenanceView

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, NotSetUp
-from counterfoil.provenance.artefact import Artefact, Scorer, load, read_artefact
-from counterfoil.provenance.certificate import Certificate, certify, certify_scorer
-from counterfoil.provenance.integer import probe_rows
+from counterfoil.provenance.models.artefact import Artefact, Scorer, load, read_artefact
+from counterfoil.provenance.models.certificate import Certificate, certify, certify_scorer
+from counterfoil.provenance.models.integer import probe_rows
 
 __all__ = ["Candidate"]
 
@@ -78,7 +78,7 @@ class Candidate:
         certificate = certify_scorer(scorer, rows)
         if self.estimator is None:
             return certificate, None
-        from counterfoil.provenance.skops_scorer import score_many
+        from counterfoil.provenance.models.skops_scorer import score_many
 
         agreement = certify(score_many(self.estimator, names, self.artefact.positive), scorer, rows)
         if agreement.kind == "none" and self.artefact.form == "integer":
@@ -90,7 +90,7 @@ class Candidate:
 
 
 def _bytes_of(estimator: Any, features: Sequence[str], positive: Any) -> bytes:
-    from counterfoil.provenance.sklearn_export import NotExportable, export
+    from counterfoil.provenance.models.sklearn_export import NotExportable, export
 
     try:
         return export(estimator, feature_names=features or None, positive=positive).to_bytes()

@@ -27,7 +27,7 @@ def dataset() -> None:
 
 
 @dataset.command("add")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, help="A CSV table with a header row, in UTF-8.")
 @click.option("--name", default="", help="Its name; the file's name by default.")
 @click.option("--note", "notes", multiple=True, metavar="KEY=VALUE", help="Licence, source, purpose; may be repeated.")
 @click.pass_obj
@@ -69,7 +69,7 @@ def model() -> None:
 
 
 @model.command("add")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, help="An integer model, an ONNX or a skops file.")
 @click.option("--name", default="", help="Its name; the file's name by default.")
 @click.option("--version", "number", default="", help="In your own numbering; 1, 2, … by default.")
 @click.option("--training", metavar="NAME|INDEX", help="The registered dataset it was trained on.")
@@ -142,7 +142,7 @@ def list_models(session: Session, name: str | None) -> None:
 
 
 @model.command("show")
-@click.argument("model", metavar="NAME|INDEX")
+@click.argument("model", metavar="NAME|INDEX", help="Name, or place of its record in the log.")
 @click.pass_obj
 def show_model(session: Session, model: str) -> None:
     """Show what is on record about a model; of a name, the newest version."""

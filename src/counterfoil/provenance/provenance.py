@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import select
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.artefact import Artefact, Scorer, load, runtime, to_micro
 from counterfoil.provenance.candidate import Candidate
-from counterfoil.provenance.certificate import Certificate
-from counterfoil.provenance.features import Feature
+from counterfoil.provenance.models.artefact import Artefact, Scorer, load, runtime
+from counterfoil.provenance.models.certificate import Certificate
+from counterfoil.provenance.models.features import Feature
+from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.tables import describe_csv
 from counterfoil.provenance.views import datasets, models

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from counterfoil.core.statement import Draft, Record
 from counterfoil.errors import MalformedEvidence
-from counterfoil.provenance.certificate import Certificate
+from counterfoil.provenance.models.certificate import Certificate
 
 __all__ = ["STREAM", "DatasetRecord", "ModelRecord"]
 

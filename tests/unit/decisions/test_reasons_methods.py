@@ -17,9 +17,9 @@ from counterfoil.decisions.reasons import explain, explainer_for
 from counterfoil.decisions.sampled_reasons import permutation
 from counterfoil.decisions.tree_reasons import IntegerTrees
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import Feature
-from counterfoil.provenance.linear import LinearModel, Term
-from counterfoil.provenance.trees import TreeModel
+from counterfoil.provenance.models.features import Feature
+from counterfoil.provenance.models.linear import LinearModel, Term
+from counterfoil.provenance.models.trees import TreeModel
 
 TOML = """
 name = "loans"

@@ -13,7 +13,7 @@ from onnx import load_model_from_string
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from counterfoil.provenance.semantic import onnx_digest, skops_digest
+from counterfoil.provenance.models.semantic import onnx_digest, skops_digest
 
 EXPORT = """
 import sys

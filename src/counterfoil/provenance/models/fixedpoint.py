@@ -1,6 +1,6 @@
 """Whole-number arithmetic of scores: the same answer on every machine.
 
-Everything here is defined on integers of unlimited size, so no floating-point
+Everything here but `to_micro` is defined on integers of unlimited size, so no floating-point
 unit, compiler or library version can change a result. docs/reference/models.md
 publishes the same rules for people who write another scorer.
 """
@@ -8,6 +8,9 @@ publishes the same rules for people who write another scorer.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import floor, isfinite
+
+from counterfoil.errors import InvalidInput
 
 __all__ = [
     "LARGEST_INTEGER",
@@ -17,6 +20,7 @@ __all__ = [
     "exp_negative",
     "quantise",
     "sigmoid_micro",
+    "to_micro",
 ]
 
 LARGEST_INTEGER = 2**53 - 1
@@ -95,3 +99,16 @@ def quantise(values: list[Fraction], *, most_decimals: int) -> tuple[list[int], 
         if largest * 10**decimals <= LARGEST_INTEGER:
             return [round(value * 10**decimals) for value in values], decimals
     raise OverflowError("a weight is beyond 2^53 - 1")
+
+
+def to_micro(score: float) -> int:
+    """Returns a score as micro-units: floor(score * 10^6 + 0.5), within 0 to 1,000,000.
+
+    The product and the sum are those of IEEE 754 double precision.
+
+    Raises:
+        InvalidInput: If the score is not a finite number.
+    """
+    if not isfinite(score):
+        raise InvalidInput(f"the model answered {score!r}, which is not a score")
+    return floor(min(max(score * 1e6 + 0.5, 0.0), float(MICRO)))

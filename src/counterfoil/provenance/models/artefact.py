@@ -11,17 +11,15 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from math import floor, isfinite
 from pathlib import Path
 from typing import Literal, Protocol
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotAllowed
-from counterfoil.provenance import integer
-from counterfoil.provenance.features import Feature, Label
-from counterfoil.provenance.fixedpoint import MICRO
+from counterfoil.provenance.models import integer
+from counterfoil.provenance.models.features import Feature, Label
 
-__all__ = ["MAX_ARTEFACT_BYTES", "Artefact", "Scorer", "form_of", "load", "read_artefact", "runtime", "to_micro"]
+__all__ = ["MAX_ARTEFACT_BYTES", "Artefact", "Scorer", "form_of", "load", "read_artefact", "runtime"]
 
 Form = Literal["integer", "onnx", "skops"]
 
@@ -74,19 +72,6 @@ class Scorer(Protocol):
         """Returns the score in micro-units, 0 to 1,000,000."""
 
 
-def to_micro(score: float) -> int:
-    """Returns a score as micro-units: floor(score * 10^6 + 0.5), within 0 to 1,000,000.
-
-    The product and the sum are those of IEEE 754 double precision.
-
-    Raises:
-        InvalidInput: If the score is not a finite number.
-    """
-    if not isfinite(score):
-        raise InvalidInput(f"the model answered {score!r}, which is not a score")
-    return floor(min(max(score * 1e6 + 0.5, 0.0), float(MICRO)))
-
-
 def read_artefact(
     data: bytes,
     *,
@@ -106,7 +91,7 @@ def read_artefact(
     if form == "integer":
         semantic_sha256 = integer.from_bytes(data).digest()
     else:
-        from counterfoil.provenance import semantic
+        from counterfoil.provenance.models import semantic
 
         semantic_sha256 = semantic.onnx_digest(data) if form == "onnx" else semantic.skops_digest(data)
     return Artefact(form, bytes(data), file_sha256, semantic_sha256, tuple(trusted), tuple(features), positive)
@@ -145,10 +130,10 @@ def load(artefact: Artefact) -> Scorer:
     if artefact.form == "integer":
         return integer.from_bytes(artefact.data)
     if artefact.form == "onnx":
-        from counterfoil.provenance.onnx_scorer import OnnxScorer
+        from counterfoil.provenance.models.onnx_scorer import OnnxScorer
 
         return OnnxScorer(artefact.data, artefact.features, artefact.positive)
-    from counterfoil.provenance.skops_scorer import load_skops
+    from counterfoil.provenance.models.skops_scorer import load_skops
 
     return load_skops(artefact.data, artefact.trusted, artefact.features, artefact.positive)
 

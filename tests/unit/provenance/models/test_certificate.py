@@ -10,12 +10,12 @@ import pytest
 import skops.io
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.artefact import load, read_artefact
-from counterfoil.provenance.certificate import Certificate, certify, certify_scorer
-from counterfoil.provenance.features import Feature
-from counterfoil.provenance.integer import probe_rows
-from counterfoil.provenance.sklearn_export import export
-from counterfoil.provenance.skops_scorer import score_many
+from counterfoil.provenance.models.artefact import load, read_artefact
+from counterfoil.provenance.models.certificate import Certificate, certify, certify_scorer
+from counterfoil.provenance.models.features import Feature
+from counterfoil.provenance.models.integer import probe_rows
+from counterfoil.provenance.models.sklearn_export import export
+from counterfoil.provenance.models.skops_scorer import score_many
 
 TREE = ("sklearn.tree._tree.Tree",)
 ROWS = [{"x": i / 10} for i in range(10)]

@@ -20,8 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from counterfoil.errors import InvalidInput, NotAllowed
-from counterfoil.provenance.artefact import Artefact, load, read_artefact, runtime, to_micro
-from counterfoil.provenance.sklearn_export import export
+from counterfoil.provenance.models.artefact import Artefact, load, read_artefact, runtime
+from counterfoil.provenance.models.fixedpoint import to_micro
+from counterfoil.provenance.models.sklearn_export import export
 
 
 @pytest.fixture(scope="module")

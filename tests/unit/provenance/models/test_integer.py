@@ -12,12 +12,12 @@ import pytest
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import Feature
-from counterfoil.provenance.fixedpoint import sigmoid_micro
-from counterfoil.provenance.integer import from_bytes, probe_rows
-from counterfoil.provenance.linear import LinearModel, Term
-from counterfoil.provenance.sklearn_export import export
-from counterfoil.provenance.trees import TreeModel
+from counterfoil.provenance.models.features import Feature
+from counterfoil.provenance.models.fixedpoint import sigmoid_micro
+from counterfoil.provenance.models.integer import from_bytes, probe_rows
+from counterfoil.provenance.models.linear import LinearModel, Term
+from counterfoil.provenance.models.sklearn_export import export
+from counterfoil.provenance.models.trees import TreeModel
 
 AGE = Feature("age", "number", 2)
 HOME = Feature("home", "category", categories=("own", "rent"), unknown="ignore")
@@ -224,7 +224,7 @@ def test_probe_rows_are_usable_and_repeatable(credit: Any, which: str) -> None:
     assert {model.label(row) for row in rows} == {"bad", "good"}
 
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "models.md"
+REFERENCE = Path(__file__).parents[4] / "docs" / "reference" / "models.md"
 
 
 def test_the_published_scores_are_true() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import MAX_DECIMALS, Feature, Label
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER
+from counterfoil.provenance.models.features import MAX_DECIMALS, Feature, Label
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER
 
 __all__ = [
     "FORMAT",

@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.export_trees import TREE_KINDS, export_trees
-from counterfoil.provenance.features import DECIMALS, Feature, Label
-from counterfoil.provenance.fixedpoint import quantise
-from counterfoil.provenance.integer import IntegerModel
-from counterfoil.provenance.linear import MAX_WEIGHT_DECIMALS, LinearModel, Term
-from counterfoil.provenance.pipelines import (
+from counterfoil.provenance.models.export_trees import TREE_KINDS, export_trees
+from counterfoil.provenance.models.features import DECIMALS, Feature, Label
+from counterfoil.provenance.models.fixedpoint import quantise
+from counterfoil.provenance.models.integer import IntegerModel
+from counterfoil.provenance.models.linear import MAX_WEIGHT_DECIMALS, LinearModel, Term
+from counterfoil.provenance.models.pipelines import (
     Column,
     NotExportable,
     follow,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from counterfoil.provenance.features import Feature, Label
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER, quantise
-from counterfoil.provenance.pipelines import Column, NotExportable, kind_of
-from counterfoil.provenance.trees import MAX_NODES, MAX_VALUE_DECIMALS, Leaf, Split, TreeModel
+from counterfoil.provenance.models.features import Feature, Label
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER, quantise
+from counterfoil.provenance.models.pipelines import Column, NotExportable, kind_of
+from counterfoil.provenance.models.trees import MAX_NODES, MAX_VALUE_DECIMALS, Leaf, Split, TreeModel
 
 __all__ = ["TREE_KINDS", "export_trees"]
 

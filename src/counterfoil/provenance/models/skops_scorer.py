@@ -7,10 +7,10 @@ from typing import Any
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotAllowed, NotSetUp
-from counterfoil.provenance.artefact import to_micro
-from counterfoil.provenance.features import Feature, Label, find_label
-from counterfoil.provenance.open_row import check_row
-from counterfoil.provenance.semantic import skops_schema
+from counterfoil.provenance.models.features import Feature, Label, find_label
+from counterfoil.provenance.models.fixedpoint import to_micro
+from counterfoil.provenance.models.open_row import check_row
+from counterfoil.provenance.models.semantic import skops_schema
 
 __all__ = ["EstimatorScorer", "load_skops", "score_many"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotSetUp
-from counterfoil.provenance.artefact import to_micro
-from counterfoil.provenance.features import Feature, Label, find_label
-from counterfoil.provenance.open_row import check_row
-from counterfoil.provenance.semantic import read_onnx
+from counterfoil.provenance.models.features import Feature, Label, find_label
+from counterfoil.provenance.models.fixedpoint import to_micro
+from counterfoil.provenance.models.open_row import check_row
+from counterfoil.provenance.models.semantic import read_onnx
 
 __all__ = ["OnnxScorer"]
 

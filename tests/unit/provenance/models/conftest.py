@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-DATA = Path(__file__).parents[3] / "data" / "german_credit.csv"
+from counterfoil.data import german_credit_csv
+
+DATA = german_credit_csv()
 LABEL = "creditability"
 
 

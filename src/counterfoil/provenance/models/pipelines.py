@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import Label
+from counterfoil.provenance.models.features import Label
 
 __all__ = ["Column", "NotExportable", "Step", "follow", "input_names", "kind_of", "label_of", "split_pipeline"]
 

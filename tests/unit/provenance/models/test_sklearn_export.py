@@ -29,8 +29,8 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.integer import from_bytes
-from counterfoil.provenance.sklearn_export import NotExportable, export
+from counterfoil.provenance.models.integer import from_bytes
+from counterfoil.provenance.models.sklearn_export import NotExportable, export
 
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 CASES: dict[str, tuple[Any, Any, Any]] = {

@@ -7,8 +7,8 @@ from math import isfinite
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.features import Feature, require_names, show
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER
+from counterfoil.provenance.models.features import Feature, require_names, show
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER
 
 __all__ = ["check_row"]
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 
 from counterfoil.core import canonical
 from counterfoil.core.canonical import JsonValue
-from counterfoil.provenance.features import Feature, Label, RowEncoder
-from counterfoil.provenance.fixedpoint import (
+from counterfoil.provenance.models.features import Feature, Label, RowEncoder
+from counterfoil.provenance.models.fixedpoint import (
     LARGEST_INTEGER,
     MARGIN_DECIMALS,
     divide_half_even,
     sigmoid_micro,
 )
-from counterfoil.provenance.model_file import (
+from counterfoil.provenance.models.model_file import (
     FORMAT,
     check_features,
     feature_json,

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput, NotSetUp
-from counterfoil.provenance.artefact import Scorer, to_micro
+from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.models.fixedpoint import to_micro
 
 __all__ = ["LARGEST_TOLERANCE_MICRO", "MOST_ROWS", "Certificate", "Setting", "certify", "certify_scorer"]
 

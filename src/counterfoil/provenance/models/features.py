@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER
 
 __all__ = ["DECIMALS", "MAX_DECIMALS", "Feature", "Label", "RowEncoder", "find_label", "fixed", "require_names", "show"]
 

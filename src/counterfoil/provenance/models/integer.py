@@ -11,11 +11,11 @@ from random import Random
 from typing import Protocol
 
 from counterfoil.core.canonical import JsonValue
-from counterfoil.provenance.features import Feature, Label
-from counterfoil.provenance.fixedpoint import LARGEST_INTEGER
-from counterfoil.provenance.linear import LinearModel
-from counterfoil.provenance.model_file import invalid, read_document
-from counterfoil.provenance.trees import TreeModel
+from counterfoil.provenance.models.features import Feature, Label
+from counterfoil.provenance.models.fixedpoint import LARGEST_INTEGER
+from counterfoil.provenance.models.linear import LinearModel
+from counterfoil.provenance.models.model_file import invalid, read_document
+from counterfoil.provenance.models.trees import TreeModel
 
 __all__ = ["IntegerModel", "from_bytes", "probe_rows"]
 

@@ -1,0 +1,1 @@
+"""Models as bytes: exact integer models, ONNX and skops files, and how exactly they replay."""
