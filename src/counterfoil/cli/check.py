@@ -18,11 +18,11 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 __all__ = ["check", "report_lines"]
 
 PATH: Final = click.Path(path_type=Path)
-MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same  # noqa: RUF001 - words say the same
+MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same
 
 
 @click.command()
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, help="A receipt, a promise or a bundle.")
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
 @click.option(

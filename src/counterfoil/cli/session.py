@@ -105,19 +105,16 @@ class Session:
         else:
             click.echo("\n".join(one_line(line) for line in lines))
 
-    def note(self, text: str) -> None:
-        """Prints a remark on stderr, for people only."""
-        if not self.as_json:
-            click.echo(one_line(text), err=True)
-
-    def confirm(self, question: str, *, hint: str) -> None:
-        """Asks for a typed yes.
+    def confirm(self, told: Iterable[str], question: str, *, hint: str) -> None:
+        """Tells what would happen and asks for a typed yes.
 
         Raises:
             InvalidInput: When nobody is there to answer, or the answer is another.
         """
         if self.as_json or not sys.stdin.isatty():
             raise InvalidInput("this needs a yes, and nobody is here to give it", hint=hint)
+        for line in told:
+            click.echo(one_line(line), err=True)
         if click.prompt(f"{question} Type yes", err=True, default="no", show_default=False).strip().lower() != "yes":
             raise InvalidInput("nothing was changed: the answer was not yes", hint=hint)
 

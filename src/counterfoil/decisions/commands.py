@@ -35,7 +35,7 @@ def policy() -> None:
 
 
 @policy.command("check")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, help="The policy, in TOML.")
 @click.pass_obj
 def check_policy(session: Session, file: Path) -> None:
     """Read a policy strictly and say what it leaves open. Needs no home."""
@@ -46,7 +46,7 @@ def check_policy(session: Session, file: Path) -> None:
 
 
 @policy.command("add")
-@click.argument("file", type=PATH)
+@click.argument("file", type=PATH, help="The policy, in TOML.")
 @click.pass_obj
 def add_policy(session: Session, file: Path) -> None:
     """Record a policy. The same rules are recorded once."""
@@ -78,7 +78,7 @@ def list_policies(session: Session) -> None:
 
 
 @click.command()
-@click.argument("file", type=PATH, metavar="FILE.csv")
+@click.argument("file", type=PATH, metavar="FILE.csv", help="The applicants, with a header row, in UTF-8.")
 @click.option("--model", required=True, metavar="NAME|INDEX", help="A registered model; of a name, the newest.")
 @click.option("--policy", "policy_file", type=PATH, required=True, metavar="FILE", help="The policy's TOML file.")
 @click.option("--subject", required=True, metavar="COLUMN", help="Column with your references of the people.")
@@ -115,6 +115,8 @@ def decide(
 
     if dry_run and out is not None:
         raise InvalidInput("--out has nothing to hold in a dry run", hint="leave one of them out")
+    if out is not None and out.exists():
+        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     rules = Policy.from_toml(policy_file)
     applicants = read_applicants(file, rules, subject, ignore)
     rows = read_background(background, rules) if background else None
@@ -130,7 +132,7 @@ def decide(
 
 
 @click.command()
-@click.argument("index", type=int)
+@click.argument("index", type=int, help="Place of the decision in the log.")
 @click.option("--label", required=True, help="The new decision, one of the policy's labels.")
 @click.option("--by", required=True, help="Who decides.")
 @click.option("--reason", required=True, help="Why.")
@@ -148,7 +150,7 @@ def override(session: Session, index: int, label: str, by: str, reason: str, saw
 
 
 @click.command()
-@click.argument("index", type=int)
+@click.argument("index", type=int, help="Place of the decision in the log.")
 @click.option("--text", required=True, help="What the person says.")
 @click.option("--by", required=True, help="Who received the appeal.")
 @click.pass_obj
@@ -160,7 +162,7 @@ def appeal(session: Session, index: int, text: str, by: str) -> None:
 
 
 @click.command()
-@click.argument("index", type=int)
+@click.argument("index", type=int, help="Place of the decision in the log.")
 @click.option("--outcome", "word", required=True, help='A word for what came of it, such as "repaid".')
 @click.option("--note", default="", help="Remarks.")
 @click.pass_obj
@@ -172,7 +174,7 @@ def outcome(session: Session, index: int, word: str, note: str) -> None:
 
 
 @click.command()
-@click.argument("index", type=int)
+@click.argument("index", type=int, help="Place of the decision in the log.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help="The new file.")
 @click.option("--show", multiple=True, metavar="POINTER", help="Field or group of fields to show, e.g. /output.")
 @click.pass_obj
@@ -197,7 +199,7 @@ def receipt(session: Session, index: int, out: Path, show: tuple[str, ...]) -> N
 
 
 @click.command()
-@click.argument("indices", type=int, nargs=-1, metavar="[INDEX]...")
+@click.argument("indices", type=int, nargs=-1, metavar="[INDEX]...", help="Places of decisions in the log.")
 @click.option("--all", "every", is_flag=True, help="Every decision on record.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N decisions drawn by chance.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
@@ -225,13 +227,10 @@ def _replayed(org: Organisation, indices: Sequence[int]) -> Iterator[tuple[int, 
         yield indices[0], org.decisions.replay(indices[0])
         return
     for index in indices:
-        found = None
         try:
-            found = next(iter(org.decisions.replay_many([index])), None)
+            yield index, org.decisions.replay(index)
         except (NotFound, NotAllowed, InvalidInput) as error:
             yield index, error.message
-            continue
-        yield index, found[1] if found else "its values were erased or are locked away"
 
 
 def _drawn(org: Organisation, sample: int | None, seed: int) -> list[int]:

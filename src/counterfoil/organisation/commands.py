@@ -30,7 +30,7 @@ YES: Final = "repeat with --yes, or look first with --dry-run"
 
 
 @click.command()
-@click.argument("home", type=PATH)
+@click.argument("home", type=PATH, help="A new or empty folder.")
 @click.option("--name", required=True, help="Legal name of the organisation.")
 @click.option("--origin", required=True, help="Name of its log, like bank.example/credit: a web origin without scheme.")
 @click.option("--key-file", "new_key_file", type=PATH, metavar="FILE", help="New key file; HOME.key by default.")
@@ -90,7 +90,7 @@ def list_keys(session: Session) -> None:
 
 
 @keys.command()
-@click.argument("use", type=click.Choice(["log", "vault"]))
+@click.argument("use", type=click.Choice(["log", "vault"]), help="Which key.")
 @click.pass_obj
 def rotate(session: Session, use: Literal["log", "vault"]) -> None:
     """Replace the log's signing key, or the key that protects the private values.
@@ -171,9 +171,7 @@ def erase(
             session.emit(data | {"done": False}, [*lines, "Nothing was changed."])
             return
         if not yes:
-            for line in lines:
-                session.note(line)
-            session.confirm("This cannot be undone.", hint=YES)
+            session.confirm(lines, "This cannot be undone.", hint=YES)
         carry_out()
     session.emit(data | {"done": True}, lines if yes else ["Done."])
 

@@ -31,7 +31,7 @@ def log() -> None:
 
 
 @log.command()
-@click.argument("index", type=int)
+@click.argument("index", type=int, help="Place of the record in the log.")
 @click.option("--values", is_flag=True, help="Show the private values, too.")
 @click.pass_obj
 def show(session: Session, index: int, values: bool) -> None:
@@ -95,7 +95,7 @@ def head(session: Session) -> None:
 
 
 @click.command()
-@click.argument("out", type=PATH, metavar="OUT.zip")
+@click.argument("out", type=PATH, metavar="OUT.zip", help="The new file.")
 @click.option("--from", "first", type=click.IntRange(min=0), metavar="INDEX", help="First record of a range.")
 @click.option("--to", "last", type=click.IntRange(min=0), metavar="INDEX", help="Last record of a range.")
 @click.option("--index", "indices", type=int, multiple=True, metavar="INDEX", help="One record; may be repeated.")
@@ -126,6 +126,8 @@ def bundle(
     if len(chosen) > 1:
         raise click.UsageError(f"{' and '.join(chosen)} cannot be combined")
     fields = _show(show)
+    if out.exists():
+        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     with session.open() as org, session.progress("Writing") as progress:
         if indices or subject is not None:
             places = list(indices) if subject is None else _places_of(org, subject)

@@ -116,7 +116,7 @@ def test_the_folder_is_the_one_named_else_this_one(tmp_path, monkeypatch):
 
 def test_a_question_nobody_can_answer_is_refused():
     with pytest.raises(InvalidInput):
-        Session(as_json=True).confirm("Really?", hint="--yes")
+        Session(as_json=True).confirm([], "Really?", hint="--yes")
 
 
 def test_tables_align_and_hold_lines_together():
