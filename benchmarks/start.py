@@ -55,7 +55,7 @@ def main() -> None:
     else:
         for name in ("base_install_packages", "base_install_mib"):
             run.note(name, "not measured; run it with --install")
-    run.repeat = len(range(run.count(TIMES)))
+    run.repeat = run.count(TIMES)
     run.finish()
 
 
