@@ -90,3 +90,43 @@ def test_long_integers_are_read_only_as_the_digits_of_a_float(number: int) -> No
         assert rfc8785.dumps(float(number)) != str(number).encode()
     else:
         assert canonical.dumps(value) == str(number).encode()
+
+
+@given(st.lists(VALUES, max_size=4))
+def test_reading_canonical_text_gives_the_value_back(values: list[Any]) -> None:
+    texts = [canonical.dumps(value).decode() for value in values]
+    for patched in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if patched:
+                patch.setattr(canonical, "orjson", None)
+            assert canonical.loads_all(texts) == [canonical.loads(text) for text in texts] == values
+            assert [canonical.loads_canonical(text.encode()) for text in texts] == values
+
+
+LOOSE = st.text('{}[]":,\\u019eE.-+ntfal d8', max_size=30)
+
+
+@given(st.lists(LOOSE | VALUES.map(lambda value: json.dumps(value)), max_size=3))
+@example(['[1,"a"', '"b"]'])
+@example(["1,2", ""])
+@example(['{"a":1,"a":1}'])
+@example(["-0"])
+@example(["1.0"])
+@example(["9007199254740993"])
+@example(["18446744073709551616"])
+@example(['"\\ud800"'])
+@example(['"\ud800"'])
+@example(["[" * 70 + "]" * 70])
+def test_both_readers_agree_on_what_is_canonical(texts: list[str]) -> None:
+    found = []
+    for patched in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if patched:
+                patch.setattr(canonical, "orjson", None)
+            try:
+                found.append(repr(canonical.loads_all(texts)))
+            except InvalidInput:
+                found.append("refused")
+    assert found[0] == found[1]
+    if found[0] != "refused":
+        assert all(canonical.dumps(canonical.loads(text)) == text.encode() for text in texts)
