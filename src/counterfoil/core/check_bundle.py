@@ -22,7 +22,9 @@ from typing import Any, Final
 
 from counterfoil.core.bundle import (
     ENTRY_TILE_BYTES,
+    MAX_MANIFEST_BYTES,
     Contents,
+    Manifest,
     Members,
     Progress,
     Rebuilt,
@@ -174,6 +176,7 @@ def view_of_bundle(members: Members, watch: Watch, report: Report) -> LogView:
         watch.places.get,
         start == 0 and end == signed.head.size,
         str(report.facts.get("last_time", "")),
+        Manifest.parse(members.read("bundle.json", MAX_MANIFEST_BYTES)).handovers,
     )
 
 

@@ -51,6 +51,7 @@ class LogView:
         find: Index of a leaf hash; None if not there.
         is_whole: Whether every record up to the head is shown.
         last_time: Time of the newest record shown, empty without any.
+        handovers: Key hand-overs it carries; an older receipt cannot know of them.
     """
 
     checkpoint: SignedCheckpoint
@@ -59,6 +60,7 @@ class LogView:
     find: Callable[[bytes], int | None]
     is_whole: bool = False
     last_time: str = ""
+    handovers: tuple[str, ...] = ()
 
 
 def check_receipt(
@@ -190,7 +192,10 @@ def _kept_step(
         return not_checked("kept", title, "no newer state of the log was given (--against)"), ""
     if any(step.status is Status.FAILED for step in before):
         return not_checked("kept", title, "unanswered: the file does not hold by itself"), "unanswered"
-    if log.checkpoint.head.origin != stub.shown.origin or trust.signed(log.checkpoint.note) is None:
+    if (
+        log.checkpoint.head.origin != stub.shown.origin
+        or _widened(trust, stub, log).signed(log.checkpoint.note) is None
+    ):
         return not_checked("kept", title, "unanswered: what was given is not a log signed by the issuer you named"), (
             "unanswered"
         )
@@ -199,6 +204,16 @@ def _kept_step(
         return passed("kept", title, f"kept: {detail}"), answer
     make = not_checked if answer == "unanswered" else failed
     return make("kept", title, f"{answer}: {detail}"), answer
+
+
+def _widened(trust: Trust, stub: Receipt | Promise, log: LogView) -> Trust:
+    """Returns the keys that count for `log`: those of the receipt, and those handed over to since."""
+    if not trust.keys or not log.handovers:
+        return trust
+    try:
+        return Trust.following(trust.keys[0], tuple(dict.fromkeys((*stub.shown.handovers, *log.handovers))))
+    except MalformedEvidence:
+        return trust
 
 
 def _receipt_answer(receipt: Receipt, log: LogView) -> tuple[str, str]:

@@ -81,11 +81,19 @@ def read_issuer(text: str) -> VerifierKey:
         MalformedEvidence: When it is neither.
     """
     path = Path(text)
-    if "+" not in text or path.is_file():
-        if not path.is_file():
+    is_file = _is_file(path)
+    if "+" not in text or is_file:
+        if not is_file:
             raise NotFound(f"there is no key file {text[:200]!r}", hint="a key looks like bank.example+1a2b3c4d+AVt5…")
         text = _text(_read(path, MAX_NOTE_BYTES))
     return VerifierKey.parse(text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # e.g. a key too long for a file's name
+        return False
 
 
 def _view(
@@ -106,14 +114,16 @@ def _view_of_head(path: Path) -> LogView:
     """A bare head answers only for its own size; a receipt also for its own place."""
     signed = read_head(path)
     places: dict[int, bytes] = {}
+    handovers: tuple[str, ...] = ()
     data = _first_bytes(path)
     if data.startswith(b"{"):
         other = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+        handovers = other.shown.handovers
         proven = check_receipt(_read(path, MAX_RECEIPT_BYTES)).step("log")
         if isinstance(other, Receipt) and proven is not None and proven.status == "passed":
             places[other.index] = other.leaf
     leaves = {leaf: index for index, leaf in places.items()}
-    return LogView(signed, lambda _size: None, places.get, leaves.get)
+    return LogView(signed, lambda _size: None, places.get, leaves.get, handovers=handovers)
 
 
 def _watch_for(receipt: bytes) -> Watch:

@@ -27,12 +27,12 @@ from sqlalchemy import (
     event,
     select,
 )
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.statement import Record, read_record
-from counterfoil.errors import NotAllowed, NotFound
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import parse_time
 
@@ -150,10 +150,16 @@ class Views:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Brings the tables up to date and opens them for a query."""
-        self.catch_up()
-        with self.engine.connect() as connection:
-            yield connection
+        """Brings the tables up to date and opens them for a query.
+
+        Raises:
+            LogUnavailable: When the disk refuses.
+            HomeDamaged: When the tables cannot be read.
+        """
+        with _naming_faults():
+            self.catch_up()
+            with self.engine.connect() as connection:
+                yield connection
 
     def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Reads what the log has gained; returns the number of records read."""
@@ -283,6 +289,21 @@ class Views:
             lambda: values,
             lambda: self._subject_of(index),
         )
+
+
+@contextmanager
+def _naming_faults() -> Iterator[None]:
+    """Turns the database's errors into ours."""
+    try:
+        yield
+    except OperationalError as error:
+        raise LogUnavailable(
+            f"the searchable tables cannot be used: {error.orig}", hint="free some disk space, then try again"
+        ) from error
+    except DatabaseError as error:
+        raise HomeDamaged(
+            f"the searchable tables are damaged: {error.orig}", hint="run `counterfoil rebuild`; nothing is lost"
+        ) from error
 
 
 _times: dict[str, int] = {}
