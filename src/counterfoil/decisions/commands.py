@@ -120,14 +120,17 @@ def decide(
     rules = Policy.from_toml(policy_file)
     applicants = read_applicants(file, rules, subject, ignore)
     rows = read_background(background, rules) if background else None
+    previewed, decided = None, []
     with session.open() as org, session.progress("Deciding") as progress:
         found = org.provenance.find_model(model)
         if dry_run:
             previewed = preview_table(org.provenance.scorer(found), rules, applicants, progress)
-            _emit_preview(session, previewed)
-            return
-        deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)
-        decided = decide_table(deployment, applicants, out, progress)
+        else:
+            deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)
+            decided = decide_table(deployment, applicants, out, progress)
+    if previewed is not None:
+        _emit_preview(session, previewed)
+    else:
         _emit_decided(session, decided, out)
 
 
