@@ -151,12 +151,12 @@ class Organisation:
 
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
-        try:
-            if not self.recorder.is_in_doubt:
-                self.archive.checkpoint()
-            self.recorder.close()
-        finally:
-            self._stack.close()
+        with self._stack:  # lets go of everything, also when the disk refuses
+            try:
+                if self.recorder.is_sound:
+                    self.archive.checkpoint()
+            finally:
+                self.recorder.close()
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Remakes every derived table and file from log and vault; returns the number of records."""
@@ -272,6 +272,8 @@ def _read_handovers(path: Path) -> tuple[str, ...]:
         return ()
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(str(note) for note in notes)
-    except (ValueError, OSError, TypeError) as error:
+    except (ValueError, OSError) as error:
         raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise HomeDamaged(f"{path.name} does not hold key hand-overs", hint="restore it from a backup")
+    return tuple(notes)

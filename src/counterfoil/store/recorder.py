@@ -120,6 +120,7 @@ class Recorder:
         self._now = now
         self._vault_doubtful = False
         self._is_in_doubt = False
+        self._is_closed = False
         self._retry_drain_s = 0.0
 
     def sign_with(self, signer: Signer) -> None:
@@ -144,9 +145,9 @@ class Recorder:
         return int(now)
 
     @property
-    def is_in_doubt(self) -> bool:
-        """Whether a commit was interrupted halfway, so that memory and files may differ."""
-        return self._is_in_doubt
+    def is_sound(self) -> bool:
+        """Whether it is open, and no commit was interrupted halfway."""
+        return not self._is_in_doubt and not self._is_closed
 
     def require_sound(self) -> None:
         """Refuses to go on after an interrupted commit: only the files say what it recorded.
@@ -154,6 +155,8 @@ class Recorder:
         Raises:
             LogUnavailable: Until the home is opened again.
         """
+        if self._is_closed:
+            raise LogUnavailable("this home was closed", hint="open it again")
         if self._is_in_doubt:
             raise LogUnavailable(
                 "a commit was interrupted halfway", hint="close the home and open it again; nothing recorded is lost"
@@ -213,6 +216,9 @@ class Recorder:
     def close(self) -> None:
         """Saves the log's state and lets go of its files."""
         with self.lock:
+            if self._is_closed:
+                return
+            self._is_closed = True  # another process may be the writer from here on
             if self._is_in_doubt:
                 self.log.release()  # the next open derives everything from the segments
                 return
