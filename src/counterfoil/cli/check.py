@@ -99,6 +99,9 @@ def _fact_lines(report: Report) -> Iterator[str]:
         yield "What it shows" if report.is_intact else "What it says (not proven: a step failed)"
         for field in shown:
             yield f"  {field['title']}: {value_text(field['value'])}  ({field['pointer']})"
+    if facts.get("first_time") and report.is_intact:
+        yield ""
+        yield f"It holds {facts['records']:,} records, from {facts['first_time']} to {facts['last_time']}."
     if facts.get("about"):
         yield ""
         yield "Its public part"

@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
     "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
-    "policy": Place(f"{_DECISIONS}:policy", "Check and register the rules for decisions."),
+    "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
     "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),
     "override": Place(f"{_DECISIONS}:override", "Record that a person decided otherwise."),
     "appeal": Place(f"{_DECISIONS}:appeal", "Record what the person says against a decision."),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from counterfoil.store.home import Home
     from counterfoil.store.unlock import Unlock
 
-__all__ = ["ENV_HOME", "Session", "one_line", "table"]
+__all__ = ["ENV_HOME", "Session", "is_debugging", "one_line", "table"]
 
 ENV_HOME: Final = "COUNTERFOIL_HOME"
 

@@ -122,14 +122,14 @@ def unlock(session: Session, to_key_file: Path | None, to_passphrase_file: Path 
     """
     if (to_key_file is not None) + (to_passphrase_file is not None) + to_passphrase != 1:
         raise click.UsageError("give one of --to-key-file, --to-passphrase-file and --to-passphrase")
+    named = str(to_key_file.absolute()) if to_key_file else ""
     with session.open() as org:
+        settings = replace(org.home.settings, key_file=named)  # refused before anything changes
         if to_key_file is not None:
             new = Unlock.create_key_file(to_key_file.absolute())
         else:
             new = Unlock.from_passphrase_file(to_passphrase_file) if to_passphrase_file else session.new_passphrase()
         org.change_unlock(new)
-        named = str(to_key_file.absolute()) if to_key_file else ""
-        settings = replace(org.home.settings, key_file=named)
         replace_file(org.home.paths.config, settings.to_toml().encode(), mode=0o600)
     how = f"the key file {named}" if named else "the new passphrase"
     session.emit({"key_file": named or None, "method": new.method}, [f"The keys now open with {how}."])
