@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from cli_bank import bank, decide_args, files, first_decision, state_of, template
+from organisations import full_disk, full_log
 
+import counterfoil
 from counterfoil.cli.main import run
 from counterfoil.store.home import Home
 
@@ -291,3 +293,27 @@ def test_values_that_cannot_be_used(bank, args):
     index = first_decision(bank)
     names = {"index": index, "state": state_of(bank, index), "people": bank.files / "people.csv", "home": bank.home}
     bank.error(*[arg.format(**names) for arg in args], code=2)
+
+
+# The log is away
+
+
+def test_a_decision_without_a_record_is_denied_or_waits_under_a_promise(bank):
+    args = [*decide_args(bank.files), "--background", str(bank.files / "training.csv")]
+    with counterfoil.open(bank.home) as org, full_log(org):
+        pass  # only to make the log larger than everything else
+    with full_disk((bank.home / "log" / "entries" / "000.seg").stat().st_size):
+        assert "0 of 12 rows were decided" in bank.error(*args, code=5)
+        assert "promises need a place" in bank.error(*args, "--on-log-failure", "spool", code=2)
+        made = bank.data(*args, "--on-log-failure", "spool")
+        assert made["waiting"] == 12
+        found = bank.data("doctor", code=1)
+        assert [each["id"] for each in found["findings"] if each["todo"]] == ["queue"]
+    promise = bank.folder / "promise.json"
+    promise.write_text(made["decisions"][0]["promise"])
+    bank.text("check", str(promise), "--issuer", bank.issuer, "--require", "issuer")
+    bank.text("bundle", "b.zip")
+    report = bank.data("check", str(promise), "--issuer", bank.issuer, "--against", "b.zip", "--require", "kept")
+    assert report["answer"] == "kept"
+    assert len(bank.data("log", "search")["decisions"]) == 24
+    bank.text("doctor")

@@ -40,7 +40,7 @@ EXIT_NOT_FOUND: Final = 3
     type=click.Choice(["deny", "spool"]),
     default="deny",
     show_default=True,
-    help="Without a record: no decision, or a durable queue with promises.",
+    help="Without a record: no decision, or a durable queue with promises, kept in --out.",
 )
 @click.option("--background", type=PATH, metavar="FILE.csv", help="Rows that reasons compare an applicant with.")
 @click.option("--out", type=PATH, metavar="FILE.csv", help="New table of the decisions.")
@@ -67,6 +67,8 @@ def decide(
 
     if dry_run and out is not None:
         raise InvalidInput("--out has nothing to hold in a dry run", hint="leave one of them out")
+    if on_log_failure == "spool" and not (out or session.as_json or dry_run):
+        raise InvalidInput("promises need a place", hint="name a table with --out: it keeps them for the people")
     if out is not None and out.exists():
         raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     rules = Policy.from_toml(policy_file)
