@@ -1,4 +1,4 @@
-"""A checker written from the documents alone judges as ours does, on good and on bad files."""
+"""A whole second checker, written from the documents alone, judges as ours does on good and on bad files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from counterfoil.core.trust import sign_handover
 from counterfoil.store.check_file import check_file
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "examples" / "independent_check.py"
+SCRIPT = ROOT / "tests" / "independent_checker.py"
 RECORDS = "records"
 """Where a scattered record or a tile is at fault, checkers may name one of three steps."""
 SAME = {"format": RECORDS, "record": RECORDS, "log": RECORDS}
@@ -170,12 +170,9 @@ def test_altered_members_fail_alike(kind: str, thousand: BankLog, few: BankLog, 
         "middle": lambda: thousand.range_bundle(512, 768, show=False),
         "scattered": lambda: few.scattered_bundle([2, 50, 69]),
     }[kind]()
-    passed = 0
     for name, data in members.items():
         for altered in flips(data, 12 if kind == "middle" else 24, random):
-            passed += agree(write(path, {**members, name: altered}), log.key.key, judge) == 0
-    # Only hashes of a tile that cover what the range itself holds are not looked at.
-    assert passed == 0 or kind == "middle"
+            assert agree(write(path, {**members, name: altered}), log.key.key, judge) == 4
 
 
 def test_altered_receipts_fail_alike(few: BankLog, tmp_path: Path, judge: Judge) -> None:
