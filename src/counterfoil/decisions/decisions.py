@@ -116,24 +116,23 @@ class Decisions:
         Raises:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
         """
-        rules = self.register_policy(policy)
-        self._require_in_force(rules.policy)
+        policy = self._in_force(policy)
         registered = model
         if not isinstance(model, Model):
             registered = self._provenance.register_model(
                 model,
-                name=name or rules.policy.name,
+                name=name or policy.name,
                 version=version,
                 training=training,
                 sample=background,
                 code=code,
                 trusted=trusted,
-                positive=_positive(model, rules.policy),
+                positive=_positive(model, policy),
             )
         scorer = self._provenance.scorer(registered)
-        rules.policy.require_model([feature.name for feature in scorer.features])
-        explainer = self._explainer(model, scorer, rules.policy, background)
-        return self._deploy(registered, rules, scorer, explainer, on_log_failure)
+        policy.require_model([feature.name for feature in scorer.features])
+        explainer = self._explainer(model, scorer, policy, background)
+        return self._deploy(registered, self.register_policy(policy), scorer, explainer, on_log_failure)
 
     def decides(
         self, policy: Policy | Path | str, *, name: str = "", on_log_failure: OnFailure = "deny"
@@ -297,13 +296,17 @@ class Decisions:
 
     # Inner parts
 
-    def _require_in_force(self, policy: Policy) -> None:
+    def _in_force(self, policy: Policy | Path | str) -> Policy:
+        """Returns a policy that may decide today; nothing is recorded of one that may not."""
+        if not isinstance(policy, Policy):
+            policy = Policy.from_toml(Path(policy))
         today = datetime.fromtimestamp(self.recorder.now_s(), UTC).date()
         if not policy.is_effective(today):
             raise InvalidInput(
                 f"the policy {policy.name} {policy.version} takes effect on {policy.effective_from}",
                 hint="wait until then, or use the version in force",
             )
+        return policy
 
     def _explainer(self, model: Any, scorer: Scorer, policy: Policy, background: Any) -> Explainer | None:
         """Returns the explainer of a model being put to work; its rows are committed."""
@@ -355,11 +358,20 @@ class Decisions:
         self, function: Callable[..., Any] | None, policy: Policy | Path | str, name: str, on_log_failure: OnFailure
     ) -> Deployment:
         """Puts a bare function (or a block of code) to work under a policy."""
-        rules = self.register_policy(policy)
-        self._require_in_force(rules.policy)
-        source = inspect.getsource(function) if function is not None else ""
+        rules = self.register_policy(self._in_force(policy))
+        source = _source(function) if function is not None else ""
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
+
+
+def _source(function: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError) as error:
+        raise InvalidInput(
+            "the source of the function cannot be read, so it cannot be put on record",
+            hint="define it in a file, not at a prompt",
+        ) from error
 
 
 def _positive(model: Any, policy: Policy) -> Any:

@@ -22,6 +22,7 @@ __all__ = ["Deployment"]
 
 CHUNK: Final = 1_000
 DAY_S: Final = 86_400
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Deployment:
     def _answer(self, checked: dict[str, Any], subject: str | None) -> _Made:
         """Asks the model, draws the line, finds the reasons, prepares the record."""
         seen = self.policy.for_model(checked)
-        score = float(self._scorer.score(seen))
+        score = _score(self._scorer.score(seen))
         micro = to_micro(score)
         label = self.policy.label_for(micro)
         reasons: tuple[Reason, ...] = ()
@@ -207,6 +208,13 @@ class Deployment:
         )
 
 
+def _score(answer: Any) -> float:
+    """Returns a model's answer as a score; beyond 0 and 1 by a rounding error at most."""
+    if isinstance(answer, bool | str | bytes) or not -_ROUNDING <= float(answer) <= 1 + _ROUNDING:
+        raise InvalidInput(f"the model answered {ascii(answer)[:60]}; a score is a number from 0 to 1")
+    return min(max(float(answer), 0.0), 1.0)
+
+
 def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[dict[str, Any]], list[str | None]]:
     """Returns rows and references from a DataFrame or a list of objects."""
     if hasattr(applicants, "to_dict"):
@@ -217,9 +225,21 @@ def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[d
         return rows, [None] * len(rows)
     if isinstance(subjects, str):
         try:
-            return rows, [str(row.pop(subjects)) for row in rows]
+            found = [row.pop(subjects) for row in rows]
         except KeyError:
             raise InvalidInput(f"there is no column {subjects!r} with the people's references") from None
+        return rows, [_reference(subject, number) for number, subject in enumerate(found, 1)]
     if len(subjects) != len(rows):
         raise InvalidInput(f"{len(subjects)} references were given for {len(rows)} applicants")
-    return rows, [str(subject) for subject in subjects]
+    return rows, [
+        None if subject is None else _reference(subject, number) for number, subject in enumerate(subjects, 1)
+    ]
+
+
+def _reference(subject: Any, number: int) -> str:
+    """Returns a person's reference as text; a number is one too, a missing value of pandas is not."""
+    text = str(subject)
+    is_missing = subject is None or type(subject).__name__ in ("NAType", "NaTType") or subject != subject
+    if is_missing or not text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInput(f"row {number}: the person's reference is missing or not text")
+    return text

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.fields import FieldTree
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
 from counterfoil.decisions.policies import Policies
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, Reason, explain, explainer_for
 from counterfoil.decisions.records import DeploymentRecord
-from counterfoil.errors import CounterfoilError, NotFound
+from counterfoil.errors import CounterfoilError, NotAllowed, NotFound
 from counterfoil.provenance import Model, Provenance, Scorer
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
@@ -27,7 +28,8 @@ from counterfoil.store.views import Views
 __all__ = ["RecordedDecision", "Replays", "replay"]
 
 Progress = Callable[[int, int], None]
-_Loaded = tuple[Policy, Model, Scorer, Explainer | None]
+_Loaded = tuple[Policy, Model, Scorer | None, Explainer | None]
+"""The scorer is None where a function decided, which has no artefact."""
 
 _TITLES: Final = {
     "artefact": "Is the model the one on record?",
@@ -96,7 +98,7 @@ class Replays:
             NotAllowed: When they are locked away.
         """
         loaded = self._of_decision(index)
-        recorded = RecordedDecision.from_values(self._archive.tree(index).values())
+        recorded = _recorded(self._archive.tree(index), loaded[0])
         if recorded is None:
             raise NotFound(f"values of decision {index} that a replay needs were erased")
         return Report("replay", tuple(replay(recorded, *loaded)))
@@ -104,9 +106,13 @@ class Replays:
     def replay_many(self, indices: Sequence[int], progress: Progress | None = None) -> Iterator[tuple[int, Report]]:
         """Replays many decisions and yields (place, report); erased ones are passed over."""
         for done, index in enumerate(indices, 1):
-            recorded = RecordedDecision.from_values(self._views.values_of(index) or {})
+            loaded = self._of_decision(index)
+            try:
+                recorded = _recorded(self._archive.tree(index), loaded[0])
+            except (NotFound, NotAllowed):
+                recorded = None
             if recorded is not None:
-                yield index, Report("replay", tuple(replay(recorded, *self._of_decision(index))))
+                yield index, Report("replay", tuple(replay(recorded, *loaded)))
             if progress is not None:
                 progress(done, len(indices))
 
@@ -120,8 +126,11 @@ class Replays:
             deployment = DeploymentRecord.read(self._archive.record(self._views.index_of(leaf)))
             model = self._provenance.model_at(self._views.index_of(deployment.model))
             policy = self._policies.at(self._views.index_of(deployment.policy))
-            scorer = self._provenance.scorer(model)
-            self._loaded[leaf] = (policy, model, scorer, self._explainer(deployment, scorer, policy))
+            if model.record.form == "function":
+                self._loaded[leaf] = (policy, model, None, None)
+            else:
+                scorer = self._provenance.scorer(model)
+                self._loaded[leaf] = (policy, model, scorer, self._explainer(deployment, scorer, policy))
         return self._loaded[leaf]
 
     def _explainer(self, deployment: DeploymentRecord, scorer: Scorer, policy: Policy) -> Explainer | None:
@@ -134,10 +143,21 @@ class Replays:
         return explainer if explainer.config == config else None
 
 
+def _recorded(tree: FieldTree, policy: Policy) -> RecordedDecision | None:
+    """Returns what a decision's record says; None when something that the replay needs was erased."""
+    needed = {f"/input/{each.name}" for each in policy.features if each.required or not each.protected}
+    if needed & set(tree.erased()):
+        return None
+    return RecordedDecision.from_values(tree.values())
+
+
 def replay(
-    recorded: RecordedDecision, policy: Policy, model: Model, scorer: Scorer, explainer: Explainer | None
+    recorded: RecordedDecision, policy: Policy, model: Model, scorer: Scorer | None, explainer: Explainer | None
 ) -> list[Step]:
     """Runs one decision again and returns the steps."""
+    if scorer is None:
+        detail = "a function decided; only its source is on record, and code on record is never run"
+        return [not_checked(step, title, detail) for step, title in _TITLES.items()]
     steps = [
         passed(
             "artefact",

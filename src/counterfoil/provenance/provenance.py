@@ -57,7 +57,10 @@ class FunctionScorer:
         """Returns what the function answers."""
         if self.function is None:
             raise InvalidInput("a block of code is not called; it sets its score itself")
-        return float(self.function(row))
+        answer = self.function(row)
+        if isinstance(answer, bool | str | bytes) or not hasattr(answer, "__float__"):
+            raise InvalidInput(f"the function answered {ascii(answer)[:60]}; a score is a number from 0 to 1")
+        return float(answer)
 
     def score_micro(self, row: Mapping[str, Any]) -> int:
         """Returns the answer in micro-units."""
