@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from counterfoil.decisions.features import Feature, did_you_mean
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.policy.features import Feature, did_you_mean
 from counterfoil.errors import InvalidInput, NotFound
 
 __all__ = ["Applicant", "read_applicants", "read_background"]

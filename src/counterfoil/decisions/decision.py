@@ -76,12 +76,16 @@ class Decision:
         """Writes the receipt to a new file.
 
         Raises:
-            InvalidInput: When the file exists.
+            InvalidInput: When the file exists, or cannot be written.
         """
-        path = Path(path)
-        if path.exists():
-            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
-        path.write_bytes(self.receipt.encode())
+        path, data = Path(path), self.receipt.encode()
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError as error:
+            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first") from error
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
         return path
 
     def check(self, *, replay: bool = False) -> Report:

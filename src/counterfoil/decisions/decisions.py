@@ -38,6 +38,8 @@ from counterfoil.store.views import Views
 __all__ = ["Decisions", "Open"]
 
 BACKGROUND_ROWS: Final = 100
+MOST_ROWS: Final = 1_000_000
+"""Most decisions that one search returns."""
 
 
 class Open:
@@ -219,16 +221,21 @@ class Decisions:
             until: Latest time, UTC text.
             overridden: Only those that were (or were not) overridden.
             limit: Most rows.
+
+        Raises:
+            InvalidInput: For a time, limit or reference that cannot be.
         """
+        if not 0 < limit <= MOST_ROWS:
+            raise InvalidInput(f"a search returns 1 to {MOST_ROWS} decisions, not {limit}")
         query = select(decisions).order_by(decisions.c.idx.desc()).limit(limit)
         if subject is not None:
             query = query.where(decisions.c.subject == self._vault.subject_tag(subject))
         if label is not None:
-            query = query.where(decisions.c.label_now == label)
+            query = query.where(decisions.c.label_now == label.encode("utf-8", "replace").decode())
         if since is not None:
-            query = query.where(decisions.c.time_s >= parse_time(since))
+            query = query.where(decisions.c.time_s >= _moment(since))
         if until is not None:
-            query = query.where(decisions.c.time_s <= parse_time(until))
+            query = query.where(decisions.c.time_s <= _moment(until))
         if overridden is not None:
             changed = decisions.c.idx.in_(select(follow_ups.c.decision_idx).where(follow_ups.c.kind == "override"))
             query = query.where(changed if overridden else ~changed)
@@ -249,9 +256,10 @@ class Decisions:
     def check(self, decision: Decision, *, replay: bool = False) -> Report:
         """Checks a decision's receipt as an outsider would; with `replay`, runs the model again."""
         report = check_receipt(decision.receipt.encode(), issuer=self.recorder.signer.key)
-        if not replay or decision.index is None:
+        place = self.place_of(decision.leaf) if decision.index is None else decision.index
+        if not replay or place is None:
             return report
-        return Report(report.what, (*report.steps, *self.replay(decision.index).steps), report.facts, report.answer)
+        return Report(report.what, (*report.steps, *self.replay(place).steps), report.facts, report.answer)
 
     def replay(self, index: int) -> Report:
         """Runs the registered model again on a recorded decision.
@@ -362,6 +370,13 @@ class Decisions:
         source = _source(function) if function is not None else ""
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text[:40]!r} is not a time", hint="it looks like 2026-11-23T19:00:00Z, in UTC") from error
 
 
 def _source(function: Callable[..., Any]) -> str:

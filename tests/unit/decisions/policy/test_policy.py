@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from counterfoil.core import canonical
 from counterfoil.data import german_credit_policy
-from counterfoil.decisions.policy import MICRO, Policy, to_micro
+from counterfoil.decisions.policy import MICRO, Policy, round_to_micro
 from counterfoil.errors import InvalidInput, NotFound
 
 TOML = """
@@ -149,12 +149,12 @@ def test_a_higher_score_is_never_a_worse_label(one: int, other: int) -> None:
     assert policy.labels.index(policy.label_for(high)) <= policy.labels.index(policy.label_for(low))
 
 
-def test_to_micro_rounds_and_refuses_what_is_not_a_number() -> None:
-    assert to_micro(0.6199996) == 620_000
-    assert to_micro(0.29) == 290_000
+def test_round_to_micro_rounds_and_refuses_what_is_not_a_number() -> None:
+    assert round_to_micro(0.6199996) == 620_000
+    assert round_to_micro(0.29) == 290_000
     for value in (float("nan"), float("inf"), True, "0.5", None):
         with pytest.raises(InvalidInput):
-            to_micro(value)
+            round_to_micro(value)
 
 
 def test_gaps_name_features_without_a_reason(policy: Policy) -> None:
@@ -296,7 +296,7 @@ def test_the_demonstration_policy_is_sound() -> None:
 
 
 def test_the_example_of_the_reference_is_a_policy() -> None:
-    page = Path(__file__).parents[3] / "docs/reference/policy.md"
+    page = Path(__file__).parents[4] / "docs/reference/policy.md"
     example = page.read_text("utf-8").split("```toml\n")[1].split("```")[0]
     assert Policy.from_toml(example).gaps() == []
 

@@ -11,9 +11,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from counterfoil.decisions.policy import to_micro
-from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
-from counterfoil.decisions.sklearn_parts import frame_of, input_names, version_of
+from counterfoil.decisions.policy import round_to_micro
+from counterfoil.decisions.reasons.reasons import ReasonConfig, Row, background_sha256
+from counterfoil.decisions.reasons.sklearn_parts import frame_of, input_names, version_of
 from counterfoil.errors import InvalidInput
 
 __all__ = ["BACKGROUND_ROWS", "ROUNDS", "Sampled", "permutation", "scorer_of"]
@@ -61,7 +61,7 @@ class Sampled:
                 for name, difference in zip(walk, self._differences(row, walk), strict=True):
                     totals[name] += difference
         count = 2 * ROUNDS * len(self._rows)
-        return {name: to_micro(total / count) for name, total in totals.items()}
+        return {name: round_to_micro(total / count) for name, total in totals.items()}
 
     def _differences(self, row: Row, walk: Sequence[str]) -> list[float]:
         """Returns what each step of a walk from the background to the row adds, over all background rows."""

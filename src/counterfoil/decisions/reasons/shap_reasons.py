@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
-from counterfoil.decisions.sklearn_parts import encode, final_estimator, origins, require_package, version_of
+from counterfoil.decisions.reasons.reasons import ReasonConfig, Row, background_sha256
+from counterfoil.decisions.reasons.sklearn_parts import encode, final_estimator, origins, require_package, version_of
 from counterfoil.errors import InvalidInput
 
 __all__ = ["MAX_BACKGROUND_ROWS", "TREE_ENSEMBLES", "TreeEstimator", "explain_tree_estimator"]

@@ -19,7 +19,7 @@ from math import comb, lcm
 from typing import Any, Final, Literal, Protocol
 
 from counterfoil.decisions.policy import MICRO
-from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
+from counterfoil.decisions.reasons.reasons import ReasonConfig, Row, background_sha256
 
 __all__ = ["IntegerTrees", "TreeScorer", "is_tree_model"]
 

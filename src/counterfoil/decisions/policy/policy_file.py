@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from counterfoil.decisions.features import FEATURE_KINDS, LONGEST_TEXT_CHARS, Feature
-from counterfoil.decisions.policy import (
+from counterfoil.decisions.policy.features import FEATURE_KINDS, LONGEST_TEXT_CHARS, Feature
+from counterfoil.decisions.policy.policy import (
     MICRO,
     MOST_REASONS,
     Outcome,
@@ -22,9 +22,9 @@ from counterfoil.decisions.policy import (
     ReasonCode,
     ReasonMethod,
     ReasonSettings,
-    to_micro,
+    round_to_micro,
 )
-from counterfoil.decisions.strict_table import StrictTable
+from counterfoil.decisions.policy.strict_table import StrictTable
 from counterfoil.errors import InvalidInput, NotFound
 
 __all__ = ["FORMAT", "MAX_FILE_BYTES", "read_document", "read_toml", "write_document"]
@@ -189,7 +189,7 @@ def _threshold(table: StrictTable) -> int | None:
         return None
     if not 0 < value <= 1:
         raise InvalidInput(f"at_least in {table.place} is {value}, and a number above 0 and up to 1 is expected")
-    micro = to_micro(value)
+    micro = round_to_micro(value)
     if abs(micro / MICRO - value) > 1e-12:  # rounding would move the line that was approved
         raise InvalidInput(
             f"at_least in {table.place} is {value}, which is finer than a millionth",

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from counterfoil.core import canonical
-from counterfoil.decisions.features import FeatureValue
-from counterfoil.decisions.policy import MOST_REASONS, Policy, to_micro
+from counterfoil.decisions.policy import MOST_REASONS, Policy, round_to_micro
+from counterfoil.decisions.policy.features import FeatureValue
 from counterfoil.errors import InvalidInput
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Row",
     "background_sha256",
     "explain",
-    "explainer_for",
     "reasons_for",
 ]
 
@@ -152,7 +151,7 @@ def reasons_for(contributions: Mapping[str, int | float], policy: Policy, label:
     lowered: dict[str, list[str]] = {}
     code_of = policy.code_by_feature.get
     for name, value in contributions.items():
-        micro = value if type(value) is int else to_micro(value)
+        micro = value if type(value) is int else round_to_micro(value)
         code = code_of(name)
         if code is None:
             _require_may_contribute(policy, name)
@@ -195,29 +194,6 @@ def explain(explainer: Explainer, row: Row, policy: Policy, label: str) -> tuple
                 hint="have a person explain the decision, or use a model whose reasons are exact",
             )
     return reasons
-
-
-def explainer_for(model: Any, policy: Policy, background_rows: Sequence[Row] = ()) -> Explainer:
-    """Returns the explainer the policy asks for; "auto" takes the exact method where there is one.
-
-    Linear models are explained in closed form, trees by interventional SHAP values (by
-    path-dependent ones where a scikit-learn ensemble comes without background rows).
-    Everything else is sampled by permutations and, unless the policy says "permutation",
-    left for a replay on demand.
-
-    Args:
-        model: A canonical integer model or a fitted scikit-learn classifier.
-        policy: The policy of the decisions.
-        background_rows: Checked rows to compare with; only the model's features are used.
-
-    Raises:
-        InvalidInput: If policy and model do not fit, or the method does not fit the model.
-        NotSetUp: If a library the method needs is not installed.
-    """
-    from counterfoil.decisions.explainers import choose_explainer
-
-    rows = [{name: row.get(name) for name in policy.model_features} for row in background_rows]
-    return choose_explainer(model, policy, rows)
 
 
 def _require_may_contribute(policy: Policy, name: str) -> None:

@@ -6,22 +6,43 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from counterfoil.decisions.linear_reasons import ClosedForm, LinearEstimator, explain_linear_estimator, is_linear_model
 from counterfoil.decisions.policy import Policy
-from counterfoil.decisions.reasons import Explainer, Row
-from counterfoil.decisions.sampled_reasons import Sampled, scorer_of
-from counterfoil.decisions.shap_reasons import TREE_ENSEMBLES, TreeEstimator, explain_tree_estimator
-from counterfoil.decisions.sklearn_parts import final_estimator, input_names
-from counterfoil.decisions.tree_reasons import IntegerTrees, is_tree_model
+from counterfoil.decisions.reasons.linear_reasons import (
+    ClosedForm,
+    LinearEstimator,
+    explain_linear_estimator,
+    is_linear_model,
+)
+from counterfoil.decisions.reasons.reasons import Explainer, Row
+from counterfoil.decisions.reasons.sampled_reasons import Sampled, scorer_of
+from counterfoil.decisions.reasons.shap_reasons import TREE_ENSEMBLES, TreeEstimator, explain_tree_estimator
+from counterfoil.decisions.reasons.sklearn_parts import final_estimator, input_names
+from counterfoil.decisions.reasons.tree_reasons import IntegerTrees, is_tree_model
 from counterfoil.errors import InvalidInput
 
-__all__ = ["choose_explainer"]
+__all__ = ["explainer_for"]
 
 _LINEAR_ESTIMATORS: Final = ("LogisticRegression",)
 
 
-def choose_explainer(model: Any, policy: Policy, rows: Sequence[Row]) -> Explainer:
-    """Returns the explainer for a model; see `reasons.explainer_for`."""
+def explainer_for(model: Any, policy: Policy, background_rows: Sequence[Row] = ()) -> Explainer:
+    """Returns the explainer the policy asks for; "auto" takes the exact method where there is one.
+
+    Linear models are explained in closed form, trees by interventional SHAP values (by
+    path-dependent ones where a scikit-learn ensemble comes without background rows).
+    Everything else is sampled by permutations and, unless the policy says "permutation",
+    left for a replay on demand.
+
+    Args:
+        model: A canonical integer model or a fitted scikit-learn classifier.
+        policy: The policy of the decisions.
+        background_rows: Checked rows to compare with; only the model's features are used.
+
+    Raises:
+        InvalidInput: If policy and model do not fit, or the method does not fit the model.
+        NotSetUp: If a library the method needs is not installed.
+    """
+    rows = [{name: row.get(name) for name in policy.model_features} for row in background_rows]
     policy.require_model(_feature_names(model))
     wanted = policy.reason_settings.method
     exact = None if wanted == "permutation" else _exact(model, policy, rows)

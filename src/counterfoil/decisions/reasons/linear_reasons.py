@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
-from counterfoil.decisions.reasons import ReasonConfig, Row, background_sha256
-from counterfoil.decisions.sklearn_parts import encode, final_estimator, origins, version_of
+from counterfoil.decisions.reasons.reasons import ReasonConfig, Row, background_sha256
+from counterfoil.decisions.reasons.sklearn_parts import encode, final_estimator, origins, version_of
 
 __all__ = ["ClosedForm", "LinearEstimator", "LinearScorer", "explain_linear_estimator", "is_linear_model"]
 

@@ -6,11 +6,11 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from counterfoil.decisions.features import did_you_mean
+from counterfoil.decisions.policy.features import did_you_mean
 from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from counterfoil.decisions.policy import Policy
+    from counterfoil.decisions.policy.policy import Policy
 
 __all__ = ["find_gaps", "require_consistent"]
 

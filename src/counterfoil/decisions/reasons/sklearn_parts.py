@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from counterfoil.decisions.reasons import Row
+from counterfoil.decisions.reasons.reasons import Row
 from counterfoil.errors import InvalidInput, NotSetUp
 
 __all__ = ["encode", "final_estimator", "frame_of", "input_names", "origins", "require_package", "version_of"]

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterfoil.decisions.linear_reasons import ClosedForm
+from counterfoil.decisions.reasons.linear_reasons import ClosedForm
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import explain, explainer_for
-from counterfoil.decisions.sampled_reasons import permutation
-from counterfoil.decisions.tree_reasons import IntegerTrees
+from counterfoil.decisions.reasons.sampled_reasons import permutation
+from counterfoil.decisions.reasons.tree_reasons import IntegerTrees
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.linear import LinearModel, Term

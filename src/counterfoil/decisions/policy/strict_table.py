@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any, Final, cast
 
 from counterfoil.core.canonical import MAX_SAFE_INTEGER
-from counterfoil.decisions.features import did_you_mean
+from counterfoil.decisions.policy.features import did_you_mean
 from counterfoil.errors import InvalidInput
 
 __all__ = ["StrictTable"]

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from counterfoil.core import canonical
-from counterfoil.decisions.features import Feature, FeatureValue, did_you_mean, nearest
+from counterfoil.decisions.policy.features import Feature, FeatureValue, did_you_mean, nearest
 from counterfoil.errors import InvalidInput
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "ReasonCode",
     "ReasonMethod",
     "ReasonSettings",
-    "to_micro",
+    "round_to_micro",
 ]
 
 MICRO: Final = 1_000_000
@@ -141,7 +141,7 @@ class Policy:
     _digest: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from counterfoil.decisions.policy_rules import require_consistent
+        from counterfoil.decisions.policy.consistency import require_consistent
 
         by_name = sorted(self.features, key=lambda feature: feature.name)
         derived: dict[str, Any] = {
@@ -172,20 +172,20 @@ class Policy:
             NotFound: If the file is not there.
             InvalidInput: For anything else that is wrong with it, naming the place.
         """
-        from counterfoil.decisions.policy_file import read_toml
+        from counterfoil.decisions.policy.policy_file import read_toml
 
         return read_toml(source)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Policy:
         """Reads what `to_json` wrote, as strictly as a TOML file."""
-        from counterfoil.decisions.policy_file import read_document
+        from counterfoil.decisions.policy.policy_file import read_document
 
         return read_document(document)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the whole policy as JSON values; its canonical bytes are the identity."""
-        from counterfoil.decisions.policy_file import write_document
+        from counterfoil.decisions.policy.policy_file import write_document
 
         return write_document(self)
 
@@ -195,7 +195,7 @@ class Policy:
 
     def gaps(self) -> list[str]:
         """Returns what the policy leaves open, one plain sentence each; empty when nothing."""
-        from counterfoil.decisions.policy_rules import find_gaps
+        from counterfoil.decisions.policy.consistency import find_gaps
 
         return find_gaps(self)
 
@@ -212,7 +212,7 @@ class Policy:
         if type(score_micro) is not int or not 0 <= score_micro <= MICRO:
             raise InvalidInput(
                 f"the score is {str(score_micro)[:60]}, and a whole number from 0 to {MICRO} is expected",
-                hint="turn a probability into micro-units with to_micro",
+                hint="turn a probability into micro-units with round_to_micro",
             )
         for outcome in self.outcomes:
             if outcome.at_least_micro is None or score_micro >= outcome.at_least_micro:
@@ -359,7 +359,7 @@ class Policy:
         )
 
 
-def to_micro(value: Any) -> int:
+def round_to_micro(value: Any) -> int:
     """Returns a number in micro-units, rounded half to even.
 
     Raises:
