@@ -88,7 +88,7 @@ def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> I
 
 
 def _limit(step: Step) -> str:
-    return f"cannot show: {step.limit}" if step.limit.startswith("that ") else f"mind: {step.limit}"
+    return f"cannot show: {step.limit}"
 
 
 def _fact_lines(report: Report) -> Iterator[str]:

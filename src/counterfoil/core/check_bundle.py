@@ -153,7 +153,7 @@ def check_bundle(
             "anchor",
             _TITLES["anchor"],
             "the file carries no anchor",
-            "without an anchor, the issuer could show different people different logs",
+            "that everybody is shown the same log",
         )
     )  # step 8
     return Report("bundle", tuple(steps), _facts(contents, signed, tally))

@@ -115,7 +115,7 @@ def _record_step(record: Record, shown: Shown) -> Step:
         "record",
         _TITLES["record"],
         f"{record.kind} number {record.seq} of {record.stream}, {record.time}",
-        "the time is the issuer's own clock",
+        "that the time is right; it is the issuer's own clock",
     )
 
 
@@ -252,9 +252,7 @@ def _anchor_step(stub: Receipt | Promise) -> Step:
         if due
         else "the file carries no anchor"
     )
-    return not_checked(
-        "anchor", _TITLES["anchor"], detail, "without an anchor, the issuer could show different people different logs"
-    )
+    return not_checked("anchor", _TITLES["anchor"], detail, "that everybody is shown the same log")
 
 
 def _facts(stub: Receipt | Promise, record: Record, values: dict[str, Any]) -> dict[str, Any]:

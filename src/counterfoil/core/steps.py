@@ -32,7 +32,7 @@ class Step:
         title: The question the step answers.
         status: How it ended.
         detail: What was found.
-        limit: What the step cannot show, empty when there is nothing to add.
+        limit: Continues "this cannot show …": "that a value was true"; empty when there is nothing to add.
     """
 
     id: str

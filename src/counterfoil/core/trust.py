@@ -78,8 +78,7 @@ class Trust:
             return not_checked(
                 "issuer",
                 title,
-                "you did not say whose key to expect; a key inside the file proves nothing",
-                "get the issuer's public key from somewhere you trust and give it with --issuer",
+                "you did not say whose key to expect (--issuer); a key inside the file proves nothing",
             )
         if self.keys[0].name != origin:
             return failed(

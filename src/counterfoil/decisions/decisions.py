@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from counterfoil.store.views import Views
 __all__ = ["Decisions", "Open"]
 
 BACKGROUND_ROWS: Final = 100
+_LOG: Final = logging.getLogger("counterfoil")
 MOST_ROWS: Final = 1_000_000
 """Most decisions that one search returns."""
 
@@ -79,7 +81,7 @@ class Decisions:
         self._objects = objects
         self._provenance = provenance
         self._policies = Policies(recorder, archive, views)
-        self._histories = Histories(recorder, archive, views, self._policies, provenance)
+        self._histories = Histories(recorder, archive, views, self._policies, provenance, vault.subject_of)
         self._replays = Replays(archive, views, objects, provenance, self._policies)
 
     # Putting models to work
@@ -321,6 +323,7 @@ class Decisions:
         rows = _as_rows(background)[:BACKGROUND_ROWS]
         if not rows and hasattr(scorer, "to_bytes"):
             rows = probe_rows(scorer, BACKGROUND_ROWS)  # type: ignore[arg-type]
+            _LOG.warning("reasons compare applicants with made-up rows; give background=, such as the training rows")
         if not rows:
             return None
         subject = scorer if hasattr(scorer, "to_bytes") or isinstance(model, Model | str | Path) else model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,8 +77,15 @@ class Histories:
     """Reads and continues the histories of one home's decisions."""
 
     def __init__(
-        self, recorder: Recorder, archive: Archive, views: Views, policies: Policies, provenance: Provenance
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        policies: Policies,
+        provenance: Provenance,
+        subject_of: Callable[[int], bytes | None],
     ) -> None:
+        self._subject_of = subject_of
         self._recorder = recorder
         self._archive = archive
         self._views = views
@@ -148,7 +155,7 @@ class Histories:
         """Records a follow-up about the same person, under the same retention lock."""
         schema = FOLLOW_UPS[kind]
         keep_schema(self._recorder, self._archive, schema)
-        subject = (history.values or {}).get("/subject")
+        subject = self._subject_of(history.index)  # also where the decision is locked away
         retain_days = history.policy.retain_days if history.policy else 0
         retain_until_s = self._recorder.now_s() + retain_days * DAY_S if retain_days else 0
         draft = Draft(kind, history.stream, kind, (history.leaf,))

@@ -65,7 +65,7 @@ class Bundles:
 
     def write_range(
         self,
-        path: Path,
+        path: Path | str,
         start: int = 0,
         end: int | None = None,
         *,
@@ -87,6 +87,7 @@ class Bundles:
         Raises:
             InvalidInput: For an impossible range or when the file exists.
         """
+        path = Path(path)
         if end is None:
             self._recorder.close_epochs(up_to_now=True)
         note = self._archive.checkpoint()
@@ -112,7 +113,7 @@ class Bundles:
         return Written(path, end - start, count.shown, count.withheld)
 
     def write_records(
-        self, path: Path, indices: Iterable[int], *, show: Show = "nothing", progress: Progress | None = None
+        self, path: Path | str, indices: Iterable[int], *, show: Show = "nothing", progress: Progress | None = None
     ) -> Written:
         """Writes selected records, and those they build on, each with its own proof.
 
@@ -122,6 +123,7 @@ class Bundles:
             show: Fields to show, of all records in the bundle.
             progress: Called with (records done, records in all).
         """
+        path = Path(path)
         note = self._archive.checkpoint()
         size = SignedCheckpoint.parse(note).head.size
         chosen = self._with_origins(indices)

@@ -33,7 +33,9 @@ class BundleReader:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-            raise MalformedEvidence(f"{path.name} is not a bundle: {error}", hint="it may have been cut off") from error
+            raise MalformedEvidence(
+                f"{path.name} is not a bundle: {_told(error)}", hint="it may have been cut off"
+            ) from error
         try:
             self._members = _vetted(self._zip.infolist())
         except MalformedEvidence:
@@ -63,7 +65,7 @@ class BundleReader:
             with self._zip.open(info) as file:
                 data = file.read(limit_bytes + 1)
         except _DAMAGE as error:
-            raise MalformedEvidence(f"{name} is damaged: {error}") from error
+            raise MalformedEvidence(f"{name[:80]} is damaged: {_told(error)}") from error
         if len(data) > limit_bytes:
             raise MalformedEvidence(f"{name} unpacks to more than {limit_bytes} bytes")
         return data
@@ -81,7 +83,7 @@ class BundleReader:
                         raise MalformedEvidence(f"a line of {name} is longer than {limit_bytes} bytes")
                     yield line.rstrip(b"\n")
         except _DAMAGE as error:
-            raise MalformedEvidence(f"{name} is damaged: {error}") from error
+            raise MalformedEvidence(f"{name[:80]} is damaged: {_told(error)}") from error
 
     def _info(self, name: str) -> zipfile.ZipInfo:
         try:
@@ -139,6 +141,10 @@ class BundleWriter:
 
 
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
+
+
+def _told(error: BaseException) -> str:
+    return ascii(str(error))[1:-1][:200]  # it may quote the file
 
 
 def _unwritable(path: Path, error: OSError) -> InvalidInput:

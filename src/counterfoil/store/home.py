@@ -177,7 +177,7 @@ def _lock(fd: int, paths: HomePaths) -> None:
             who = f"this process ({pid}) itself"
         raise HomeBusy(
             f"{paths.folder} is in use: {who} is writing to it",
-            hint="close it there first; reading commands need no lock",
+            hint="close it there first, or let that process do it: one process opens a home at a time",
         ) from error
 
 

@@ -30,13 +30,14 @@ class Private:
     Attributes:
         schema: Positions of the fields.
         values: Values by pointer.
-        subject: The caller's reference of the person, None when it is about nobody.
+        subject: The caller's reference of the person, or the 16-byte tag of one already
+            known; None when it is about nobody.
         retain_until_s: End of the retention lock, Unix seconds, 0 without one.
     """
 
     schema: Schema
     values: dict[str, Any]
-    subject: str | None = None
+    subject: str | bytes | None = None
     retain_until_s: int = 0
 
 
@@ -49,7 +50,7 @@ class Prepared:
     tree: FieldTree | None
     record_key: bytes
     sealed: bytes
-    subject: str | None
+    subject: str | bytes | None
     retain_until_s: int
 
 
@@ -78,7 +79,11 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
 
 def _require_usable(private: Private) -> None:
     """Refuses here what the vault would refuse later, when others share the commit."""
+    if not 0 <= private.retain_until_s <= _LAST_SECOND:
+        raise InvalidInput("a retention lock ends between the years 1970 and 9999")
     subject = private.subject
+    if isinstance(subject, bytes):
+        return
     if subject is not None and (not isinstance(subject, str) or not subject):
         raise InvalidInput(
             "a person's reference is empty or not text",
@@ -86,8 +91,6 @@ def _require_usable(private: Private) -> None:
         )
     if subject is not None and any("\ud800" <= character <= "\udfff" for character in subject):
         raise InvalidInput("a person's reference holds half of a surrogate pair, which is not a character")
-    if not 0 <= private.retain_until_s <= _LAST_SECOND:
-        raise InvalidInput("a retention lock ends between the years 1970 and 9999")
 
 
 def _template(draft: Draft, issuer: str) -> Template:

@@ -5,7 +5,9 @@ spool: the complete entry, number and time included, is encrypted, written and
 fsynced here, and goes to the log in order as soon as that is back. What the queue
 holds is unreadable without the organisation's keys.
 
-A frame is a 4-byte length, a 12-byte nonce and AES-256-GCM ciphertext.
+A frame is a 4-byte length, 4 bytes of the length's SHA-256, a 12-byte nonce and
+AES-256-GCM ciphertext, bound to the frame's number. What a crash tore off at the end is
+told from what somebody altered: a torn frame is short, or zeros; an altered one is wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +33,8 @@ __all__ = ["Spool", "SpooledEntry"]
 
 _NONCE_BYTES: Final = 12
 _LENGTH_BYTES: Final = 4
+_CHECK_BYTES: Final = 4
+_HEAD_BYTES: Final = _LENGTH_BYTES + _CHECK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +43,14 @@ class SpooledEntry:
 
     Attributes:
         entry: The complete bytes for the log.
-        subject: Reference of the person, None without one.
+        subject: Reference of the person, or the tag of one already known; None without one.
         record_key: 32 bytes, or empty for a record without private fields.
         sealed: Encrypted private values, empty without any.
         retain_until_s: End of the retention lock, Unix seconds, 0 without one.
     """
 
     entry: bytes
-    subject: str | None
+    subject: str | bytes | None
     record_key: bytes
     sealed: bytes
     retain_until_s: int
@@ -65,7 +70,7 @@ class Spool:
         self._cipher = AESGCM(key)
         self._end, self.count = 0, 0
         for frame in self._frames():
-            self._end += _LENGTH_BYTES + len(frame)
+            self._end += _HEAD_BYTES + len(frame)
             self.count += 1
 
     def append(self, entries: Sequence[SpooledEntry]) -> None:
@@ -74,7 +79,7 @@ class Spool:
         Raises:
             LogUnavailable: When even the queue cannot be written.
         """
-        frames = b"".join(self._seal(entry) for entry in entries)
+        frames = b"".join(self._seal(entry, number) for number, entry in enumerate(entries, self.count))
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             is_new = not self._path.exists()
@@ -101,27 +106,38 @@ class Spool:
         Raises:
             HomeDamaged: When a frame was altered or belongs to other keys.
         """
-        for frame in self._frames():
+        for number, frame in enumerate(self._frames()):
             try:
-                data = self._cipher.decrypt(frame[:_NONCE_BYTES], frame[_NONCE_BYTES:], b"")
+                data = self._cipher.decrypt(frame[:_NONCE_BYTES], frame[_NONCE_BYTES:], _position(number))
             except InvalidTag as error:
-                raise HomeDamaged("the waiting queue was altered, or was written with other keys") from error
+                raise _altered() from error
             value = canonical.loads(data)
             yield SpooledEntry(
                 value["entry"].encode(),
-                value["subject"],
+                bytes.fromhex(value["tag"]) if value["tag"] else value["subject"],
                 b64decode(value["recordKey"]),
                 b64decode(value["sealed"]),
                 value["retainUntil"],
             )
 
     def clear(self) -> None:
-        """Empties the queue, after everything in it reached the log."""
-        if self._path.exists():
-            os.truncate(self._path, 0)
+        """Empties the queue, after everything in it reached the log; what it held is overwritten.
+
+        Raises:
+            LogUnavailable: When the disk refuses. The queue is unchanged.
+        """
+        try:
+            if self._path.exists():
+                with self._path.open("r+b") as file:
+                    file.write(bytes(self._end))  # an erasure must not leave a copy here
+                    file.flush()
+                    os.fsync(file.fileno())
+                    file.truncate(0)
+        except OSError as error:
+            raise LogUnavailable(f"the waiting queue could not be emptied: {error.strerror}") from error
         self._end = self.count = 0
 
-    def _seal(self, item: SpooledEntry) -> bytes:
+    def _seal(self, item: SpooledEntry, number: int) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
         data = canonical.dumps(
             {
@@ -129,19 +145,39 @@ class Spool:
                 "recordKey": b64encode(item.record_key).decode(),
                 "retainUntil": item.retain_until_s,
                 "sealed": b64encode(item.sealed).decode(),
-                "subject": item.subject,
+                "subject": item.subject if isinstance(item.subject, str) else None,
+                "tag": item.subject.hex() if isinstance(item.subject, bytes) else None,
             }
         )
-        frame = nonce + self._cipher.encrypt(nonce, data, b"")
-        return len(frame).to_bytes(_LENGTH_BYTES, "big") + frame
+        frame = nonce + self._cipher.encrypt(nonce, data, _position(number))
+        length = len(frame).to_bytes(_LENGTH_BYTES, "big")
+        return length + _check(length) + frame
 
     def _frames(self) -> Iterator[bytes]:
         """Yields whole frames; a torn one at the end was never acknowledged."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
-            while len(head := file.read(_LENGTH_BYTES)) == _LENGTH_BYTES:
-                frame = file.read(int.from_bytes(head, "big"))
-                if len(frame) != int.from_bytes(head, "big") or len(frame) < _NONCE_BYTES + 16:
+            while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES and any(head):
+                length = head[:_LENGTH_BYTES]
+                if head[_LENGTH_BYTES:] != _check(length):
+                    raise _altered()
+                frame = file.read(int.from_bytes(length, "big"))
+                if len(frame) != int.from_bytes(length, "big"):
                     return
                 yield frame
+
+
+def _check(length: bytes) -> bytes:
+    return sha256(b"counterfoil spool frame" + length).digest()[:_CHECK_BYTES]
+
+
+def _position(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def _altered() -> HomeDamaged:
+    return HomeDamaged(
+        "the waiting queue was altered, or was written with other keys",
+        hint="keep a copy of the spool folder, then restore it from a backup or move its file away",
+    )

@@ -161,7 +161,10 @@ class Vault:
         """
         if not rows:
             return
-        tags = [None if row.subject is None else self.subject_tag(row.subject) for row in rows]
+        tags = [
+            row.subject if row.subject is None or isinstance(row.subject, bytes) else self.subject_tag(row.subject)
+            for row in rows
+        ]
         with self._writing("save private values") as db:
             with committing(db):
                 require_next(db, rows)

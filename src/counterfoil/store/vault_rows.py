@@ -22,14 +22,15 @@ class VaultRow:
 
     Attributes:
         index: The record's index in the log.
-        subject: The caller's reference to the person, None when the record is about nobody.
+        subject: The caller's reference to the person, or the 16-byte tag of one already
+            known; None when the record is about nobody.
         rk: The record key, 32 bytes.
         sealed: The body from `seal_body`.
         retain_until_s: Unix seconds before which an erasure only restricts; 0 for no lock.
     """
 
     index: int
-    subject: str | None
+    subject: str | bytes | None
     rk: bytes
     sealed: bytes
     retain_until_s: int = 0
