@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterfoil.decisions.reasons.linear_reasons import ClosedForm
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import explain, explainer_for
+from counterfoil.decisions.reasons.linear_reasons import ClosedForm
 from counterfoil.decisions.reasons.sampled_reasons import permutation
 from counterfoil.decisions.reasons.tree_reasons import IntegerTrees
 from counterfoil.errors import InvalidInput
