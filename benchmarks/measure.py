@@ -210,14 +210,14 @@ def _table(result: dict[str, Any]) -> Iterator[str]:
     yield f"{result['benchmark']}: {on['cpu']}, {on['cores']} cores, {on['python']}, load {on['load']}"
     yield f"seed {result['seed']}, scale {result['scale']:g}, one fsync {on['sync_ms']:g} ms, {on['versions']}"
     yield ""
-    yield f"{'figure':44} {'median':>12} {'best':>12} {'target':>12}  unit"
+    yield f"{'figure':54} {'median':>12} {'best':>12} {'target':>12}  unit"
     for name, figure in result["figures"].items():
         target = (
             ""
             if figure["target"] is None
             else f"{'>=' if figure['better'] == 'higher' else '<='} {figure['target']:,g}"
         )
-        yield f"{name:44} {_number(figure['median']):>12} {_number(figure['best']):>12} {target:>12}  {figure['unit']}"
+        yield f"{name:54} {_number(figure['median']):>12} {_number(figure['best']):>12} {target:>12}  {figure['unit']}"
         if "note" in figure:
             yield f"    {figure['note']}"
 
