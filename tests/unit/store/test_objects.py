@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from organisations import full_disk
+
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.store.objects import Objects
+
+KEY, OTHER = bytes(32), bytes(range(32))
+
+
+def test_files_are_kept_by_their_digest(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    digest = objects.put(b"model")
+    assert digest == objects.put(b"model") == sha256(b"model").hexdigest()
+    assert objects.get(digest) == b"model"
+    assert (objects.has(digest), objects.has("0" * 64), objects.has("../x")) == (True, False, False)
+
+
+def test_sealed_files_hide_their_contents(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    digest = objects.put_sealed(b"people")
+    assert objects.get_sealed(digest) == b"people"
+    assert b"people" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    with pytest.raises(HomeDamaged):
+        Objects(tmp_path, OTHER).get_sealed(digest)
+    with pytest.raises(NotFound):
+        objects.get(digest)
+
+
+@pytest.mark.parametrize("digest", ["", "x", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "\n"])
+def test_only_digests_name_files(tmp_path: Path, digest: str) -> None:
+    objects = Objects(tmp_path, KEY)
+    for read in (objects.get, objects.get_sealed):
+        with pytest.raises(InvalidInput):
+            read(digest)
+
+
+def test_missing_and_altered_files_are_named(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    for read in (objects.get, objects.get_sealed):
+        with pytest.raises(NotFound):
+            read("0" * 64)
+    plain, sealed = objects.put(b"model"), objects.put_sealed(b"people")
+    for path in tmp_path.iterdir():
+        for bad in (b"", b"x", path.read_bytes()[:-1]):
+            path.write_bytes(bad)
+            with pytest.raises(HomeDamaged):
+                objects.get(plain) if path.name == plain else objects.get_sealed(sealed)
+
+
+def test_sealing_again_may_be_interrupted_and_repeated(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    digests = [objects.put_sealed(b"%d" % number) for number in range(5)]
+    half = Objects(tmp_path, KEY)
+    for path in sorted(tmp_path.iterdir())[2:]:
+        path.rename(path.with_suffix(".aside"))
+    assert half.reseal(OTHER) == 2
+    for path in tmp_path.glob("*.aside"):
+        path.rename(path.with_suffix(".sealed"))
+    assert objects.reseal(OTHER) == 3
+    for fresh in (objects, Objects(tmp_path, OTHER)):
+        assert [fresh.get_sealed(digest) for digest in digests] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    with full_disk(100):
+        for keep in (objects.put, objects.put_sealed):
+            with pytest.raises(LogUnavailable):
+                keep(b"x" * 1_000)
+    digest = sha256(b"x" * 1_000).hexdigest()
+    assert not objects.has(digest)
+    assert objects.get(objects.put(b"x" * 1_000)) == b"x" * 1_000
