@@ -17,6 +17,8 @@ MAX_MEMBERS: Final = 2_000_000
 MAX_RATIO: Final = 1_000
 """A member that unpacks to more than this times its packed size is refused."""
 
+_END_BYTES: Final = 22
+_ZIP64_COUNT: Final = 0xFFFF
 _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
 
 
@@ -37,6 +39,7 @@ class BundleReader:
                 f"{path.name} is not a bundle: {_told(error)}", hint="it may have been cut off"
             ) from error
         try:
+            _require_whole(path, self._zip)
             self._members = _vetted(self._zip.infolist())
         except MalformedEvidence:
             self._zip.close()
@@ -156,6 +159,16 @@ def _named(name: str) -> zipfile.ZipInfo:
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     return info
+
+
+def _require_whole(path: Path, opened: zipfile.ZipFile) -> None:
+    """Refuses a directory that hides members: zipfile does not hold it against the count at the file's end."""
+    with path.open("rb") as file:
+        file.seek(-_END_BYTES, 2)
+        end = file.read()
+    told, found = int.from_bytes(end[10:12], "little"), len(opened.infolist())
+    if opened.comment or not end.startswith(b"PK\x05\x06") or (told != _ZIP64_COUNT and told != found):
+        raise MalformedEvidence(f"the file ends as bundles do not, or lists {told} members and holds {found}")
 
 
 def _vetted(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
