@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,12 +122,32 @@ def run(args: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Prints, and never raises."""
     session = Session()
     wants_json = "--json" in args
+    _listen(session, wants_json)
 
     def tell(row: ErrorRow, message: str, hint: str) -> int:
         _tell(row, message, hint, as_json=session.as_json or wants_json)
         return row.exit_code
 
     return _guarded(lambda: cli.main(list(args), "counterfoil", standalone_mode=False, obj=session), tell)
+
+
+class _Notes(logging.Handler):
+    """What the library remarks, in the voice of the terminal: `note: …` on stderr, nothing with --json."""
+
+    def __init__(self, session: Session, is_silent: bool) -> None:
+        super().__init__(logging.WARNING)
+        self._session = session
+        self._is_silent = is_silent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._is_silent and not self._session.as_json:
+            click.echo(f"note: {one_line(record.getMessage())}", err=True)
+
+
+def _listen(session: Session, wants_json: bool) -> None:
+    logger = logging.getLogger("counterfoil")
+    logger.handlers = [_Notes(session, wants_json)]
+    logger.propagate = False
 
 
 def _guarded(work: Callable[[], Any], tell: Callable[[ErrorRow, str, str], int]) -> int:
