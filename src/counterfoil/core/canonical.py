@@ -91,13 +91,7 @@ def loads(data: bytes | str) -> Any:
         _encode(data)
     try:
         text = data if isinstance(data, str) else bytes(data).decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_int=_parse_int,
-            parse_float=_parse_float,
-        )
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not valid JSON: {error}") from error
     if text.count("[") + text.count("{") > MAX_DEPTH:
@@ -133,15 +127,15 @@ def loads_all(texts: Sequence[str]) -> list[Any]:
     Raises:
         InvalidInput: As `loads_canonical`.
     """
-    if orjson is not None:
-        try:
-            values = [orjson.loads(text) for text in texts]
-            # Each text is one JSON value by itself, so none can stray into its neighbour,
-            # and one comparison of all shows that each is canonical.
-            if dumps(values) == f"[{','.join(texts)}]".encode():
-                return values
-        except (ValueError, InvalidInput):
-            pass  # the exact reader decides and words the error
+    parse = loads if orjson is None else orjson.loads
+    try:
+        values = [parse(text) for text in texts]
+        # Each text is one JSON value by itself, so none can stray into its neighbour,
+        # and one comparison of all shows that each is canonical.
+        if dumps(values) == _encode(f"[{','.join(texts)}]"):
+            return values
+    except (ValueError, InvalidInput):
+        pass  # read one by one, to word the error
     return [loads_canonical(_encode(text)) for text in texts]
 
 
@@ -273,6 +267,8 @@ def _write_object(value: Mapping[Any, Any], parts: list[str], depth: int) -> Non
 
 
 def _string(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return f'"{text.translate(_ESCAPES)}"'
 
 
@@ -339,3 +335,11 @@ def _require_paired(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _require_paired(item)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys,
+    parse_constant=_refuse_constant,
+    parse_int=_parse_int,
+    parse_float=_parse_float,
+)
