@@ -70,10 +70,9 @@ def dumps(value: Any) -> bytes:
         InvalidInput: For NaN, infinities, integers beyond 2^53 - 1, unpaired
             surrogates, keys that are not strings, deep nesting or other types.
     """
-    if orjson is not None:
-        fast = _dumps_fast(value)
-        if fast is not None:
-            return fast
+    fast = _dumps_fast(value)
+    if fast is not None:
+        return fast
     parts: list[str] = []
     _write(value, parts, 0)
     return _encode("".join(parts))
@@ -183,12 +182,15 @@ def _ecmascript(text: str) -> str:
 
 
 def _dumps_fast(value: Any) -> bytes | None:
-    """Returns orjson's bytes where they are the canonical ones, else None."""
+    """Returns a compiled writer's bytes where they are the canonical ones, else None."""
     if not _is_plain(value, MAX_DEPTH):
         return None
     try:
-        data: bytes = orjson.dumps(value, option=_ORJSON_OPTIONS)
-    except TypeError:  # the exact path decides and words the error
+        if orjson is None:
+            data = _ENCODER.encode(value).encode()
+        else:
+            data = orjson.dumps(value, option=_ORJSON_OPTIONS)
+    except (TypeError, ValueError):  # the exact path decides and words the error
         return None
     # Keys beyond the basic plane are sorted by code point there, by UTF-16 unit here.
     if not data.isascii() and _BEYOND_BASIC_PLANE.search(data) is not None:
@@ -197,12 +199,17 @@ def _dumps_fast(value: Any) -> bytes | None:
 
 
 def _is_plain(value: Any, levels: int) -> bool:
-    """Whether both writers write `value` alike, apart from the order of keys.
+    """Whether all writers write `value` alike, apart from the order of keys.
 
-    Judged by type and size, not by orjson's output: orjson turns NaN into null, and
-    writes enumerations, UUIDs and prepared fragments, which are no JSON values.
+    Judged by type and size, not by what they write: orjson turns NaN into null, and
+    writes enumerations, UUIDs and prepared fragments; the standard library turns
+    numbers that are keys into strings.
     """
     kind = type(value)
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
+                return False
     items = value.values() if kind is dict else value if kind is list or kind is tuple else (value,)
     for item in items:  # one flat loop: this runs once per record, over all of its public part
         kind = type(item)
@@ -337,6 +344,7 @@ def _require_paired(value: Any) -> None:
             _require_paired(item)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_keys,
     parse_constant=_refuse_constant,

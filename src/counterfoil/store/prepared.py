@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
@@ -71,7 +71,9 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
     record_key = os.urandom(RECORD_KEY_BYTES)
     tree = FieldTree.commit(private.schema, record_key, private.values)
     sealed = seal_body(record_key, tree.root, tree.body())
-    draft = replace(draft, schema=private.schema.digest, fields_root=tree.root)
+    draft = Draft(  # written out, for `dataclasses.replace` costs a twentieth of the whole record
+        draft.kind, draft.stream, draft.name, draft.builds_on, draft.about, private.schema.digest, tree.root
+    )
     return Prepared(
         _template(draft, issuer), draft.stream, tree, record_key, sealed, private.subject, private.retain_until_s
     )
