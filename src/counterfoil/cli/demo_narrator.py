@@ -74,7 +74,8 @@ class Narrator:
         for step in report.steps:
             self._print([f"    {_WORDS[step.status]:<13}{step.title}"])
             self._found(step.detail)
-        self._print([f"    => {report.verdict}"])
+        verdict = one_line(f"=> {report.verdict}")
+        self._print(textwrap.wrap(verdict, WIDTH, initial_indent="    ", subsequent_indent="       "))
 
     def failure(self, report: Report) -> None:
         """Shows only the step that failed, or the log's answer."""
