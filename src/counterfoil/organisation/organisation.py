@@ -26,9 +26,9 @@ from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
-from counterfoil.store.recorder import Recorder, logged_streams, with_spooled
+from counterfoil.store.recorder import Recorder
 from counterfoil.store.spool import Spool
-from counterfoil.store.streams import time_text
+from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views

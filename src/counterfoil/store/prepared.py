@@ -12,15 +12,12 @@ from counterfoil.core.statement import Draft, Template
 from counterfoil.core.tiles import MAX_ENTRY_BYTES
 from counterfoil.errors import InvalidInput
 from counterfoil.store.sealing import seal_body
+from counterfoil.store.streams import LAST_SECOND
 
 __all__ = ["Prepared", "Private", "prepare"]
 
 _GAPS_BYTES: Final = 40
 """Room for the number and the time that the log will fill in."""
-
-
-_LAST_SECOND: Final = 253_402_300_799
-"""The last second of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
 
 def _require_usable(private: Private) -> None:
     """Refuses here what the vault would refuse later, when others share the commit."""
-    if not 0 <= private.retain_until_s <= _LAST_SECOND:
+    if not 0 <= private.retain_until_s <= LAST_SECOND:
         raise InvalidInput("a retention lock ends between the years 1970 and 9999")
     subject = private.subject
     if isinstance(subject, bytes):

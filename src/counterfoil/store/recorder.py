@@ -27,15 +27,15 @@ from typing import Final, Literal
 from counterfoil.core.note import Signer
 from counterfoil.core.receipt import promise_text
 from counterfoil.core.statement import Draft, read_record
-from counterfoil.errors import CounterfoilError, LogUnavailable
+from counterfoil.errors import CounterfoilError, HomeBusy, LogUnavailable
 from counterfoil.store.group_commit import GroupCommit
 from counterfoil.store.log import Log
 from counterfoil.store.prepared import Prepared, Private, prepare
 from counterfoil.store.spool import Spool, SpooledEntry
-from counterfoil.store.streams import Streams, parse_time, time_text
+from counterfoil.store.streams import LAST_SECOND, Streams, logged_streams, time_text
 from counterfoil.store.vault import Vault, VaultRow
 
-__all__ = ["MAX_BATCH", "OnFailure", "Recorded", "Recorder", "logged_streams", "with_spooled"]
+__all__ = ["MAX_BATCH", "OnFailure", "Recorded", "Recorder"]
 
 OnFailure = Literal["deny", "spool"]
 """What a caller wants when the log is away: no decision, or a durable queue."""
@@ -44,9 +44,6 @@ MAX_BATCH: Final = 10_000
 """Records in one commit; larger calls are cut."""
 
 _RETRY_S: Final = 1.0
-
-_LAST_SECOND: Final = 253_402_300_799
-"""The last second of the year 9999: records write years with four digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +137,7 @@ class Recorder:
             LogUnavailable: When the clock stands where no record could name its time.
         """
         now = self._now()
-        if not 0 <= now <= _LAST_SECOND:
+        if not 0 <= now <= LAST_SECOND:
             raise LogUnavailable("this machine's clock is not between the years 1970 and 9999", hint="set the clock")
         return int(now)
 
@@ -255,7 +252,7 @@ class Recorder:
             patient = [waiting for waiting in batch if waiting.on_failure == "spool"]
             for waiting in batch:
                 waiting.error = error
-            if patient and isinstance(error, LogUnavailable):
+            if patient and isinstance(error, LogUnavailable | HomeBusy):
                 self._spool(patient)
             return
         _share(results, batch)
@@ -372,28 +369,6 @@ class Recorder:
             moved += len(chunk)
         self.spool.clear()
         return moved
-
-
-def logged_streams(log: Log, epoch_s: int) -> Streams:
-    """Returns the counters of a log: those of its saved state, and what came since.
-
-    Raises:
-        HomeDamaged: When an entry does not fit its stream.
-    """
-    streams = Streams.from_json(log.extra, epoch_s)
-    streams.apply_entries(log.entries(log.state_size, log.size))
-    return streams
-
-
-def with_spooled(streams: Streams, spool: Spool) -> Streams:
-    """Returns the counters of a log and of what still waits to get into it."""
-    for item in spool.entries():
-        record = read_record(item.entry)
-        if record.seq >= streams.next_of(record.stream):
-            streams.apply(record)
-        else:
-            streams.advance(parse_time(record.time))
-    return streams
 
 
 def _recorded(record: Prepared, seq: int, time: str, index: int | None) -> Recorded:

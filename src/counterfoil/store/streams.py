@@ -13,12 +13,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from counterfoil.core.statement import Draft, Record, parse_record
+from counterfoil.core.statement import Draft, Record, parse_record, read_record
 from counterfoil.errors import HomeDamaged
+from counterfoil.store.log import Log
+from counterfoil.store.spool import Spool
 
-__all__ = ["EPOCH_STREAM", "Epoch", "Streams", "parse_time", "time_text"]
+__all__ = [
+    "EPOCH_STREAM",
+    "LAST_SECOND",
+    "Epoch",
+    "Streams",
+    "logged_streams",
+    "parse_time",
+    "time_text",
+    "with_spooled",
+]
 
 EPOCH_STREAM: Final = "epochs"
+LAST_SECOND: Final = 253_402_300_799
+"""The last second of the year 9999: records write years with four digits."""
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -182,3 +195,25 @@ class Streams:
     @staticmethod
     def _is_open(counter: _Counter) -> bool:
         return counter.next > counter.epoch_first
+
+
+def logged_streams(log: Log, epoch_s: int) -> Streams:
+    """Returns the counters of a log: those of its saved state, and what came since.
+
+    Raises:
+        HomeDamaged: When an entry does not fit its stream.
+    """
+    streams = Streams.from_json(log.extra, epoch_s)
+    streams.apply_entries(log.entries(log.state_size, log.size))
+    return streams
+
+
+def with_spooled(streams: Streams, spool: Spool) -> Streams:
+    """Returns the counters of a log and of what still waits to get into it."""
+    for item in spool.entries():
+        record = read_record(item.entry)
+        if record.seq >= streams.next_of(record.stream):
+            streams.apply(record)
+        else:
+            streams.advance(parse_time(record.time))
+    return streams
