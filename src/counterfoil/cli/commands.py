@@ -22,7 +22,7 @@ _ORGANISATION: Final = "counterfoil.organisation.commands"
 _EVIDENCE: Final = "counterfoil.organisation.evidence_commands"
 
 COMMANDS: Final = {
-    "demo": Place("counterfoil.cli.demo:demo", "See everything once, on real data, in a minute."),
+    "demo": Place("counterfoil.cli.demo.demo:demo", "See everything once, on real data, in a minute."),
     "init": Place(f"{_ORGANISATION}:init", "Make a home: keys, an empty log, an empty vault."),
     "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
     "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),

@@ -31,8 +31,8 @@ def demo(session: Session, folder: Path | None) -> int:
 
     Exit code 0: every check came out as told; 1: one did not.
     """
-    from counterfoil.cli.demo_narrator import Narrator
-    from counterfoil.cli.demo_story import Story
+    from counterfoil.cli.demo.narrator import Narrator
+    from counterfoil.cli.demo.story import Story
 
     began = clock.monotonic()
     narrator = Narrator(is_silent=session.as_json)

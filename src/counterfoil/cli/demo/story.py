@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import counterfoil
-from counterfoil.cli.demo_forgery import forge_log, forge_record, forge_value
-from counterfoil.cli.demo_model import REFERENCE, Split, Trained, split_applicants, train
-from counterfoil.cli.demo_narrator import Narrator
-from counterfoil.cli.demo_tables import commands_to_try, files, groups
+from counterfoil.cli.demo.forgery import forge_log, forge_record, forge_value
+from counterfoil.cli.demo.model import REFERENCE, Split, Trained, split_applicants, train
+from counterfoil.cli.demo.narrator import Narrator
+from counterfoil.cli.demo.tables import commands_to_try, files, groups
 from counterfoil.core.note import Signer
 from counterfoil.core.steps import Report, Status
 from counterfoil.data import german_credit_policy

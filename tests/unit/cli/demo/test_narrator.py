@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.cli.demo_narrator import Narrator
+from counterfoil.cli.demo.narrator import Narrator
 from counterfoil.core.steps import Report, failed, passed
 
 
