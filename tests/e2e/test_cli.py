@@ -246,6 +246,17 @@ def test_a_receipt_shows_what_was_chosen_and_is_checked(bank):
     assert "Verdict: intact, issuer unknown" in text
 
 
+def test_a_receipt_comes_with_a_page_and_a_code_for_the_person(bank):
+    index = str(first_decision(bank))
+    bank.text("receipt", index, "--out", "r.json", "--page", "r.txt", "--qr", "r.svg", "--language", "de")
+    page = Path("r.txt").read_text(encoding="utf-8")
+    assert "What was decided" in page
+    assert Path("r.svg").read_text(encoding="utf-8").lstrip().startswith(("<?xml", "<svg"))
+    error = bank.error("receipt", index, "--out", "other.json", "--page", "r.txt", code=2)
+    assert "r.txt already exists" in str(error)
+    assert not Path("other.json").exists()
+
+
 def test_a_whole_receipt_is_held_against_the_log_of_today(bank):
     bank.text("receipt", str(first_decision(bank)), "--out", "r.json")
     bank.text("bundle", "b.zip")

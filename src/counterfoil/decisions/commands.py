@@ -134,25 +134,58 @@ def outcome(session: Session, index: int, word: str, note: str) -> None:
 @click.argument("index", type=int, help="Place of the decision in the log.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help="The new file.")
 @click.option("--show", multiple=True, metavar="POINTER", help="Field or group of fields to show, e.g. /output.")
+@click.option("--page", type=PATH, metavar="FILE", help="Also write a page in plain words for the person.")
+@click.option("--language", default="en", show_default=True, help="Language of the page's reasons.")
+@click.option("--qr", type=PATH, metavar="FILE", help="Also write a QR code (SVG) that says where the record stands.")
 @click.pass_obj
-def receipt(session: Session, index: int, out: Path, show: tuple[str, ...]) -> None:
+def receipt(
+    session: Session,
+    index: int,
+    out: Path,
+    show: tuple[str, ...],
+    page: Path | None,
+    language: str,
+    qr: Path | None,
+) -> None:
     """Write the receipt of a decision: all its fields, or those named by --show."""
+    from counterfoil.decisions.receipts import as_text, qr_svg
+
     with session.open() as org:
         record = org.archive.record(index)
         positions = org.archive.schema(record.schema).positions if record.schema else ()
         chosen = _covered(positions, show) if show else None
-        data = org.decisions.receipt(index, chosen).encode()
+        made = org.decisions.receipt(index, chosen)
+        files = {out: made.encode()}
+        if page is not None:
+            policy = org.decisions.history(index).policy if record.kind == "decision" else None
+            files[page] = as_text(made, policy, language=language).encode()
+        if qr is not None:
+            files[qr] = qr_svg(made).encode()
         issuer = str(org.issuer)
-    try:
-        with out.open("xb") as file:
-            file.write(data)
-    except FileExistsError as error:
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first") from error
+    _write_new(files)
     shown = sorted(positions if chosen is None else chosen)
     session.emit(
-        {"file": str(out), "index": index, "issuer": issuer, "shown": shown, "size_bytes": len(data)},
+        {
+            "file": str(out),
+            "index": index,
+            "issuer": issuer,
+            "page": str(page) if page else None,
+            "qr": str(qr) if qr else None,
+            "shown": shown,
+            "size_bytes": len(files[out]),
+        },
         [f"The receipt of record {index} is in {out}.", f"To check it: counterfoil check {out} --issuer '{issuer}'"],
     )
+
+
+def _write_new(files: dict[Path, bytes]) -> None:
+    """Writes new files, none where one of them exists already."""
+    for path in files:
+        if path.exists():
+            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
+    for path, data in files.items():
+        with path.open("xb") as file:
+            file.write(data)
 
 
 @click.command()
