@@ -26,13 +26,13 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
 from counterfoil.decisions.records import DeploymentRecord, decision_schema
 from counterfoil.decisions.replay import Replays
-from counterfoil.decisions.views import decisions, deployments, follow_ups
+from counterfoil.decisions.search import search_query
+from counterfoil.decisions.views import deployments
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
-from counterfoil.store.streams import parse_time
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
@@ -40,8 +40,6 @@ __all__ = ["Decisions", "Open"]
 
 BACKGROUND_ROWS: Final = 100
 _LOG: Final = logging.getLogger("counterfoil")
-MOST_ROWS: Final = 1_000_000
-"""Most decisions that one search returns."""
 
 
 class Open:
@@ -227,20 +225,8 @@ class Decisions:
         Raises:
             InvalidInput: For a time, limit or reference that cannot be.
         """
-        if not 0 < limit <= MOST_ROWS:
-            raise InvalidInput(f"a search returns 1 to {MOST_ROWS} decisions, not {limit}")
-        query = select(decisions).order_by(decisions.c.idx.desc()).limit(limit)
-        if subject is not None:
-            query = query.where(decisions.c.subject == self._vault.subject_tag(subject))
-        if label is not None:
-            query = query.where(decisions.c.label_now == label.encode("utf-8", "replace").decode())
-        if since is not None:
-            query = query.where(decisions.c.time_s >= _moment(since))
-        if until is not None:
-            query = query.where(decisions.c.time_s <= _moment(until))
-        if overridden is not None:
-            changed = decisions.c.idx.in_(select(follow_ups.c.decision_idx).where(follow_ups.c.kind == "override"))
-            query = query.where(changed if overridden else ~changed)
+        tag = None if subject is None else self._vault.subject_tag(subject)
+        query = search_query(tag, label, since, until, overridden, limit)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 
@@ -373,13 +359,6 @@ class Decisions:
         source = _source(function) if function is not None else ""
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise InvalidInput(f"{text[:40]!r} is not a time", hint="it looks like 2026-11-23T19:00:00Z, in UTC") from error
 
 
 def _source(function: Callable[..., Any]) -> str:
