@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from counterfoil.core import canonical
 from counterfoil.core.merkle import HASH_SIZE_BYTES
@@ -62,8 +62,7 @@ _RECORD: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as read from the log.
 
     Attributes:

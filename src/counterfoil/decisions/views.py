@@ -95,7 +95,7 @@ class DecisionsView:
             pending.clear()
 
     def _decision(self, connection: Connection, row: Row) -> dict[str, Any]:
-        values = row.values() or {}
+        values = row.values or {}
         label = values.get("/output/label")
         builds_on = row.record.builds_on
         return {
@@ -106,7 +106,7 @@ class DecisionsView:
             "label_now": label,
             "score_micro": values.get("/output/score_micro"),
             "outcome": None,
-            "subject": row.subject(),
+            "subject": row.subject,
         }
 
     def _deployment(self, connection: Connection, leaf: str) -> int | None:
@@ -144,7 +144,7 @@ class DecisionsView:
     def _follow_up(self, connection: Connection, row: Row) -> None:
         target = self._place(connection, row.record.builds_on[0])
         connection.execute(follow_ups.insert(), {"idx": row.index, "decision_idx": target, "kind": row.record.kind})
-        values = row.values() or {}  # erased since: then the table says None, as it would had it seen the erasure
+        values = row.values or {}  # erased since: then the table says None, as it would had it seen the erasure
         if row.record.kind in _SHOWN:
             column, pointer = _SHOWN[row.record.kind]
             changes = {column: values.get(pointer)}

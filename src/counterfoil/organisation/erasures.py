@@ -49,7 +49,7 @@ class Erasures:
         self._archive = archive
         self._vault = vault
         self._views = views
-        self._is_behind = False  # whether an erasure is in the log and not yet carried out
+        self._is_behind = False  # whether an erasure may be in the log and not yet carried out
 
     def plan_person(self, subject: str) -> Erasure:
         """Returns what `erase_person` would do, and changes nothing.
@@ -159,8 +159,8 @@ class Erasures:
         drafts = [self._recorder.prepare(Draft("erasure", STREAM, "erasure", about=about)) for about in abouts]
         if self._is_behind:
             self.reapply()
+        self._is_behind = True  # before, for an interrupt may come when the log has them already
         written = self._recorder.record(drafts)
-        self._is_behind = True
         scrubbed = [self._apply(read_record(result.entry)) for result in written]
         self._vault.mark_erasures_applied(self._archive.size)
         self._is_behind = False

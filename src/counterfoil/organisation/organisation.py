@@ -13,9 +13,9 @@ from typing import Final, Self
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.statement import Draft
-from counterfoil.core.trust import sign_handover
+from counterfoil.core.trust import MAX_HANDOVERS, sign_handover
 from counterfoil.decisions import Decisions, DecisionsView
-from counterfoil.errors import HomeDamaged, LogUnavailable
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.provenance import Provenance, ProvenanceView
@@ -72,19 +72,20 @@ class Organisation:
             vault_key = self.keyring.secret("vault")
             spool = Spool(paths.spool / "waiting", vault_key)
             streams = with_spooled(logged_streams(log, settings.epoch_s), spool)
-            signer = Signer(settings.origin, self.keyring.secret("log"))
+            retired = self.keyring.pending("log")  # signs until its hand-over is written, so that all can follow
+            signer = Signer(settings.origin, self.keyring.secret("log", retired.id if retired else None))
             self.recorder = Recorder(
                 log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
             )
             self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint)
             self.archive.handovers = _read_handovers(paths.handovers)
             _require_history(signed, log)
+            self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key)
             self.views = Views(
                 paths.views,
                 self.archive,
-                self.vault.subject_of,
                 (ProvenanceView(), DecisionsView(self.archive)),
             )
             stack.callback(self.views.close)
@@ -168,7 +169,15 @@ class Organisation:
 
         Checkers who know the old key go on to accept this log: the hand-over travels
         in every receipt and bundle. The old secret key is then destroyed.
+
+        Raises:
+            NotAllowed: After 64 hand-overs; checkers follow no more.
         """
+        if len(self.archive.handovers) >= MAX_HANDOVERS:
+            raise NotAllowed(
+                f"the log's key was replaced {MAX_HANDOVERS} times, and checkers follow no more hand-overs",
+                hint="make a new home under another origin, and hand out its key",
+            )
         with self.recorder.exclusive():
             self.archive.checkpoint()  # the last head under the old key
             self.keyring.rotate("log", time_text(self.recorder.now_s()))
@@ -181,10 +190,11 @@ class Organisation:
             self.recorder.drain()  # what waits is sealed under the old key
             self.keyring.rotate("vault", time_text(self.recorder.now_s()))
             new_key = self.keyring.secret("vault")
+            # First: should the rest fail, the next open finishes it and destroys the old key.
+            self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
             self.vault.rotate_key(new_key)
             self.objects.reseal(new_key)
             self.keyring.confirm("vault")
-            self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
             self._write_key_record("vault", self.keyring.current("vault").id, "")
 
     def change_unlock(self, unlock: Unlock) -> None:
@@ -193,9 +203,9 @@ class Organisation:
 
     def _settle(self) -> None:
         """Finishes what a crash or a pause left open, before anybody reads."""
-        self._write_issuer()
         self.erasures.reapply()
         try:
+            self._write_issuer()
             if self.keyring.pending("log") is not None:
                 self._finish_log_rotation()
             self.recorder.drain()

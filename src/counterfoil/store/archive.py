@@ -21,6 +21,7 @@ from counterfoil.core.statement import Record, parse_record, read_record
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, MalformedEvidence, NotFound
 from counterfoil.store.durable import replace_file
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.vault_rows import Opened
 
 __all__ = ["Archive", "is_record", "read_checkpoint"]
 
@@ -144,6 +145,16 @@ class Archive:
         if record.schema is None:
             raise NotFound(f"record {index} has no private fields")
         return FieldTree.values_in(self.schema(record.schema), self._recorder.vault.get(index, record.digest).body)
+
+    def values_many(self, wanted: Iterable[tuple[int, Record]]) -> dict[int, tuple[dict[str, Any], bytes | None]]:
+        """Returns private values and the person's tag by place, of the records whose values are still there."""
+        records = {index: record for index, record in wanted if record.schema is not None}
+        pairs = ((index, record.digest) for index, record in records.items())
+        return {
+            index: (FieldTree.values_in(self.schema(records[index].schema or ""), found.body), found.subject)
+            for index, found in self._recorder.vault.get_many(pairs)
+            if isinstance(found, Opened)
+        }
 
     def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
         """Returns the receipt of a record, showing `pointers` (all fields when None)."""

@@ -77,14 +77,16 @@ class BundleReader:
         """Yields the lines of a member, without their newlines.
 
         Raises:
-            MalformedEvidence: When a line is longer than the limit or the member damaged.
+            MalformedEvidence: When a line is longer than the limit or does not end, or the member is damaged.
         """
         try:
             with self._zip.open(self._info(name)) as file:
                 while line := file.readline(limit_bytes + 1):
                     if len(line) > limit_bytes:
                         raise MalformedEvidence(f"a line of {name} is longer than {limit_bytes} bytes")
-                    yield line.rstrip(b"\n")
+                    if not line.endswith(b"\n"):
+                        raise MalformedEvidence(f"the last line of {name} does not end")
+                    yield line[:-1]
         except _DAMAGE as error:
             raise MalformedEvidence(f"{name[:80]} is damaged: {_told(error)}") from error
 

@@ -112,7 +112,11 @@ class Objects:
             raise HomeDamaged(f"the file {digest[:12]}… was altered, or sealed with other keys") from error
 
     def reseal(self, new_vault_key: bytes) -> int:
-        """Seals every sealed file under a new key; returns how many. Doing it again is safe."""
+        """Seals every sealed file under a new key; returns how many. Doing it again is safe.
+
+        Raises:
+            LogUnavailable: When the disk refuses.
+        """
         new = _cipher(new_vault_key)
         done = 0
         for path in self._sealed_files():
@@ -121,7 +125,10 @@ class Objects:
                 data = self.get_sealed(digest)
             except HomeDamaged:
                 continue  # an interrupted run had already reached this one
-            replace_file(path, _sealed(new, digest, data))
+            try:
+                replace_file(path, _sealed(new, digest, data))
+            except OSError as error:
+                raise LogUnavailable(f"a file could not be sealed anew: {error.strerror}") from error
             done += 1
         self._cipher = new
         return done

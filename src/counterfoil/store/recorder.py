@@ -15,6 +15,7 @@ signed promise, and from there to the log, in order, as soon as it is back.
 
 from __future__ import annotations
 
+import os
 import threading
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +119,7 @@ class Recorder:
         self._vault_doubtful = False
         self._is_in_doubt = False
         self._is_closed = False
+        self._pid = os.getpid()
         self._retry_drain_s = 0.0
 
     def sign_with(self, signer: Signer) -> None:
@@ -143,15 +145,22 @@ class Recorder:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is open, and no commit was interrupted halfway."""
-        return not self._is_in_doubt and not self._is_closed
+        """Whether it is open, in this very process, and no commit was interrupted halfway."""
+        return not self._is_in_doubt and not self._is_closed and os.getpid() == self._pid
 
     def require_sound(self) -> None:
         """Refuses to go on after an interrupted commit: only the files say what it recorded.
 
+        A forked process is refused too: it would write where its parent writes.
+
         Raises:
             LogUnavailable: Until the home is opened again.
         """
+        if os.getpid() != self._pid:
+            raise LogUnavailable(
+                "this home was opened by another process, of which this one is a copy",
+                hint="let one process open the home, after it was forked, and do all the recording",
+            )
         if self._is_closed:
             raise LogUnavailable("this home was closed", hint="open it again")
         if self._is_in_doubt:
@@ -216,7 +225,7 @@ class Recorder:
             if self._is_closed:
                 return
             self._is_closed = True  # another process may be the writer from here on
-            if self._is_in_doubt:
+            if self._is_in_doubt or os.getpid() != self._pid:
                 self.log.release()  # the next open derives everything from the segments
                 return
             waiting = bool(self.spool.count)  # the state counts what is in the log, not what waits
@@ -352,6 +361,7 @@ class Recorder:
         """Moves the queue to the log. Entries that a crash left in both are skipped."""
         if not self.spool.count:
             return 0
+        self.require_sound()
         logged = logged_streams(self.log, self.streams.epoch_s)
         pending = (
             item for item in self.spool.entries() if (r := read_record(item.entry)).seq >= logged.next_of(r.stream)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,7 @@ _NONCE_BYTES: Final = 12
 _LENGTH_BYTES: Final = 4
 _CHECK_BYTES: Final = 4
 _HEAD_BYTES: Final = _LENGTH_BYTES + _CHECK_BYTES
+_COPY_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Spool:
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"counterfoil spool 1").derive(vault_key)
         self._cipher = AESGCM(key)
         self._end, self.count = 0, 0
+        self._is_spent = False  # whether its frames were overwritten, at least in part
         for frame in self._frames():
             self._end += _HEAD_BYTES + len(frame)
             self.count += 1
@@ -79,6 +82,8 @@ class Spool:
         Raises:
             LogUnavailable: When even the queue cannot be written.
         """
+        if self._is_spent:
+            self.clear()
         frames = b"".join(self._seal(entry, number) for number, entry in enumerate(entries, self.count))
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,8 +91,14 @@ class Spool:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.ftruncate(fd, self._end)  # a torn frame of a crash must not stay in between
-                write_all(fd, frames, self._end)
-                os.fsync(fd)
+                try:
+                    write_all(fd, frames, self._end)
+                    os.fsync(fd)
+                except OSError:
+                    with suppress(OSError):  # whole frames in it would be recorded at the next start
+                        os.ftruncate(fd, self._end)
+                        os.fsync(fd)
+                    raise
             finally:
                 os.close(fd)
             if is_new:
@@ -124,18 +135,21 @@ class Spool:
         """Empties the queue, after everything in it reached the log; what it held is overwritten.
 
         Raises:
-            LogUnavailable: When the disk refuses. The queue is unchanged.
+            LogUnavailable: When the disk refuses. Nothing is added until it succeeds.
         """
         try:
             if self._path.exists():
-                with self._path.open("r+b") as file:
-                    file.write(bytes(self._end))  # an erasure must not leave a copy here
-                    file.flush()
-                    os.fsync(file.fileno())
+                with self._path.open("r+b", buffering=0) as file:
+                    self._is_spent = True
+                    # The first head by itself: a power failure in the middle of the rest then leaves an empty queue.
+                    for end in (min(_HEAD_BYTES, self._end), self._end):
+                        _overwrite(file.fileno(), end)  # an erasure must not leave a copy here
+                        os.fsync(file.fileno())
                     file.truncate(0)
         except OSError as error:
             raise LogUnavailable(f"the waiting queue could not be emptied: {error.strerror}") from error
         self._end = self.count = 0
+        self._is_spent = False
 
     def _seal(self, item: SpooledEntry, number: int) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
@@ -166,6 +180,11 @@ class Spool:
                 if len(frame) != int.from_bytes(length, "big"):
                     return
                 yield frame
+
+
+def _overwrite(fd: int, end: int) -> None:
+    for offset in range(0, end, _COPY_BYTES):
+        write_all(fd, bytes(min(_COPY_BYTES, end - offset)), offset)
 
 
 def _check(length: bytes) -> bytes:

@@ -174,6 +174,7 @@ class Vault:
                     "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, 'S')",
                     payload_rows(rows, [nobody if tag is None else subjects[tag] for tag in tags]),
                 )
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('last_batch', ?)", (rows[0].index,))
             self._subjects.remember(subjects)
 
     def get(self, index: int, root: bytes) -> Opened:
@@ -242,6 +243,27 @@ class Vault:
                 )
                 db.execute("INSERT OR REPLACE INTO resealed VALUES (?, ?)", (index, sealed))
             return scrub(db)
+
+    def require_covered(self, size: int) -> None:
+        """Refuses a log that lacks more than a crash can take: the newest batch, which nobody was told of.
+
+        Args:
+            size: Number of records in the log.
+
+        Raises:
+            HomeDamaged: When earlier batches are missing too, as with an old log; nothing was changed.
+        """
+        with self._reading() as db:
+            lost = db.execute(
+                "SELECT count(*) FROM payloads"
+                " WHERE idx >= ? AND idx < (SELECT value FROM meta WHERE name = 'last_batch')",
+                (size,),
+            ).fetchone()[0]
+        if lost:
+            raise HomeDamaged(
+                f"the vault holds values of {lost:,} records that the log, with {size:,} records, does not have",
+                hint="restore the newest log; in its folder torn may lie what was cut off the end of this one",
+            )
 
     def truncate(self, size: int) -> int:
         """Drops what a crash left between vault and log: rows with an index >= `size`. Returns their number."""
@@ -372,13 +394,13 @@ class Vault:
         if state != STORED:
             return Absence.ERASED if state == ERASED else Absence.RESTRICTED
         rk = self._record_key(row)
-        return Opened(rk, open_body(rk, root, row[2]), int(row[3]))
+        return Opened(rk, open_body(rk, root, row[2]), int(row[3]), row[5])
 
     def _erase(self, db: sqlite3.Connection, erasure: Erasure) -> Erasure:
+        self._subjects.forget()  # first: a key that outlived its row would seal what nobody can open later
         with committing(db):
             vault_erasure.restrict(db, erasure.restricted)
             vault_erasure.shred(db, erasure.erased)
-        self._subjects.forget()
         return replace(erasure, is_scrubbed=scrub(db))
 
     def _meta(self, name: str) -> bytes:

@@ -38,11 +38,12 @@ class VaultRow:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Opened:
-    """A record's key, private values and retention lock."""
+    """A record's key, private values, retention lock, and the tag of the person it is about."""
 
     rk: bytes
     body: bytes
     retain_until_s: int = 0
+    subject: bytes | None = None
 
 
 class Absence(StrEnum):

@@ -7,7 +7,7 @@ read; each step moves rows and cursor in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +76,10 @@ class Row:
     leaf: bytes
     record: Record
     time_s: int
-    values: Callable[[], dict[str, Any] | None]
-    """Decrypts the private values; None when there are none (any more)."""
-    subject: Callable[[], bytes | None]
-    """Returns the 16-byte tag of the person; None when there is none (any more)."""
+    values: dict[str, Any] | None
+    """The private values; None when there are none (any more)."""
+    subject: bytes | None
+    """The 16-byte tag of the person; None when there is none (any more)."""
 
 
 class View(Protocol):
@@ -98,16 +98,12 @@ class Views:
     Args:
         path: The SQLite file.
         archive: Where records come from.
-        subject_of: Returns the person's tag of a record.
         views: One per capability.
     """
 
-    def __init__(
-        self, path: Path, archive: Archive, subject_of: Callable[[int], bytes | None], views: Sequence[View]
-    ) -> None:
+    def __init__(self, path: Path, archive: Archive, views: Sequence[View]) -> None:
         self._path = path
         self._archive = archive
-        self._subject_of = subject_of
         self._views = tuple(views)
         self._names: dict[str, int] = {}
         self._engine: Engine | None = None
@@ -128,7 +124,9 @@ class Views:
 
     def _opened(self) -> Engine:
         self._names.clear()
-        engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool)
+        self._path.touch(mode=0o600)  # SQLite gives its side files the same
+        # Errors go to logs; they must not quote labels and scores.
+        engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool, hide_parameters=True)
         event.listen(engine, "connect", _configure)
         with engine.begin() as connection:
             metadata.create_all(connection, [cursor])
@@ -183,11 +181,16 @@ class Views:
         return size - start
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Remakes every table from log and vault; returns the number of records."""
+        """Remakes every table from log and vault; returns the number of records.
+
+        Raises:
+            LogUnavailable: When the disk refuses.
+        """
         with self._archive.lock:
             self.close()
             self._remove()
-        return self.catch_up(progress)
+        with _naming_faults():
+            return self.catch_up(progress)
 
     def forget_erased(self) -> bool:
         """Takes in newly logged erasures and empties the write-ahead file; returns whether it is empty."""
@@ -245,10 +248,9 @@ class Views:
         if not pending:
             return
         try:
-            wanted = frozenset().union(*(view.kinds for view in self._views))
             # Decrypted before the database is locked: reading waits for the log's lock, whose holder may
             # be waiting for the database.
-            rows = [self._row(index, entry, wanted) for index, entry in pending]
+            rows = self._rows(pending)
             self._fold_together(rows)
         except BaseException:
             self._names.clear()  # ids given in a transaction that was rolled back
@@ -277,18 +279,14 @@ class Views:
                     view.fold(connection, wanted)
             connection.execute(cursor.update().values(size=rows[-1].index + 1))
 
-    def _row(self, index: int, entry: bytes, wanted: Collection[str]) -> Row:
-        record = read_record(entry)
-        is_private = record.has_fields and record.kind in wanted
-        values = self.values_of(index, record) if is_private else None
-        return Row(
-            index,
-            leaf_hash(entry),
-            record,
-            _time_s(record.time),
-            lambda: values,
-            lambda: self._subject_of(index),
-        )
+    def _rows(self, pending: Sequence[tuple[int, bytes]]) -> list[Row]:
+        wanted = frozenset().union(*(view.kinds for view in self._views))
+        read = [(index, leaf_hash(entry), read_record(entry)) for index, entry in pending]
+        private = self._archive.values_many((index, record) for index, _, record in read if record.kind in wanted)
+        nothing = (None, None)
+        return [
+            Row(index, leaf, record, _time_s(record.time), *private.get(index, nothing)) for index, leaf, record in read
+        ]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ def record(seq: int, stream: str = "a", time: str = "2026-11-23T19:00:00Z", kind
 
 def epoch(seq: int, first: Any, following: Any, stream: Any = "a") -> Record:
     about = {"first": first, "next": following, "stream": stream}
-    return replace(record(seq, "epochs", kind="epoch"), about_bytes=canonical.dumps(about))
+    return record(seq, "epochs", kind="epoch")._replace(about_bytes=canonical.dumps(about))
 
 
 def faults(*records: Record, from_start: bool = True) -> list[str]:
