@@ -277,7 +277,8 @@ class FieldTree:
         shown = [position for position in wanted if self._salts[position]]
         strings = self.plan.strings(self._salts, self._values)
         proof: list[bytes] = []
-        _prove(self._leaves, shown, 0, len(self._leaves), proof)
+        if len(shown) < len(self._leaves):
+            _prove(self._leaves, shown, 0, len(self._leaves), proof)
         return Disclosure(tuple(strings[position].decode() for position in shown), tuple(proof))
 
     def _position(self, pointer: str) -> int:
