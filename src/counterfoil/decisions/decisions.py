@@ -19,7 +19,7 @@ from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.deployment import Deployment, as_score
 from counterfoil.decisions.history import FollowUp, Histories, History
 from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
 from counterfoil.decisions.policy import Policy
@@ -29,7 +29,7 @@ from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import search_query
 from counterfoil.decisions.views import deployments
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
+from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, table_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
@@ -119,8 +119,14 @@ class Decisions:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
         """
         policy = self._in_force(policy)
+        compared = _compared(background, policy)
+
+        def fits(scorer: Scorer) -> None:
+            _require_fit(scorer, policy)
+
         registered = model
         if not isinstance(model, Model):
+            _require_names(model)
             registered = self._provenance.register_model(
                 model,
                 name=name or policy.name,
@@ -130,10 +136,11 @@ class Decisions:
                 code=code,
                 trusted=trusted,
                 positive=_positive(model, policy),
+                fits=fits,
             )
         scorer = self._provenance.scorer(registered)
-        policy.require_model([feature.name for feature in scorer.features])
-        explainer = self._explainer(model, scorer, policy, background)
+        fits(scorer)
+        explainer = self._explainer(scorer, policy, compared)
         return self._deploy(registered, self.register_policy(policy), scorer, explainer, on_log_failure)
 
     def decides(
@@ -146,7 +153,7 @@ class Decisions:
         """
 
         def decorate(score: Callable[[Mapping[str, Any]], float]) -> Callable[..., Decision]:
-            deployment = self._deploy_function(score, policy, name or score.__name__, on_log_failure)
+            deployment = self._deploy_function(score, policy, name or getattr(score, "__name__", ""), on_log_failure)
 
             @functools.wraps(score)
             def deciding(applicant: Mapping[str, Any], *, subject: str | None = None) -> Decision:
@@ -177,11 +184,12 @@ class Decisions:
         yield opened
         if opened.score is None:
             raise InvalidInput("the block ended without setting a score, so there is no decision")
-        micro = to_micro(float(opened.score))
+        score = as_score(opened.score)
+        micro = to_micro(score)
         label = deployment.policy.label_for(micro)
         if opened.label not in (None, label):
             raise InvalidInput(f"the block decided {opened.label!r}, the policy says {label!r} for this score")
-        made = deployment.prepare(checked, float(opened.score), micro, label, None, subject)
+        made = deployment.prepare(checked, score, micro, label, None, subject)
         opened.decision = deployment.record(made)
 
     def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
@@ -304,17 +312,18 @@ class Decisions:
             )
         return policy
 
-    def _explainer(self, model: Any, scorer: Scorer, policy: Policy, background: Any) -> Explainer | None:
+    def _explainer(self, scorer: Scorer, policy: Policy, rows: Sequence[Mapping[str, Any]]) -> Explainer | None:
         """Returns the explainer of a model being put to work; its rows are committed."""
-        rows = _as_rows(background)[:BACKGROUND_ROWS]
         if not rows and hasattr(scorer, "to_bytes"):
             rows = probe_rows(scorer, BACKGROUND_ROWS)  # type: ignore[arg-type]
             _LOG.warning("reasons compare applicants with made-up rows; give background=, such as the training rows")
         if not rows:
+            _LOG.warning("decisions of this model carry no reasons; give background=, such as the training rows")
             return None
-        subject = scorer if hasattr(scorer, "to_bytes") or isinstance(model, Model | str | Path) else model
         rows = [{name: row.get(name) for name in policy.model_features} for row in rows]
-        return explainer_for(subject, policy, rows) if self._keep_background(rows) else None
+        explainer = explainer_for(scorer, policy, rows)
+        self._keep_background(rows)
+        return explainer
 
     def _keep_background(self, rows: Sequence[Mapping[str, Any]]) -> str:
         return self._objects.put_sealed(canonical.dumps([dict(row) for row in rows]))
@@ -355,8 +364,9 @@ class Decisions:
         self, function: Callable[..., Any] | None, policy: Policy | Path | str, name: str, on_log_failure: OnFailure
     ) -> Deployment:
         """Puts a bare function (or a block of code) to work under a policy."""
-        rules = self.register_policy(self._in_force(policy))
+        policy = self._in_force(policy)
         source = _source(function) if function is not None else ""
+        rules = self.register_policy(policy)
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
 
@@ -374,17 +384,42 @@ def _source(function: Callable[..., Any]) -> str:
 def _positive(model: Any, policy: Policy) -> Any:
     """Returns the class of an estimator whose probability the policy scores by."""
     classes = getattr(model, "classes_", None)
-    if classes is None:
-        return None
+    if classes is None:  # a file: whichever of its classes the policy names
+        return policy.score_of if isinstance(model, str | Path) else None
     found = classes[policy.class_position(classes)]
-    return found.item() if hasattr(found, "item") else found
+    found = found.item() if hasattr(found, "item") else found
+    return int(found) if isinstance(found, float) and found.is_integer() else found
 
 
-def _as_rows(table: Any) -> list[dict[str, Any]]:
-    if table is None:
+def _require_fit(scorer: Scorer, policy: Policy) -> None:
+    """Raises InvalidInput unless a model takes the policy's features and scores the policy's class."""
+    policy.require_model([feature.name for feature in scorer.features])
+    scored = getattr(scorer, "positive", policy.score_of)
+    if str(scored) != policy.score_of:
+        raise InvalidInput(
+            f"the score is the probability of {policy.score_of!r}, and this model scores {str(scored)!r}",
+            hint="register the model for that class, or correct score_of in the policy",
+        )
+
+
+def _require_names(model: Any) -> None:
+    """Raises InvalidInput for an estimator that was fitted on bare numbers."""
+    if hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_"):
+        raise InvalidInput(
+            f"the {type(model).__name__} does not know the names of its features",
+            hint="fit it on a pandas DataFrame whose columns are the policy's features",
+        )
+
+
+def _compared(background: Any, policy: Policy) -> list[dict[str, Any]]:
+    """Returns the rows that reasons compare an applicant with, checked as the policy says."""
+    if background is None:
         return []
-    if hasattr(table, "head"):
-        table = table.head(BACKGROUND_ROWS)
-    if hasattr(table, "to_dict"):
-        return [dict(row) for row in table.to_dict(orient="records")]
-    return [dict(row) for row in list(table)[:BACKGROUND_ROWS]]
+    rows = table_rows(background[:BACKGROUND_ROWS] if hasattr(background, "iloc") else background, "background rows")
+    compared = []
+    for number, row in enumerate(rows[:BACKGROUND_ROWS], 1):
+        try:
+            compared.append({name: policy.feature(name).check(row.get(name)) for name in policy.model_features})
+        except InvalidInput as error:
+            raise InvalidInput(f"background row {number}: {error.message}", hint=error.hint) from error
+    return compared

@@ -13,12 +13,12 @@ from counterfoil.decisions.decision import Book, Decision
 from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.reasons import Explainer, Reason, explain
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance import Model, Scorer, to_micro
+from counterfoil.provenance import Model, Scorer, table_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 
-__all__ = ["Deployment"]
+__all__ = ["Deployment", "as_score"]
 
 CHUNK: Final = 1_000
 DAY_S: Final = 86_400
@@ -96,6 +96,7 @@ class Deployment:
         *,
         subjects: Sequence[str] | str | None = None,
         progress: Callable[[int, int], None] | None = None,
+        first_row: int = 1,
     ) -> list[Decision]:
         """Decides on many applicants; every row is checked before the first is recorded.
 
@@ -103,20 +104,21 @@ class Deployment:
             applicants: A DataFrame or a list of objects.
             subjects: References in the same order, or the name of the column with them.
             progress: Called with (decisions recorded, decisions in all).
+            first_row: Number that messages give the first row.
 
         Raises:
-            InvalidInput: For an unusable row, naming it. Nothing was recorded.
+            InvalidInput: For an unusable row, naming it. Nothing was recorded, unless the
+                model itself refuses a row behind the first thousand; the message says so.
             LogUnavailable: When the log went away on the way; what was recorded stays.
         """
         rows, references = _rows(applicants, subjects)
-        checked = [self._checked(row, number) for number, row in enumerate(rows)]
+        checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
         decisions: list[Decision] = []
         for start in range(0, len(rows), CHUNK):
+            end = min(start + CHUNK, len(rows))
             made = [
-                self._answer(row, reference)
-                for row, reference in zip(
-                    checked[start : start + CHUNK], references[start : start + CHUNK], strict=True
-                )
+                self._answer_row(checked[place], references[place], first_row + place, start)
+                for place in range(start, end)
             ]
             recorded = self._recorder.record([each.prepared for each in made], self.on_log_failure)
             decisions += [self._decision(each, result) for each, result in zip(made, recorded, strict=True)]
@@ -138,7 +140,14 @@ class Deployment:
         try:
             return self.policy.check_applicant(row)
         except InvalidInput as error:
-            raise InvalidInput(f"row {number + 1}: {error.message}", hint=error.hint) from error
+            raise InvalidInput(f"row {number}: {error.message}", hint=error.hint) from error
+
+    def _answer_row(self, checked: dict[str, Any], subject: str | None, number: int, recorded: int) -> _Made:
+        try:
+            return self._answer(checked, subject)
+        except InvalidInput as error:
+            before = f"; the {recorded:,} rows before this thousand are on record" if recorded else ""
+            raise InvalidInput(f"row {number}: {error.message}{before}", hint=error.hint) from error
 
     def _work_out(self, applicant: Mapping[str, Any], subject: str | None) -> _Made:
         return self._answer(self.policy.check_applicant(applicant), subject)
@@ -146,7 +155,7 @@ class Deployment:
     def _answer(self, checked: dict[str, Any], subject: str | None) -> _Made:
         """Asks the model, draws the line, finds the reasons, prepares the record."""
         seen = self.policy.for_model(checked)
-        score = _score(self._scorer.score(seen))
+        score = as_score(self._scorer.score(seen))
         micro = to_micro(score)
         label = self.policy.label_for(micro)
         reasons: tuple[Reason, ...] = ()
@@ -208,19 +217,24 @@ class Deployment:
         )
 
 
-def _score(answer: Any) -> float:
-    """Returns a model's answer as a score; beyond 0 and 1 by a rounding error at most."""
-    if isinstance(answer, bool | str | bytes) or not -_ROUNDING <= float(answer) <= 1 + _ROUNDING:
+def as_score(answer: Any) -> float:
+    """Returns a model's answer as a score; beyond 0 and 1 by a rounding error at most.
+
+    Raises:
+        InvalidInput: For anything else, NaN and truth values included.
+    """
+    try:
+        number = float("nan") if isinstance(answer, bool | str | bytes) else float(answer)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not -_ROUNDING <= number <= 1 + _ROUNDING:
         raise InvalidInput(f"the model answered {ascii(answer)[:60]}; a score is a number from 0 to 1")
-    return min(max(float(answer), 0.0), 1.0)
+    return min(max(number, 0.0), 1.0)
 
 
 def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[dict[str, Any]], list[str | None]]:
     """Returns rows and references from a DataFrame or a list of objects."""
-    if hasattr(applicants, "to_dict"):
-        rows = [dict(row) for row in applicants.to_dict(orient="records")]
-    else:
-        rows = [dict(row) for row in applicants]
+    rows = table_rows(applicants, "applicants")
     if subjects is None:
         return rows, [None] * len(rows)
     if isinstance(subjects, str):
@@ -229,8 +243,9 @@ def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[d
         except KeyError:
             raise InvalidInput(f"there is no column {subjects!r} with the people's references") from None
         return rows, [_reference(subject, number) for number, subject in enumerate(found, 1)]
+    subjects = list(subjects)
     if len(subjects) != len(rows):
-        raise InvalidInput(f"{len(subjects)} references were given for {len(rows)} applicants")
+        raise InvalidInput(f"the number of references is {len(subjects)}, and of applicants {len(rows)}")
     return rows, [
         None if subject is None else _reference(subject, number) for number, subject in enumerate(subjects, 1)
     ]

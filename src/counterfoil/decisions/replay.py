@@ -139,7 +139,7 @@ class Replays:
         if config is None:
             return None
         rows = canonical.loads(self._objects.get_sealed(config.background_sha256)) if config.background_sha256 else []
-        explainer = explainer_for(getattr(scorer, "estimator", scorer), policy, rows)
+        explainer = explainer_for(scorer, policy, rows)
         return explainer if explainer.config == config else None
 
 
@@ -199,7 +199,8 @@ def _reasons_step(
 ) -> Step:
     title = _TITLES["reasons"]
     if explainer is None:
-        return not_checked("reasons", title, "no method for reasons was committed for this model")
+        detail = "no method for reasons was committed, or it needs another library version than is installed here"
+        return not_checked("reasons", title, detail)
     try:
         again: tuple[Reason, ...] = explain(explainer, checked, policy, recorded.label)
     except CounterfoilError as error:

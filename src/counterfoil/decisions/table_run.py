@@ -37,6 +37,7 @@ def decide_table(
     Raises:
         InvalidInput: When `out` exists. Nothing was recorded.
         LogUnavailable: When the log went away; the message says how many are on record.
+            The same is said where the model itself refuses a row (InvalidInput).
     """
     decided: list[Decision] = []
     with ExitStack() as stack:
@@ -51,10 +52,12 @@ def decide_table(
             chunk = applicants[start : start + _CHUNK]
             try:
                 made = deployment.decide_many(
-                    [each.values for each in chunk], subjects=[each.subject for each in chunk]
+                    [each.values for each in chunk],
+                    subjects=[each.subject for each in chunk],
+                    first_row=chunk[0].row,
                 )
-            except LogUnavailable as error:
-                raise LogUnavailable(
+            except (InvalidInput, LogUnavailable) as error:
+                raise type(error)(
                     f"{error.message}; {len(decided):,} of {len(applicants):,} rows were decided, and are on record",
                     hint=error.hint,
                 ) from error

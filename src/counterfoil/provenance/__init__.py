@@ -1,5 +1,6 @@
 """Where data and models come from: registering them, keeping and running their artefacts."""
 
+from counterfoil.provenance.candidate import table_rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
@@ -21,5 +22,6 @@ __all__ = [
     "ProvenanceView",
     "Scorer",
     "probe_rows",
+    "table_rows",
     "to_micro",
 ]

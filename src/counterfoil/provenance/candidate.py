@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.models.artefact import Artefact, Scorer, load, read_artefact
-from counterfoil.provenance.models.certificate import Certificate, certify, certify_scorer
+from counterfoil.provenance.models.certificate import MOST_ROWS, Certificate, certify, certify_scorer, evenly
 from counterfoil.provenance.models.integer import probe_rows
 
-__all__ = ["Candidate"]
+__all__ = ["Candidate", "table_rows"]
+
+SLOW_ROWS: Final = 64
+"""Rows that a model without an integer form is tried on: one at a time, each costs milliseconds."""
+
+AGREEMENT_BATCHES: Final = (16, None)
+"""Rows a call when an estimator is compared with its artefact; the artefact itself is tried row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +73,23 @@ class Candidate:
             NotAllowed: When the integer model would decide otherwise than the estimator.
         """
         names = [feature.name for feature in scorer.features]
-        rows = [{name: row[name] for name in names if name in row} for row in _rows(sample)]
+        most_rows = SLOW_ROWS if self.artefact.form == "skops" else MOST_ROWS
+        tried = table_rows([] if sample is None else evenly(sample, most_rows), "sample rows")
+        rows = [{name: _plain(row[name]) for name in names if name in row} for row in tried]
         if not rows and hasattr(scorer, "to_bytes"):
             rows = probe_rows(scorer)  # type: ignore[arg-type]
         if not rows:
             raise InvalidInput(
-                f"a {self.artefact.form} model is tried on rows before it may decide, and there are none",
+                f"this {self.artefact.form} model is tried on rows before it may decide, and there are none",
                 hint="give sample= (or background=): a few rows such as the training data",
             )
-        certificate = certify_scorer(scorer, rows)
+        certificate = certify_scorer(scorer, rows, most_rows=most_rows)
         if self.estimator is None:
             return certificate, None
         from counterfoil.provenance.models.skops_scorer import score_many
 
-        agreement = certify(score_many(self.estimator, names, self.artefact.positive), scorer, rows)
+        score = score_many(self.estimator, names, self.artefact.positive)
+        agreement = certify(score, scorer, rows, batches=AGREEMENT_BATCHES, most_rows=most_rows)
         if agreement.kind == "none" and self.artefact.form == "integer":
             raise NotAllowed(
                 f"the model cannot be put on record as it is: {agreement.reason}",
@@ -92,6 +101,11 @@ class Candidate:
 def _bytes_of(estimator: Any, features: Sequence[str], positive: Any) -> bytes:
     from counterfoil.provenance.models.sklearn_export import NotExportable, export
 
+    if not hasattr(estimator, "predict_proba"):
+        raise InvalidInput(
+            f"{type(estimator).__name__} is no classifier with probabilities",
+            hint="give a fitted scikit-learn classifier or a model file; a function is decorated instead",
+        )
     try:
         return export(estimator, feature_names=features or None, positive=positive).to_bytes()
     except NotExportable as error:
@@ -106,10 +120,31 @@ def _bytes_of(estimator: Any, features: Sequence[str], positive: Any) -> bytes:
         return data
 
 
-def _rows(sample: Any) -> list[dict[str, Any]]:
-    """Returns rows with plain Python values from a list of objects or a DataFrame."""
-    if sample is None:
-        return []
-    if hasattr(sample, "to_dict"):
-        return [dict(row) for row in sample.to_dict(orient="records")]
-    return [dict(row) for row in sample]
+def table_rows(table: Any, what: str) -> list[dict[str, Any]]:
+    """Returns the rows of a DataFrame or a list of objects.
+
+    Raises:
+        InvalidInput: For anything else, or a column that is there twice. `what` names the rows.
+    """
+    if hasattr(table, "columns") and hasattr(table, "to_dict"):
+        if not table.columns.is_unique:
+            twice = table.columns[table.columns.duplicated()][0]
+            raise InvalidInput(f"the table has two columns named {str(twice)[:60]!r}", hint="keep one of them")
+        return [dict(row) for row in table.to_dict(orient="records")]
+    hint = "give a DataFrame, or a list with one dict for each row"
+    if isinstance(table, Mapping | str | bytes) or not isinstance(table, Iterable) or hasattr(table, "to_dict"):
+        raise InvalidInput(f"{what} are a table, and this is a {type(table).__name__}", hint=hint)
+    rows = []
+    for row in table:
+        if not isinstance(row, Mapping) and not hasattr(row, "to_dict"):
+            raise InvalidInput(f"{what} are a table, and one of these is a {type(row).__name__}", hint=hint)
+        rows.append(dict(row))
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    """Returns a NumPy scalar as Python's, and a missing value of any kind as None."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    value = value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
+    return None if isinstance(value, float) and value != value else value

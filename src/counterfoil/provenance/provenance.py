@@ -58,9 +58,12 @@ class FunctionScorer:
         if self.function is None:
             raise InvalidInput("a block of code is not called; it sets its score itself")
         answer = self.function(row)
-        if isinstance(answer, bool | str | bytes) or not hasattr(answer, "__float__"):
-            raise InvalidInput(f"the function answered {ascii(answer)[:60]}; a score is a number from 0 to 1")
-        return float(answer)
+        try:
+            return _require_number(answer)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"the function answered {ascii(answer)[:60]}; a score is a number from 0 to 1"
+            ) from error
 
     def score_micro(self, row: Mapping[str, Any]) -> int:
         """Returns the answer in micro-units."""
@@ -125,6 +128,7 @@ class Provenance:
         trusted: Sequence[str] = (),
         features: Sequence[str] = (),
         positive: Any = None,
+        fits: Callable[[Scorer], None] | None = None,
     ) -> Model:
         """Records a model and keeps its artefact for replay.
 
@@ -144,18 +148,23 @@ class Provenance:
             trusted: Types that a skops file may load.
             features: Names of the inputs, where the model does not know them.
             positive: The outcome the score is about; the last class by default.
+            fits: Called with the loaded model before it is tried; raises to refuse it.
 
         Raises:
-            InvalidInput: When it is no such model.
+            InvalidInput: When it is no such model, or scores another outcome.
             NotAllowed: For pickles, and skops types that are not trusted.
         """
         candidate = Candidate.of(model, trusted=trusted, features=features, positive=positive)
         artefact = candidate.artefact
         training_leaf = training.leaf if training else None
-        known = self._known_model(name, version, artefact.semantic_sha256, training_leaf)
+        scorer = candidate.scorer()
+        scored = _scored(scorer, artefact)
+        if fits is not None:
+            fits(scorer)
+        inputs = tuple(feature.name for feature in scorer.features)
+        known = self._known_model(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
         if known is not None:
             return known
-        scorer = candidate.scorer()
         certificate, agreement = candidate.certify(scorer, sample)
         record = ModelRecord(
             name,
@@ -165,8 +174,8 @@ class Provenance:
             artefact.semantic_sha256,
             len(artefact.data),
             artefact.trusted,
-            tuple(feature.name for feature in scorer.features),
-            str(_positive(scorer, artefact)),
+            inputs,
+            scored,
             training_leaf,
             dict(code or {}),
             runtime(),
@@ -190,7 +199,7 @@ class Provenance:
         """
         scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
         digest = self._objects.put(source.encode())
-        known = self._known_model(name, "", digest, None)
+        known = self._known_model(name, "", digest, None, "", tuple(features))
         if known is not None:
             return known, scorer
         certificate = Certificate.untried("a function is not replayed; only its source is on record")
@@ -294,13 +303,21 @@ class Provenance:
     def _dataset(self, index: int) -> Dataset:
         return Dataset(index, self._archive.leaf_hex(index), DatasetRecord.read(self._archive.record(index)))
 
-    def _known_model(self, name: str, version: str, semantic_sha256: str, training: str | None) -> Model | None:
+    def _known_model(
+        self,
+        name: str,
+        version: str,
+        semantic_sha256: str,
+        training: str | None,
+        positive: str,
+        features: tuple[str, ...],
+    ) -> Model | None:
         """Returns the same model where it is on record: same name, content, origin, and version if given."""
+        wanted = (semantic_sha256, training, positive, features)
         for known in self.models(name):
             record = known.record
-            if (record.semantic_sha256, record.training) == (semantic_sha256, training) and (
-                version in ("", record.version)
-            ):
+            found = (record.semantic_sha256, record.training, record.positive, record.features)
+            if found == wanted and version in ("", record.version):
                 return known
         return None
 
@@ -310,10 +327,18 @@ class Provenance:
         return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
 
 
-def _positive(scorer: Scorer, artefact: Artefact) -> Any:
-    if artefact.positive is not None:
-        return artefact.positive
-    return getattr(scorer, "positive", 1)
+def _require_number(answer: Any) -> float:
+    if isinstance(answer, bool | str | bytes):  # which float() would take
+        raise TypeError(type(answer).__name__)
+    return float(answer)
+
+
+def _scored(scorer: Scorer, artefact: Artefact) -> str:
+    """Returns the outcome that a loaded model scores; an integer model has it in its file."""
+    scored, wanted = str(getattr(scorer, "positive", 1)), artefact.positive
+    if wanted is not None and str(wanted) != scored:
+        raise InvalidInput(f"the model scores {scored!r}, not {str(wanted)!r}", hint="export it again for that class")
+    return scored
 
 
 def _as_label(text: str) -> Any:

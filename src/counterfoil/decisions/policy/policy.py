@@ -287,7 +287,7 @@ class Policy:
         if not isinstance(row, Mapping):
             if not hasattr(row, "to_dict"):
                 raise InvalidInput(f"an applicant is a table of features, and this is a {type(row).__name__}")
-            row = row.to_dict()  # a pandas Series
+            row = _series_row(row)
         checked: dict[str, FeatureValue] = {}
         present = 0
         for feature in self.features:
@@ -335,7 +335,7 @@ class Policy:
         Raises:
             InvalidInput: If the model has no such class.
         """
-        names = [str(each) for each in classes]
+        names = [_class_text(each) for each in classes]
         if self.score_of not in names:
             raise InvalidInput(
                 f"the score is the probability of {self.score_of!r}, and the model has no such class",
@@ -357,6 +357,26 @@ class Policy:
             f"the policy {self.name!r} has no feature {str(name)[:60]!r}",
             hint=did_you_mean(str(name), self._feature_by_name) or "leave it out, or add it to the policy",
         )
+
+
+def _series_row(series: Any) -> Mapping[str, Any]:
+    """Returns one row of a DataFrame by column; a column that is there twice is not a choice to make."""
+    if getattr(series, "ndim", 1) != 1:
+        raise InvalidInput(
+            "an applicant is one row, and this is a table",
+            hint="take one row with .iloc[0], or decide on all with decide_many",
+        )
+    index: Any = getattr(series, "index", None)
+    if not getattr(index, "is_unique", True):
+        twice = index[index.duplicated()][0]
+        raise InvalidInput(f"the applicant has the feature {str(twice)[:60]!r} twice", hint="keep one of them")
+    found: Mapping[str, Any] = series.to_dict()
+    return found
+
+
+def _class_text(label: Any) -> str:
+    """Returns a class of a model as policies write it: 1.0 and 1 are one class."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def round_to_micro(value: Any) -> int:

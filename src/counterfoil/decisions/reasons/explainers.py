@@ -34,7 +34,7 @@ def explainer_for(model: Any, policy: Policy, background_rows: Sequence[Row] = (
     left for a replay on demand.
 
     Args:
-        model: A canonical integer model or a fitted scikit-learn classifier.
+        model: A loaded model, or a fitted scikit-learn classifier.
         policy: The policy of the decisions.
         background_rows: Checked rows to compare with; only the model's features are used.
 
@@ -42,6 +42,9 @@ def explainer_for(model: Any, policy: Policy, background_rows: Sequence[Row] = (
         InvalidInput: If policy and model do not fit, or the method does not fit the model.
         NotSetUp: If a library the method needs is not installed.
     """
+    # A loaded skops model is explained by what is inside, where that knows its features' names.
+    fitted = getattr(model, "fitted_estimator", None)
+    model = model if fitted is None else fitted
     rows = [{name: row.get(name) for name in policy.model_features} for row in background_rows]
     policy.require_model(_feature_names(model))
     wanted = policy.reason_settings.method

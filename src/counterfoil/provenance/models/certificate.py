@@ -19,7 +19,7 @@ from counterfoil.errors import InvalidInput, NotSetUp
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.fixedpoint import to_micro
 
-__all__ = ["LARGEST_TOLERANCE_MICRO", "MOST_ROWS", "Certificate", "Setting", "certify", "certify_scorer"]
+__all__ = ["LARGEST_TOLERANCE_MICRO", "MOST_ROWS", "Certificate", "Setting", "certify", "certify_scorer", "evenly"]
 
 Kind = Literal["exact", "tolerance", "none"]
 
@@ -152,7 +152,7 @@ def certify(
         InvalidInput: If there are no rows to try, or the artefact cannot score one of them.
         NotSetUp: If threadpoolctl is not installed.
     """
-    table = _evenly(rows, most_rows)
+    table = _require_rows(evenly(rows, most_rows))
     count = len(table)
     tried: list[Setting] = []
     expected = [scorer.score(row) for row in _objects(table)]
@@ -177,7 +177,7 @@ def certify_scorer(scorer: Scorer, rows: Any, *, most_rows: int = MOST_ROWS) -> 
     Raises:
         InvalidInput: If there are no rows to try, or the artefact cannot score one of them.
     """
-    table = _evenly(rows, most_rows)
+    table = _require_rows(evenly(rows, most_rows))
     objects = _objects(table)
     first = [scorer.score(row) for row in objects]
     again = [scorer.score(row) for row in reversed(objects)][::-1]
@@ -223,12 +223,19 @@ def _answers(score_many: Callable[[Any], Sequence[float]], table: Any, batch: in
     return found, ""
 
 
-def _evenly(rows: Any, most: int) -> Any:
+def evenly(rows: Any, most: int) -> Any:
+    """Returns at most `most` rows of a list or a DataFrame, evenly spaced; anything else as it is."""
+    if not hasattr(rows, "iloc") and not isinstance(rows, list | tuple):
+        return rows
     count = len(rows)
-    if count == 0:
-        raise InvalidInput("a certificate needs at least one row to try", hint="give a sample of rows")
     picked = sorted({i * count // most for i in range(most)}) if count > most else list(range(count))
     return rows.iloc[picked] if hasattr(rows, "iloc") else [rows[i] for i in picked]
+
+
+def _require_rows(table: Any) -> Any:
+    if len(table) == 0:
+        raise InvalidInput("a certificate needs at least one row to try", hint="give a sample of rows")
+    return table
 
 
 def _objects(table: Any) -> list[dict[str, JsonValue]]:

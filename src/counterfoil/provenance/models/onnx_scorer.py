@@ -62,11 +62,14 @@ class OnnxScorer:
         values = check_row(row, self.features)
         try:
             answer = self._session.run([self._output], self._feed(values))[0]
-            return _pick(answer, self._column)
+            found = _pick(answer, self._column)
         except (OverflowError, ValueError, LookupError, TypeError) as error:
             raise InvalidInput(f"the ONNX model gives no score for this row: {str(error)[:200]}") from error
         except Exception as error:  # as above
             raise InvalidInput(f"ONNX Runtime refuses the row: {str(error)[:200]}") from error
+        if found is None:
+            raise InvalidInput("the ONNX model answers one number, and it is not about the class that is scored")
+        return found
 
     def score_micro(self, row: Mapping[str, JsonValue]) -> int:
         """Returns the score in micro-units; see `Scorer.score_micro`."""
@@ -129,10 +132,13 @@ def _two(labels: list[Label]) -> list[Label]:
     return labels
 
 
-def _pick(answer: Any, column: Label | int) -> float:
+def _pick(answer: Any, column: Label | int) -> float | None:
+    """Returns the score; None where a lone number, which is about the last class, is asked for the other."""
     if isinstance(answer, list):
         return float(answer[0][column])
     flat = answer.reshape(-1)
     if flat.size not in (1, 2):
         raise ValueError(f"{flat.size} scores for one row, expected 1 or 2")
-    return float(flat[0] if flat.size == 1 else flat[column])
+    if flat.size == 1:
+        return float(flat[0]) if column == 1 else None
+    return float(flat[column])

@@ -71,6 +71,11 @@ class EstimatorScorer:
         self.features = tuple(Feature(str(name), kind) for name in own)  # type: ignore[arg-type]
         self._threads = ThreadpoolController()
 
+    @property
+    def fitted_estimator(self) -> Any:
+        """The classifier, for reasons; None where it does not know its features' names."""
+        return self._estimator if self._framed else None
+
     def score(self, row: Mapping[str, JsonValue]) -> float:
         """Returns the score of the positive outcome; see `Scorer.score`."""
         values = check_row(row, self.features)
@@ -78,7 +83,7 @@ class EstimatorScorer:
         try:
             with self._threads.limit(limits=1):
                 return float(self._estimator.predict_proba(table)[0, self._column])
-        except (ValueError, TypeError, OverflowError, LookupError) as error:
+        except Exception as error:  # somebody else's code: it can raise anything
             raise InvalidInput(f"the model gives no score for this row: {str(error)[:200]}") from error
 
     def score_micro(self, row: Mapping[str, JsonValue]) -> int:
@@ -118,11 +123,19 @@ def score_many(
     return score
 
 
+def _label(item: Any) -> Any:
+    """Returns a class as JSON holds it; 1.0 and 1 are one class."""
+    item = item.item() if hasattr(item, "item") else item
+    return int(item) if isinstance(item, float) and item.is_integer() else item
+
+
 def _column(estimator: Any, positive: Label | None) -> tuple[int, Label]:
     """Returns the column of the scored class, and its label."""
     if not hasattr(estimator, "predict_proba"):
-        raise InvalidInput(f"a {type(estimator).__name__} is no classifier with probabilities")
-    classes = [item.item() if hasattr(item, "item") else item for item in getattr(estimator, "classes_", ())]
+        raise InvalidInput(f"{type(estimator).__name__} is no classifier with probabilities")
+    classes = [_label(item) for item in getattr(estimator, "classes_", ())]
+    if not classes:
+        raise InvalidInput(f"the {type(estimator).__name__} is not fitted", hint="call fit first")
     if len(classes) != 2:
         raise InvalidInput(f"only models of two classes can be scored, this one has {len(classes)}")
     column = 1 if positive is None else find_label(positive, classes)
