@@ -7,7 +7,7 @@ decision = model.decide(applicant, subject="customer 4711")
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,10 +56,34 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
         raise
 
 
-def check(file: Path | str, *, issuer: str | None = None, **options: Any) -> Report:
-    """Checks a receipt, promise or bundle; see `counterfoil.store.check_file.check_file`."""
+def check(
+    file: Path | str,
+    *,
+    issuer: str | None = None,
+    against: Path | str | None = None,
+    since: Path | str | None = None,
+    now: str = "",
+) -> Report:
+    """Checks a receipt, promise or bundle, offline; needs no home.
+
+    Args:
+        file: The file.
+        issuer: The issuer's public key, or a file that holds it, from somewhere you trust.
+        against: For a receipt: a bundle, receipt or head of the same log as it is today.
+        since: For a bundle: a file with a head you kept from before.
+        now: Your time in UTC, `2026-11-23T19:00:00Z`, to tell whether a promise is overdue.
+
+    Returns:
+        The steps, each passed, failed or not checked; `verdict` in one sentence.
+    """
     from pathlib import Path
 
-    from counterfoil.store.check_file import check_file, read_issuer
+    from counterfoil.store.check_file import check_file, read_head, read_issuer
 
-    return check_file(Path(file), issuer=read_issuer(issuer) if issuer else None, **options)
+    return check_file(
+        Path(file),
+        issuer=read_issuer(issuer) if issuer else None,
+        against=Path(against) if against else None,
+        since=read_head(Path(since)) if since else None,
+        now=now,
+    )
