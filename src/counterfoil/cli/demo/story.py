@@ -19,7 +19,6 @@ from counterfoil.data import german_credit_policy
 from counterfoil.decisions import Decision, Policy
 from counterfoil.decisions.receipts import as_text, qr_svg, qr_terminal
 from counterfoil.errors import Stale
-from counterfoil.store.check_file import read_head
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -269,7 +268,7 @@ class Story:
         say.claim("the old receipt still checks", self._check(self._receipt).exit_code(["log", "issuer"]) == 0)
         later = self._evidence.with_name("evidence-after-erasure.zip")
         written = org.bundles.write_range(later, show="everything")
-        report = counterfoil.check(later, issuer=str(self._key), since=read_head(self._evidence))
+        report = counterfoil.check(later, issuer=str(self._key), since=self._evidence)
         say.claim(
             f"a new file for the auditor is complete, extends the old one, and withholds {written.withheld} records",
             report.exit_code(["complete", "earlier"]) == 0 and written.withheld == len(erased.erased),
