@@ -19,7 +19,7 @@ from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment, as_score
+from counterfoil.decisions.deployment import Deployment, as_score, require_fit
 from counterfoil.decisions.history import FollowUp, Histories, History
 from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
 from counterfoil.decisions.policy import Policy
@@ -118,11 +118,13 @@ class Decisions:
         Raises:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
         """
+        if on_log_failure not in ("deny", "spool"):
+            raise InvalidInput(f"on_log_failure is {str(on_log_failure)[:60]!r}", hint="give deny or spool")
         policy = self._in_force(policy)
         compared = _compared(background, policy)
 
         def fits(scorer: Scorer) -> None:
-            _require_fit(scorer, policy)
+            require_fit(scorer, policy)
 
         registered = model
         if not isinstance(model, Model):
@@ -389,17 +391,6 @@ def _positive(model: Any, policy: Policy) -> Any:
     found = classes[policy.class_position(classes)]
     found = found.item() if hasattr(found, "item") else found
     return int(found) if isinstance(found, float) and found.is_integer() else found
-
-
-def _require_fit(scorer: Scorer, policy: Policy) -> None:
-    """Raises InvalidInput unless a model takes the policy's features and scores the policy's class."""
-    policy.require_model([feature.name for feature in scorer.features])
-    scored = getattr(scorer, "positive", policy.score_of)
-    if str(scored) != policy.score_of:
-        raise InvalidInput(
-            f"the score is the probability of {policy.score_of!r}, and this model scores {str(scored)!r}",
-            hint="register the model for that class, or correct score_of in the policy",
-        )
 
 
 def _require_names(model: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from counterfoil.decisions.applicants import Applicant
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.deployment import Deployment, require_fit
 from counterfoil.decisions.policy import Policy
 from counterfoil.errors import InvalidInput, LogUnavailable
 from counterfoil.provenance import Scorer
@@ -77,7 +77,7 @@ def preview_table(
     Raises:
         InvalidInput: When model and policy do not fit, or the model refuses a row.
     """
-    policy.require_model([feature.name for feature in scorer.features])
+    require_fit(scorer, policy)
     previewed = []
     for done, each in enumerate(applicants, 1):
         try:

@@ -81,7 +81,7 @@ class Candidate:
         if not rows:
             raise InvalidInput(
                 f"this {self.artefact.form} model is tried on rows before it may decide, and there are none",
-                hint="give sample= (or background=): a few rows such as the training data",
+                hint="give a sample, such as the training data: --sample; in Python sample= or background=",
             )
         certificate = certify_scorer(scorer, rows, most_rows=most_rows)
         if self.estimator is None:

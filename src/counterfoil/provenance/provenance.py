@@ -151,9 +151,12 @@ class Provenance:
             fits: Called with the loaded model before it is tried; raises to refuse it.
 
         Raises:
-            InvalidInput: When it is no such model, or scores another outcome.
+            InvalidInput: When it is no such model, scores another outcome, or has the
+                version of another.
             NotAllowed: For pickles, and skops types that are not trusted.
         """
+        if not _is_text(name) or not name.strip() or not _is_text(version):
+            raise InvalidInput("a model's name and version are texts, and the name is not empty")
         candidate = Candidate.of(model, trusted=trusted, features=features, positive=positive)
         artefact = candidate.artefact
         training_leaf = training.leaf if training else None
@@ -165,6 +168,10 @@ class Provenance:
         known = self._known_model(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
         if known is not None:
             return known
+        if version and any(each.record.version == version for each in self.models(name)):
+            raise InvalidInput(
+                f"another model is on record as {name} {version}", hint="give this one a version of its own"
+            )
         certificate, agreement = candidate.certify(scorer, sample)
         record = ModelRecord(
             name,
@@ -325,6 +332,10 @@ class Provenance:
         """Returns the next free number among the versions of a name."""
         taken = {model.record.version for model in self.models(name)}
         return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def _require_number(answer: Any) -> float:

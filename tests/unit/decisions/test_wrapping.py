@@ -275,3 +275,35 @@ def test_a_row_that_only_the_model_refuses_is_named_with_what_stays(home: Bank, 
     with pytest.raises(InvalidInput, match=r"^row 3: [^;]*$"):
         home.loans.decide_many(many)
     assert home.org.archive.size == size
+
+
+def test_a_preview_is_of_the_class_that_the_policy_names(home: Bank) -> None:
+    from counterfoil.decisions.table_run import preview_table
+
+    scorer = home.org.provenance.scorer(wrap_skops(home, policy()).model)
+    with pytest.raises(InvalidInput, match="probability of 'bad', and this model scores 'good'"):
+        preview_table(scorer, for_class("bad"), [])
+
+
+def test_two_models_never_share_a_version(home: Bank) -> None:
+    wrap = home.org.decisions.wrap
+    first = wrap(estimator(), policy(), name="scores", version="2026.1", background=rows(20))
+    again = wrap(estimator(), policy(), name="scores", version="2026.1", background=rows(20))
+    assert again.model == first.model
+    with pytest.raises(InvalidInput, match=r"on record as scores 2026\.1"):
+        home.org.decisions.wrap(
+            skops_model(),
+            policy(),
+            name="scores",
+            version="2026.1",
+            background=rows(20),
+            trusted=["sklearn.tree._tree.Tree"],
+        )
+
+
+@pytest.mark.parametrize("settings", [{"name": "\ud800"}, {"name": "a\nb"}, {"version": 2}, {"on_log_failure": "no"}])
+def test_settings_that_cannot_be_are_refused_in_words(home: Bank, settings: dict[str, Any]) -> None:
+    size = home.org.archive.size
+    with pytest.raises(InvalidInput, match="texts|on_log_failure"):
+        home.org.decisions.wrap(estimator(), policy(), background=rows(20), **settings)
+    assert home.org.archive.size == size
