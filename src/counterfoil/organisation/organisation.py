@@ -71,7 +71,7 @@ class Organisation:
             stack.callback(self.vault.close)
             vault_key = self.keyring.secret("vault")
             spool = Spool(paths.spool / "waiting", vault_key)
-            streams = with_spooled(logged_streams(log, settings.epoch_s), spool)
+            streams = with_spooled(logged_streams(log, settings.epoch_s), spool, log)
             retired = self.keyring.pending("log")  # signs until its hand-over is written, so that all can follow
             signer = Signer(settings.origin, self.keyring.secret("log", retired.id if retired else None))
             self.recorder = Recorder(

@@ -44,8 +44,9 @@ class GroupCommit(Generic[W]):
         self.lock = threading.RLock()  # held during commits and by `exclusive`
         self._commit = commit
         self._queue: list[W] = []
-        self._queue_lock = threading.Lock()  # guards the queue and who leads
-        self._is_led = False
+        self._queue_lock = threading.Lock()  # guards what follows
+        self._batch: list[W] = []  # what the leader is committing
+        self._leader: W | None = None
         self._callers = 0
         self._owner: int | None = None
 
@@ -55,14 +56,20 @@ class GroupCommit(Generic[W]):
             self._commit([work])
             return
         work.gate.acquire()
-        with self._queue_lock:
-            self._queue.append(work)
-            leads = not self._is_led
-            self._is_led = True
-        if not leads:
-            self._await(work)
-        if not work.is_done:
-            self._lead(work)
+        try:
+            with self._queue_lock:
+                self._queue.append(work)
+                leads = self._leader is None
+                if leads:
+                    self._leader = work
+            if not leads:
+                work.gate.acquire()  # sleeps until the work is done, or the lead is handed over
+            if not work.is_done:
+                self._lead()
+            self._leave(work)
+        except BaseException:  # an interrupt may come at any line, and others wait
+            self._leave(work)
+            raise
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -74,39 +81,32 @@ class GroupCommit(Generic[W]):
             finally:
                 self._owner = before
 
-    def _await(self, work: W) -> None:
-        """Sleeps until the work is done, or the lead is handed over."""
-        try:
-            work.gate.acquire()
-        except BaseException:  # an interrupt: leave the line without leaving it leaderless
+    def _lead(self) -> None:
+        if self._callers > 1:  # a lone caller never waits
+            clock.sleep(COMMIT_DELAY_S)
+        with self.lock:
             with self._queue_lock:
-                if work in self._queue:
-                    self._queue.remove(work)
-                if not work.gate.locked() and not work.is_done:
-                    self._hand_over()
-            raise
+                self._batch, self._queue = self._queue, []
+                self._callers = len(self._batch)
+            self._commit(self._batch)
 
-    def _lead(self, own: W) -> None:
-        batch: list[W] = []
-        try:
-            if self._callers > 1:  # a lone caller never waits
-                clock.sleep(COMMIT_DELAY_S)
-            with self.lock:
-                with self._queue_lock:
-                    batch, self._queue = self._queue, []
-                self._callers = len(batch)
-                self._commit(batch)
-        finally:
-            for work in batch:
-                work.is_done = True
-                work.gate.release()
-            with self._queue_lock:
-                if own in self._queue:  # an interrupt came before the queue was taken
-                    self._queue.remove(own)
-                self._hand_over()
+    def _leave(self, work: W) -> None:
+        """Opens the gates of what `work` led, and hands over the lead. Doing it again does what was left undone."""
+        with self._queue_lock:
+            if self._leader is work:
+                while self._batch:
+                    self._batch[-1].is_done = True
+                    _open(self._batch[-1])
+                    self._batch.pop()
+            if not work.is_done and work in self._queue:  # an interrupt came before it was committed
+                self._queue.remove(work)
+            if self._leader is work:
+                self._leader = self._queue[0] if self._queue else None
+            if self._leader is not None:
+                _open(self._leader)
 
-    def _hand_over(self) -> None:
-        """Makes the next in line the leader; the queue's lock is held."""
-        self._is_led = bool(self._queue)
-        if self._queue:
-            self._queue[0].gate.release()
+
+def _open(work: Work) -> None:
+    """Opens a gate; one that is open already stays so."""
+    if work.gate.locked():
+        work.gate.release()

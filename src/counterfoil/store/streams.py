@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.statement import Draft, Record, parse_record, read_record
 from counterfoil.errors import HomeDamaged
 from counterfoil.store.log import Log
@@ -208,12 +209,24 @@ def logged_streams(log: Log, epoch_s: int) -> Streams:
     return streams
 
 
-def with_spooled(streams: Streams, spool: Spool) -> Streams:
-    """Returns the counters of a log and of what still waits to get into it."""
+def with_spooled(streams: Streams, spool: Spool, log: Log) -> Streams:
+    """Returns the counters of a log and of what still waits to get into it.
+
+    Raises:
+        HomeDamaged: When something waits whose number another record has taken since.
+    """
+    moved: set[bytes] = set()
     for item in spool.entries():
         record = read_record(item.entry)
         if record.seq >= streams.next_of(record.stream):
             streams.apply(record)
-        else:
+        else:  # a crash left it in both; a queue that was away for a while must not be taken for that
             streams.advance(parse_time(record.time))
+            moved.add(leaf_hash(item.entry))
+    lost = moved.difference(log.leaf_hashes()) if moved else moved
+    if lost:
+        raise HomeDamaged(
+            f"{len(lost):,} records wait in the queue, and others have their numbers in the log",
+            hint="the folder of the queue was missing or replaced for a while; keep a copy, then move its file away",
+        )
     return streams

@@ -23,7 +23,7 @@ from threading import Lock
 from typing import Final, Self
 
 from counterfoil.errors import HomeDamaged, InvalidInput, Locked, NotAllowed, NotFound
-from counterfoil.store import vault_erasure
+from counterfoil.store import vault_erasure, vault_rows
 from counterfoil.store.sealing import KEY_BYTES, cipher, open_body, seal_body, unwrap, wrap
 from counterfoil.store.vault_erasure import Erasure
 from counterfoil.store.vault_file import (
@@ -49,12 +49,6 @@ _READ: Final = (
     "SELECT p.idx, p.wrapped_rk, ifnull(c.body, p.body), p.retain_until_s, p.state, s.tag, s.wrapped_key"
     " FROM payloads p LEFT JOIN subjects s ON s.id = p.subject LEFT JOIN resealed c ON c.idx = p.idx"
     " WHERE p.idx IN (SELECT value FROM json_each(?))"
-)
-
-_COUNT: Final = (
-    "SELECT (SELECT count(*) FROM payloads), (SELECT count(*) FROM restrictions),"
-    " (SELECT count(*) FROM payloads WHERE state = 'E'), (SELECT count(*) FROM subjects),"
-    " (SELECT page_count FROM pragma_page_count), (SELECT page_size FROM pragma_page_size)"
 )
 
 
@@ -245,25 +239,9 @@ class Vault:
             return scrub(db)
 
     def require_covered(self, size: int) -> None:
-        """Refuses a log that lacks more than a crash can take: the newest batch, which nobody was told of.
-
-        Args:
-            size: Number of records in the log.
-
-        Raises:
-            HomeDamaged: When earlier batches are missing too, as with an old log; nothing was changed.
-        """
+        """Refuses a log of `size` records that lacks more than a crash can take (HomeDamaged)."""
         with self._reading() as db:
-            lost = db.execute(
-                "SELECT count(*) FROM payloads"
-                " WHERE idx >= ? AND idx < (SELECT value FROM meta WHERE name = 'last_batch')",
-                (size,),
-            ).fetchone()[0]
-        if lost:
-            raise HomeDamaged(
-                f"the vault holds values of {lost:,} records that the log, with {size:,} records, does not have",
-                hint="restore the newest log; in its folder torn may lie what was cut off the end of this one",
-            )
+            vault_rows.require_covered(db, size)
 
     def truncate(self, size: int) -> int:
         """Drops what a crash left between vault and log: rows with an index >= `size`. Returns their number."""
@@ -364,7 +342,7 @@ class Vault:
     def stats(self) -> VaultStats:
         """Returns counts and size, without reading any value."""
         with self._reading() as db:
-            records, restricted, erased, subjects, pages, page_bytes = db.execute(_COUNT).fetchone()
+            records, restricted, erased, subjects, pages, page_bytes = db.execute(vault_rows.COUNT).fetchone()
         return VaultStats(records, restricted, erased, subjects, pages * page_bytes)
 
     def rotate_key(self, new_key: bytes) -> bool:

@@ -8,12 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Final
 
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import HomeDamaged, InvalidInput
 from counterfoil.store.sealing import NONCE_BYTES
 from counterfoil.store.vault_subjects import Subject, record_purpose
 
-__all__ = ["Absence", "Opened", "VaultRow", "VaultStats", "payload_rows", "require_next"]
+__all__ = ["Absence", "Opened", "VaultRow", "VaultStats", "payload_rows", "require_covered", "require_next"]
+
+
+COUNT: Final = (
+    "SELECT (SELECT count(*) FROM payloads), (SELECT count(*) FROM restrictions),"
+    " (SELECT count(*) FROM payloads WHERE state = 'E'), (SELECT count(*) FROM subjects),"
+    " (SELECT page_count FROM pragma_page_count), (SELECT page_size FROM pragma_page_size)"
+)
+"""What `VaultStats` holds."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,6 +80,21 @@ class VaultStats:
     erased: int
     subjects: int
     size_bytes: int
+
+
+def require_covered(db: sqlite3.Connection, size: int) -> None:
+    """Refuses a log that lacks more than the newest batch, of which nobody was told before it was in the log.
+
+    Raises:
+        HomeDamaged: When values of earlier batches have no record, as beside an old log; nothing was changed.
+    """
+    batch = "(SELECT value FROM meta WHERE name = 'last_batch')"
+    lost = db.execute(f"SELECT count(*) FROM payloads WHERE idx >= ? AND idx < {batch}", (size,)).fetchone()[0]  # noqa: S608
+    if lost:
+        raise HomeDamaged(
+            f"the vault holds values of {lost:,} records or more that the log, with {size:,} records, does not have",
+            hint="restore the newest log; what was cut off the end of this one, if anything, lies in its folder torn",
+        )
 
 
 def require_next(db: sqlite3.Connection, rows: Sequence[VaultRow]) -> None:
