@@ -19,7 +19,14 @@ from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment, as_score, require_fit
+from counterfoil.decisions.deployment import Deployment, as_score
+from counterfoil.decisions.fitting import (
+    BACKGROUND_ROWS,
+    compared_rows,
+    require_fit,
+    require_names,
+    scored_class,
+)
 from counterfoil.decisions.history import FollowUp, Histories, History
 from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
 from counterfoil.decisions.policy import Policy
@@ -29,7 +36,7 @@ from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import search_query
 from counterfoil.decisions.views import deployments
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, table_rows, to_micro
+from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
@@ -38,7 +45,6 @@ from counterfoil.store.views import Views
 
 __all__ = ["Decisions", "Open"]
 
-BACKGROUND_ROWS: Final = 100
 _LOG: Final = logging.getLogger("counterfoil")
 
 
@@ -121,14 +127,14 @@ class Decisions:
         if on_log_failure not in ("deny", "spool"):
             raise InvalidInput(f"on_log_failure is {str(on_log_failure)[:60]!r}", hint="give deny or spool")
         policy = self._in_force(policy)
-        compared = _compared(background, policy)
+        compared = compared_rows(background, policy)
 
         def fits(scorer: Scorer) -> None:
             require_fit(scorer, policy)
 
         registered = model
         if not isinstance(model, Model):
-            _require_names(model)
+            require_names(model)
             registered = self._provenance.register_model(
                 model,
                 name=name or policy.name,
@@ -137,7 +143,7 @@ class Decisions:
                 sample=background,
                 code=code,
                 trusted=trusted,
-                positive=_positive(model, policy),
+                positive=scored_class(model, policy),
                 fits=fits,
             )
         scorer = self._provenance.scorer(registered)
@@ -381,36 +387,3 @@ def _source(function: Callable[..., Any]) -> str:
             "the source of the function cannot be read, so it cannot be put on record",
             hint="define it in a file, not at a prompt",
         ) from error
-
-
-def _positive(model: Any, policy: Policy) -> Any:
-    """Returns the class of an estimator whose probability the policy scores by."""
-    classes = getattr(model, "classes_", None)
-    if classes is None:  # a file: whichever of its classes the policy names
-        return policy.score_of if isinstance(model, str | Path) else None
-    found = classes[policy.class_position(classes)]
-    found = found.item() if hasattr(found, "item") else found
-    return int(found) if isinstance(found, float) and found.is_integer() else found
-
-
-def _require_names(model: Any) -> None:
-    """Raises InvalidInput for an estimator that was fitted on bare numbers."""
-    if hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_"):
-        raise InvalidInput(
-            f"the {type(model).__name__} does not know the names of its features",
-            hint="fit it on a pandas DataFrame whose columns are the policy's features",
-        )
-
-
-def _compared(background: Any, policy: Policy) -> list[dict[str, Any]]:
-    """Returns the rows that reasons compare an applicant with, checked as the policy says."""
-    if background is None:
-        return []
-    rows = table_rows(background[:BACKGROUND_ROWS] if hasattr(background, "iloc") else background, "background rows")
-    compared = []
-    for number, row in enumerate(rows[:BACKGROUND_ROWS], 1):
-        try:
-            compared.append({name: policy.feature(name).check(row.get(name)) for name in policy.model_features})
-        except InvalidInput as error:
-            raise InvalidInput(f"background row {number}: {error.message}", hint=error.hint) from error
-    return compared

@@ -18,7 +18,7 @@ from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 
-__all__ = ["Deployment", "as_score", "require_fit"]
+__all__ = ["Deployment", "as_score"]
 
 CHUNK: Final = 1_000
 DAY_S: Final = 86_400
@@ -230,17 +230,6 @@ def as_score(answer: Any) -> float:
     if not -_ROUNDING <= number <= 1 + _ROUNDING:
         raise InvalidInput(f"the model answered {ascii(answer)[:60]}; a score is a number from 0 to 1")
     return min(max(number, 0.0), 1.0)
-
-
-def require_fit(scorer: Scorer, policy: Policy) -> None:
-    """Raises InvalidInput unless a model takes the policy's features and scores the policy's class."""
-    policy.require_model([feature.name for feature in scorer.features])
-    scored = getattr(scorer, "positive", policy.score_of)
-    if str(scored) != policy.score_of:
-        raise InvalidInput(
-            f"the score is the probability of {policy.score_of!r}, and this model scores {str(scored)!r}",
-            hint="register the model for that class, or correct score_of in the policy",
-        )
 
 
 def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[dict[str, Any]], list[str | None]]:

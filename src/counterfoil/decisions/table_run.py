@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from counterfoil.decisions.applicants import Applicant
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment, require_fit
+from counterfoil.decisions.deployment import Deployment
+from counterfoil.decisions.fitting import require_fit
 from counterfoil.decisions.policy import Policy
 from counterfoil.errors import InvalidInput, LogUnavailable
 from counterfoil.provenance import Scorer
