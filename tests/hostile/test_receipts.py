@@ -316,6 +316,13 @@ def test_promises_kept_overdue_unanswered() -> None:
     assert held(PROMISE, view(OTHER), now=time_at(101)) == UNANSWERED
 
 
+def test_an_overdue_promise_tells_how_new_the_log_is_that_speaks_against_it() -> None:
+    old = replace(view(BANK, 3), last_time=time_at(2))
+    step = check_receipt(PROMISE.encode(), issuer=KEY, log=old, now=time_at(101)).step("kept")
+    assert step is not None
+    assert f"whose newest record is of {time_at(2)}" in step.detail
+
+
 def test_promises_nobody_signed_accuse_nobody() -> None:
     invented = FieldTree.commit(SCHEMA, record_key(77), VALUES)
     shown = replace(PROMISE.shown, disclosure=invented.disclose())

@@ -242,7 +242,8 @@ def _promise_answer(promise: Promise, log: LogView, now: str) -> tuple[str, str]
         return "unanswered", "not every record of the log was given"
     if max(log.last_time, now) <= append_by:
         return "unanswered", f"the record is not there yet; it was promised by {append_by}"
-    return "overdue", f"the record was promised by {append_by} and is not in the log"
+    newest = f"whose newest record is of {log.last_time}" if log.last_time else "which has no records"
+    return "overdue", f"the record was promised by {append_by} and is not in the log that was given, {newest}"
 
 
 def _anchor_step(stub: Receipt | Promise) -> Step:
