@@ -102,6 +102,7 @@ class Clock:
 
 def policy(*, version: str = "1", retain_days: int = 0, effective_from: str = "2026-09-02") -> Policy:
     """Returns a small policy that fits `estimator`."""
+    version = f"{version} kept {retain_days} days" if retain_days else version  # other rules are another version
     return Policy.from_toml(POLICY.format(version=version, retain_days=retain_days, effective_from=effective_from))
 
 

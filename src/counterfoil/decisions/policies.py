@@ -14,6 +14,7 @@ from counterfoil.core.statement import Draft
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import POLICY, policy_draft
 from counterfoil.decisions.views import policies
+from counterfoil.errors import InvalidInput
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
@@ -40,13 +41,24 @@ class Policies:
         self._views = views
 
     def register(self, policy: Policy | Path | str) -> RegisteredPolicy:
-        """Records a policy, once, and returns where it stands."""
+        """Records a policy, once, and returns where it stands.
+
+        Raises:
+            InvalidInput: When other rules are on record under the same name and version.
+        """
         if not isinstance(policy, Policy):
             policy = Policy.from_toml(Path(policy))
+        same_version = (policies.c.name == policy.name) & (policies.c.version == policy.version)
         with self._views.reading() as connection:
             found = connection.execute(select(policies.c.idx).where(policies.c.sha256 == policy.digest())).scalar()
+            other = connection.execute(select(policies.c.idx).where(same_version)).scalar()
         if found is not None:
             return RegisteredPolicy(int(found), self._archive.leaf_hex(int(found)), policy)
+        if other is not None:
+            raise InvalidInput(
+                f"other rules are on record as {policy.name} {policy.version} (record {other})",
+                hint="give the changed policy a version of its own",
+            )
         keep_schema(self._recorder, self._archive, POLICY)
         written = self._recorder.write(policy_draft(policy), Private(POLICY, {"/document": policy.to_json()}))
         return RegisteredPolicy(written.index or 0, written.leaf.hex(), policy)

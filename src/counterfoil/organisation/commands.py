@@ -173,7 +173,11 @@ def erase(
         if not yes:
             session.confirm(lines, "This cannot be undone.", hint=YES)
         carry_out()
-    session.emit(data | {"done": True}, lines if yes else ["Done."])
+        is_scrubbed = org.vault.scrub()
+    said = lines if yes else ["Done."]
+    if not is_scrubbed:
+        said = [*said, "Another program is reading vault.db: old bytes may linger beside it until it lets go."]
+    session.emit(data | {"done": True, "scrubbed": is_scrubbed}, said)
 
 
 @click.command()

@@ -148,7 +148,7 @@ def test_classes_written_as_floats_are_whole_numbers_to_a_policy(home: Bank) -> 
     for kind in (LogisticRegression(max_iter=5_000), DecisionTreeClassifier(max_depth=2)):
         model = kind.fit(numbers, [float(label == "good") for label in labels])
         rules = Policy.from_toml(
-            POLICY.format(version="1", retain_days=0, effective_from="2026-09-02")
+            POLICY.format(version="numbers", retain_days=0, effective_from="2026-09-02")
             .replace('"good"', '"1"')
             .replace('kind = "category"\ncategories = ["for free", "own", "rent"]', 'kind = "number"')
         )
@@ -306,4 +306,14 @@ def test_settings_that_cannot_be_are_refused_in_words(home: Bank, settings: dict
     size = home.org.archive.size
     with pytest.raises(InvalidInput, match="texts|on_log_failure"):
         home.org.decisions.wrap(estimator(), policy(), background=rows(20), **settings)
+    assert home.org.archive.size == size
+
+
+def test_changed_rules_need_a_version_of_their_own(home: Bank) -> None:
+    text = POLICY.format(version="2026-11", retain_days=0, effective_from="2026-09-02")
+    home.org.decisions.register_policy(Policy.from_toml(text))
+    changed = Policy.from_toml(text.replace("retain_days = 0", "retain_days = 1"))
+    size = home.org.archive.size
+    with pytest.raises(InvalidInput, match="other rules are on record as loans 2026-11"):
+        home.org.decisions.register_policy(changed)
     assert home.org.archive.size == size
