@@ -158,7 +158,7 @@ def receipt(
         files = {out: made.encode()}
         if page is not None:
             policy = org.decisions.history(index).policy if record.kind == "decision" else None
-            files[page] = as_text(made, policy, language=language).encode()
+            files[page] = as_text(made, policy, language=language, name=org.home.settings.name, file=out.name).encode()
         if qr is not None:
             files[qr] = qr_svg(made).encode()
         issuer = str(org.issuer)

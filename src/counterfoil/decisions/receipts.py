@@ -12,6 +12,7 @@ organisation nothing about which decision it was. A promise has no place yet, an
 from __future__ import annotations
 
 import io
+import shlex
 import textwrap
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,10 @@ _APPEAL: Final = (
     "number of the decision. You can correct a value, add what was not considered, and ask for a person to look "
     "at it. Ask for your words to be recorded beside the decision. Which rights you have, and until when, "
     "depends on the law where you live; this page cannot say.",
+)
+_REASONS_OWED: Final = (
+    "No reasons were recorded with the decision. If it went against you, the organisation owes them to you: ask, "
+    "and they can be worked out again from the record."
 )
 _PROVES: Final = (
     "that this decision was recorded with exactly these values and reasons;",
@@ -79,10 +84,17 @@ def qr_terminal(stub: Receipt | Promise) -> str:
     return out.getvalue().rstrip("\n") + "\n"
 
 
-def as_text(stub: Receipt | Promise, policy: Policy | None = None, *, language: str = "en") -> str:
+def as_text(
+    stub: Receipt | Promise,
+    policy: Policy | None = None,
+    *,
+    language: str = "en",
+    name: str = "",
+    file: str = "receipt.json",
+) -> str:
     """Returns the receipt as a page for the person, at most 76 characters wide.
 
-    The page says what the file says. It refuses values that are not the recorded
+    The page says what the file says, and ends with a newline. It refuses values that are not the recorded
     ones; all else is for `counterfoil check` to judge.
 
     Args:
@@ -91,6 +103,9 @@ def as_text(stub: Receipt | Promise, policy: Policy | None = None, *, language: 
             its words and values with their units; without it, reasons are codes with
             the fields behind them.
         language: Language of the policy's words; the page around them is English.
+        name: Legal name of the organisation; without it the page has the name of its log.
+        file: Name of the receipt's file, for the command that checks it. A long one
+            makes that line longer than the others.
 
     Raises:
         MalformedEvidence: When the record or the values cannot be read.
@@ -98,22 +113,31 @@ def as_text(stub: Receipt | Promise, policy: Policy | None = None, *, language: 
         InvalidInput: For another policy than the record's, or a language it lacks.
     """
     record = parse_record(stub.shown.entry)
-    page = _Page(stub, record, _values(stub, record), policy, language)
+    page = _Page(stub, record, _values(stub, record), policy, language, name, file)
     page.require_fitting()
-    return "\n".join(line for block in page.blocks() for line in block)
+    return "".join(f"{line}\n" for block in page.blocks() for line in block)
 
 
 class _Page:
     """The parts of one page, in reading order."""
 
     def __init__(
-        self, stub: Receipt | Promise, record: Record, values: Mapping[str, Any], policy: Policy | None, language: str
+        self,
+        stub: Receipt | Promise,
+        record: Record,
+        values: Mapping[str, Any],
+        policy: Policy | None,
+        language: str,
+        name: str,
+        file: str,
     ) -> None:
         self._stub = stub
         self._record = record
         self._values = values
         self._policy = policy
         self._language = language
+        self._name = name
+        self._file = file
         schema = stub.shown.schema
         self._titles = {field.pointer: field.title for field in schema.fields} if schema else {}
 
@@ -142,10 +166,11 @@ class _Page:
 
     def _head(self) -> list[str]:
         title = f"{_what(self._stub).capitalize()} of a{_n(self._record.kind)} {self._record.kind}"
+        origin = self._stub.shown.origin
         rows = [
-            ("Organisation", self._stub.shown.origin),
+            ("Organisation", f"{self._name} (log: {origin})" if self._name else origin),
             ("Date", self._record.time.replace("T", " ").replace("Z", " UTC")),
-            ("Number", f"{self._record.seq} of {self._record.stream}"),
+            (f"{self._record.kind.capitalize()} number", f"{self._record.seq} (in the stream {self._record.stream})"),
         ]
         subject = self._values.get("/subject")
         if isinstance(subject, str):
@@ -158,9 +183,9 @@ class _Page:
 
     def _decided(self) -> list[str]:
         label, micro = self._values.get("/output/label"), self._values.get("/output/score_micro")
-        if label is None:
+        if not isinstance(label, str):
             return _wrapped("This page does not show what was decided.")
-        told = f"The decision was: {str(label).upper()}."
+        told = f"The decision was: {label.upper()}."
         if not isinstance(micro, int):
             return _wrapped(told)
         lines = [*_wrapped(told), ""]
@@ -178,7 +203,7 @@ class _Page:
         ]
         ladder.append(f'below that "{self._policy.outcomes[-1].label}"')
         return _wrapped(
-            f'It is an estimate of how likely the outcome "{self._policy.score_of}" is. The rules in force '
+            f'The higher the score, the more likely the outcome "{self._policy.score_of}" seemed. The rules in force '
             f"({self._policy.name} {self._policy.version}) turn it into a decision: {', '.join(ladder)}."
         )
 
@@ -186,7 +211,9 @@ class _Page:
         reasons = self._values.get("/reasons")
         if reasons is None:
             return _wrapped("No reasons are shown here. Ask the organisation for them.")
-        if not reasons:
+        if reasons is ABSENT and not self._is_favourable():
+            return _wrapped(_REASONS_OWED)
+        if reasons is ABSENT or not reasons:
             return _wrapped("No reasons were recorded; they are given for decisions against a person.")
         lines = _wrapped("These counted most against you, the weightiest first:")
         if not isinstance(reasons, list):
@@ -197,6 +224,12 @@ class _Page:
         if any(reason.endswith(_MAY_CHANGE) for reason in told):
             lines += ["", *_wrapped(f"{_MAY_CHANGE} marks what you may be able to change.")]
         return lines
+
+    def _is_favourable(self) -> bool:
+        """Tells whether the rules say that the decision does not go against the person."""
+        label = self._values.get("/output/label")
+        known = self._policy.outcomes if self._policy else ()
+        return any(outcome.label == label and not outcome.adverse for outcome in known)
 
     def _reason(self, reason: Any) -> str:
         """Returns one reason in words. The record holds its code and the features behind it."""
@@ -224,7 +257,9 @@ class _Page:
         return lines or _wrapped("None.")
 
     def _is_listed(self, pointer: str) -> bool:
-        return pointer.startswith("/input/") or self._record.kind != "decision"
+        if self._record.kind == "decision":
+            return pointer.startswith("/input/")
+        return self._values[pointer] is not ABSENT
 
     def _is_protected(self, pointer: str) -> bool:
         return self._policy is not None and self._policy.feature(pointer.removeprefix("/input/")).protected
@@ -246,10 +281,11 @@ class _Page:
         return [
             *_wrapped(
                 "This page proves nothing; the file it came with does. You, or anyone you give the file to, can check "
-                "it without asking us, on any computer that has the program Counterfoil:"
+                "it without asking the organisation, on any computer that has the free program Counterfoil; a second, "
+                "independent checker of 150 lines comes with it:"
             ),
             "",
-            "    counterfoil check receipt.json --issuer KEY",
+            _clean(f"    counterfoil check {shlex.quote(self._file)} --issuer KEY"),
             "",
             *_wrapped(
                 f"KEY is the public key of {self._stub.shown.origin}, number {key_id}. Get it from a place you trust, "
@@ -261,14 +297,14 @@ class _Page:
 
 
 def _values(stub: Receipt | Promise, record: Record) -> dict[str, Any]:
-    """Returns the values shown, in the schema's order, absent ones left out."""
+    """Returns the values shown, in the schema's order; ABSENT where none was recorded."""
     schema = stub.shown.schema
     if schema is None or not record.has_fields:
         return {}
     root, values = open_disclosure(schema, stub.shown.disclosure)
     if root != record.digest or schema.digest != record.schema:
         raise DoesNotMatch("the values in this file are not the ones that were recorded")
-    return {pointer: value for pointer, value in values.items() if value is not ABSENT or pointer.startswith("/input/")}
+    return dict(values)
 
 
 def _qr(stub: Receipt | Promise) -> Any:

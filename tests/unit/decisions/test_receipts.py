@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from organisations import Bank, bank, full_log, policy
+from organisations import ROW, Bank, bank, full_log, policy, rows
 
 from counterfoil.core.receipt import Promise, Receipt
 from counterfoil.data import german_credit_policy
-from counterfoil.decisions import Decision, Policy
+from counterfoil.decisions import Decision, Deployment, Policy
 from counterfoil.decisions.receipts import WIDTH, as_text, qr_svg, qr_terminal, qr_text
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
 
@@ -58,7 +58,8 @@ def test_the_page_says_what_was_decided_why_and_on_what(declined: Decision) -> N
         assert f"{number}. {reason.text['en']}" in page
     assert "credit amount: 500" in page
     assert "housing: for free" in page
-    assert f"Number: {declined.seq} of decisions/loans" in page
+    assert f"Decision number: {declined.seq} (in the stream decisions/loans)" in page
+    assert 'The higher the score, the more likely the outcome "good" seemed.' in page
 
 
 def test_no_jargon(declined: Decision) -> None:
@@ -116,6 +117,42 @@ def test_a_favourable_decision_has_no_reasons(credit: Bank) -> None:
     page = as_text(receipt_of(made), policy())
     assert "No reasons were recorded" in page
     assert "against you" not in page
+
+
+@pytest.fixture(scope="module")
+def left_for_replay(credit: Bank) -> Deployment:
+    rules = policy(version="2")
+    rules = replace(rules, reason_settings=replace(rules.reason_settings, method="on_demand"))
+    return credit.org.decisions.wrap(credit.org.provenance.models()[0], rules, background=rows(20))
+
+
+def test_reasons_left_for_replay_are_owed(left_for_replay: Deployment) -> None:
+    made = left_for_replay.decide({"credit_amount": 500, "duration_in_month": 72, "housing": "for free"})
+    assert made.label == "decline"
+    for rules in (left_for_replay.policy, None):
+        page = flat(as_text(receipt_of(made), rules))
+        assert "No reasons were recorded with the decision." in page
+        assert "the organisation owes them to you" in page
+        assert "are on record and not shown" not in page
+
+
+def test_no_reasons_are_owed_for_a_favourable_decision(left_for_replay: Deployment) -> None:
+    made = left_for_replay.decide(ROW)
+    assert made.label == "approve"
+    page = flat(as_text(receipt_of(made), left_for_replay.policy))
+    assert "No reasons were recorded; they are given for decisions against a person." in page
+
+
+def test_reasons_not_shown_are_not_said_to_be_missing(declined: Decision) -> None:
+    assert "No reasons are shown here." in as_text(receipt_of(declined, ["/output/label"]))
+
+
+def test_the_page_names_the_organisation_and_its_file(declined: Decision) -> None:
+    page = as_text(receipt_of(declined), name="Example Bank AG", file="Ms Vogt's.json")
+    assert "Example Bank AG (log: bank.example/credit)\n" in page
+    assert """    counterfoil check 'Ms Vogt'"'"'s.json' --issuer KEY\n""" in page
+    assert page.endswith("\n")
+    assert not page.endswith("\n\n")
 
 
 def test_what_was_kept_from_the_model_is_marked(credit: Bank) -> None:
