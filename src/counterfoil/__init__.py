@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from counterfoil.core.note import VerifierKey
     from counterfoil.core.steps import Report
     from counterfoil.organisation import Organisation
     from counterfoil.store.unlock import Unlock
@@ -59,7 +60,7 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
 def check(
     file: Path | str,
     *,
-    issuer: str | None = None,
+    issuer: str | VerifierKey | None = None,
     against: Path | str | None = None,
     since: Path | str | None = None,
     now: str = "",
@@ -82,7 +83,7 @@ def check(
 
     return check_file(
         Path(file),
-        issuer=read_issuer(issuer) if issuer else None,
+        issuer=read_issuer(str(issuer)) if issuer else None,
         against=Path(against) if against else None,
         since=read_head(Path(since)) if since else None,
         now=now,

@@ -59,6 +59,8 @@ class CounterfoilError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # shown below a traceback
 
 
 class CallerError(CounterfoilError):

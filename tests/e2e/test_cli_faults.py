@@ -25,12 +25,20 @@ __all__ = ["bank", "files", "template"]
 PROGRAM = Path(sys.executable).with_name("counterfoil")
 
 
+# Whoever starts the tests in the background leaves them deaf to interrupts, and their children too.
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
 def start(*args, **options):
-    return subprocess.Popen([PROGRAM, *args], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    command = [sys.executable, "-c", HEARING, PROGRAM, *args]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
 def finish(process):
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return process.returncode, out, err
 
 

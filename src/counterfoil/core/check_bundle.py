@@ -357,8 +357,6 @@ def _earlier_step(earlier: SignedCheckpoint | None, signed: SignedCheckpoint, tr
     head = earlier.head
     if head.origin != signed.head.origin:
         return failed("earlier", title, f"the earlier head is of another log, {head.origin}")
-    if trust.keys and trust.signed(earlier.note) is None:
-        return failed("earlier", title, "the earlier head is not signed by the issuer you named")
     if head.size > signed.head.size:
         return failed(
             "earlier",
@@ -366,6 +364,8 @@ def _earlier_step(earlier: SignedCheckpoint | None, signed: SignedCheckpoint, tr
             f"the log had {head.size:,} records and has {signed.head.size:,} here: records were taken away, "
             "or this file is older than the head you kept",
         )
+    if trust.keys and trust.signed(earlier.note) is None:
+        return failed("earlier", title, "the earlier head is not signed by the issuer you named")
     root = signed.head.root if head.size == signed.head.size else watch.roots.get(head.size)
     if head.size == 0:
         root = EMPTY_ROOT

@@ -196,9 +196,10 @@ def _kept_step(
         log.checkpoint.head.origin != stub.shown.origin
         or _widened(trust, stub, log).signed(log.checkpoint.note) is None
     ):
-        return not_checked("kept", title, "unanswered: what was given is not a log signed by the issuer you named"), (
-            "unanswered"
-        )
+        why = "what was given is not a log signed by the issuer you named"
+        if not trust.keys:
+            why = "you did not say whose key to expect (--issuer), so nobody's log can answer"
+        return not_checked("kept", title, f"unanswered: {why}"), "unanswered"
     answer, detail = _receipt_answer(stub, log) if isinstance(stub, Receipt) else _promise_answer(stub, log, now)
     if answer == "kept":
         return passed("kept", title, f"kept: {detail}"), answer

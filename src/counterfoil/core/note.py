@@ -90,9 +90,12 @@ class VerifierKey:
             raw = b64decode(material, validate=True)
             key = cls(name, raw[0], raw[1:])
         except (Base64Error, IndexError, ValueError, InvalidInput) as error:
-            raise MalformedEvidence(f"not an issuer's public key: {text[:80]!r}", hint=hint) from error
+            # Never quotes what was given: it may be a secret key, given by mistake.
+            raise MalformedEvidence(
+                "not an issuer's public key", hint=f"{hint}; a home keeps it in issuer.vkey, never in a .key file"
+            ) from error
         if key.id.hex() != key_id:
-            raise MalformedEvidence(f"the key id {key_id!r} contradicts the key; one of them was altered", hint=hint)
+            raise MalformedEvidence("the key id contradicts the key; one of them was altered", hint=hint)
         return key
 
     def is_signed(self, text: str, signature: bytes) -> bool:

@@ -86,13 +86,26 @@ class Trust:
             )
         key = self.signed(note)
         if key is None:
-            return failed("issuer", title, f"{what} is not signed by {self.keys[0].fingerprint}, the issuer you named")
+            return failed(
+                "issuer",
+                title,
+                f"{what} is not signed by {self.keys[0].fingerprint}, the issuer you named{self._other(note, origin)}",
+            )
         rotated = "" if key == self.keys[0] else f", which {self.keys[0].fingerprint} handed over to"
         return passed(
             "issuer",
             title,
             f"{what} is signed by {key.fingerprint}{rotated}",
             "that the issuer showed everybody the same log; other witnesses can",
+        )
+
+    def _other(self, note: Note, origin: str) -> str:
+        """Returns a remark where another key of the same log signed: the issuer may have changed its key."""
+        others = [line.key_id.hex() for line in note.signatures if line.name == origin]
+        if not others:
+            return ""
+        return (
+            f"; it names key {others[0]} of this log: if the issuer changed its key, name the oldest one you were given"
         )
 
 

@@ -131,6 +131,7 @@ class Histories:
         with self._recorder.exclusive():  # nothing may slip in between the look and the record
             history = self.of(index)
             if saw != history.state:
+                _require_former_state(history, saw)
                 raise Stale(
                     "something was added to this decision since the reviewer looked",
                     hint="show it again and repeat with the new state",
@@ -165,3 +166,12 @@ class Histories:
     def _follow_up(self, index: int) -> FollowUp:
         record = self._archive.record(index)
         return FollowUp(index, self._archive.leaf_hex(index), record.kind, record.time, self._views.values_of(index))
+
+
+def _require_former_state(history: History, saw: str) -> None:
+    """Refuses what never was a state of this decision; such a reviewer saw something else."""
+    leaves = [follow_up.leaf for follow_up in history.followed]
+    if saw not in {state_digest(history.leaf, leaves[:count]) for count in range(len(leaves))}:
+        raise InvalidInput(
+            "what the reviewer saw is no state of this decision", hint="take the state from its history, 64 hex digits"
+        )

@@ -124,3 +124,10 @@ def test_misuse_is_refused() -> None:
         signer().sign("no newline")
     with pytest.raises(InvalidInput):
         VerifierKey("a", 9, b"\0" * 32)
+
+
+def test_what_is_no_public_key_is_never_quoted() -> None:
+    secret = "/u5JpRAcO7t5UXmlAAAAAAAAAAAAAAAAAAAA+PHc8aa="
+    with pytest.raises(MalformedEvidence) as caught:
+        VerifierKey.parse(secret)
+    assert not any(part in str(caught.value) + caught.value.hint for part in ("u5JpRAcO", "PHc8"))

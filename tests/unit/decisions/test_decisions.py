@@ -76,9 +76,11 @@ def test_an_override_on_an_old_view_is_refused(home: Bank) -> None:
     saw = home.org.decisions.history(index).state
     home.org.decisions.appeal(index, text="no", by="Cleo")
     size = home.org.archive.size
-    for stale in (saw, "", "x", "0" * 64):
-        with pytest.raises(Stale):
-            override(home, index, saw=stale)
+    with pytest.raises(Stale):
+        override(home, index, saw=saw)
+    for never in ("", "x", "0" * 64):
+        with pytest.raises(InvalidInput, match="no state of this decision"):
+            override(home, index, saw=never)
     assert home.org.archive.size == size
 
 
