@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 from counterfoil.core import canonical
 from counterfoil.core.canonical import JsonValue
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.models.answers import Answers
 from counterfoil.provenance.models.features import Feature, Label, RowEncoder
 from counterfoil.provenance.models.fixedpoint import (
     LARGEST_INTEGER,
     MARGIN_DECIMALS,
     divide_half_even,
-    sigmoid_micro,
 )
 from counterfoil.provenance.models.model_file import (
     FORMAT,
@@ -66,7 +66,7 @@ class Background:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearModel:
+class LinearModel(Answers):
     """Margin = intercept + sum of one term a feature, all exact, rounded once.
 
     Args:
@@ -118,11 +118,6 @@ class LinearModel:
         for name, value in inner.items():
             object.__setattr__(self, name, value)
 
-    @property
-    def positive(self) -> Label:
-        """The outcome the score is about."""
-        return self.classes[1]
-
     def margin(self, row: Mapping[str, JsonValue]) -> int:
         """Returns the margin in units of 10^-9, rounded half to even.
 
@@ -133,25 +128,6 @@ class LinearModel:
         for (weight, table), value in zip(self._plan, self._encoder.encode(row), strict=True):
             total += weight * value if table is None else table[value]
         return divide_half_even(total, self._unit)
-
-    def score_micro(self, row: Mapping[str, JsonValue]) -> int:
-        """Returns the score of the positive outcome, 0 to 1,000,000 micro-units.
-
-        Raises:
-            InvalidInput: For a missing, extra or unusable value, naming the feature.
-        """
-        margin = self.margin(row)
-        if self.link == "logit":
-            return sigmoid_micro(margin)
-        return min(max(divide_half_even(margin, 1_000), 0), 1_000_000)
-
-    def score(self, row: Mapping[str, JsonValue]) -> float:
-        """Returns `score_micro` as a share of one."""
-        return self.score_micro(row) / 1_000_000
-
-    def label(self, row: Mapping[str, JsonValue]) -> Label:
-        """Returns the outcome without any policy: positive if the margin is above 0 (logit) or one half."""
-        return self.classes[self.margin(row) > (0 if self.link == "logit" else 10**MARGIN_DECIMALS // 2)]
 
     def background(self, rows: Sequence[Mapping[str, JsonValue]]) -> Background:
         """Returns the exact mean contributions of some rows, to compare others with.

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal
 
 from counterfoil.core import canonical
 from counterfoil.core.canonical import JsonValue
+from counterfoil.provenance.models.answers import Answers
 from counterfoil.provenance.models.features import Feature, Label, RowEncoder
 from counterfoil.provenance.models.fixedpoint import (
     LARGEST_INTEGER,
     MARGIN_DECIMALS,
     divide_half_even,
-    sigmoid_micro,
 )
 from counterfoil.provenance.models.model_file import (
     FORMAT,
@@ -49,7 +49,7 @@ _KEYS = frozenset({"base", "classes", "decimals", "features", "format", "kind", 
 
 
 @dataclass(frozen=True, slots=True)
-class TreeModel:
+class TreeModel(Answers):
     """Margin = base + sum over the trees of the leaf reached ("mean": divided by their number).
 
     Args:
@@ -79,11 +79,6 @@ class TreeModel:
         object.__setattr__(self, "_encoder", RowEncoder(self.features))
         object.__setattr__(self, "_compiled", _Compiled(self.features, self.trees))
 
-    @property
-    def positive(self) -> Label:
-        """The outcome the score is about."""
-        return self.classes[1]
-
     def margin(self, row: Mapping[str, JsonValue]) -> int:
         """Returns the margin in units of 10^-9, rounded half to even.
 
@@ -92,25 +87,6 @@ class TreeModel:
         """
         total, unit = self._total(row)
         return divide_half_even(total * 10**MARGIN_DECIMALS, unit)
-
-    def score_micro(self, row: Mapping[str, JsonValue]) -> int:
-        """Returns the score of the positive outcome, 0 to 1,000,000 micro-units.
-
-        Raises:
-            InvalidInput: For a missing, extra or unusable value, naming the feature.
-        """
-        margin = self.margin(row)
-        if self.link == "logit":
-            return sigmoid_micro(margin)
-        return min(max(divide_half_even(margin, 1_000), 0), 1_000_000)
-
-    def score(self, row: Mapping[str, JsonValue]) -> float:
-        """Returns `score_micro` as a share of one."""
-        return self.score_micro(row) / 1_000_000
-
-    def label(self, row: Mapping[str, JsonValue]) -> Label:
-        """Returns the outcome without any policy: positive if the margin is above 0 (logit) or one half."""
-        return self.classes[self.margin(row) > (0 if self.link == "logit" else 10**MARGIN_DECIMALS // 2)]
 
     def to_bytes(self) -> bytes:
         """Returns the model file: canonical JSON."""
