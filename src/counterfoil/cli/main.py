@@ -164,8 +164,8 @@ def _guarded(work: Callable[[], Any], tell: Callable[[ErrorRow, str, str], int])
     except click.ClickException as error:
         hint = f"see `{error.ctx.command_path} --help`" if isinstance(error, click.UsageError) and error.ctx else ""
         return tell(USAGE, _plain(error.format_message()), hint)
-    except (click.Abort, KeyboardInterrupt):
-        return tell(INTERRUPTED, "interrupted", "")
+    except (click.Abort, KeyboardInterrupt) as error:
+        return tell(INTERRUPTED, *_interruption(error))
     except BrokenPipeError:
         _silence_stdout()
         return 1
@@ -180,6 +180,14 @@ def _guarded(work: Callable[[], Any], tell: Callable[[ErrorRow, str, str], int])
         message = f"something went wrong that was not foreseen: {type(error).__name__}: {error}"
         return tell(row_for(error), message, "run it again with COUNTERFOIL_DEBUG=1 and report what it prints")
     return result if isinstance(result, int) else 0
+
+
+def _interruption(error: BaseException) -> tuple[str, str]:
+    """Returns what a command said of where it was interrupted, message and hint; click wraps it."""
+    said = error if isinstance(error, KeyboardInterrupt) else error.__cause__
+    if isinstance(said, KeyboardInterrupt) and len(said.args) == 2:
+        return str(said.args[0]), str(said.args[1])
+    return "interrupted", ""
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.policy.features import Feature, did_you_mean
 from counterfoil.errors import InvalidInput, NotFound
 
-__all__ = ["Applicant", "read_applicants", "read_background"]
+__all__ = ["Applicant", "read_applicants", "read_background", "tell_doubled"]
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _MAX_DIGITS: Final = 400
+_TOLD_REFERENCES: Final = 3
+_TOLD_ROWS: Final = 6
+_LOG: Final = logging.getLogger("counterfoil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,21 @@ def read_background(path: Path, policy: Policy) -> list[dict[str, Any]]:
         except InvalidInput as error:
             raise InvalidInput(f"{path.name}, row {number}: {error.message}", hint=error.hint) from error
     return background
+
+
+def tell_doubled(applicants: Sequence[Applicant]) -> None:
+    """Notes which references stand in several rows; that is allowed, and may be a slip."""
+    rows: dict[str, list[int]] = {}
+    for each in applicants:
+        rows.setdefault(each.subject, []).append(each.row)
+    doubled = {subject: places for subject, places in rows.items() if len(places) > 1}
+    for subject, places in list(doubled.items())[:_TOLD_REFERENCES]:
+        shown = ", ".join(f"{place:,}" for place in places[:-1]) + f" and {places[-1]:,}"
+        if len(places) > _TOLD_ROWS:
+            shown = f"{places[0]:,}, {places[1]:,} and {len(places) - 2:,} more"
+        _LOG.warning("%r stands in rows %s; each row is decided", subject, shown)
+    if len(doubled) > _TOLD_REFERENCES:
+        _LOG.warning("%s more references stand in several rows", f"{len(doubled) - _TOLD_REFERENCES:,}")
 
 
 def _applicant(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import random
+import shlex
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,7 +21,8 @@ from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.decisions import FollowUp
+    from counterfoil.decisions import Deployment, FollowUp
+    from counterfoil.decisions.applicants import Applicant
     from counterfoil.decisions.decision import Decision
     from counterfoil.organisation import Organisation
 
@@ -45,6 +50,7 @@ EXIT_NOT_FOUND: Final = 3
 @click.option("--background", type=PATH, metavar="FILE.csv", help="Rows that reasons compare an applicant with.")
 @click.option("--out", type=PATH, metavar="FILE.csv", help="New table of the decisions.")
 @click.option("--dry-run", is_flag=True, help="Check every row, say what would be decided, record nothing.")
+@click.option("--resume", is_flag=True, help="Go on after an interruption: skip people decided on, complete --out.")
 @click.pass_obj
 def decide(
     session: Session,
@@ -57,35 +63,91 @@ def decide(
     background: Path | None,
     out: Path | None,
     dry_run: bool,
+    resume: bool,
 ) -> None:
     """Decide on every row of a table and record each decision.
 
     Every row is checked before the first is decided. Columns are read as the policy's
     features say; a column that is no feature is refused unless --ignore names it.
+
+    With --resume the log says which people were decided on by this model under this
+    policy, whenever that was; only the others are decided on.
     """
-    from counterfoil.decisions.applicants import read_applicants, read_background
+    from counterfoil.decisions.applicants import read_applicants, read_background, tell_doubled
+    from counterfoil.decisions.resume import remaining, restore_table
 
     if dry_run and out is not None:
         raise InvalidInput("--out has nothing to hold in a dry run", hint="leave one of them out")
     if on_log_failure == "spool" and not (out or session.as_json or dry_run):
         raise InvalidInput("promises need a place", hint="name a table with --out: it keeps them for the people")
-    if out is not None and out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    if dry_run and resume:
+        raise InvalidInput("a dry run has nothing to resume", hint="leave one of --dry-run and --resume out")
+    if out is not None:
+        require_folder(out)
+        if out.exists() and not resume:
+            hint = "choose another name or remove it first; after an interruption, go on with --resume"
+            raise InvalidInput(f"{out} already exists", hint=hint)
     rules = Policy.from_toml(policy_file)
     applicants = read_applicants(file, rules, subject, ignore)
     rows = read_background(background, rules) if background else None
-    previewed, decided = None, []
+    tell_doubled(applicants)
+    previewed, decided, skipped = None, [], 0
     with session.open() as org, session.progress("Deciding") as progress:
         found = org.provenance.find_model(model)
         if dry_run:
             previewed = preview_table(org.provenance.scorer(found), rules, applicants, progress)
         else:
             deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)
-            decided = decide_table(deployment, applicants, out, progress)
+            to_decide: Sequence[Applicant] = applicants
+            if resume:
+                left = remaining(org, deployment, applicants)
+                to_decide, skipped = left.to_decide, len(left.decided)
+                if out is not None:
+                    restore_table(out, org, left)
+            with _told_where(org, deployment, len(to_decide), _command_to_resume()):
+                decided = decide_table(deployment, to_decide, out, progress, goes_on=resume)
     if previewed is not None:
         _emit_preview(session, previewed)
     else:
-        _emit_decided(session, decided, out)
+        _emit_decided(session, decided, out, skipped if resume else None)
+
+
+@contextmanager
+def _told_where(org: Organisation, deployment: Deployment, total: int, command: str) -> Iterator[None]:
+    """Lets an interruption (Ctrl-C, or a polite kill) say how many rows are on record and how to go on."""
+    from counterfoil.decisions.resume import on_record
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    since = org.archive.size
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, interrupt) if is_main else None
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        done = sum(map(len, on_record(org, deployment, since).values()))
+        told = f"interrupted: {done:,} of {total:,} rows are on record"
+        raise KeyboardInterrupt(told, f"go on with: {command}") from error
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _command_to_resume() -> str:
+    """Returns the command line that goes on with this one."""
+    context = click.get_current_context()
+    words = ["counterfoil", "decide", str(context.params["file"])]
+    session = context.obj
+    given = {"home": session.home, "key_file": session.key_file, "passphrase_file": session.passphrase_file}
+    for name, value in (context.params | given).items():
+        if name in ("file", "out", "resume") or value in (None, False, ()):
+            continue
+        option = "--policy" if name == "policy_file" else f"--{name.replace('_', '-')}"
+        for each in value if isinstance(value, tuple) else (value,):
+            words += [option, str(each)]
+    out = context.params["out"]
+    return f"{shlex.join(words)} --resume --out {shlex.quote(str(out)) if out else 'FILE'}"
 
 
 @click.command()
@@ -150,6 +212,9 @@ def receipt(
     """Write the receipt of a decision: all its fields, or those named by --show."""
     from counterfoil.decisions.receipts import as_text, qr_svg
 
+    for path in (out, page, qr):
+        if path is not None:
+            require_folder(path)
     with session.open() as org:
         record = org.archive.record(index)
         positions = org.archive.schema(record.schema).positions if record.schema else ()
@@ -178,9 +243,16 @@ def receipt(
     )
 
 
+def require_folder(path: Path) -> None:
+    """Refuses a file to be written in a folder that is not there (InvalidInput)."""
+    if not path.parent.is_dir():
+        raise InvalidInput(f"the folder {path.parent} does not exist", hint="make it first, or name another")
+
+
 def _write_new(files: dict[Path, bytes]) -> None:
     """Writes new files, none where one of them exists already."""
     for path in files:
+        require_folder(path)
         if path.exists():
             raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
     for path, data in files.items():
@@ -273,7 +345,7 @@ def _emit_preview(session: Session, previewed: Sequence[tuple[int, str, str, int
     )
 
 
-def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | None) -> None:
+def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | None, skipped: int | None) -> None:
     counts = Counter(each.label for each in decided)
     waiting = sum(each.index is None for each in decided)
     rows = [
@@ -289,9 +361,15 @@ def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | Non
     lines = (
         [] if out else [*session.table(("record", "subject", "label", "score", "reasons"), rows), *_more(len(decided))]
     )
-    lines.append(f"{len(decided):,} decisions are on record: {_counted(counts)}.")
+    on_record = "decision is" if len(decided) == 1 else "decisions are"
+    if decided or not skipped:
+        lines.append(f"{len(decided):,} {on_record} on record: {_counted(counts)}.")
+    else:
+        lines.append("Nothing was left to decide.")
     if waiting:
         lines.append(f"{waiting:,} of them wait in the queue, under a signed promise; run any command to try again.")
+    if skipped is not None:
+        lines.append(f"{skipped:,} {'row was' if skipped == 1 else 'rows were'} on record before and skipped.")
     if out:
         lines.append(f"The table is in {out}.")
     session.emit(
@@ -300,6 +378,7 @@ def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | Non
             "decisions": [_decision_json(each) for each in decided],
             "labels": dict(sorted(counts.items())),
             "out": str(out) if out else None,
+            "skipped": skipped or 0,
             "waiting": waiting,
         },
         lines,

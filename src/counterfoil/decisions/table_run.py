@@ -25,7 +25,12 @@ Progress = Callable[[int, int], None]
 
 
 def decide_table(
-    deployment: Deployment, applicants: Sequence[Applicant], out: Path | None, progress: Progress | None = None
+    deployment: Deployment,
+    applicants: Sequence[Applicant],
+    out: Path | None,
+    progress: Progress | None = None,
+    *,
+    goes_on: bool = False,
 ) -> list[Decision]:
     """Decides on all applicants; each thousand is in `out` before the next is decided.
 
@@ -34,6 +39,7 @@ def decide_table(
         applicants: Checked rows.
         out: A new CSV file, None for none.
         progress: Called with (decisions recorded, decisions in all).
+        goes_on: `out` is there and has its header: write behind what it holds.
 
     Raises:
         InvalidInput: When `out` exists. Nothing was recorded.
@@ -45,10 +51,14 @@ def decide_table(
         writer: Any = None
         if out is not None:
             try:
-                writer = csv.writer(stack.enter_context(out.open("x", encoding="utf-8", newline="")))
+                file = stack.enter_context(out.open("a" if goes_on else "x", encoding="utf-8", newline=""))
             except FileExistsError as error:
                 raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first") from error
-            writer.writerow(COLUMNS)
+            except OSError as error:
+                raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
+            writer = csv.writer(file)
+            if not goes_on:
+                writer.writerow(COLUMNS)
         for start in range(0, len(applicants), _CHUNK):
             chunk = applicants[start : start + _CHUNK]
             try:
@@ -65,6 +75,7 @@ def decide_table(
             decided += made
             if writer is not None:
                 writer.writerows(_cells(row, each) for row, each in zip(chunk, made, strict=True))
+                file.flush()  # in the file before the next are decided, whatever ends this process
             if progress is not None:
                 progress(len(decided), len(applicants))
     return decided
