@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "receipt": Place(f"{_DECISIONS}:receipt", "Write the receipt for a person."),
     "bundle": Place(f"{_EVIDENCE}:bundle", "Write the file for an auditor."),
     "check": Place("counterfoil.cli.check:check", "Check a receipt or bundle. Needs no home and no network."),
-    "replay": Place(f"{_DECISIONS}:replay", "Run the model again on recorded decisions."),
+    "replay": Place("counterfoil.decisions.replay_commands:replay", "Run the model again on recorded decisions."),
     "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
     "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),
     "migrate": Place(f"{_ORGANISATION}:migrate", "Bring an older home to this version."),

@@ -105,6 +105,17 @@ class Session:
         else:
             click.echo("\n".join(one_line(line) for line in lines))
 
+    def say(self, line: str) -> None:
+        """Prints one line for people at once, where the whole takes long; nothing with --json."""
+        if not self.as_json:
+            click.echo(one_line(line))
+            sys.stdout.flush()
+
+    def remark(self, line: str) -> None:
+        """Says on stderr how far the work is, where no bar is drawn."""
+        if not self.as_json:
+            click.echo(one_line(line), err=True)
+
     def confirm(self, told: Iterable[str], question: str, *, hint: str) -> None:
         """Tells what would happen and asks for a typed yes.
 
@@ -149,7 +160,9 @@ class _Bar:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            # Lines said meanwhile pass above the bar on a terminal; in a pipe they are none of its business.
+            above = sys.stdout.isatty()
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=above)
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=total)
         self._bar.update(self._task, completed=done, total=total)

@@ -1,37 +1,29 @@
-"""`counterfoil decide`, `override`, `appeal`, `outcome`, `receipt` and `replay`."""
+"""`counterfoil decide`, `override`, `appeal`, `outcome` and `receipt`."""
 
 from __future__ import annotations
 
-import random
-import shlex
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from counterfoil.core.steps import Report
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.table_run import decide_table, preview_table
-from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.decisions import Deployment, FollowUp
+    from counterfoil.decisions import FollowUp
     from counterfoil.decisions.applicants import Applicant
     from counterfoil.decisions.decision import Decision
     from counterfoil.organisation import Organisation
 
-__all__ = ["appeal", "decide", "outcome", "override", "receipt", "replay"]
+__all__ = ["appeal", "decide", "outcome", "override", "receipt"]
 
 PATH: Final = click.Path(path_type=Path)
 SHOWN_LINES: Final = 20
-EXIT_MISMATCH: Final = 4
-EXIT_NOT_FOUND: Final = 3
 
 
 @click.command()
@@ -74,6 +66,7 @@ def decide(
     policy, whenever that was; only the others are decided on.
     """
     from counterfoil.decisions.applicants import read_applicants, read_background, tell_doubled
+    from counterfoil.decisions.interruption import command_to_resume, told_where
     from counterfoil.decisions.resume import remaining, restore_table
 
     if dry_run and out is not None:
@@ -104,50 +97,12 @@ def decide(
                 to_decide, skipped = left.to_decide, len(left.decided)
                 if out is not None:
                     restore_table(out, org, left)
-            with _told_where(org, deployment, len(to_decide), _command_to_resume()):
+            with told_where(org, deployment, len(to_decide), command_to_resume()):
                 decided = decide_table(deployment, to_decide, out, progress, goes_on=resume)
     if previewed is not None:
         _emit_preview(session, previewed)
     else:
         _emit_decided(session, decided, out, skipped if resume else None)
-
-
-@contextmanager
-def _told_where(org: Organisation, deployment: Deployment, total: int, command: str) -> Iterator[None]:
-    """Lets an interruption (Ctrl-C, or a polite kill) say how many rows are on record and how to go on."""
-    from counterfoil.decisions.resume import on_record
-
-    def interrupt(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    since = org.archive.size
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, interrupt) if is_main else None
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        done = sum(map(len, on_record(org, deployment, since).values()))
-        told = f"interrupted: {done:,} of {total:,} rows are on record"
-        raise KeyboardInterrupt(told, f"go on with: {command}") from error
-    finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _command_to_resume() -> str:
-    """Returns the command line that goes on with this one."""
-    context = click.get_current_context()
-    words = ["counterfoil", "decide", str(context.params["file"])]
-    session = context.obj
-    given = {"home": session.home, "key_file": session.key_file, "passphrase_file": session.passphrase_file}
-    for name, value in (context.params | given).items():
-        if name in ("file", "out", "resume") or value in (None, False, ()):
-            continue
-        option = "--policy" if name == "policy_file" else f"--{name.replace('_', '-')}"
-        for each in value if isinstance(value, tuple) else (value,):
-            words += [option, str(each)]
-    out = context.params["out"]
-    return f"{shlex.join(words)} --resume --out {shlex.quote(str(out)) if out else 'FILE'}"
 
 
 @click.command()
@@ -258,74 +213,6 @@ def _write_new(files: dict[Path, bytes]) -> None:
     for path, data in files.items():
         with path.open("xb") as file:
             file.write(data)
-
-
-@click.command()
-@click.argument("indices", type=int, nargs=-1, metavar="[INDEX]...", help="Places of decisions in the log.")
-@click.option("--all", "every", is_flag=True, help="Every decision on record.")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N decisions drawn by chance.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
-@click.pass_obj
-def replay(session: Session, indices: tuple[int, ...], every: bool, sample: int | None, seed: int) -> int:
-    """Run the registered model again on recorded decisions and compare.
-
-    Exit code 0: all answered as recorded; 4: one did not; 3: nothing could be replayed.
-    """
-    if bool(indices) + every + (sample is not None) != 1:
-        raise click.UsageError("give places in the log, or --all, or --sample")
-    with session.open() as org, session.progress("Replaying") as progress:
-        chosen = list(indices) if indices else _drawn(org, sample, seed)
-        reports: dict[int, Report | str] = {}
-        for done, (index, result) in enumerate(_replayed(org, chosen), 1):
-            reports[index] = result
-            if progress is not None:
-                progress(done, len(chosen))
-    return _emit_replays(session, chosen, reports)
-
-
-def _replayed(org: Organisation, indices: Sequence[int]) -> Iterator[tuple[int, Report | str]]:
-    """Yields each report, or why there is none. A wrong place in the log is still an error when it is the only one."""
-    if len(indices) == 1:
-        yield indices[0], org.decisions.replay(indices[0])
-        return
-    for index in indices:
-        try:
-            yield index, org.decisions.replay(index)
-        except (NotFound, NotAllowed, InvalidInput) as error:
-            yield index, error.message
-
-
-def _drawn(org: Organisation, sample: int | None, seed: int) -> list[int]:
-    known = sorted(int(row["idx"]) for row in org.decisions.search(limit=max(1, org.archive.size)))
-    if not known:
-        raise NotFound("there are no decisions yet")
-    if sample is None or sample >= len(known):
-        return known
-    return sorted(random.Random(seed).sample(known, sample))  # noqa: S311 - a draw to repeat, not a secret
-
-
-def _emit_replays(session: Session, chosen: Sequence[int], reports: Mapping[int, Report | str]) -> int:
-    counts: Counter[str] = Counter()
-    lines: list[str] = []
-    listed = []
-    for index in chosen:
-        found = reports[index]
-        if isinstance(found, str):
-            word, why = "not replayed", found
-        else:
-            word = "as recorded" if found.is_intact else "different"
-            if found.is_intact and all(str(step.status) != "passed" for step in found.steps[1:]):
-                word = "not comparable"
-            why = "; ".join(step.detail for step in found.steps if step.id != "artefact")
-        counts[word] += 1
-        listed.append({"index": index, "result": word, "report": None if isinstance(found, str) else found.to_json()})
-        if len(chosen) <= SHOWN_LINES or word in ("different", "not replayed"):
-            lines.append(f"{index}  {word}: {why}")
-    lines.append(", ".join(f"{count:,} {word}" for word, count in sorted(counts.items())))
-    session.emit({"counts": dict(sorted(counts.items())), "replays": listed}, lines)
-    if counts["different"]:
-        return EXIT_MISMATCH
-    return EXIT_NOT_FOUND if counts["not replayed"] == len(chosen) else 0
 
 
 def _emit_preview(session: Session, previewed: Sequence[tuple[int, str, str, int]]) -> None:
