@@ -24,9 +24,11 @@ these are raised only where the work cannot go on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = [
     "ERROR_TABLE",
+    "INSTALL_ML",
     "CallerError",
     "CounterfoilError",
     "DoesNotMatch",
@@ -45,6 +47,9 @@ __all__ = [
     "Stale",
     "row_for",
 ]
+
+INSTALL_ML: Final = "install the extra `ml`, e.g. pip install '.[ml]' in the repository's folder"
+"""What to do where a package that models need is missing."""
 
 
 class CounterfoilError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from counterfoil.errors import InvalidInput, NotAllowed, NotFound, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.models.artefact import Artefact, Scorer, load, read_artefact
 from counterfoil.provenance.models.certificate import MOST_ROWS, Certificate, certify, certify_scorer, evenly
 from counterfoil.provenance.models.integer import probe_rows
@@ -114,7 +114,7 @@ def _bytes_of(estimator: Any, features: Sequence[str], positive: Any) -> bytes:
         except ImportError:
             raise NotSetUp(
                 f"this model has no exact integer form ({error.message}), and skops is not installed to save it",
-                hint="pip install 'counterfoil[ml]', or register an ONNX file",
+                hint=f"{INSTALL_ML}; or register an ONNX file",
             ) from error
         data: bytes = skops.io.dumps(estimator)
         return data

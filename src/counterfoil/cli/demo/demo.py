@@ -31,9 +31,11 @@ def demo(session: Session, folder: Path | None) -> int:
 
     Exit code 0: every check came out as told; 1: one did not.
     """
+    from counterfoil.cli.demo.model import require_packages
     from counterfoil.cli.demo.narrator import Narrator
     from counterfoil.cli.demo.story import Story
 
+    require_packages()
     began = clock.monotonic()
     narrator = Narrator(is_silent=session.as_json)
     story = Story(_new_folder(folder), narrator, session)

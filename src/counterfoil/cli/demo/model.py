@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any, Final
 
 from counterfoil.data import german_credit_csv
 from counterfoil.decisions import Policy
-from counterfoil.errors import NotSetUp
+from counterfoil.errors import INSTALL_ML, NotSetUp
 
-__all__ = ["LABEL", "REFERENCE", "Split", "Trained", "split_applicants", "train"]
+__all__ = ["LABEL", "REFERENCE", "Split", "Trained", "require_packages", "split_applicants", "train"]
 
 LABEL: Final = "creditability"
 REFERENCE: Final = "reference"
 HELD_OUT: Final = 300
 SEED: Final = 20261123
+_PACKAGES: Final = {"sklearn": "scikit-learn", "pandas": "pandas", "threadpoolctl": "threadpoolctl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +54,21 @@ class Trained:
     code: dict[str, str]
 
 
-def split_applicants() -> Split:
-    """Returns the same split every time, with as large a share of good payers in both parts.
-
-    Raises:
-        NotSetUp: Without the packages that models need.
-    """
-    try:
-        import pandas as pd
-        from sklearn.model_selection import train_test_split
-    except ImportError as error:
+def require_packages() -> None:
+    """Refuses to start (NotSetUp) without the packages that models need."""
+    missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
         raise NotSetUp(
-            "the demonstration trains a model and needs scikit-learn and pandas",
-            hint="pip install 'counterfoil[ml]'",
-        ) from error
+            f"the demonstration trains a model and needs scikit-learn and pandas; missing: {', '.join(missing)}",
+            hint=INSTALL_ML,
+        )
+
+
+def split_applicants() -> Split:
+    """Returns the same split every time, with as large a share of good payers in both parts."""
+    import pandas as pd
+    from sklearn.model_selection import train_test_split
+
     table = pd.read_csv(german_credit_csv(), keep_default_na=False)
     training, rest = train_test_split(table, test_size=HELD_OUT, stratify=table[LABEL], random_state=SEED)
     applicants = rest.drop(columns=LABEL)

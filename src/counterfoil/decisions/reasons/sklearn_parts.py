@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from counterfoil.decisions.reasons.reasons import Row
-from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotSetUp
 
 __all__ = ["encode", "final_estimator", "frame_of", "input_names", "origins", "require_package", "version_of"]
 
@@ -27,7 +27,7 @@ def require_package(name: str) -> Any:
     except ImportError as error:
         raise NotSetUp(
             f"{_DISTRIBUTIONS.get(name, name)} is not installed",
-            hint="pip install 'counterfoil[ml]'",
+            hint=INSTALL_ML,
         ) from error
 
 

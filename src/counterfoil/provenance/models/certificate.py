@@ -15,7 +15,7 @@ from math import ceil, isfinite
 from typing import Any, Literal
 
 from counterfoil.core.canonical import JsonValue
-from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotSetUp
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.fixedpoint import to_micro
 
@@ -252,7 +252,7 @@ def _limited(threads: int) -> AbstractContextManager[Any]:
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
-        raise NotSetUp("trying numbers of threads needs threadpoolctl", hint="pip install 'counterfoil[ml]'") from error
+        raise NotSetUp("trying numbers of threads needs threadpoolctl", hint=INSTALL_ML) from error
     limits: AbstractContextManager[Any] = threadpool_limits(limits=threads)
     return limits
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from counterfoil.core.canonical import JsonValue
-from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotSetUp
 from counterfoil.provenance.models.features import Feature, Label, find_label
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.open_row import check_row
@@ -40,7 +40,7 @@ class OnnxScorer:
         try:
             import onnxruntime as ort
         except ImportError as error:
-            raise NotSetUp("scoring ONNX models needs onnxruntime", hint="pip install 'counterfoil[ml]'") from error
+            raise NotSetUp("scoring ONNX models needs onnxruntime", hint=INSTALL_ML) from error
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from counterfoil.core import canonical
-from counterfoil.errors import InvalidInput, NotAllowed, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotAllowed, NotSetUp
 
 __all__ = ["onnx_digest", "read_onnx", "skops_digest", "skops_schema"]
 
@@ -41,7 +41,7 @@ def read_onnx(data: bytes) -> Any:
         import onnx
         from onnx import inliner
     except ImportError as error:
-        raise NotSetUp("reading ONNX models needs onnx", hint="pip install 'counterfoil[ml]'") from error
+        raise NotSetUp("reading ONNX models needs onnx", hint=INSTALL_ML) from error
     try:
         model = onnx.load_model_from_string(data)
         for tensor in _tensors(model.graph):

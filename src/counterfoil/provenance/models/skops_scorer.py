@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from counterfoil.core.canonical import JsonValue
-from counterfoil.errors import InvalidInput, NotAllowed, NotSetUp
+from counterfoil.errors import INSTALL_ML, InvalidInput, NotAllowed, NotSetUp
 from counterfoil.provenance.models.features import Feature, Label, find_label
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.open_row import check_row
@@ -29,7 +29,7 @@ def load_skops(
     try:
         from skops import io as skops_io
     except ImportError as error:
-        raise NotSetUp("reading skops files needs skops", hint="pip install 'counterfoil[ml]'") from error
+        raise NotSetUp("reading skops files needs skops", hint=INSTALL_ML) from error
     try:
         odd = sorted(set(skops_io.get_untrusted_types(data=data)) - set(trusted))
         if odd:
