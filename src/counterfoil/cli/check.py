@@ -12,7 +12,7 @@ import click
 
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report, Status, Step
+from counterfoil.core.steps import Report, Status, Step, failed
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
 __all__ = ["check", "report_lines"]
@@ -49,9 +49,10 @@ def check(
     from counterfoil.store.check_file import check_file, read_head
 
     with session.progress("Checking") as progress:
-        report = check_file(
+        key = _issuer(issuer)
+        report = _neither(file) or check_file(
             file,
-            issuer=_issuer(issuer),
+            issuer=key,
             against=against,
             since=read_head(since) if since else None,
             now=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()) if now else "",
@@ -61,6 +62,19 @@ def check(
     code = report.exit_code(require)
     session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
     return code
+
+
+def _neither(file: Path) -> Report | None:
+    """Returns the report on what is neither a zip file nor a JSON object; None for all else."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(4096).lstrip()
+    except OSError:
+        return None  # why it cannot be opened is told later
+    if start.startswith((b"{", b"PK")):
+        return None
+    told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
+    return Report("file", (failed("format", "Can the file be read?", told),))
 
 
 def report_lines(report: Report) -> Iterator[str]:

@@ -330,7 +330,7 @@ def _complete_step(contents: Contents, tally: _Tally, size: int) -> Step:
     return passed(
         "complete",
         title,
-        f"places {manifest.start} to {manifest.end}, {len(sequence.streams())} streams, {sequence.epochs} epochs: "
+        f"places {manifest.start} to {manifest.end - 1}, {len(sequence.streams())} streams, {sequence.epochs} epochs: "
         "every number once, in order",
         limit,
     )

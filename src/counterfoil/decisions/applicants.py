@@ -57,9 +57,8 @@ def read_applicants(path: Path, policy: Policy, subject_column: str, ignored: Se
     known = {feature.name: feature for feature in policy.features}
     for name in (subject_column, *ignored):
         if name not in header:
-            raise InvalidInput(
-                f"{path.name} has no column {name!r}", hint=did_you_mean(name, header) or f"it has {', '.join(header)}"
-            )
+            hint = _separator_hint(header) or did_you_mean(name, header) or f"it has {', '.join(header)}"
+            raise InvalidInput(f"{path.name} has no column {name!r}", hint=hint)
     columns = [name for name in header if name not in ignored and (name != subject_column or name in known)]
     for name in columns:
         if name not in known:
@@ -123,6 +122,15 @@ def _value(feature: Feature, text: str) -> Any:
     return text
 
 
+def _separator_hint(header: Sequence[str]) -> str:
+    """Returns a guess at why a header is one long name, or an empty text."""
+    if len(header) == 1:
+        for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+            if sign in header[0]:
+                return f"are the columns separated by {name}? Separate them by commas"
+    return ""
+
+
 def _rows(path: Path) -> Iterator[Any]:
     """Yields the header, then each row by column."""
     try:
@@ -137,7 +145,10 @@ def _rows(path: Path) -> Iterator[Any]:
             yield header
             for number, row in enumerate(reader, 1):
                 if len(row) != len(header):
-                    raise InvalidInput(f"row {number} of {path.name} has {len(row)} values, the header {len(header)}")
+                    raise InvalidInput(
+                        f"row {number} of {path.name} has {len(row)} values, the header {len(header)}",
+                        hint=_separator_hint(header),
+                    )
                 yield dict(zip(header, row, strict=True))
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {path}") from error

@@ -83,14 +83,17 @@ def decide(
     rules = Policy.from_toml(policy_file)
     applicants = read_applicants(file, rules, subject, ignore)
     rows = read_background(background, rules) if background else None
+    if not applicants:
+        raise InvalidInput(f"{file.name} has a header row and no row below it: there is nobody to decide on")
     tell_doubled(applicants)
-    previewed, decided, skipped = None, [], 0
+    previewed, decided, skipped, is_deferred = None, [], 0, False
     with session.open() as org, session.progress("Deciding") as progress:
         found = org.provenance.find_model(model)
         if dry_run:
             previewed = preview_table(org.provenance.scorer(found), rules, applicants, progress)
         else:
             deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)
+            is_deferred = deployment.finds_reasons_later
             to_decide: Sequence[Applicant] = applicants
             if resume:
                 left = remaining(org, deployment, applicants)
@@ -102,6 +105,9 @@ def decide(
     if previewed is not None:
         _emit_preview(session, previewed)
     else:
+        unexplained = [made for made in decided if not made.reasons and rules.is_adverse(made.label)]
+        if is_deferred and unexplained:
+            session.remark(_left_for_replay(unexplained))
         _emit_decided(session, decided, out, skipped if resume else None)
 
 
@@ -215,6 +221,15 @@ def _write_new(files: dict[Path, bytes]) -> None:
             file.write(data)
 
 
+def _left_for_replay(unexplained: Sequence[Decision]) -> str:
+    """Returns the remark that people are owed reasons which nobody has worked out yet."""
+    counts = Counter(made.label for made in unexplained)
+    have = "decision against people has" if len(unexplained) == 1 else "decisions against people have"
+    return (
+        f"note: {len(unexplained):,} {have} no reasons yet ({_counted(counts)}): they are found by `counterfoil replay`"
+    )
+
+
 def _emit_preview(session: Session, previewed: Sequence[tuple[int, str, str, int]]) -> None:
     counts = Counter(label for _, _, label, _ in previewed)
     rows = [(row, subject, label, f"{micro / 1_000_000:.6f}") for row, subject, label, micro in previewed]
@@ -313,7 +328,10 @@ def _covered(pointers: Mapping[str, int] | Sequence[str], show: Sequence[str]) -
         group = part.rstrip("/") + "/"
         found = [pointer for pointer in pointers if pointer == part or pointer.startswith(group)]
         if not found:
-            raise InvalidInput(f"the record has no field {part!r}", hint=f"it has {', '.join(list(pointers)[:40])}")
+            slashed = f"/{part.strip('/')}"
+            is_slip = any(pointer == slashed or pointer.startswith(slashed + "/") for pointer in pointers)
+            hint = f'did you mean "{slashed}"?' if is_slip else f"it has {', '.join(list(pointers)[:40])}"
+            raise InvalidInput(f"the record has no field {part!r}", hint=hint)
         chosen |= dict.fromkeys(found)
     return list(chosen)
 

@@ -73,6 +73,11 @@ class Deployment:
         self._scorer = scorer
         self._explainer = explainer
 
+    @property
+    def finds_reasons_later(self) -> bool:
+        """Whether decisions carry no reasons because a replay finds them."""
+        return self._explainer is not None and self._explainer.config.on_demand
+
     def decide(self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None) -> Decision:
         """Decides on one applicant and returns when the record is durable.
 

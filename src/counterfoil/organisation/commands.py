@@ -11,10 +11,11 @@ import click
 
 import counterfoil
 from counterfoil.core.note import ED25519, VerifierKey
+from counterfoil.errors import InvalidInput
 from counterfoil.organisation.organisation import Organisation
 from counterfoil.store.durable import replace_file
 from counterfoil.store.home import Home
-from counterfoil.store.home_settings import HOME_FORMAT, HomeSettings
+from counterfoil.store.home_settings import CONFIG_FILE, HOME_FORMAT, HomeSettings
 from counterfoil.store.keyring import KeyEntry
 from counterfoil.store.streams import time_text
 from counterfoil.store.unlock import Unlock
@@ -47,6 +48,8 @@ def init(
     """
     if new_key_file is not None and passphrase is not None:
         raise click.UsageError("--key-file and --passphrase-file cannot be combined")
+    if (home / CONFIG_FILE).exists():
+        raise InvalidInput(f"{home} is a home already", hint="a new home starts in a folder of its own")
     if passphrase is not None:
         unlock = Unlock.from_passphrase_file(passphrase)
         made = Organisation.create(home, HomeSettings(name=name, origin=origin), unlock)

@@ -81,7 +81,7 @@ class Candidate:
         if not rows:
             raise InvalidInput(
                 f"this {self.artefact.form} model is tried on rows before it may decide, and there are none",
-                hint="give a sample, such as the training data: --sample; in Python sample= or background=",
+                hint="give rows, such as the training data, with --sample FILE.csv (in Python: sample= or background=)",
             )
         certificate = certify_scorer(scorer, rows, most_rows=most_rows)
         if self.estimator is None:
@@ -109,6 +109,10 @@ def _bytes_of(estimator: Any, features: Sequence[str], positive: Any) -> bytes:
     try:
         return export(estimator, feature_names=features or None, positive=positive).to_bytes()
     except NotExportable as error:
+        if error.message.endswith(" is not fitted"):
+            raise InvalidInput(
+                error.message, hint="call fit first: what is registered is what training made"
+            ) from error
         try:
             import skops.io
         except ImportError:
@@ -133,13 +137,18 @@ def table_rows(table: Any, what: str) -> list[dict[str, Any]]:
         return [dict(row) for row in table.to_dict(orient="records")]
     hint = "give a DataFrame, or a list with one dict for each row"
     if isinstance(table, Mapping | str | bytes) or not isinstance(table, Iterable) or hasattr(table, "to_dict"):
-        raise InvalidInput(f"{what} are a table, and this is a {type(table).__name__}", hint=hint)
+        raise InvalidInput(f"{what} are a table, and this is {_a(type(table).__name__)}", hint=hint)
     rows = []
     for row in table:
         if not isinstance(row, Mapping) and not hasattr(row, "to_dict"):
-            raise InvalidInput(f"{what} are a table, and one of these is a {type(row).__name__}", hint=hint)
+            raise InvalidInput(f"{what} are a table, and one of these is {_a(type(row).__name__)}", hint=hint)
         rows.append(dict(row))
     return rows
+
+
+def _a(name: str) -> str:
+    """Returns the name of a type behind "a" or "an", as it is spoken; NumPy's array begins with the letter's name."""
+    return f"an {name}" if name == "ndarray" or name[:1].lower() in "aeio" else f"a {name}"
 
 
 def _plain(value: Any) -> Any:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.provenance import Dataset, Model
 from counterfoil.provenance.tables import describe_csv
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
+    from counterfoil.organisation import Organisation
 
 __all__ = ["dataset", "model"]
 
@@ -72,7 +74,7 @@ def model() -> None:
 @click.argument("file", type=PATH, help="An integer model, an ONNX or a skops file.")
 @click.option("--name", default="", help="Its name; the file's name by default.")
 @click.option("--version", "number", default="", help="In your own numbering; 1, 2, … by default.")
-@click.option("--training", metavar="NAME|INDEX", help="The registered dataset it was trained on.")
+@click.option("--training", metavar="NAME|INDEX|FILE", help="The registered dataset it was trained on.")
 @click.option("--sample", type=PATH, metavar="FILE.csv", help="Rows to try it on, to see whether it answers alike.")
 @click.option(
     "--code", "code", multiple=True, metavar="KEY=VALUE", help="What trained it, e.g. commit=4f2a; repeatable."
@@ -104,7 +106,7 @@ def add_model(
             file,
             name=name or file.stem,
             version=number,
-            training=org.provenance.find_dataset(training) if training else None,
+            training=_training(org, training) if training else None,
             sample=read_rows(file=sample) if sample else None,
             code=pairs,
             trusted=trusted,
@@ -219,6 +221,25 @@ def _replay(found: Model) -> str:
     if certificate.kind == "tolerance":
         return f"within {certificate.tolerance_micro} millionths, tried on {certificate.rows} rows"
     return f"none: {certificate.reason}"
+
+
+def _training(org: Organisation, wanted: str) -> Dataset:
+    """Returns a registered dataset by name, by place, or by the file that was registered."""
+    try:
+        return org.provenance.find_dataset(wanted)
+    except NotFound as error:
+        path = Path(wanted)
+        if not path.is_file():
+            raise
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        for each in reversed(org.provenance.datasets()):
+            if each.record.sha256 == sha256:
+                return each
+        hint = f"register it: counterfoil dataset add {wanted}"
+        raise NotFound(
+            f"the file {wanted} is not registered as a dataset, in the form it has now", hint=hint
+        ) from error
 
 
 def _as_class(text: str | None) -> Any:

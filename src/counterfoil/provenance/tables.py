@@ -76,6 +76,12 @@ def _scan(reader: Iterator[list[str]], path: Path) -> tuple[tuple[tuple[str, str
     header = next(reader, None)
     if not header or len(header) > _MAX_COLUMNS:
         raise InvalidInput(f"{path.name} has no header row, or more than {_MAX_COLUMNS} columns")
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            raise InvalidInput(
+                f"{path.name} has one column, named {header[0][:60]!r}",
+                hint=f"are the columns separated by {name}? Separate them by commas",
+            )
     if len(set(header)) != len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise InvalidInput(f"{path.name} has two columns named {twice!r}")
@@ -88,6 +94,8 @@ def _scan(reader: Iterator[list[str]], path: Path) -> tuple[tuple[tuple[str, str
         for place, value in enumerate(row):
             if kinds[place] < 2 and value:
                 kinds[place] = max(kinds[place], _kind(value))
+    if not rows:
+        raise InvalidInput(f"{path.name} has a header row and no row below it")
     names = ("integer", "number", "text")
     return tuple((name, names[kind]) for name, kind in zip(header, kinds, strict=True)), rows
 

@@ -10,6 +10,7 @@ handovers.json     notes of replaced log keys   issuer.vkey  the public key, to 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -154,6 +155,11 @@ class Home:
         try:
             fd = os.open(self.paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise LogUnavailable(
+                    f"the home {self.paths.folder} is not writable: {error.strerror}",
+                    hint="every command that opens a home needs to write there; run it as the home's owner",
+                ) from error
             raise LogUnavailable(f"the home cannot be locked: {error.strerror}") from error
         try:
             _lock(fd, self.paths)

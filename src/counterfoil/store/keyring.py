@@ -249,7 +249,9 @@ def _unlocked(settings: dict[str, Any], unlock: Unlock) -> AESGCM:
         key = derive_key(unlock, b"", 0)
     sealing = cipher(key)
     if unwrap(sealing, _unb64(settings["check"]), b"check") != _CHECK:
-        raise Locked(f"{names[method]} was given, and it is not the one these keys open with", hint=WAYS)
+        given = f"the key file {unlock.source}" if unlock.source else names[method]
+        hint = f"name the right one with --key-file, or {WAYS}" if method == "key_file" else WAYS
+        raise Locked(f"{given} was given, and it is not the one these keys open with", hint=hint)
     return sealing
 
 

@@ -38,15 +38,17 @@ class Unlock:
 
     Attributes:
         method: `key_file` or `passphrase`.
+        source: The file it was read from, as people named it.
         scrypt_n: Cost used when keys are sealed under this passphrase; reading uses the stored cost.
     """
 
-    __slots__ = ("_secret", "method", "scrypt_n")
+    __slots__ = ("_secret", "method", "scrypt_n", "source")
 
-    def __init__(self, method: Method, secret: bytes, *, scrypt_n: int = SCRYPT_N) -> None:
+    def __init__(self, method: Method, secret: bytes, *, scrypt_n: int = SCRYPT_N, source: str = "") -> None:
         """For `from_key_file`, `from_passphrase` and `from_environment`."""
         self.method: Method = method
         self.scrypt_n = scrypt_n
+        self.source = source
         self._secret = secret
 
     def __repr__(self) -> str:
@@ -87,7 +89,7 @@ class Unlock:
             secret = b""
         if len(secret) != KEY_BYTES:
             raise Locked(f"{path} is not a key file", hint="a key file holds 32 bytes in base64, and nothing else")
-        return cls("key_file", secret)
+        return cls("key_file", secret, source=str(path))
 
     @classmethod
     def from_passphrase(cls, passphrase: str, *, scrypt_n: int = SCRYPT_N) -> Self:

@@ -37,6 +37,10 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 
 _MAX_SEED: Final = 2**32 - 1
 _MAX_RETAIN_DAYS: Final = 36_525
+_KEYS: Final = (
+    *("name", "version", "author", "approved_by", "approved_on", "effective_from", "stream", "purpose"),
+    *("retain_days", "score_of", "outcome", "features", "reasons", "reason"),
+)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _STREAM: Final = re.compile(r"decisions(/[a-z0-9][a-z0-9._-]{0,63}){1,4}")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,15}")
@@ -153,6 +157,7 @@ def _read_file(path: Path) -> bytes:
 
 def _read(document: Mapping[str, Any], *, from_json: bool) -> Policy:
     table = StrictTable(document, "the policy")
+    table.require_known(_KEYS)
     name = table.text("name", pattern=_NAME, like="credit or credit-cards")
     features = table.table("features")
     policy = dict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from math import isfinite
 from typing import Any, Final, cast
@@ -107,6 +107,12 @@ class StrictTable:
             if not isinstance(key, str):
                 raise self._wrong(str(key), key, "a text as key")
         return list(self._values)
+
+    def require_known(self, keys: Sequence[str]) -> None:
+        """Refuses a misspelt key before anything else is found missing; other unknown keys are left for the end."""
+        for key in self._values:
+            if key not in keys and (hint := did_you_mean(str(key), keys)):
+                raise InvalidInput(f"{self.place} has the unknown key {str(key)[:60]!r}", hint=hint)
 
     def require_empty(self, why: str = "") -> None:
         for key in self._values:

@@ -35,7 +35,7 @@ def load_skops(
         if odd:
             raise NotAllowed(
                 "the skops file needs types that are not trusted: " + ", ".join(odd)[:500],
-                hint="read what they do, then name each of them as trusted",
+                hint="read what they do, then name each with --trust TYPE (in Python: trusted=)",
             )
         estimator = skops_io.loads(data, trusted=list(trusted))
     except NotAllowed:
