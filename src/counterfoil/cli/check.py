@@ -13,6 +13,7 @@ import click
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report, Status, Step, failed
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
 __all__ = ["check", "report_lines"]
@@ -115,7 +116,7 @@ def _fact_lines(report: Report) -> Iterator[str]:
             yield f"  {field['title']}: {value_text(field['value'])}  ({field['pointer']})"
     if facts.get("first_time") and report.is_intact:
         yield ""
-        yield f"It holds {facts['records']:,} records, from {facts['first_time']} to {facts['last_time']}."
+        yield f"It holds {counted(facts['records'], 'record')}, from {facts['first_time']} to {facts['last_time']}."
     if facts.get("about"):
         yield ""
         yield "Its public part"

@@ -11,6 +11,7 @@ import click
 
 import counterfoil
 from counterfoil.core.note import ED25519, VerifierKey
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.organisation.organisation import Organisation
 from counterfoil.store.durable import replace_file
@@ -189,7 +190,7 @@ def rebuild(session: Session) -> None:
     """Make the searchable tables and schema files anew from log and vault."""
     with session.open() as org, session.progress("Rebuilding") as progress:
         count = org.rebuild(progress)
-    session.emit({"records": count}, [f"The tables were made anew from {count:,} records."])
+    session.emit({"records": count}, [f"The tables were made anew from {counted(count, 'record')}."])
 
 
 @click.command()
@@ -220,7 +221,11 @@ def doctor(session: Session) -> int:
         if each.todo:
             lines.append(f"   to do: {each.todo}")
     needed = sum(bool(each.todo) for each in findings)
-    lines.append(f"{needed} of {len(findings)} findings need doing." if needed else "All is well.")
+    lines.append(
+        f"{needed} of {counted(len(findings), 'finding')} {'needs' if needed == 1 else 'need'} doing."
+        if needed
+        else "All is well."
+    )
     session.emit(
         {
             "findings": [{"found": each.found, "id": each.id, "todo": each.todo or None} for each in findings],
@@ -279,13 +284,13 @@ def _erasure_lines(plan: Erasure, record: int | None, fields: tuple[str, ...]) -
         yield f"Erased for good: {', '.join(sorted(set(fields)))} of record {record}."
         return
     if plan.erased:
-        yield f"Erased for good: the private values of {len(plan.erased):,} records ({_some(plan.erased)})."
+        yield f"Erased for good: the private values of {counted(len(plan.erased), 'record')} ({_some(plan.erased)})."
     if plan.restricted:
         last = time_text(max(until_s for _, until_s in plan.restricted))
         places = _some([index for index, _ in plan.restricted])
         yield (
             f"Unreadable at once, and kept by their retention until {last} at the latest: "
-            f"{len(plan.restricted):,} records ({places})."
+            f"{counted(len(plan.restricted), 'record')} ({places})."
         )
     if not plan.erased and not plan.restricted:
         yield "There is nothing to erase."

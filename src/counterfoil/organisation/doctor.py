@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from counterfoil.core.wording import counted
 from counterfoil.errors import CounterfoilError, HomeDamaged
 from counterfoil.organisation.organisation import Organisation
 from counterfoil.store.home import Home
@@ -122,7 +123,7 @@ def _inside(organisation: Organisation) -> Iterator[Finding]:
 
 def _log(organisation: Organisation) -> Finding:
     recovered = organisation.recovered
-    found = f"{organisation.archive.size:,} records, in step with the last signed head"
+    found = f"{counted(organisation.archive.size, 'record')}, in step with the last signed head"
     if recovered.bytes_cut:
         found += (
             f"; {recovered.bytes_cut:,} bytes of a half-written append were moved to {recovered.torn_file}, "
@@ -135,7 +136,7 @@ def _vault(organisation: Organisation) -> Iterator[Finding]:
     stats = organisation.vault.stats()
     yield Finding(
         "vault",
-        f"private values of {stats.records:,} records about {stats.subjects:,} people, "
+        f"private values of {counted(stats.records, 'record')} about {stats.subjects:,} people, "
         f"{stats.erased:,} erased, {stats.restricted:,} locked away",
     )
     due = organisation.erasures.due()

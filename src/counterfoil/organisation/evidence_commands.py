@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.organisation.bundles import Show
 from counterfoil.organisation.organisation import Organisation
@@ -136,7 +137,9 @@ def bundle(
             end = None if last is None else last + 1
             written = org.bundles.write_range(out, first or 0, end, show=fields, progress=progress)
         issuer = str(org.issuer)
-    lines = [f"{written.records:,} records are in {out}, {written.shown:,} of them with fields shown."]
+    stand = "is" if written.records == 1 else "are"
+    said = f"{counted(written.records, 'record')} {stand} in {out}"
+    lines = [f"{said}, {written.shown:,} of them with fields shown."]
     if written.withheld:
         lines.append(f"{written.withheld:,} have fields that were erased or are locked away.")
     lines.append(f"To check it: counterfoil check {out} --issuer '{issuer}'")

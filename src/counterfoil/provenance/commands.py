@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.provenance import Dataset, Model
 from counterfoil.provenance.tables import describe_csv
@@ -44,8 +45,8 @@ def add_dataset(session: Session, file: Path, name: str, notes: tuple[str, ...])
     session.emit(
         dataset_json(found),
         [
-            f"Dataset {found.record.name} is record {found.index}: {found.record.rows:,} rows, "
-            f"{len(found.record.columns)} columns.",
+            f"Dataset {found.record.name} is record {found.index}: {counted(found.record.rows, 'row')}, "
+            f"{counted(len(found.record.columns), 'column')}.",
             f"SHA-256 {found.record.sha256}",
         ],
     )
