@@ -111,12 +111,13 @@ class Run:
             shutil.rmtree(path, ignore_errors=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns everything as one JSON object."""
+        """Returns one JSON object: each figure's median under its name, and under `figures` all about it."""
         with self.folder() as folder:
             sync_ms = _sync_ms(folder)
-        return {
+        figures = {name: self._figure(figure) for name, figure in self._figures.items()}
+        return {name: figure["median"] for name, figure in figures.items()} | {
             "benchmark": self.name,
-            "figures": {name: self._figure(figure) for name, figure in self._figures.items()},
+            "figures": figures,
             "machine": machine() | {"load": round(self._load, 2), "sync_ms": round(sync_ms, 3)},
             "repeat": self.repeat,
             "scale": self.scale,

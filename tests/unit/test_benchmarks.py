@@ -73,6 +73,7 @@ def test_prints_one_object_with_the_promised_figures(name: str, result_of: Calla
     assert PROMISED[name] <= figures.keys()
     for promised in PROMISED[name]:
         assert_measured(promised, figures[promised])
+        assert result[promised] == figures[promised]["median"]
 
 
 def assert_measured(name: str, figure: dict[str, Any]) -> None:
