@@ -257,6 +257,19 @@ def test_a_receipt_comes_with_a_page_and_a_code_for_the_person(bank):
     assert not Path("other.json").exists()
 
 
+def test_rebuild_mends_a_hash_that_went_bad(bank):
+    index = first_decision(bank)
+    hashes = bank.home / "log" / "hashes" / "0"
+    good = hashes.read_bytes()
+    bad = bytearray(good)
+    bad[32 * index] ^= 1
+    hashes.write_bytes(bad)
+    bank.text("rebuild")
+    assert hashes.read_bytes()[: len(good)] == good
+    bank.text("receipt", str(index), "--out", "r.json")
+    assert bank.data("check", "r.json", "--issuer", bank.issuer)["intact"]
+
+
 def test_a_whole_receipt_is_held_against_the_log_of_today(bank):
     bank.text("receipt", str(first_decision(bank)), "--out", "r.json")
     bank.text("bundle", "b.zip")

@@ -33,7 +33,7 @@ __all__ = [
     "loads_canonical",
 ]
 
-type_error = "JSON values are None, bool, int, float, str, list and dict with str keys"
+_JSON_TYPES = "JSON values are None, bool, int, float, str, list and dict with str keys"
 
 JsonValue = None | bool | int | float | str | list[Any] | dict[str, Any]
 """A JSON value as Python holds it."""
@@ -262,14 +262,14 @@ def _write(value: Any, parts: list[str], depth: int) -> None:
             _write(item, parts, depth + 1)
         parts.append("]" if value else "[]")
     else:
-        raise InvalidInput(f"a {type(value).__name__} is not a JSON value", hint=type_error)
+        raise InvalidInput(f"a {type(value).__name__} is not a JSON value", hint=_JSON_TYPES)
 
 
 def _write_object(value: Mapping[Any, Any], parts: list[str], depth: int) -> None:
     """Appends an object, its keys sorted by UTF-16 code units (RFC 8785 3.2.3)."""
     for key in value:
         if not isinstance(key, str):
-            raise InvalidInput(f"an object key is {type(key).__name__}, not a string", hint=type_error)
+            raise InvalidInput(f"an object key is {type(key).__name__}, not a string", hint=_JSON_TYPES)
     for position, key in enumerate(sorted(value, key=_utf16)):
         parts.append("," if position else "{")
         parts.append(_string(key))

@@ -347,7 +347,7 @@ class Decisions:
         """Records the deployment, once, and returns it ready to decide."""
         schema = decision_schema(rules.policy)
         keep_schema(self.recorder, self.archive, schema)
-        record = DeploymentRecord(model.leaf, rules.leaf, "artefact", explainer.config if explainer else None)
+        record = DeploymentRecord(model.leaf, rules.leaf, explainer.config if explainer else None)
         draft = record.draft(rules.policy.stream, f"{model.record.name} {model.record.version}")
         leaf = self._known_deployment(model, rules, record)
         if leaf is None:

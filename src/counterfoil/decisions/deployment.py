@@ -21,7 +21,6 @@ from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 __all__ = ["Deployment", "as_score"]
 
 CHUNK: Final = 1_000
-DAY_S: Final = 86_400
 _ROUNDING: Final = 1e-6
 
 
@@ -91,9 +90,7 @@ class Deployment:
             LogUnavailable: When the record could not be saved (`deny`), or not even
                 queued (`spool`). There is no decision then.
         """
-        made = self._work_out(applicant, subject)
-        recorded = self._recorder.record([made.prepared], self.on_log_failure)
-        return self._decision(made, recorded[0])
+        return self.record(self._answer(self.policy.check_applicant(applicant), subject))
 
     def decide_many(
         self,
@@ -154,9 +151,6 @@ class Deployment:
             before = f"; the {recorded:,} rows before this thousand are on record" if recorded else ""
             raise InvalidInput(f"row {number}: {error.message}{before}", hint=error.hint) from error
 
-    def _work_out(self, applicant: Mapping[str, Any], subject: str | None) -> _Made:
-        return self._answer(self.policy.check_applicant(applicant), subject)
-
     def _answer(self, checked: dict[str, Any], subject: str | None) -> _Made:
         """Asks the model, draws the line, finds the reasons, prepares the record."""
         seen = self.policy.for_model(checked)
@@ -190,7 +184,7 @@ class Deployment:
         if subject is not None:
             values["/subject"] = subject
         recorder = self._recorder
-        retain_until_s = recorder.now_s() + self.policy.retain_days * DAY_S if self.policy.retain_days else 0
+        retain_until_s = self.policy.retain_until_s(recorder.now_s())
         draft = Draft("decision", self.policy.stream, "decision", (self.leaf,))
         prepared = recorder.prepare(draft, Private(self._schema, values, subject, retain_until_s))
         return _Made(label, score, micro, reasons or (), subject, prepared)

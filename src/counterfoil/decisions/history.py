@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -21,8 +21,6 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["FollowUp", "Histories", "History"]
-
-DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,7 @@ class Histories:
         schema = FOLLOW_UPS[kind]
         keep_schema(self._recorder, self._archive, schema)
         subject = self._subject_of(history.index)  # also where the decision is locked away
-        retain_days = history.policy.retain_days if history.policy else 0
-        retain_until_s = self._recorder.now_s() + retain_days * DAY_S if retain_days else 0
+        retain_until_s = history.policy.retain_until_s(self._recorder.now_s()) if history.policy else 0
         draft = Draft(kind, history.stream, kind, (history.leaf,))
         written = self._recorder.write(draft, Private(schema, values, subject, retain_until_s))
         return FollowUp(written.index or 0, written.leaf.hex(), kind, written.time, values)

@@ -84,19 +84,16 @@ class DeploymentRecord:
     Attributes:
         model: Leaf hash (hex) of the model's record.
         policy: Leaf hash (hex) of the policy's record.
-        decides_with: `artefact` (what replay runs) or `estimator` (the object in memory).
         reasons: How reasons are found; None when the model cannot be explained here.
     """
 
     model: str
     policy: str
-    decides_with: str
     reasons: ReasonConfig | None
 
     def draft(self, stream: str, name: str) -> Draft:
         """Returns the record to be written."""
         about = {
-            "decidesWith": self.decides_with,
             "model": self.model,
             "policy": self.policy,
             "reasons": self.reasons.to_json() if self.reasons else None,
@@ -116,7 +113,6 @@ class DeploymentRecord:
             return cls(
                 str(about["model"]),
                 str(about["policy"]),
-                str(about["decidesWith"]),
                 None if reasons is None else ReasonConfig.from_json(reasons),
             )
         except (KeyError, TypeError) as error:

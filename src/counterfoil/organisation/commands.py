@@ -187,7 +187,8 @@ def erase(
 @click.command()
 @click.pass_obj
 def rebuild(session: Session) -> None:
-    """Make the searchable tables and schema files anew from log and vault."""
+    """Make the log's hashes, the searchable tables and the schema files anew from log and vault."""
+    Organisation.rebuild_hashes(session.folder())
     with session.open() as org, session.progress("Rebuilding") as progress:
         count = org.rebuild(progress)
     session.emit({"records": count}, [f"The tables were made anew from {counted(count, 'record')}."])

@@ -135,6 +135,21 @@ class Organisation:
         home = Home.open(Path(folder))
         return cls(home, unlock or Unlock.from_environment(home.key_file), now)
 
+    @staticmethod
+    def rebuild_hashes(folder: Path | str) -> int:
+        """Derives the log's hash files anew from its entries; the home must not be open.
+
+        Returns:
+            Number of entries that were hashed and lead to the root saved last.
+
+        Raises:
+            HomeDamaged: When the entries do not lead to it. Nothing was changed.
+            HomeBusy: When another process is writing.
+        """
+        home = Home.open(Path(folder))
+        with home.lock():
+            return Log.rebuild_hashes(home.paths.log)
+
     def __enter__(self) -> Self:
         return self
 

@@ -78,10 +78,6 @@ class Objects:
             raise HomeDamaged(f"the file {digest[:12]}… was altered: it no longer has the digest it is named by")
         return data
 
-    def has(self, digest: str) -> bool:
-        """Whether this home has the bytes with this digest."""
-        return bool(_DIGEST.fullmatch(digest)) and (self._folder / digest).exists()
-
     def put_sealed(self, data: bytes) -> str:
         """Keeps `data` encrypted and returns the digest of its contents."""
         digest = sha256(data).hexdigest()

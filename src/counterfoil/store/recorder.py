@@ -21,10 +21,10 @@ import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import islice
 from typing import Final, Literal
 
+from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.note import Signer
 from counterfoil.core.receipt import promise_text
 from counterfoil.core.statement import Draft, read_record
@@ -375,7 +375,7 @@ class Recorder:
                 if item.sealed
             ]
             with self._all_or_nothing():
-                self._write(rows, [item.entry for item in chunk], [_leaf(item.entry) for item in chunk])
+                self._write(rows, [item.entry for item in chunk], [leaf_hash(item.entry) for item in chunk])
             moved += len(chunk)
         self.spool.clear()
         return moved
@@ -383,11 +383,7 @@ class Recorder:
 
 def _recorded(record: Prepared, seq: int, time: str, index: int | None) -> Recorded:
     entry = record.template.entry(seq, time)
-    return Recorded(index, seq, time, entry, _leaf(entry))
-
-
-def _leaf(entry: bytes) -> bytes:
-    return sha256(b"\x00" + entry).digest()
+    return Recorded(index, seq, time, entry, leaf_hash(entry))
 
 
 def _share(results: list[Recorded], batch: Sequence[_Waiting]) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "round_to_micro",
 ]
 
+_DAY_S: Final = 86_400
 MICRO: Final = 1_000_000
 """Score units in 1.0: scores and thresholds are compared as whole numbers of these."""
 
@@ -202,6 +203,10 @@ class Policy:
     def is_effective(self, day: date) -> bool:
         """Returns True when the policy may decide on `day`."""
         return day >= self.effective_from
+
+    def retain_until_s(self, now_s: int) -> int:
+        """Returns when the retention lock of a record made at `now_s` ends, Unix seconds; 0 for no lock."""
+        return now_s + self.retain_days * _DAY_S if self.retain_days else 0
 
     def label_for(self, score_micro: int) -> str:
         """Returns the label of a score in micro-units, 0 to 1,000,000.

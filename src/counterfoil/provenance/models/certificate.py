@@ -8,7 +8,7 @@ It holds for what was tried, on the machine where it was tried; `runtime()` name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import ceil, isfinite
@@ -75,15 +75,6 @@ class Certificate:
     def agrees(self, recorded_micro: int, replayed_micro: int) -> bool:
         """Returns whether a replayed score is what this certificate promises; never for "none"."""
         return self.kind != "none" and abs(recorded_micro - replayed_micro) <= self.tolerance_micro
-
-    def is_borderline(self, score_micro: int, thresholds_micro: Iterable[int]) -> bool:
-        """Returns whether a score is so near a threshold that a replay may fall on its other side.
-
-        A record must say so when it is: two honest runs could then decide differently.
-        """
-        if self.kind == "exact":
-            return False
-        return any(abs(score_micro - threshold) <= self.tolerance_micro for threshold in thresholds_micro)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Returns the certificate as records hold it."""

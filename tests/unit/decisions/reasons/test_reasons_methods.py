@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib import import_module
 from math import factorial
 from typing import Any
 
@@ -90,10 +91,10 @@ NEW = made_up_rows(25, seed=1)
 
 
 def trained(final: Any, *, scale: bool = False) -> Any:
-    pandas = pytest.importorskip("pandas")
-    compose = pytest.importorskip("sklearn.compose")
-    pipeline = pytest.importorskip("sklearn.pipeline")
-    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    pandas = import_module("pandas")
+    compose = import_module("sklearn.compose")
+    pipeline = import_module("sklearn.pipeline")
+    preprocessing = import_module("sklearn.preprocessing")
     numbers = preprocessing.StandardScaler() if scale else "passthrough"
     parts = [("c", preprocessing.OneHotEncoder(sparse_output=False), ["housing"]), ("n", numbers, ["months", "amount"])]
     frame = pandas.DataFrame(ROWS)[NAMES]
@@ -169,11 +170,11 @@ def test_a_decline_is_explained_in_the_policys_words() -> None:
 
 
 def test_linear_classifiers_agree_with_the_formula() -> None:
-    linear = pytest.importorskip("sklearn.linear_model")
+    linear = import_module("sklearn.linear_model")
     model = trained(linear.LogisticRegression(), scale=True)
     explainer = explainer_for(model, POLICY, BACKGROUND)
     assert explainer.config.method == "closed_form"
-    pandas = pytest.importorskip("pandas")
+    pandas = import_module("pandas")
     mean = model.decision_function(pandas.DataFrame(BACKGROUND)[NAMES]).mean()
     for row in NEW:
         found = explainer.contributions(seen(row))
@@ -246,9 +247,9 @@ def test_integer_trees_are_chosen_and_add_up() -> None:
 @pytest.mark.parametrize("kind", ["GradientBoostingClassifier", "RandomForestClassifier"])
 @pytest.mark.parametrize("background", [BACKGROUND, []], ids=["interventional", "path"])
 def test_tree_ensembles_sum_one_hot_columns_by_feature(kind: str, background: list[dict[str, Any]]) -> None:
-    ensemble = pytest.importorskip("sklearn.ensemble")
-    pytest.importorskip("shap")
-    pandas = pytest.importorskip("pandas")
+    ensemble = import_module("sklearn.ensemble")
+    import_module("shap")
+    pandas = import_module("pandas")
     model = trained(getattr(ensemble, kind)(n_estimators=10, max_depth=3, random_state=0))
     explainer = explainer_for(model, POLICY, background)
     assert explainer.config.method == ("tree_shap" if background else "tree_shap_path")
@@ -270,8 +271,8 @@ def test_tree_ensembles_sum_one_hot_columns_by_feature(kind: str, background: li
 
 @pytest.mark.parametrize("kind", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
 def test_rows_beside_a_threshold_are_explained_by_their_own_side(kind: str) -> None:
-    ensemble = pytest.importorskip("sklearn.ensemble")
-    pytest.importorskip("shap")
+    ensemble = import_module("sklearn.ensemble")
+    import_module("shap")
     model = trained(getattr(ensemble, kind)(random_state=0), scale=True)
     explainer = explainer_for(model, POLICY, BACKGROUND)
     for row in ROWS[:60]:  # the library's own check of the sum refuses a wrong turn
@@ -279,8 +280,8 @@ def test_rows_beside_a_threshold_are_explained_by_their_own_side(kind: str) -> N
 
 
 def test_the_first_class_is_explained_with_the_other_sign() -> None:
-    ensemble = pytest.importorskip("sklearn.ensemble")
-    pytest.importorskip("shap")
+    ensemble = import_module("sklearn.ensemble")
+    import_module("shap")
     model = trained(ensemble.GradientBoostingClassifier(n_estimators=5, random_state=0))
     good = explainer_for(model, POLICY, BACKGROUND).contributions(seen(NEW[0]))
     bad_policy = Policy.from_toml(TOML.replace('score_of = "good"', 'score_of = "bad"'))
@@ -289,7 +290,7 @@ def test_the_first_class_is_explained_with_the_other_sign() -> None:
 
 
 def black_box() -> Any:
-    return trained(pytest.importorskip("sklearn.naive_bayes").GaussianNB())
+    return trained(import_module("sklearn.naive_bayes").GaussianNB())
 
 
 def test_anything_else_is_sampled_and_left_for_a_replay() -> None:
