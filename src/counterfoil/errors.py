@@ -9,6 +9,14 @@
     ├── OtherPartyError        what somebody else handed over is at fault
     │   ├── MalformedEvidence    a receipt, bundle or head cannot be read
     │   └── DoesNotMatch         it can be read, and a check failed
+    ├── LedgerError            the shared ledger, or the way to it, is at fault
+    │   ├── LedgerUnreachable    no node of the ledger answers in time
+    │   ├── LedgerContradicts    nodes disagree, or one answers what cannot be
+    │   ├── WrongChain           the node serves another chain than the one expected
+    │   ├── Reverted             a contract refused the call
+    │   ├── OutOfFunds           the account cannot pay the fee
+    │   ├── OverLimit            it would cost more than the settings allow
+    │   └── LedgerBusy           another process holds this embedded ledger or outbox
     └── NodeError              this organisation's own home must be mended
         ├── NotSetUp             no home here, or something it needs is missing
         ├── Locked               the keys stay closed: wrong or no passphrase
@@ -28,6 +36,7 @@ from typing import Final
 
 __all__ = [
     "ERROR_TABLE",
+    "INSTALL_LEDGER",
     "INSTALL_ML",
     "CallerError",
     "CounterfoilError",
@@ -36,6 +45,10 @@ __all__ = [
     "HomeBusy",
     "HomeDamaged",
     "InvalidInput",
+    "LedgerBusy",
+    "LedgerContradicts",
+    "LedgerError",
+    "LedgerUnreachable",
     "Locked",
     "LogUnavailable",
     "MalformedEvidence",
@@ -44,12 +57,19 @@ __all__ = [
     "NotFound",
     "NotSetUp",
     "OtherPartyError",
+    "OutOfFunds",
+    "OverLimit",
+    "Reverted",
     "Stale",
+    "WrongChain",
     "row_for",
 ]
 
 INSTALL_ML: Final = "install the extra `ml`, e.g. pip install '.[ml]' in the repository's folder"
 """What to do where a package that models need is missing."""
+
+INSTALL_LEDGER: Final = "install the extra `ledger`, e.g. pip install '.[ledger]' in the repository's folder"
+"""What to do where a package that the shared ledger needs is missing."""
 
 
 class CounterfoilError(Exception):
@@ -100,6 +120,43 @@ class DoesNotMatch(OtherPartyError):
     """Evidence was readable and a check on it failed (raised by `require_*` only)."""
 
 
+class LedgerError(CounterfoilError):
+    """The shared ledger, or the way to it, is at fault. What waits to be sent stays in the outbox."""
+
+
+class LedgerUnreachable(LedgerError):
+    """No node of the ledger answers in time. Work goes on; sending is tried again by itself."""
+
+
+class LedgerContradicts(LedgerError):
+    """Nodes of the ledger disagree, or one answers what cannot be. Nothing it said was believed."""
+
+
+class WrongChain(LedgerError):
+    """The node serves another chain than the one this home is connected to. Nothing was sent."""
+
+
+class Reverted(LedgerError):
+    """A contract refused the call; the message carries its reason."""
+
+    def __init__(self, message: str, *, hint: str = "", data: bytes = b"") -> None:
+        super().__init__(message, hint=hint)
+        self.data = data
+        """What the contract returned: ABI-encoded `Error(string)`, or empty."""
+
+
+class OutOfFunds(LedgerError):
+    """The account cannot pay the fee. Send it funds; what waits goes out by itself then."""
+
+
+class OverLimit(LedgerError):
+    """It would cost more than the fee ceiling or the day's spending limit allows. Nothing was sent."""
+
+
+class LedgerBusy(LedgerError):
+    """Another process holds this embedded ledger or outbox."""
+
+
 class NodeError(CounterfoilError):
     """This organisation's own home must be mended before work can go on."""
 
@@ -141,6 +198,13 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     Stale: ErrorRow("stale", 6, 409, "Something changed in the meantime"),
     MalformedEvidence: ErrorRow("malformed_evidence", 4, 422, "This file cannot be read"),
     DoesNotMatch: ErrorRow("does_not_match", 4, 409, "This does not match"),
+    LedgerUnreachable: ErrorRow("ledger_unreachable", 5, 503, "The ledger does not answer"),
+    LedgerContradicts: ErrorRow("ledger_contradicts", 4, 502, "The ledger contradicts itself"),
+    WrongChain: ErrorRow("wrong_chain", 5, 502, "This is another ledger"),
+    Reverted: ErrorRow("reverted", 6, 409, "The contract refused"),
+    OutOfFunds: ErrorRow("out_of_funds", 5, 503, "The account is empty"),
+    OverLimit: ErrorRow("over_limit", 6, 403, "It would cost more than is allowed"),
+    LedgerBusy: ErrorRow("ledger_busy", 5, 503, "Somebody else is using this ledger"),
     NotSetUp: ErrorRow("not_set_up", 5, 503, "Not set up"),
     Locked: ErrorRow("locked", 6, 503, "The keys are locked"),
     HomeBusy: ErrorRow("home_busy", 5, 503, "Somebody else is writing"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
-from counterfoil.errors import HomeDamaged, InvalidInput, NotSetUp
+from counterfoil.errors import InvalidInput
+from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["CONFIG_FILE", "DEFAULT_EPOCH_S", "HOME_FORMAT", "HomeSettings", "require_origin"]
 
@@ -21,6 +19,7 @@ HOME_FORMAT: Final = 1
 DEFAULT_EPOCH_S: Final = 3_600
 """How often a log says how many records each stream has."""
 
+HEADING: Final = "Counterfoil's settings of this home; docs/guides/keys.md says what key_file is."
 _MAX_EPOCH_S: Final = 366 * 86_400
 _MAX_TEXT: Final = 200
 _ORIGIN: Final = re.compile(
@@ -69,26 +68,11 @@ class HomeSettings:
             NotSetUp: Written by a newer or an older Counterfoil.
             HomeDamaged: Not TOML, an unknown or missing setting, or a value that cannot be used.
         """
-        try:
-            table = tomllib.loads(data.decode())
-        except ValueError as error:
-            raise HomeDamaged(f"{CONFIG_FILE} cannot be read: {error}", hint="mend it by hand") from error
-        _require_format(table.pop("format", None))
-        _require_known(table, cls)
-        try:
-            return cls(**table)
-        except InvalidInput as error:
-            raise HomeDamaged(f"{CONFIG_FILE}: {error.message}", hint=error.hint) from error
+        return parse_settings(cls, data, CONFIG_FILE, HOME_FORMAT)
 
     def to_toml(self) -> str:
         """Returns the text of counterfoil.toml; settings left at their default are left out."""
-        lines = ["# Counterfoil's settings of this home; docs/guides/keys.md says what key_file is.", "format = 1"]
-        for setting in fields(self):
-            value = getattr(self, setting.name)
-            if value != setting.default:
-                # JSON's escapes of printable text are TOML's.
-                lines.append(f"{setting.name} = {json.dumps(value, ensure_ascii=False)}")
-        return "\n".join(lines) + "\n"
+        return settings_toml(self, HEADING, HOME_FORMAT)
 
 
 def require_origin(origin: str) -> None:
@@ -102,35 +86,3 @@ def require_origin(origin: str) -> None:
         if "://" in origin:
             hint = f"leave the scheme out: {origin.partition('://')[2][:_MAX_TEXT]}"
         raise InvalidInput(f"{origin[:_MAX_TEXT]!r} cannot name a log", hint=hint)
-
-
-def _require_format(version: Any) -> None:
-    if type(version) is not int:
-        raise HomeDamaged(f"{CONFIG_FILE} does not name its format", hint=f"the first line is format = {HOME_FORMAT}")
-    if version > HOME_FORMAT:
-        raise NotSetUp(
-            f"this home was written by a newer Counterfoil (format {version}, this one reads {HOME_FORMAT})",
-            hint="install the newer version",
-        )
-    if version < HOME_FORMAT:
-        raise NotSetUp(
-            f"this home was written by an older Counterfoil (format {version}, this one reads {HOME_FORMAT})",
-            hint="run `counterfoil migrate`",
-        )
-
-
-def _require_known(table: dict[str, Any], settings: type[HomeSettings]) -> None:
-    kinds = {setting.name: int if setting.type == "int" else str for setting in fields(settings)}
-    for name, value in table.items():
-        if name not in kinds:
-            close = get_close_matches(name, kinds, n=1)
-            raise HomeDamaged(
-                f"{CONFIG_FILE} has an unknown setting: {name}",
-                hint=f"did you mean {close[0]}?" if close else f"known are format, {', '.join(kinds)}",
-            )
-        if type(value) is not kinds[name]:
-            what = "a whole number" if kinds[name] is int else "text in quotes"
-            raise HomeDamaged(f"{CONFIG_FILE}: {name} must be {what}", hint="mend it by hand")
-    for name in ("name", "origin"):
-        if name not in table:
-            raise HomeDamaged(f"{CONFIG_FILE} lacks the setting {name}", hint="mend it by hand")
