@@ -91,7 +91,7 @@ def judge_issuer(note, issuer):
 
 
 def check_receipt(file):
-    members = "anchorBy checkpoint disclosures entry fieldProof format handovers inclusion index origin schema"
+    members = "anchor anchorBy checkpoint disclosures entry fieldProof format handovers inclusion index origin schema"
     value = read(file.read_bytes().rstrip(), members)
     require(value["format"] == "counterfoil-receipt/1" and not value["handovers"], "no receipt of a lasting key")
     entry, schema = value["entry"].encode(), value["schema"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +14,6 @@ settings.register_profile("ci", settings.get_profile("local"), derandomize=True,
 # Many more examples, for a night: HYPOTHESIS_PROFILE=long pytest tests/property
 settings.register_profile("long", settings.get_profile("local"), max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
+
+# titanoboa's plugin loads py_ecc, which lets Python recurse until the process dies: see ledger/recursion.py.
+sys.setrecursionlimit(12_288)

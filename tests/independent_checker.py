@@ -1,11 +1,13 @@
-"""A second checker of every kind of file, written from the documents: python independent_checker.py FILE [--issuer KEY]
+"""A second checker of every kind of file, from the documents: independent_checker.py FILE [--issuer KEY] [--block HASH]
 
-Written from docs/reference/{records,receipt,bundle}.md. Prints every step; exit code 0 when none failed, else 4.
+Written from docs/reference/{records,receipt,bundle,anchor}.md; the hashes and trees of a ledger are those of
+examples/independent_anchor.py. Prints every step; exit code 0 when none failed, else 4.
 """
 
 import argparse
 import json
 import re
+import sys
 import zipfile
 from base64 import b64decode, b64encode
 from decimal import Decimal
@@ -14,6 +16,10 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+sys.path.append(str(Path(__file__).parents[1] / "examples"))
+
+from independent_anchor import check_anchor
 
 STEPS = ["format record fields log issuer kept anchor", "format records log issuer complete fields earlier anchor"]
 TYPES = {
@@ -185,16 +191,56 @@ def judge_issuer(note, keys, origin):
     return "passed: signed by the issuer you named"
 
 
-def check_receipt(file, issuer):
+def is_count(value, least=0, most=2**53 - 1):
+    return type(value) is int and least <= value <= most
+
+
+def require_anchor_form(anchor):  # what docs/reference/anchor.md says of the form; nothing is compared yet
+    kind = "event" if "event" in anchor else "storage"
+    members = f"account block chainId consistency contract format header logId root size {kind}"
+    require(set(anchor) == set(members.split()) and anchor["format"] == "counterfoil-anchor/1", "not an anchor")
+    require(len(canonical(anchor).encode()) <= 262_144, "an anchor that is too large")
+    proof, block = anchor[kind], anchor["block"]
+    require(set(proof) == set(("log proof transaction" if kind == "event" else "head root").split()), "not a proof")
+    require(set(block) == {"hash", "number", "time"}, "not a block")
+    lists = [anchor["account"], *([proof["proof"]] if kind == "event" else proof.values())]
+    require(all(type(nodes) is list and len(nodes) <= 65 for nodes in lists), "not a list of nodes")
+    for text in [anchor["header"], *(node for nodes in lists for node in nodes)]:
+        require(b64encode(b64decode(text, validate=True)).decode() == text, "base64 that is not canonical")
+    unbase64([anchor["root"]])
+    require(type(anchor["consistency"]) is list, "not a path")
+    unbase64(anchor["consistency"])
+    for text, digits in ((anchor["contract"], 40), (anchor["logId"], 64), (block["hash"], 64)):
+        require(re.fullmatch(f"0x[0-9a-f]{{{digits}}}", text), "not a hash or address")
+    require(re.fullmatch(TIME, block["time"], re.ASCII) and is_count(block["number"]), "not a time or height")
+    require(is_count(anchor["chainId"], 1) and is_count(anchor["size"], 1, 2**48 - 1), "not a number")
+    require(kind == "storage" or (is_count(proof["transaction"]) and is_count(proof["log"])), "not a place")
+
+
+def judge_anchor(anchor, head, block, first, last):
+    if anchor is None:
+        return "not checked: the file carries no anchor"
+    size = anchor["size"]
+    said = check_anchor(anchor, head, block or anchor["block"]["hash"])
+    if block is None:
+        return "not checked: say in which block it is (--block)"
+    if first >= size:
+        return f"not checked: what the file holds came after {said}"
+    return f"passed: {said}" + (f"; what comes after place {size - 1} came later" if last >= size else "")
+
+
+def check_receipt(file, issuer, block):
     text = file.read(2**24 + 1).rstrip().decode()
     require(file.tell() <= 2**24, "too large for a receipt")
     is_promise = json.loads(text)["format"] == "counterfoil-promise/1"
-    members = "promise" if is_promise else "anchorBy checkpoint inclusion index"
+    members = "promise" if is_promise else "anchor anchorBy checkpoint inclusion index"
     value = read_json(text, "disclosures entry fieldProof format handovers origin schema " + members)
     require(is_promise or value["format"] == "counterfoil-receipt/1", "an unknown format")
     require(len(value["origin"]) <= 256 and is_name(value["origin"], " +"), "not the name of a log")
     schemas = dict([] if value["schema"] is None else [read_schema(value["schema"])])
     require(re.fullmatch(TIME, value.get("anchorBy") or "2026-01-01T00:00:00Z", re.ASCII), "not a time")
+    if value.get("anchor") is not None:
+        require_anchor_form(value["anchor"])
     entry, origin, note = value["entry"], value["origin"], value["promise" if is_promise else "checkpoint"]
     proof, path = unbase64(value["fieldProof"]), unbase64(value.get("inclusion", []))
     shown, keys = value["disclosures"], read_trust(issuer, value["handovers"])
@@ -218,7 +264,7 @@ def check_receipt(file, issuer):
         yield f"passed: record {value['index']} of {head[0]}"
     yield judge_issuer(note, keys, origin)
     yield "not checked: no newer state of the log was given"
-    yield "not checked: the file carries no anchor"
+    yield judge_anchor(value.get("anchor"), None if is_promise else head, block, value.get("index"), value.get("index"))
 
 
 class Bundle:
@@ -248,6 +294,10 @@ class Bundle:
         names = [name for name in self.infos if name.startswith("schemas/")]
         self.schemas = dict(read_schema(read_json(self.read(name, 2**20).decode())) for name in names)
         require({f"schemas/{digest}.json" for digest in self.schemas} == set(names), "a schema of another digest")
+        has_anchor = "anchor.json" in self.infos
+        self.anchor = read_json(self.read("anchor.json", 262_144).decode()) if has_anchor else None
+        if has_anchor:
+            require_anchor_form(self.anchor)
 
     def read(self, name, limit):
         require(self.infos[name].file_size <= limit, f"{name} is too large")
@@ -335,7 +385,7 @@ class Sequence:
                 self.expect(self.next, stream, end, end)
 
 
-def check_bundle(file, issuer):
+def check_bundle(file, issuer, block):
     bundle, faults, shown = Bundle(file), [], 0
     keys, sequence = read_trust(issuer, bundle.handovers), Sequence(bundle.start)
     yield "passed: a range of records" if bundle.is_range else "passed: selected records"
@@ -364,20 +414,22 @@ def check_bundle(file, issuer):
     require(not faults, "; ".join(faults[:3]))
     yield f"passed: the fields of {shown} records are as recorded" if shown else "not checked: no fields are shown"
     yield "not checked: no earlier head was given"
-    yield "not checked: the file carries no anchor"
+    first, *_, last = [bundle.start, bundle.end - 1] if bundle.is_range else bundle.indices * 2
+    yield judge_anchor(bundle.anchor, (bundle.size, bundle.root), block, first, last)
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--issuer", type=read_key, help="the issuer's public key, from somewhere you trust")
+    parser.add_argument("--block", help="the 0x… hash of the anchor's block, from a node you trust")
     options, failed = parser.parse_args(arguments), False
     if not options.file.is_file():
         parser.error(f"there is no file {options.file}")
     with options.file.open("rb") as file:
         is_bundle = file.read(2) == b"PK"
         file.seek(0)
-        findings = (check_bundle if is_bundle else check_receipt)(file, options.issuer)
+        findings = (check_bundle if is_bundle else check_receipt)(file, options.issuer, options.block)
         for number, step in enumerate(STEPS[is_bundle].split(), 1):
             try:
                 finding = "not checked: an earlier step failed" if failed else next(findings)

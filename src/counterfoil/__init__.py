@@ -64,6 +64,9 @@ def check(
     against: Path | str | None = None,
     since: Path | str | None = None,
     now: str = "",
+    block: str | None = None,
+    log_id: str | None = None,
+    contract: str | None = None,
 ) -> Report:
     """Checks a receipt, promise or bundle, offline; needs no home.
 
@@ -73,13 +76,16 @@ def check(
         against: For a receipt: a bundle, receipt or head of the same log as it is today.
         since: For a bundle: a file with a head you kept from before.
         now: Your time in UTC, `2026-11-23T19:00:00Z`, to tell whether a promise is overdue.
+        block: Hash of the block its anchor is in, `0x…`, from a node of the ledger that you trust.
+        log_id: The id that the log must have on the ledger, `0x…`.
+        contract: Address of the contract that must hold it, `0x…`.
 
     Returns:
         The steps, each passed, failed or not checked; `verdict` in one sentence.
     """
     from pathlib import Path
 
-    from counterfoil.store.check_file import check_file, read_head, read_issuer
+    from counterfoil.store.check_file import check_file, read_hash, read_head, read_issuer
 
     return check_file(
         Path(file),
@@ -87,4 +93,7 @@ def check(
         against=Path(against) if against else None,
         since=read_head(Path(since)) if since else None,
         now=now,
+        block=read_hash(block) if block else None,
+        log_id=read_hash(log_id) if log_id else None,
+        contract=read_hash(contract, 20) if contract else None,
     )

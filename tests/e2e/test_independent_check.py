@@ -41,6 +41,15 @@ def _load() -> Any:
 INDEPENDENT = _load()
 
 
+@pytest.fixture(autouse=True)
+def _limits_of_a_process_of_its_own() -> Iterator[None]:
+    """The script runs by itself: no package has raised the recursion limit, on which Python's JSON reader relies."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
 @pytest.fixture
 def judge(capsys: pytest.CaptureFixture[str]) -> Judge:
     """Returns exit code, first failed step and all that was printed, of the independent checker."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
@@ -37,6 +38,15 @@ def bank(count: int) -> BankLog:
     while len(log.entries) < count:
         log.decide()
     return log
+
+
+@pytest.fixture(autouse=True)
+def _limits_of_a_process_of_its_own() -> Iterator[None]:
+    """The script runs by itself: no package has raised the recursion limit, on which Python's JSON reader relies."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(before)
 
 
 @pytest.fixture(scope="module")

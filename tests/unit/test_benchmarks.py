@@ -30,6 +30,7 @@ PROMISED = {
     },
     "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
+    "anchor_proof": {"event_proof_bytes", "storage_proof_bytes", "event_check_ms", "storage_check_ms"},
     "start": {"help_s", "check_receipt_s"},
 }
 PEERS = {

@@ -1,4 +1,4 @@
-"""`counterfoil check`: for whoever was handed a file. Imports no database and no home."""
+"""`counterfoil check`: for whoever was handed a file. Imports no database and no home; no ledger without --rpc."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time as clock
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report, Status, Step, failed
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.anchors.live_check import LedgerAnswer
 
 __all__ = ["check", "report_lines"]
 
@@ -29,6 +32,10 @@ MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: 
 @click.option(
     "--since", type=PATH, metavar="FILE", help="For a bundle: a head, receipt or bundle you kept from before."
 )
+@click.option("--block", metavar="HASH", help="Hash of the anchor's block, from a node of the ledger you trust.")
+@click.option("--rpc", multiple=True, metavar="URL", help="A node of the ledger to ask for it; may be repeated.")
+@click.option("--log-id", metavar="HASH", help="The id that the log must have on the ledger.")
+@click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
 @click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj
@@ -38,27 +45,39 @@ def check(
     issuer: str | None,
     against: Path | None,
     since: Path | None,
+    block: str | None,
+    rpc: tuple[str, ...],
+    log_id: str | None,
+    contract: str | None,
     require: tuple[str, ...],
     now: bool,
 ) -> int:
     """Check a receipt, a promise or a bundle, step by step.
 
-    Works offline and needs no home. Without --issuer it can say that a file is
-    intact, and not whose it is. Exit code 0: nothing failed; 4: something does not
-    match, or a step named by --require did not pass.
+    Works offline and needs no home; only --rpc uses the network. Without --issuer it
+    can say that a file is intact, and not whose it is; without --block or --rpc, not
+    whether the log's head is on a ledger. Exit code 0: nothing failed; 4: something
+    does not match, or a step named by --require did not pass.
     """
     from counterfoil.store.check_file import check_file, read_head
 
     with session.progress("Checking") as progress:
         key = _issuer(issuer)
+        named = _hash(block, "--block")
+        answer = _asked(file, rpc, key)
         report = _neither(file) or check_file(
             file,
             issuer=key,
             against=against,
             since=read_head(since) if since else None,
             now=clock.strftime("%Y-%m-%dT%H:%M:%SZ", clock.gmtime()) if now else "",
+            block=named or (answer.block if answer else None),
+            log_id=_hash(log_id, "--log-id"),
+            contract=_hash(contract, "--contract", 20),
             progress=progress,
         )
+    if answer is not None:
+        report = answer.added_to(report)
     _require_fitting(report, against, since)
     code = report.exit_code(require)
     session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
@@ -140,6 +159,30 @@ def _issuer(text: str | None) -> VerifierKey | None:
         return read_issuer(text)
     except MalformedEvidence as error:
         raise InvalidInput(f"--issuer: {error.message}", hint=error.hint) from error
+
+
+def _hash(text: str | None, option: str, size_bytes: int = 32) -> bytes | None:
+    from counterfoil.store.check_file import read_hash
+
+    try:
+        return read_hash(text, size_bytes) if text is not None else None
+    except InvalidInput as error:
+        raise InvalidInput(f"{option}: {error.message}", hint=error.hint) from error
+
+
+def _asked(file: Path, urls: tuple[str, ...], issuer: VerifierKey | None) -> LedgerAnswer | None:
+    """Asks the ledger's nodes about the file's anchor; None where nobody is to be asked, or about nothing."""
+    from counterfoil.store.check_file import read_anchor
+
+    anchor = read_anchor(file) if urls else None
+    if anchor is None:
+        return None
+    from counterfoil.ledger.packages import require_packages
+
+    require_packages()
+    from counterfoil.ledger.anchors.live_check import ask_nodes
+
+    return ask_nodes(urls, anchor, issuer)
 
 
 def _require_fitting(report: Report, against: Path | None, since: Path | None) -> None:

@@ -69,7 +69,10 @@ class Session:
         from counterfoil.store.home import Home
 
         home = Home.open(self.folder())
-        return Organisation.open(home.paths.folder, self.unlock(home))
+        organisation = Organisation.open(home.paths.folder, self.unlock(home))
+        if not self.as_json and sys.stdin.isatty():
+            organisation.ledger.ask_passphrase = lambda: _ask_passphrase("Passphrase of the account's key file")
+        return organisation
 
     def unlock(self, home: Home) -> Unlock:
         """Returns what opens the keys: the options, the environment, the settings, a question."""
@@ -187,8 +190,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
-def _ask_passphrase() -> str:
-    return str(click.prompt("Passphrase", hide_input=True, err=True))
+def _ask_passphrase(what: str = "Passphrase") -> str:
+    return str(click.prompt(what, hide_input=True, err=True))
 
 
 def is_debugging() -> bool:

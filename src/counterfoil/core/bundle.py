@@ -10,6 +10,7 @@ missing. *Scattered* records each carry a proof of their own.
     records/N.json proofs/N.tlog-proof      scattered: a record and its proof
     schemas/<sha256>.json       the schemas of the private fields
     disclosures.ndjson          the fields shown, one line a record, in log order
+    anchor.json                 the proof that a head of the log is on a shared ledger
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from counterfoil.core import canonical
+from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor
 from counterfoil.core.fields import Disclosure
 from counterfoil.core.merkle import Frontier, root_of
 from counterfoil.core.note import require_origin
@@ -28,6 +30,7 @@ from counterfoil.core.tiles import TILE_WIDTH, cover, entries_path, tile_path, t
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
 __all__ = [
+    "ANCHOR_MEMBER",
     "FORMAT",
     "Contents",
     "Manifest",
@@ -41,6 +44,7 @@ __all__ = [
 ]
 
 FORMAT: Final = "counterfoil-bundle/1"
+ANCHOR_MEMBER: Final = "anchor.json"
 MAX_MANIFEST_BYTES: Final = 4 * 1_048_576
 MAX_SCHEMAS: Final = 1000
 MAX_SCHEMAS_BYTES: Final = 16 * 1_048_576
@@ -84,6 +88,11 @@ class Manifest:
     def is_range(self) -> bool:
         """Whether the bundle holds a contiguous range."""
         return self.indices is None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Places of the first and the last record."""
+        return (self.start, self.end - 1) if self.indices is None else (self.indices[0], self.indices[-1])
 
     def encode(self) -> bytes:
         """Returns `bundle.json`."""
@@ -201,11 +210,12 @@ def hash_tiles(start: int, end: int, size: int) -> Iterator[tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A bundle's manifest and schemas, and its hash tiles as they are asked for."""
+    """A bundle's manifest, schemas and anchor, and its hash tiles as they are asked for."""
 
     members: Members
     manifest: Manifest
     schemas: dict[str, Schema]
+    anchor: Anchor | None = None
     _tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     @classmethod
@@ -213,10 +223,12 @@ class Contents:
         """Reads what every check needs.
 
         Raises:
-            MalformedEvidence: When manifest or schemas cannot be read.
+            MalformedEvidence: When manifest, schemas or anchor cannot be read.
         """
         manifest = Manifest.parse(members.read("bundle.json", MAX_MANIFEST_BYTES))
-        return cls(members, manifest, read_schemas(members))
+        has_anchor = ANCHOR_MEMBER in members.names()
+        anchor = Anchor.parse(members.read(ANCHOR_MEMBER, MAX_ANCHOR_BYTES)) if has_anchor else None
+        return cls(members, manifest, read_schemas(members), anchor)
 
     def require_no_strays(self, size: int) -> None:
         """Refuses members that no step looks at: people who unpack the file would believe them.
@@ -227,7 +239,7 @@ class Contents:
             MalformedEvidence: When there are more than the manifest accounts for.
         """
         manifest, names = self.manifest, self.members.names()
-        expected = 2 + len(self.schemas) + ("disclosures.ndjson" in names)
+        expected = 2 + len(self.schemas) + len(names & {ANCHOR_MEMBER, "disclosures.ndjson"})
         if manifest.indices is None:
             expected += -(-(manifest.end - manifest.start) // TILE_WIDTH)
             expected += sum(1 for _ in hash_tiles(manifest.start, manifest.end, size))

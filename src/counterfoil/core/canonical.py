@@ -44,6 +44,10 @@ MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 """Most lists and objects inside one another, read or written; deeper input is refused."""
 
+_SAFE_LEVELS = 500
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A string as a whole, up to the end where nothing closes it, or a bracket."""
+
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _ESCAPES = {i: f"\\u{i:04x}" for i in range(0x20)} | {
@@ -90,6 +94,7 @@ def loads(data: bytes | str) -> Any:
         _encode(data)
     try:
         text = data if isinstance(data, str) else bytes(data).decode("utf-8")
+        _require_scannable(text)
         value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"not valid JSON: {error}") from error
@@ -140,7 +145,9 @@ def _parse_loosely(data: bytes | str) -> Any:
     """Reads JSON as fast as can be, for those who compare what it would be written as."""
     if orjson is not None:
         return orjson.loads(data)
-    return _SCANNER.decode(data if isinstance(data, str) else data.decode("utf-8"))
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    _require_scannable(text)
+    return _SCANNER.decode(text)
 
 
 def encode_number(value: int | float) -> str:
@@ -325,6 +332,25 @@ def _parse_float(digits: str) -> float:
     if not isfinite(value):
         raise InvalidInput(f"the number {digits[:40]} is out of range")
     return value
+
+
+def _require_scannable(text: str) -> None:
+    """Refuses deep nesting before Python's reader sees it.
+
+    That reader counts on the interpreter's recursion limit, which other packages raise so
+    far (py_ecc: to 100,000) that the process would run out of stack and die.
+    """
+    if text.count("[") + text.count("{") <= _SAFE_LEVELS:
+        return
+    depth = 0
+    for token in _NESTING.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidInput(_TOO_DEEP)
+        elif mark in "]}":
+            depth -= 1
 
 
 def _require_shallow(value: Any, levels: int) -> None:

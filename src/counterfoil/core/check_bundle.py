@@ -31,6 +31,7 @@ from counterfoil.core.bundle import (
     ShownLine,
     entry_tiles,
 )
+from counterfoil.core.check_anchor import LedgerView, anchor_facts, check_anchor
 from counterfoil.core.check_receipt import LogView
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.fields import open_disclosure
@@ -53,7 +54,6 @@ _TITLES: Final = {
     "complete": "Is nothing missing or doubled?",
     "fields": "Do the values shown belong to their records?",
     "earlier": "Does the log extend the head you kept from before?",
-    "anchor": "Is the log's head on a shared ledger?",
 }
 _PROOF_BYTES: Final = 128 * 1024
 
@@ -100,6 +100,7 @@ def check_bundle(
     issuer: VerifierKey | None = None,
     earlier: SignedCheckpoint | None = None,
     watch: Watch | None = None,
+    ledger: LedgerView | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Checks an opened bundle.
@@ -109,6 +110,7 @@ def check_bundle(
         issuer: The key the checker trusts; None leaves the issuer unknown.
         earlier: A signed head the checker kept from before.
         watch: Filled with what a receipt wants to know of this log.
+        ledger: What the checker knows of the ledger that the log's heads are on.
         progress: Called with (records done, records in all).
 
     Returns:
@@ -148,14 +150,7 @@ def check_bundle(
     steps.append(_complete_step(contents, tally, signed.head.size))  # step 5
     steps.append(_fields_step(tally))  # step 6
     steps.append(_earlier_step(earlier, signed, trust, watch))  # step 7
-    steps.append(
-        not_checked(
-            "anchor",
-            _TITLES["anchor"],
-            "the file carries no anchor",
-            "that everybody is shown the same log",
-        )
-    )  # step 8
+    steps.append(check_anchor(contents.anchor, signed.head, ledger, *manifest.span))  # step 8
     return Report("bundle", tuple(steps), _facts(contents, signed, tally))
 
 
@@ -393,5 +388,6 @@ def _facts(contents: Contents, signed: SignedCheckpoint, tally: _Tally) -> dict[
         "root": signed.head.root.hex(),
         "first_time": tally.sequence.first_time,
         "last_time": tally.sequence.last_time,
+        "anchor": anchor_facts(contents.anchor),
         "checkpoint_sha256": sha256(signed.head.text().encode()).hexdigest(),
     }

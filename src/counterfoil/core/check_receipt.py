@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.check_anchor import LedgerView, anchor_facts, check_anchor, no_anchor
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.fields import ABSENT, open_disclosure
 from counterfoil.core.merkle import is_included
@@ -36,7 +37,6 @@ _TITLES: Final = {
     "fields": "Do the values shown belong to that record?",
     "log": "Does the record stand in the issuer's log?",
     "kept": "Is it still so in the log of today?",
-    "anchor": "Is the log's head on a shared ledger?",
 }
 
 
@@ -69,6 +69,7 @@ def check_receipt(
     issuer: VerifierKey | None = None,
     log: LogView | None = None,
     now: str = "",
+    ledger: LedgerView | None = None,
 ) -> Report:
     """Checks a receipt or promise file.
 
@@ -77,6 +78,7 @@ def check_receipt(
         issuer: The key the checker trusts; None leaves the issuer unknown.
         log: The log as shown today, to hold the receipt against.
         now: The checker's time, UTC, `2026-11-23T19:00:00Z`, for overdue promises.
+        ledger: What the checker knows of the ledger that the log's heads are on.
 
     Returns:
         A report. Hostile input yields failed steps, never an exception.
@@ -99,7 +101,7 @@ def check_receipt(
     steps += _receipt_steps(stub, trust) if isinstance(stub, Receipt) else _promise_steps(stub, trust)
     kept, answer = _kept_step(stub, trust, log, now, tuple(steps))  # step 6
     steps.append(kept)
-    steps.append(_anchor_step(stub))  # step 7
+    steps.append(_anchor_step(stub, ledger))  # step 7
     return Report(what, tuple(steps), _facts(stub, record, values), answer)
 
 
@@ -247,14 +249,17 @@ def _promise_answer(promise: Promise, log: LogView, now: str) -> tuple[str, str]
     return "overdue", f"the record was promised by {append_by} and is not in the log that was given, {newest}"
 
 
-def _anchor_step(stub: Receipt | Promise) -> Step:
-    due = getattr(stub, "anchor_by", None)
-    detail = (
-        f"the file carries no anchor; it says, unsigned, that one is due by {due}"
-        if due
-        else "the file carries no anchor"
-    )
-    return not_checked("anchor", _TITLES["anchor"], detail, "that everybody is shown the same log")
+def _anchor_step(stub: Receipt | Promise, ledger: LedgerView | None) -> Step:
+    if isinstance(stub, Promise):
+        return no_anchor("this is a promise; the record was not yet in the log")
+    if stub.anchor is None:
+        due = f"; it says, unsigned, that one is due by {stub.anchor_by}" if stub.anchor_by else ""
+        return no_anchor(f"the file carries no anchor{due}")
+    try:
+        head = SignedCheckpoint.parse(stub.checkpoint).head
+    except MalformedEvidence:
+        return no_anchor("the head that the anchor leads to cannot be read")
+    return check_anchor(stub.anchor, head, ledger, stub.index, stub.index)
 
 
 def _facts(stub: Receipt | Promise, record: Record, values: dict[str, Any]) -> dict[str, Any]:
@@ -268,6 +273,7 @@ def _facts(stub: Receipt | Promise, record: Record, values: dict[str, Any]) -> d
         "time": record.time,
         "index": getattr(stub, "index", None),
         "leaf": stub.leaf.hex(),
+        "anchor": anchor_facts(getattr(stub, "anchor", None)),
         "fields": [
             {"pointer": pointer, "title": titles[pointer], "value": value}
             for pointer, value in shown_values(values).items()

@@ -1,8 +1,9 @@
 """The stub a person keeps: a receipt, or the promise of one.
 
-A receipt holds one record, the person's own fields, the way to the log's head and
-the signed head. A promise is given while the log is away: the issuer signs the leaf
-hash and the time by which it will be in the log.
+A receipt holds one record, the person's own fields, the way to the log's head, the
+signed head, and, where there is one, the proof that a head is on a shared ledger. A
+promise is given while the log is away: the issuer signs the leaf hash and the time by
+which it will be in the log.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.anchor import Anchor
 from counterfoil.core.fields import Disclosure
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.note import Signer, require_origin
@@ -60,6 +62,7 @@ class Receipt:
         path: Inclusion path, hashes of 32 bytes.
         checkpoint: The signed head, as text.
         anchor_by: Time by which the head will be on a shared ledger, None without one.
+        anchor: The proof that a head of this log is on one, None while there is none.
     """
 
     shown: Shown
@@ -67,6 +70,7 @@ class Receipt:
     path: tuple[bytes, ...]
     checkpoint: str
     anchor_by: str | None = None
+    anchor: Anchor | None = None
 
     @property
     def leaf(self) -> bytes:
@@ -78,6 +82,7 @@ class Receipt:
         return canonical.dumps(
             self.shown.to_json()
             | {
+                "anchor": self.anchor.to_json() if self.anchor else None,
                 "anchorBy": self.anchor_by,
                 "checkpoint": self.checkpoint,
                 "format": _RECEIPT,
@@ -141,14 +146,19 @@ def parse_receipt(data: bytes) -> Receipt | Promise:
             f"not a receipt this version can read: its format is {str(value.get('format'))[:40]!r}",
             hint=f"expected {_RECEIPT} or {_PROMISE}",
         )
-    _require_members(value, _SHARED | {"anchorBy", "checkpoint", "inclusion", "index"})
-    index, anchor_by = value["index"], value["anchorBy"]
+    _require_members(value, _SHARED | {"anchor", "anchorBy", "checkpoint", "inclusion", "index"})
+    index, anchor_by, anchor = value["index"], value["anchorBy"], value["anchor"]
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         raise MalformedEvidence("a receipt's index is not a number from 0")
     if anchor_by is not None and not (isinstance(anchor_by, str) and is_time(anchor_by)):
         raise MalformedEvidence("a receipt's anchor time is not a time")
     return Receipt(
-        _shown(value), index, decode_hashes(value["inclusion"], "a receipt"), _text(value, "checkpoint"), anchor_by
+        _shown(value),
+        index,
+        decode_hashes(value["inclusion"], "a receipt"),
+        _text(value, "checkpoint"),
+        anchor_by,
+        None if anchor is None else Anchor.from_json(anchor),
     )
 
 

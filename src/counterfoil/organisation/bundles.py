@@ -104,6 +104,7 @@ class Bundles:
                 "bundle.json", Manifest(self._archive.origin, start, end, None, self._archive.handovers).encode()
             )
             bundle.write("checkpoint", note.encode())
+            self._write_anchor(bundle, size)
             self._write_tiles(bundle, start, end, size)
             schemas: set[str] = set()
             entries = enumerate(self._archive.entries(start, end), start)
@@ -134,6 +135,7 @@ class Bundles:
             manifest = Manifest(self._archive.origin, indices=tuple(chosen), handovers=self._archive.handovers)
             bundle.write("bundle.json", manifest.encode())
             bundle.write("checkpoint", note.encode())
+            self._write_anchor(bundle, size)
             for index in chosen:
                 bundle.write(f"records/{index}.json", self._archive.entry(index))
                 proof = LogProof(index, self._archive.inclusion(index, size), note)
@@ -154,6 +156,11 @@ class Bundles:
             place += width
         for level, number, width in hash_tiles(start, end, size):
             bundle.write(tile_path(level, number, width), self._archive.tile(level, number, width))
+
+    def _write_anchor(self, bundle: BundleWriter, size: int) -> None:
+        anchor = self._archive.anchor(size)
+        if anchor is not None:
+            bundle.write("anchor.json", anchor.encode())
 
     def _write_schemas(self, bundle: BundleWriter, digests: Iterable[str]) -> None:
         for digest in sorted(digests):

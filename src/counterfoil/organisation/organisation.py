@@ -16,6 +16,7 @@ from counterfoil.core.statement import Draft
 from counterfoil.core.trust import MAX_HANDOVERS, sign_handover
 from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
+from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.provenance import Provenance, ProvenanceView
@@ -49,6 +50,7 @@ class Organisation:
         decisions: Decisions that anyone can check.
         provenance: Datasets and models.
         bundles: Writes the auditor's files.
+        ledger: Keeps the log's head where nobody can rewrite it, once connected.
         erasures: Erases what is private.
         archive: Reads records and proofs.
         recorder: Writes records.
@@ -95,6 +97,8 @@ class Organisation:
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
             self.bundles = Bundles(self.recorder, self.archive, self.views)
+            self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)
+            stack.callback(self.ledger.close)
             self.recovered = log.recovered
             self._settle()
             self._stack = stack.pop_all()
@@ -168,6 +172,7 @@ class Organisation:
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
         with self._stack:  # lets go of everything, also when the disk refuses
+            self.ledger.close()  # first: it reads the log while it works
             try:
                 if self.recorder.is_sound:
                     self.archive.checkpoint()

@@ -8,8 +8,9 @@ the log never changes, so such a run sees one state however much is added meanwh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from counterfoil.core import canonical
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
@@ -21,9 +22,13 @@ from counterfoil.core.statement import Record, parse_record, read_record
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, MalformedEvidence, NotFound
 from counterfoil.store.durable import replace_file
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.streams import time_text
 from counterfoil.store.vault_rows import Opened
 
-__all__ = ["Archive", "is_record", "read_checkpoint"]
+if TYPE_CHECKING:
+    from counterfoil.core.anchor import Anchor
+
+__all__ = ["Archive", "OnLedger", "is_record", "read_checkpoint"]
 
 READ_BATCH: Final = 2_000
 _NOTHING: Final = Disclosure((), ())
@@ -52,6 +57,20 @@ def read_checkpoint(path: Path) -> SignedCheckpoint | None:
         raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
 
 
+class OnLedger(Protocol):
+    """What a shared ledger adds to heads, receipts and bundles."""
+
+    @property
+    def within_s(self) -> int:
+        """Seconds within which a new record is meant to be on the ledger."""
+
+    def line(self, head: Checkpoint) -> str:
+        """Returns one more signature line for a head, newline included."""
+
+    def newest(self, size: int) -> Anchor | None:
+        """Returns the newest final anchor of at most `size` records, its consistency path left empty."""
+
+
 class Archive:
     """Reads what the recorder has written.
 
@@ -69,6 +88,7 @@ class Archive:
         self._known: dict[str, Schema] = {}
         self._signed: tuple[int, str] = (-1, "")
         self.handovers: tuple[str, ...] = ()
+        self.ledger: OnLedger | None = None
 
     @property
     def size(self) -> int:
@@ -93,7 +113,8 @@ class Archive:
             self._recorder.require_sound()
             log, signer = self._recorder.log, self._recorder.signer
             if self._signed[0] != log.size:
-                note = Checkpoint(signer.key.name, log.size, log.root()).signed(signer)
+                head = Checkpoint(signer.key.name, log.size, log.root())
+                note = head.signed(signer) + (self.ledger.line(head) if self.ledger and head.size else "")
                 _replace(self._head_file, note.encode())
                 self._signed = (log.size, note)
             return self._signed[1]
@@ -165,7 +186,19 @@ class Archive:
             checkpoint = self.checkpoint()
             path = tuple(self._recorder.log.inclusion(index))
         disclosure = self.tree(index).disclose(pointers) if schema else _NOTHING
-        return Receipt(Shown(self.origin, entry, schema, disclosure, self.handovers), index, path, checkpoint)
+        anchor, anchor_by = self.anchor(SignedCheckpoint.parse(checkpoint).head.size), None
+        if self.ledger is not None and (anchor is None or anchor.size <= index):
+            anchor_by = time_text(self._recorder.now_s() + self.ledger.within_s)
+        return Receipt(
+            Shown(self.origin, entry, schema, disclosure, self.handovers), index, path, checkpoint, anchor_by, anchor
+        )
+
+    def anchor(self, size: int) -> Anchor | None:
+        """Returns the newest final anchor, with the path from its head to the log's at `size`; None without one."""
+        found = self.ledger.newest(size) if self.ledger is not None else None
+        if found is None:
+            return None
+        return replace(found, consistency=self.consistency(found.size, size))
 
     def leaf_hex(self, index: int) -> str:
         """Returns the leaf hash of a record, as other records refer to it."""
@@ -231,6 +264,16 @@ class Archive:
         """Returns the inclusion path of a record in the log as it was at `size`."""
         with self._recorder.lock:
             return tuple(self._recorder.log.inclusion(index, size))
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Returns the proof that the log at `old` records is the beginning of the log at `new`."""
+        with self._recorder.lock:
+            return tuple(self._recorder.log.consistency(old, new))
+
+    def root(self, size: int) -> bytes:
+        """Returns the root of the log as it was at `size` records."""
+        with self._recorder.lock:
+            return self._recorder.log.root(size)
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """Returns a hash tile of the log (C2SP tlog-tiles)."""

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor, parse_hex
+from counterfoil.core.bundle import ANCHOR_MEMBER
+from counterfoil.core.check_anchor import LedgerView
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
 from counterfoil.core.check_receipt import LogView, check_receipt
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
 from counterfoil.core.steps import Report, failed
-from counterfoil.errors import CounterfoilError, MalformedEvidence, NotFound
+from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
 from counterfoil.store.bundle_file import BundleReader
 
-__all__ = ["check_file", "read_head", "read_issuer"]
+__all__ = ["check_file", "read_anchor", "read_hash", "read_head", "read_issuer"]
 
 _ZIP_START: Final = b"PK"
 Progress = Callable[[int, int], None]
@@ -28,6 +31,9 @@ def check_file(
     against: Path | None = None,
     since: SignedCheckpoint | None = None,
     now: str = "",
+    block: bytes | None = None,
+    log_id: bytes | None = None,
+    contract: bytes | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Checks one file and returns the report.
@@ -39,18 +45,22 @@ def check_file(
             same log as it is today.
         since: For a bundle: a head the checker kept from before.
         now: The checker's time, for overdue promises.
+        block: 32-byte hash of the ledger's block, from a source the checker trusts.
+        log_id: 32-byte id that the log must have on the ledger; None accepts any.
+        contract: 20-byte address of the contract it must be in; None accepts any.
         progress: Called with (records done, records in all).
 
     Raises:
         NotFound: When there is no such file.
     """
-    head = _first_bytes(path)
+    head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
     if not head.startswith(_ZIP_START):
         data = _read(path, MAX_RECEIPT_BYTES)
-        return check_receipt(data, issuer=issuer, log=_view(against, data, issuer, progress), now=now)
+        log = _view(against, data, issuer, progress)
+        return check_receipt(data, issuer=issuer, log=log, now=now, ledger=ledger)
     try:
         with BundleReader(path) as members:
-            return check_bundle(members, issuer=issuer, earlier=since, progress=progress)
+            return check_bundle(members, issuer=issuer, earlier=since, ledger=ledger, progress=progress)
     except MalformedEvidence as error:
         return _unreadable("bundle", error)
 
@@ -72,6 +82,35 @@ def read_head(path: Path) -> SignedCheckpoint:
             raise MalformedEvidence("a promise holds no head of a log")
         return SignedCheckpoint.parse(stub.checkpoint)
     return SignedCheckpoint.parse(_text(_read(path, MAX_NOTE_BYTES)))
+
+
+def read_anchor(path: Path) -> Anchor | None:
+    """Reads the anchor in a receipt or bundle; None where there is none, or none that can be read.
+
+    Raises:
+        NotFound: When there is no such file.
+    """
+    try:
+        if not _first_bytes(path).startswith(_ZIP_START):
+            stub = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+            return stub.anchor if isinstance(stub, Receipt) else None
+        with BundleReader(path) as members:
+            has_anchor = ANCHOR_MEMBER in members.names()
+            return Anchor.parse(members.read(ANCHOR_MEMBER, MAX_ANCHOR_BYTES)) if has_anchor else None
+    except MalformedEvidence:
+        return None  # the file's own check says why
+
+
+def read_hash(text: str, size_bytes: int = 32) -> bytes:
+    """Returns a hash or address of a ledger, given as `0x…`.
+
+    Raises:
+        InvalidInput: When it is something else.
+    """
+    try:
+        return parse_hex(text.strip().lower(), size_bytes)
+    except MalformedEvidence as error:
+        raise InvalidInput(error.message, hint="the ledger's explorers and nodes show it like that") from error
 
 
 def read_issuer(text: str) -> VerifierKey:

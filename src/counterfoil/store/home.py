@@ -48,6 +48,7 @@ class HomePaths:
     checkpoint: Path
     handovers: Path
     issuer: Path
+    ledger: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -66,6 +67,7 @@ class HomePaths:
             checkpoint=folder / "checkpoint",
             handovers=folder / "handovers.json",
             issuer=folder / "issuer.vkey",
+            ledger=folder / "ledger",
         )
 
 

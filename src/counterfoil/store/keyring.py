@@ -19,8 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from counterfoil.core import canonical
 from counterfoil.errors import HomeDamaged, InvalidInput, Locked, LogUnavailable, NotFound, NotSetUp, Stale
@@ -32,8 +34,14 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault"]
-_ALGORITHMS: Final[dict[str, str]] = {"log": "Ed25519", "vault": "AES-256-GCM"}
+Use = Literal["log", "vault", "head", "account"]
+_ALGORITHMS: Final[dict[str, str]] = {
+    "log": "Ed25519",
+    "vault": "AES-256-GCM",
+    "head": "secp256k1",
+    "account": "passphrase",
+}
+_NEEDED: Final = frozenset({"log", "vault"})
 _CHECK: Final = b"counterfoil unlock key"
 _RESTORE: Final = "restore keys.json from a backup"
 
@@ -43,10 +51,11 @@ class KeyEntry:
     """What may be shown of a key.
 
     Attributes:
-        use: `log` (signs heads) or `vault` (wraps the keys of private values).
-        algorithm: `Ed25519` or `AES-256-GCM`.
+        use: `log` (signs heads), `vault` (wraps the keys of private values); once connected to a ledger also
+            `head` (signs heads for its contract) and `account` (opens the account's key file unattended).
+        algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1` or `passphrase`.
         id: 16 random hex digits.
-        public: 32 bytes, empty for a vault key.
+        public: 32 bytes for `log`, 33 for `head` (SEC 1, compressed), else empty.
         created: UTC, `2026-11-23T19:00:00Z`.
         retired: When a newer key took over, None while in use.
         has_secret: Whether the secret part is still kept.
@@ -113,7 +122,8 @@ class Keyring:
                 if secret is None or len(secret) != KEY_BYTES:
                     raise HomeDamaged(f"the {entry.use} key {entry.id} in keys.json was altered", hint=_RESTORE)
                 secrets[entry.id] = secret
-        if {e.use for e in entries if e.retired is None and e.has_secret} != _ALGORITHMS.keys():
+        in_use = [e.use for e in entries if e.retired is None and e.has_secret]
+        if not set(in_use) >= _NEEDED or len(in_use) != len(set(in_use)):
             raise HomeDamaged("keys.json does not hold one log key and one vault key in use", hint=_RESTORE)
         ring = cls(path, settings, entries, secrets)
         ring._sealing = sealing
@@ -131,8 +141,25 @@ class Keyring:
         """Returns the retired key whose hand-over was not confirmed yet, if there is one."""
         return next((e for e in self._entries if e.use == use and e.retired is not None and e.has_secret), None)
 
+    def has(self, use: Use) -> bool:
+        """Whether there is a key in use for this."""
+        return any(entry.use == use and entry.retired is None for entry in self._entries)
+
+    def add(self, use: Use, now: str) -> KeyEntry:
+        """Makes the first key for a use that has none; returns the one there is otherwise."""
+        if self.has(use):
+            return self.current(use)
+        entry = self._add(use, now)
+        try:
+            self._write()
+        except LogUnavailable:
+            self._entries.remove(entry)
+            del self._secrets[entry.id]
+            raise
+        return entry
+
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed for `log`, an AES-256 key for `vault`.
+        """Returns 32 secret bytes: an Ed25519 seed for `log`, an AES-256 key for `vault`, a scalar for `head`.
 
         Args:
             use: What the key is for.
@@ -208,8 +235,7 @@ class Keyring:
             raise
 
     def _add(self, use: str, now: str) -> KeyEntry:
-        secret = os.urandom(KEY_BYTES)
-        public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw() if use == "log" else b""
+        secret, public = _drawn(use)
         entry = KeyEntry(use, _ALGORITHMS[use], os.urandom(8).hex(), public, now, None, True)
         self._entries.append(entry)
         self._secrets[entry.id] = secret
@@ -235,6 +261,16 @@ class Keyring:
             replace_file(self._path, data + b"\n", mode=0o600)
         except OSError as error:
             raise LogUnavailable(f"the keys cannot be saved: {error}", hint="nothing was changed") from error
+
+
+def _drawn(use: str) -> tuple[bytes, bytes]:
+    """Draws a new secret; returns it with its public part."""
+    if use == "head":
+        key = ec.generate_private_key(ec.SECP256K1())
+        point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        return key.private_numbers().private_value.to_bytes(KEY_BYTES, "big"), point
+    secret = os.urandom(KEY_BYTES)
+    return secret, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw() if use == "log" else b""
 
 
 def _unlocked(settings: dict[str, Any], unlock: Unlock) -> AESGCM:

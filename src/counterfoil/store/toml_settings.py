@@ -1,7 +1,7 @@
 """Settings in a TOML file, read strictly: a misspelt setting is refused, not ignored.
 
-A settings class is a frozen dataclass whose fields are whole numbers, texts or tuples
-of texts; fields without a default must be in the file.
+A settings class is a frozen dataclass whose fields are whole numbers, texts, yes or no, or
+tuples of texts; fields without a default must be in the file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ S = TypeVar("S")
 
 _KINDS: Final[dict[str, tuple[type, str]]] = {
     "int": (int, "a whole number"),
+    "bool": (bool, "true or false"),
     "str": (str, "text in quotes"),
     "tuple[str, ...]": (list, "a list of texts"),
 }

@@ -12,6 +12,7 @@ from typing import Final, Literal, Self
 
 from counterfoil.errors import InvalidInput, Locked
 from counterfoil.store.durable import sync_folder, write_all
+from counterfoil.store.private_file import read_private
 from counterfoil.store.sealing import KEY_BYTES, encoded
 
 __all__ = ["ENV_KEY_FILE", "ENV_PASSPHRASE", "ENV_PASSPHRASE_FILE", "SCRYPT_N", "WAYS", "Unlock", "derive_key"]
@@ -84,7 +85,7 @@ class Unlock:
             Locked: It is missing, others may read it, or it holds something else.
         """
         try:
-            secret = b64decode(_read_private(path, "key file").strip(), validate=True)
+            secret = b64decode(read_private(path, "key file", _MAX_SECRET_BYTES, hint=WAYS).strip(), validate=True)
         except (Base64Error, ValueError):
             secret = b""
         if len(secret) != KEY_BYTES:
@@ -110,7 +111,9 @@ class Unlock:
         Raises:
             Locked: The file is missing, empty, not text, or others may read it.
         """
-        data = _read_private(path, "passphrase file").removesuffix(b"\n").removesuffix(b"\r")
+        data = (
+            read_private(path, "passphrase file", _MAX_SECRET_BYTES, hint=WAYS).removesuffix(b"\n").removesuffix(b"\r")
+        )
         text = data.decode(errors="ignore")
         if not text or text.encode() != data:
             raise Locked(f"the passphrase file {path} is empty or not text")
@@ -156,19 +159,3 @@ def derive_key(unlock: Unlock, salt: bytes, n: int, r: int = SCRYPT_R, p: int = 
     if unlock.method == "key_file":
         return unlock._secret
     return scrypt(unlock._secret, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=KEY_BYTES)
-
-
-def _read_private(path: Path, what: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777
-            if mode & 0o077:
-                raise Locked(
-                    f"others on this machine may read the {what} {path} (mode {mode:04o})", hint=f"chmod 600 {path}"
-                )
-            data = file.read(_MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        raise Locked(f"the {what} {path} cannot be read: {error.strerror}", hint=WAYS) from error
-    if len(data) > _MAX_SECRET_BYTES:
-        raise Locked(f"the {what} {path} is larger than {_MAX_SECRET_BYTES} bytes", hint=WAYS)
-    return data

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import sys
 import uuid
 from collections import OrderedDict, UserDict, UserList, namedtuple
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -197,3 +199,27 @@ def test_errors_stay_short() -> None:
 def test_ten_megabytes_pass_both_ways() -> None:
     for text in ("x" * 10_000_000, ",1.1" * 2_500_000, '"\\' * 1_000_000):
         assert canonical.loads(canonical.dumps([text])) == [text]
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000])
+@pytest.mark.parametrize("reads", [canonical.loads, canonical.loads_canonical])
+def test_deep_nesting_is_refused_whatever_other_packages_let_python_recurse(
+    data: bytes, reads: Callable[[bytes], Any]
+) -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        with pytest.raises(InvalidInput, match="nested deeper than 64 levels"):
+            reads(data)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_brackets_in_strings_are_no_nesting() -> None:
+    data = canonical.dumps(["[{" * 400, '"[[' * 400, "\\" * 401])
+    assert canonical.loads(data) == canonical.loads_canonical(data)
+
+
+def test_a_string_that_nothing_closes_is_read_once() -> None:
+    with pytest.raises(InvalidInput):
+        canonical.loads(b"[" * 501 + b'"' + b'\\"' * 200_000)

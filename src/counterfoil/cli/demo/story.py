@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import counterfoil
 from counterfoil.cli.demo.forgery import forge_log, forge_record, forge_value
+from counterfoil.cli.demo.ledger_story import Anchored, anchor, refuse_rewrite
 from counterfoil.cli.demo.model import REFERENCE, Split, Trained, split_applicants, train
 from counterfoil.cli.demo.narrator import Narrator
 from counterfoil.cli.demo.tables import commands_to_try, files, groups
@@ -75,10 +76,11 @@ class Story:
             people = _people(decisions)
             self._follow(org, split, decisions, people)
             self._hand_out(people.declined, policy)
-            self._audit(org)
+            anchored = anchor(org, self._narrator)
+            self._audit(org, anchored)
             self._replay(org, decisions)
             self._compare(org)
-            self._tamper(org, people.declined)
+            self._tamper(org, people.declined, anchored)
             self._erase(org, people.declined)
         self._end()
 
@@ -186,7 +188,7 @@ class Story:
         say.steps(report)
         say.claim("the receipt is intact and signed by the bank", report.exit_code(["fields", "log", "issuer"]) == 0)
 
-    def _audit(self, org: Organisation) -> None:
+    def _audit(self, org: Organisation, anchored: Anchored) -> None:
         say = self._narrator
         say.chapter("An auditor gets a file")
         self._evidence.parent.mkdir()
@@ -197,10 +199,11 @@ class Story:
             "each can be shown without the others.) The auditor needs no account, no network, no trust in the bank:"
         )
         say.gap()
-        report = self._check(self._evidence)
+        report = counterfoil.check(self._evidence, issuer=str(self._key), block=anchored.block)
         say.steps(report)
         needed = ["log", "issuer", "complete", "fields"]
         say.claim("the file is intact, complete, and signed by the bank", report.exit_code(needed) == 0)
+        say.claim("its head extends the one on the ledger", report.exit_code(["anchor"]) == 0)
         unknown = counterfoil.check(self._evidence)
         say.claim(
             "without the bank's key, the check says so instead of guessing", unknown.verdict == "intact, issuer unknown"
@@ -230,7 +233,7 @@ class Story:
             "vary by chance, and these data are old."
         )
 
-    def _tamper(self, org: Organisation, declined: Decision) -> None:
+    def _tamper(self, org: Organisation, declined: Decision, anchored: Anchored) -> None:
         say = self._narrator
         say.chapter("Somebody tampers with the evidence")
         say.say(f"In copies of the auditor's file, the decision on {declined.subject} is turned into an approval.")
@@ -253,6 +256,7 @@ class Story:
         report = counterfoil.check(self._receipt, issuer=str(self._key), against=forged[3])
         say.failure(report)
         say.claim("the receipt convicts the bank: both files together prove it", report.answer == "convicted")
+        refuse_rewrite(org, say, anchored, forged[3], self._key)
 
     def _erase(self, org: Organisation, declined: Decision) -> None:
         say = self._narrator

@@ -13,14 +13,16 @@ from typing import Any, Final, Literal, Self
 from counterfoil.errors import LedgerContradicts, OverLimit, Reverted, WrongChain
 from counterfoil.ledger.rpc.answers import Block, Event, TransactionReceipt, parse_block, parse_event, parse_receipt
 from counterfoil.ledger.rpc.hexadecimal import data, parse_data, parse_quantity, quantity
-from counterfoil.ledger.rpc.rpc import Rpc, RpcError
+from counterfoil.ledger.rpc.rpc import Call, Rpc, RpcError
 
-__all__ = ["Chain", "FeePolicy", "Fees", "Finality", "Which", "revert_reason"]
+__all__ = ["GWEI", "Chain", "FeePolicy", "Fees", "Finality", "Which", "revert_reason"]
 
 Which = int | bytes | Literal["latest", "finalized", "safe", "earliest"]
 """A block: its height, its 32-byte hash, or one of the node's names."""
 
 GWEI: Final = 10**9
+BATCH_CALLS: Final = 100
+"""Calls that are sent to a node at once; many refuse more."""
 ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 """Error(string), with which a contract says why it refused (Solidity ABI specification)."""
 
@@ -110,6 +112,27 @@ class Chain:
             )
         return cls(rpc, found, finality or Finality(), fees or FeePolicy())
 
+    def require_chain(self) -> None:
+        """Asks the node again which chain it serves: it may have been exchanged since.
+
+        Raises:
+            WrongChain: It is another one now.
+        """
+        found = parse_quantity(self._ask("eth_chainId"), "the chain's id")
+        if found != self.chain_id:
+            raise WrongChain(
+                f"the node serves chain {found} now, and {self.chain_id} before",
+                hint="name the right node with --rpc; nothing was sent",
+            )
+
+    def genesis_hash(self) -> bytes | None:
+        """Returns the hash of the first block, None where the node does not show it."""
+        try:
+            answer = self.rpc.call("eth_getBlockByNumber", quantity(0), False)
+        except RpcError:
+            return None
+        return parse_data(answer.get("hash"), "a block's hash", 32) if isinstance(answer, Mapping) else None
+
     # Blocks
 
     def block(self, which: Which) -> Block | None:
@@ -143,6 +166,33 @@ class Chain:
             name = which.hex() if isinstance(which, bytes) else which
             raise LedgerContradicts(f"the ledger's node has no block {name}", hint="it may not have caught up yet")
         return block
+
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """Returns the blocks at these heights, asked for at once; None where the node has none such.
+
+        Raises:
+            LedgerContradicts: When the node answers with another block than the one asked for.
+        """
+        answers = self._batch([("eth_getBlockByNumber", [quantity(number), False]) for number in numbers])
+        return [self._block(number, answer) for number, answer in zip(numbers, answers, strict=True)]
+
+    def senders(self, number: int) -> dict[bytes, tuple[bytes, int]]:
+        """Returns for each transaction of a block, by hash, who sent it and under which number of theirs.
+
+        Raises:
+            LedgerContradicts: When the node does not show the block.
+        """
+        answer = self._ask("eth_getBlockByNumber", quantity(number), True)
+        rows = answer.get("transactions") if isinstance(answer, Mapping) else None
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            raise LedgerContradicts(f"the ledger's node does not show the transactions of block {number}")
+        return {
+            parse_data(row.get("hash"), "a transaction's hash", 32): (
+                parse_data(row.get("from"), "a sender", 20),
+                parse_quantity(row.get("nonce"), "a transaction's number"),
+            )
+            for row in rows
+        }
 
     def final_block(self) -> Block:
         """Returns the newest block that will not be taken back; the first one while none is."""
@@ -215,8 +265,13 @@ class Chain:
 
     def send_raw(self, raws: Sequence[bytes]) -> list[RpcError | None]:
         """Hands signed transactions to the node; a place holds the error where it took one badly."""
-        answers = self.rpc.batch([("eth_sendRawTransaction", [data(raw)]) for raw in raws])
+        answers = self._batch([("eth_sendRawTransaction", [data(raw)]) for raw in raws])
         return [answer if isinstance(answer, RpcError) else None for answer in answers]
+
+    def is_known(self, hashes: Sequence[bytes]) -> list[bool]:
+        """Returns for each transaction whether the node holds it, in a block or on its way into one."""
+        answers = self._batch([("eth_getTransactionByHash", [data(each)]) for each in hashes])
+        return [isinstance(answer, Mapping) for answer in answers]
 
     def receipts(self, hashes: Sequence[bytes]) -> list[TransactionReceipt | None]:
         """Returns what became of transactions; None for one that is in no block.
@@ -224,9 +279,7 @@ class Chain:
         Raises:
             LedgerContradicts: When the node answers for another transaction.
         """
-        if not hashes:
-            return []
-        answers = self.rpc.batch([("eth_getTransactionReceipt", [data(each)]) for each in hashes])
+        answers = self._batch([("eth_getTransactionReceipt", [data(each)]) for each in hashes])
         return [self._receipt(wanted, answer) for wanted, answer in zip(hashes, answers, strict=True)]
 
     def receipt(self, transaction_hash: bytes) -> TransactionReceipt | None:
@@ -265,6 +318,11 @@ class Chain:
             raise LedgerContradicts("the ledger's node gave events that were not asked for")
         return sorted(events, key=lambda event: (event.block_number, event.index))
 
+    def _batch(self, calls: Sequence[Call]) -> list[Any]:
+        """Asks in batches of a size that public nodes take."""
+        starts = range(0, len(calls), BATCH_CALLS)
+        return [answer for start in starts for answer in self.rpc.batch(calls[start : start + BATCH_CALLS])]
+
     def _ask(self, method: str, *params: Any) -> Any:
         try:
             return self.rpc.call(method, *params)
@@ -278,6 +336,16 @@ class Chain:
             return parse_quantity(self.rpc.call("eth_maxPriorityFeePerGas"), "a tip")
         except RpcError:  # an older node: the policy's own tip serves
             return 0
+
+    def _block(self, number: int, answer: Any) -> Block | None:
+        if isinstance(answer, RpcError):
+            if answer.code == _NOT_FOUND:
+                return None
+            raise LedgerContradicts(f"the ledger's node would not show a block: {answer.message[:200]}")
+        block = None if answer is None else parse_block(answer)
+        if block is not None and block.number != number:
+            raise LedgerContradicts("the ledger's node answered with another block than the one asked for")
+        return block
 
     def _receipt(self, wanted: bytes, answer: Any) -> TransactionReceipt | None:
         if isinstance(answer, RpcError):

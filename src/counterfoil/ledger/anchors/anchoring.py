@@ -1,0 +1,233 @@
+"""Keeps a log's head on the ledger: when it is due, one at a time, until it is final.
+
+One step does what can be done now and may be repeated at any time, after a crash too:
+
+1. send what waits, see what became of what was sent (the outbox);
+2. read what the ledger tells of this log (the scanner);
+3. hold the ledger's head against the log: it must be the log's own beginning;
+4. keep the proof of the newest final anchor, for receipts and bundles;
+5. when no anchor is under way and one is due, end the running epochs, and send the
+   log's head with the proof that it extends the head on the ledger.
+
+An anchor that a reorganisation of the ledger drops goes out again by itself, because it
+stays in the outbox until it is final. Whatever was anchored by hand or by another
+process is seen in step 2, for the proof is always built from the head on the ledger.
+"""
+
+from __future__ import annotations
+
+import threading
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.anchor import Anchor
+from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
+from counterfoil.ledger.anchors.book import AnchorBook, AnchorRow
+from counterfoil.ledger.anchors.evidence import Evidence, LedgerHead
+from counterfoil.ledger.anchors.policy import AnchorPolicy
+from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
+from counterfoil.ledger.sending.outbox import Outbox
+from counterfoil.ledger.sending.rows import OutboxRow, State
+from counterfoil.ledger.sending.scanner import Scanner
+from counterfoil.store.archive import Archive
+from counterfoil.store.recorder import Recorder
+
+__all__ = ["PURPOSE", "AnchorState", "Anchoring"]
+
+PURPOSE: Final = "anchor"
+_REFUSED_PAUSE_S: Final = 60
+"""After a refused anchor nothing is sent for so long: the reason may cost a fee every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorState:
+    """Where a log and its ledger stand.
+
+    Attributes:
+        log_size: Records in the log.
+        ledger_size: Records under the newest head in a block.
+        proven_size: Records under the newest final head whose proof is kept.
+        due: Why an anchor is due, in words; empty when none is.
+        waiting: The anchor under way, None without one.
+        fault: What stands in the way, in words; empty when nothing does.
+    """
+
+    log_size: int
+    ledger_size: int
+    proven_size: int
+    due: str
+    waiting: OutboxRow | None
+    fault: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every record is under a final head."""
+        return self.proven_size >= self.log_size
+
+
+class Anchoring:
+    """Anchors one log. Safe to call from several threads.
+
+    Args:
+        recorder: Ends epochs.
+        archive: Reads the log.
+        evidence: The contract.
+        log_id: 32 bytes of the log's id there.
+        outbox: Sends.
+        scanner: Reads the ledger's events into `book`.
+        book: The anchors.
+        policy: When a head is due.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        evidence: Evidence,
+        log_id: bytes,
+        outbox: Outbox,
+        scanner: Scanner,
+        book: AnchorBook,
+        policy: AnchorPolicy,
+        now: Callable[[], float] = clock.time,
+    ) -> None:
+        self._recorder = recorder
+        self._archive = archive
+        self._evidence = evidence
+        self._log_id = log_id
+        self._outbox = outbox
+        self._scanner = scanner
+        self._book = book
+        self._policy = policy
+        self._now = now
+        self._lock = threading.Lock()  # one step at a time
+
+    def step(self, *, at_once: bool = False) -> AnchorState:
+        """Does what can be done now.
+
+        Args:
+            at_once: Send the newest head though none is due yet.
+
+        Raises:
+            HomeDamaged: The ledger holds a head that this log does not lead to.
+            NotAllowed: Another account may anchor this log, not this one.
+            LedgerContradicts: The node said what cannot be; nothing was believed.
+        """
+        with self._lock:
+            self._outbox.step()  # step 1
+            try:
+                head = self._read_ledger()
+            except LedgerUnreachable as error:
+                return self.state(error.message)
+            waiting = self.waiting()
+            if waiting is None and (at_once or self._due(head.size)):  # step 5
+                self._send(head)
+                self._outbox.step()  # sends it
+                self._outbox.step()  # a ledger that is one with this process has it in a block already
+                self._read_ledger()
+            return self.state()
+
+    def look(self) -> LedgerHead:
+        """Reads the ledger and what became of what was sent; sends no new anchor. See `step` for errors."""
+        with self._lock:
+            self._outbox.step()
+            return self._read_ledger()
+
+    def keep(self, *, timeout_s: float) -> int:
+        """Has the contract store its newest head for good; returns that head's size when it is final.
+
+        Raises:
+            NotSetUp: The ledger holds no head of this log.
+            Reverted: The contract refused.
+            LedgerUnreachable: It was not final in time; nothing is lost.
+        """
+        head = self.look()
+        if head.size == 0:
+            raise NotSetUp("the ledger holds no head of this log yet", hint="run `counterfoil ledger anchor` first")
+        calldata = self._evidence.keep(self._log_id, head.size, head.root, ())
+        row = self._outbox.submit(self._evidence.address, calldata, purpose="keep")
+        done = self._outbox.wait(row, until="final", timeout_s=timeout_s)
+        if done.state is not State.FINAL:
+            raise Reverted(f"the head was not kept: {done.error or done.state}")
+        return head.size
+
+    def state(self, fault: str = "") -> AnchorState:
+        """Returns where log and ledger stand, as far as is known without asking the ledger."""
+        newest, size = self._book.newest(), self._archive.size
+        proven = self._book.proof(size)
+        ledger_size = newest.size if newest else 0
+        stuck = self._outbox.stuck()
+        return AnchorState(
+            log_size=size,
+            ledger_size=ledger_size,
+            proven_size=proven.size if proven else 0,
+            due=self._due(ledger_size),
+            waiting=self.waiting(),
+            fault=fault or (stuck[0].reason if stuck else ""),
+        )
+
+    def waiting(self) -> OutboxRow | None:
+        """Returns the anchor that is sent and in no block yet, None without one."""
+        return next((row for row in self._outbox.rows(purpose=PURPOSE, states=(State.WAITING, State.SENT))), None)
+
+    def _read_ledger(self) -> LedgerHead:
+        """Steps 2 to 4; returns the newest head in a block."""
+        self._scanner.step()
+        head = self._evidence.head(self._log_id)
+        self._require_history(head)
+        self._keep_proof()
+        return head
+
+    def _require_history(self, head: LedgerHead) -> None:
+        if head.size == 0:
+            return
+        if head.size > self._archive.size:
+            raise HomeDamaged(
+                f"the ledger holds a head over {head.size:,} records, and this log has {self._archive.size:,}",
+                hint="an old backup was restored; bring back the newest one, before anything is recorded on top",
+            )
+        if self._archive.root(head.size) != head.root:
+            raise HomeDamaged(
+                f"the first {head.size:,} records of this log are not the ones whose head is on the ledger",
+                hint="the log was altered: restore the newest backup of the whole home",
+            )
+
+    def _keep_proof(self) -> None:
+        final = self._evidence.chain.final_block()
+        row = self._book.unproven(final.number)
+        if row is not None:
+            self._book.keep_proof(row, self._proof(row, final.hash))
+
+    def _proof(self, row: AnchorRow, final_hash: bytes) -> Anchor:
+        chain, contract = self._evidence.chain, self._evidence.address
+        try:
+            return event_proof(chain, contract, self._log_id, row.transaction_hash)
+        except LedgerContradicts:  # the node has dropped the state of that block; the final one it still has
+            proof = storage_proof(chain, contract, self._log_id, final_hash)
+            if proof.size != row.size:
+                raise
+            return proof
+
+    def _due(self, ledger_size: int) -> str:
+        return self._policy.due(self._archive, ledger_size, self._now())
+
+    def _send(self, head: LedgerHead) -> None:
+        if self._evidence.writer(self._log_id) != self._outbox.account.address:
+            raise NotAllowed(
+                "another account may anchor this log, not the one this home uses",
+                hint="the log's owner assigns the writer; `counterfoil ledger status` names both",
+            )
+        refused = next(iter(self._outbox.rows(purpose=PURPOSE, states=(State.REFUSED,), limit=1)), None)
+        if refused is not None and self._now() - refused.changed_s < _REFUSED_PAUSE_S:
+            return
+        self._recorder.close_epochs(up_to_now=True)
+        self._archive.checkpoint()  # kept on disk before anybody sees it
+        size = self._archive.size
+        if size == head.size:
+            return
+        proof = self._archive.consistency(head.size, size) if head.size else ()
+        calldata = self._evidence.anchor(self._log_id, size, self._archive.root(size), proof)
+        self._outbox.submit(self._evidence.address, calldata, purpose=PURPOSE)

@@ -1,0 +1,226 @@
+"""What the ledger tells of one log: its anchors, all other events, the proof of the newest final anchor.
+
+Rows come from the scanner, and are taken back when the ledger takes their block back.
+Everything here can be read from the ledger again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from counterfoil.core.anchor import Anchor
+from counterfoil.errors import LogUnavailable
+from counterfoil.ledger.anchors.evidence import read_event
+from counterfoil.ledger.rpc.answers import Event
+from counterfoil.ledger.rpc.hexadecimal import data
+
+__all__ = ["AnchorBook", "AnchorRow", "EventRow"]
+
+metadata: Final = MetaData()
+
+anchors: Final = Table(
+    "anchors",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("proof", LargeBinary),
+    Index("anchors_by_size", "size"),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("event", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(40), nullable=False),
+    Column("told", Text, nullable=False),
+)
+"""Everything the contract told of the log; `told` is JSON, bytes in it are `0x…`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One thing the contract told of a log.
+
+    Attributes:
+        block: Height of its block.
+        name: `Anchored`, `WriterAssigned`, …
+        told: Its values by name, as JSON has them.
+    """
+
+    block: int
+    name: str
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """One anchor the ledger has told of.
+
+    Attributes:
+        block: Height of its block.
+        event: Place among the events of that block.
+        size: Number of records.
+        root: 32 bytes.
+        block_hash: 32 bytes.
+        transaction_hash: 32 bytes.
+        is_proven: Whether it is final and its proof is kept.
+    """
+
+    block: int
+    event: int
+    size: int
+    root: bytes
+    block_hash: bytes
+    transaction_hash: bytes
+    is_proven: bool
+
+
+class AnchorBook:
+    """The table of anchors. Safe to use from several threads; reads the scanner's events."""
+
+    def __init__(self, engine: Engine) -> None:
+        """For `open`."""
+        self.engine = engine
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Opens the table, made anew when its file is missing or damaged: the ledger has it all.
+
+        Raises:
+            LogUnavailable: When the disk refuses.
+        """
+        try:
+            engine = _engine(path)
+        except OperationalError as error:
+            raise LogUnavailable(f"{path.name} cannot be used: {error.orig}", hint="free some disk space") from error
+        except DatabaseError:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+            engine = _engine(path)
+        try:
+            yield cls(engine)
+        finally:
+            engine.dispose()
+
+    # The scanner's reader
+
+    def take(self, connection: Connection, new: Sequence[Event]) -> None:
+        """Takes new events; the scanner commits."""
+        for each in map(read_event, new):
+            place = {"block": each.event.block_number, "event": each.event.index}
+            told = {name: data(value) if isinstance(value, bytes) else value for name, value in each.values.items()}
+            connection.execute(events.insert().values(**place, name=each.name, told=json.dumps(told)))
+            if each.name == "Anchored":
+                row = {
+                    "size": each.values["size"],
+                    "root": each.values["root"],
+                    "block_hash": each.event.block_hash,
+                    "transaction_hash": each.event.transaction_hash,
+                }
+                connection.execute(anchors.insert().values(**place, **row))
+
+    def forget(self, connection: Connection, after_block: int) -> None:
+        """Takes back what blocks above `after_block` told."""
+        for table in (anchors, events):
+            connection.execute(table.delete().where(table.c.block > after_block))
+
+    # What it answers
+
+    def newest(self) -> AnchorRow | None:
+        """Returns the newest anchor that is in a block, final or not."""
+        rows = self.rows(limit=1)
+        return rows[0] if rows else None
+
+    def rows(self, *, limit: int = 50) -> list[AnchorRow]:
+        """Returns anchors, newest first."""
+        query = select(anchors).order_by(anchors.c.block.desc(), anchors.c.event.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            return [_row(found) for found in connection.execute(query).mappings()]
+
+    def events(self, *, limit: int = 50) -> list[EventRow]:
+        """Returns what the contract told of the log, newest first."""
+        query = select(events).order_by(events.c.block.desc(), events.c.event.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            return [EventRow(row.block, row.name, json.loads(row.told)) for row in connection.execute(query)]
+
+    def unproven(self, final_block: int) -> AnchorRow | None:
+        """Returns the newest anchor at or below a final block, None when its proof is kept already."""
+        query = (
+            select(anchors)
+            .where(anchors.c.block <= final_block)
+            .order_by(anchors.c.block.desc(), anchors.c.event.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query).mappings().first()
+        return None if found is None or found["proof"] is not None else _row(found)
+
+    def keep_proof(self, row: AnchorRow, proof: Anchor) -> None:
+        """Keeps the proof of a final anchor."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                anchors.update()
+                .where(anchors.c.block == row.block, anchors.c.event == row.event)
+                .values(proof=proof.encode())
+            )
+
+    def proof(self, size: int) -> Anchor | None:
+        """Returns the newest kept proof of an anchor of at most `size` records."""
+        query = (
+            select(anchors.c.proof)
+            .where(anchors.c.size <= size, anchors.c.proof.is_not(None))
+            .order_by(anchors.c.size.desc(), anchors.c.block.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else Anchor.parse(found)
+
+
+def _engine(path: Path) -> Engine:
+    path.touch(mode=0o600)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
+    event.listen(engine, "connect", _configure)
+    metadata.create_all(engine)
+    return engine
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _row(found: RowMapping) -> AnchorRow:
+    values = {name: value for name, value in found.items() if name != "proof"}
+    return AnchorRow(is_proven=found["proof"] is not None, **values)

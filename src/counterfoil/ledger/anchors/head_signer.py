@@ -1,0 +1,98 @@
+"""The second signature of a log's head: one that a contract can check.
+
+A head is signed with Ed25519 for people's checkers. Once the log is on a ledger it is
+also signed with secp256k1 over EIP-712 typed data, so that the contract can judge two
+heads that contradict each other. In the signed note it is one more line:
+
+    — <origin> base64(key id || r || s || v)
+
+The key id is the first 4 bytes of SHA-256(origin || LF || 0xff || "counterfoil.dev/head/v1"
+|| address), after C2SP signed-note's rule for types without a number of their own.
+Checkers that do not know the line ignore it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
+from counterfoil.core.keccak import keccak256
+from counterfoil.ledger.accounts.account import LocalAccount, recover
+
+__all__ = ["DOMAIN_NAME", "DOMAIN_VERSION", "HeadSigner", "LogAddress", "head_digest", "head_signature"]
+
+DOMAIN_NAME: Final = b"Counterfoil Evidence"
+DOMAIN_VERSION: Final = b"1"
+
+_DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_HEAD_TYPE: Final = b"Head(bytes32 logId,uint256 size,bytes32 root)"
+_LINE_TYPE: Final = b"\xffcounterfoil.dev/head/v1"
+_SIGNATURE_BYTES: Final = 65
+
+
+@dataclass(frozen=True, slots=True)
+class LogAddress:
+    """Where a log's heads are kept.
+
+    Attributes:
+        chain_id: The chain.
+        contract: 20 bytes of the Evidence contract.
+        log_id: 32 bytes.
+    """
+
+    chain_id: int
+    contract: bytes
+    log_id: bytes
+
+
+def head_digest(where: LogAddress, size: int, root: bytes) -> bytes:
+    """Returns the 32 bytes that are signed for a head (EIP-712: keccak256(0x1901 || domain || struct))."""
+    domain = keccak256(
+        keccak256(_DOMAIN_TYPE)
+        + keccak256(DOMAIN_NAME)
+        + keccak256(DOMAIN_VERSION)
+        + where.chain_id.to_bytes(32, "big")
+        + where.contract.rjust(32, b"\0")
+    )
+    head = keccak256(keccak256(_HEAD_TYPE) + where.log_id + size.to_bytes(32, "big") + root)
+    return keccak256(b"\x19\x01" + domain + head)
+
+
+class HeadSigner:
+    """Signs the heads of one log so that its contract can judge them."""
+
+    def __init__(self, secret: bytes, where: LogAddress, origin: str) -> None:
+        self._account = LocalAccount(secret)
+        self._where = where
+        self._origin = origin
+        self._key_id = _key_id(origin, self._account.address)
+
+    @property
+    def address(self) -> bytes:
+        """20 bytes by which the contract knows this signer."""
+        return self._account.address
+
+    def line(self, head: Checkpoint) -> str:
+        """Returns the signature line for a head, newline included."""
+        signature = self._account.sign_digest(head_digest(self._where, head.size, head.root))
+        return f"\u2014 {self._origin} {b64encode(self._key_id + signature).decode()}\n"
+
+
+def head_signature(signed: SignedCheckpoint, where: LogAddress, signer: bytes) -> bytes | None:
+    """Returns the 65-byte signature of `signer` (20 bytes) that a signed head carries, None without a valid one."""
+    key_id = _key_id(signed.head.origin, signer)
+    digest = head_digest(where, signed.head.size, signed.head.root)
+    for line in signed.note.signatures:
+        found = line.value
+        if line.name == signed.head.origin and line.key_id == key_id and len(found) == _SIGNATURE_BYTES:
+            r, s = int.from_bytes(found[:32], "big"), int.from_bytes(found[32:64], "big")
+            if recover(digest, r, s, found[64] - 27) == signer:
+                return found
+    return None
+
+
+def _key_id(origin: str, address: bytes) -> bytes:
+    return sha256(origin.encode() + b"\n" + _LINE_TYPE + address).digest()[:4]

@@ -1,0 +1,254 @@
+"""Connects a home to a ledger: the contract, the log in it, and the settings that name both.
+
+Every transaction goes through the outbox under a key of its own, so that whoever was
+interrupted says `connect` again and goes on where it stopped; nothing is paid twice.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Final
+
+from counterfoil.core.note import VerifierKey
+from counterfoil.core.statement import Draft
+from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, OutOfFunds
+from counterfoil.ledger.accounts.account import Account, checksummed
+from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
+from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.rpc.answers import TransactionReceipt
+from counterfoil.ledger.rpc.chain import GWEI, Chain
+from counterfoil.ledger.sending.outbox import Outbox
+from counterfoil.ledger.sending.spending import SpendingLimits
+from counterfoil.ledger.treasury import create_ledger
+from counterfoil.ledger.way import open_embedded, open_nodes
+
+__all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "plan_of", "record_of"]
+
+DEPLOY_GAS: Final = 2_100_000
+OPEN_GAS: Final = 110_000
+WAIT_S: Final = 900.0
+
+Told = Callable[[str], None]
+"""Told what is being done, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the caller asks to be connected to.
+
+    Attributes:
+        draft: The settings, as far as they are known before anything is connected.
+        contract: 20 bytes of an Evidence contract that is there already; None deploys one.
+    """
+
+    draft: Connection
+    contract: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One transaction that is still to be sent: what it does, and the most it costs."""
+
+    title: str
+    gas: int
+    most_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What connecting would send, and whether the account can pay for it.
+
+    Attributes:
+        chain_id: The chain.
+        account: 20 bytes.
+        balance_wei: What the account holds.
+        contract: 20 bytes of the contract; None while it is to be deployed.
+        log_id: 32 bytes the log will have.
+        steps: What is still to be sent.
+    """
+
+    chain_id: int
+    account: bytes
+    balance_wei: int
+    contract: bytes | None
+    log_id: bytes
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def most_wei(self) -> int:
+        """The most that connecting costs."""
+        return sum(step.most_wei for step in self.steps)
+
+    def require_funds(self) -> None:
+        """Makes sure that the account can pay.
+
+        Raises:
+            OutOfFunds: It cannot.
+        """
+        if self.balance_wei < self.most_wei:
+            raise OutOfFunds(
+                f"the account {checksummed(self.account)} holds {self.balance_wei / GWEI:,.0f} gwei, "
+                f"and connecting costs up to {self.most_wei / GWEI:,.0f}",
+                hint="send it funds on this chain, then repeat",
+            )
+
+
+def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStack, now: Callable[[], float]) -> Chain:
+    """Opens the way to the chain that is wanted; a home's own ledger is made if it is not there yet."""
+    if wanted.draft.rpc:
+        return open_nodes(wanted.draft, stack)
+    if not paths.embedded.exists():
+        create_ledger(paths.embedded, [account], now=now).close()
+    finality, fees = wanted.draft.finality_rule, wanted.draft.fee_policy
+    return open_embedded(paths.embedded, stack, finality=finality, fees=fees, now=now)
+
+
+def plan_of(chain: Chain, account: bytes, origin: str, contract: bytes | None) -> Plan:
+    """Returns what connecting would send.
+
+    Args:
+        chain: The chain.
+        account: 20 bytes of the account that would pay and anchor.
+        origin: The log's name.
+        contract: 20 bytes of an Evidence contract that is there already; None deploys one.
+
+    Raises:
+        LedgerContradicts: The contract is another one than this version knows.
+        NotAllowed: The log is open there, and another account may anchor it.
+    """
+    log_id = log_id_of(account, origin)
+    price = chain.offered().max_wei
+    steps = []
+    is_open = False
+    if contract is None:
+        steps.append(PlannedStep("put the Evidence contract on the ledger", DEPLOY_GAS, DEPLOY_GAS * price))
+    else:
+        evidence = Evidence(chain, contract)
+        evidence.require_genuine()
+        is_open = any(evidence.owner(log_id))
+        if is_open and evidence.writer(log_id) != account:
+            raise NotAllowed(
+                f"the log {origin} is open there, and another account may anchor it",
+                hint="its owner assigns the writer: the account that is to anchor accepts it",
+            )
+    if not is_open:
+        steps.append(PlannedStep(f"open the log {origin} in it", OPEN_GAS, OPEN_GAS * price))
+    return Plan(chain.chain_id, account, chain.balance_wei(account), contract, log_id, tuple(steps))
+
+
+def connect(
+    paths: LedgerPaths,
+    wanted: Wanted,
+    chain: Chain,
+    account: Account,
+    log_key: VerifierKey,
+    signer: bytes,
+    *,
+    tell: Told,
+    now: Callable[[], float] = clock.time,
+) -> Connection:
+    """Sends what is still to be sent, waits until it is final, and writes the settings.
+
+    Args:
+        paths: Where the home keeps what belongs to the ledger.
+        wanted: What to connect to.
+        chain: The open way there.
+        account: Pays, opens the log and anchors.
+        log_key: The log's public key; its name is the log's origin.
+        signer: 20 bytes by which the contract will know the key that signs heads for it.
+        tell: Told what is being done.
+        now: Returns Unix seconds.
+    """
+    origin = log_key.name
+    plan_of(chain, account.address, origin, wanted.contract).require_funds()
+    with _outbox(paths, wanted, chain, account, now) as outbox:
+        contract = wanted.contract or _deployed(outbox, chain, tell)
+        evidence = Evidence(chain, contract)
+        evidence.require_genuine()
+        opened_at = _opened(outbox, evidence, account, log_key, signer, tell)
+    connection = replace(
+        wanted.draft,
+        chain_id=chain.chain_id,
+        contract=checksummed(contract),
+        log_id="0x" + log_id_of(account.address, origin).hex(),
+        account=checksummed(account.address),
+        opened_at=opened_at,
+    )
+    connection.save(paths)
+    return connection
+
+
+def deploy(
+    paths: LedgerPaths,
+    wanted: Wanted,
+    chain: Chain,
+    account: Account,
+    *,
+    tell: Told,
+    now: Callable[[], float] = clock.time,
+) -> bytes:
+    """Puts the Evidence contract on a chain; returns its 20 bytes when it is final. See `connect`."""
+    with _outbox(paths, wanted, chain, account, now) as outbox:
+        return _deployed(outbox, chain, tell)
+
+
+def record_of(connection: Connection, origin: str, signer: bytes) -> Draft:
+    """Returns the record by which the log itself says where its heads are anchored."""
+    about = {
+        "account": connection.account,
+        "chainId": connection.chain_id,
+        "contract": connection.contract,
+        "logId": connection.log_id,
+        "openedAt": connection.opened_at,
+        "signer": checksummed(signer),
+    }
+    return Draft("ledger", "ledger", origin, about=about)
+
+
+def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, now: Callable[[], float]) -> Outbox:
+    limit_wei = wanted.draft.spend_per_day_wei
+    file = paths.outbox(chain.chain_id, account.address)
+    return Outbox(file, chain, account, limits=SpendingLimits(limit_wei, limit_wei), now=now)
+
+
+def _deployed(outbox: Outbox, chain: Chain, tell: Told) -> bytes:
+    tell("Putting the Evidence contract on the ledger ...")
+    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", f"deploy {chain.chain_id}")
+    if receipt.contract is None:
+        raise LedgerContradicts("the ledger's node names no contract for the transaction that made one")
+    return receipt.contract
+
+
+def _opened(
+    outbox: Outbox, evidence: Evidence, account: Account, log_key: VerifierKey, signer: bytes, tell: Told
+) -> int:
+    """Opens the log unless it is open; returns the height of the block in which it was."""
+    log_id = log_id_of(account.address, log_key.name)
+    if not any(evidence.owner(log_id)):
+        tell(f"Opening the log {log_key.name} in it ...")
+        calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
+        key = f"open {evidence.chain.chain_id} {log_id.hex()}"
+        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", key).block_number
+    if not evidence.is_signer(log_id, signer):
+        tell("Naming the key that signs heads ...")
+        key = f"name {evidence.chain.chain_id} {log_id.hex()} {signer.hex()}"
+        _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key)
+    final = evidence.chain.final_block().number
+    found = [each for each in evidence.logs_of_key(log_key.public, 0, final) if each.values["log_id"] == log_id]
+    return found[0].event.block_number if found else 0
+
+
+def _sent(
+    outbox: Outbox, chain: Chain, to: bytes | None, calldata: bytes, purpose: str, key: str
+) -> TransactionReceipt:
+    """Sends once and for all, and returns the receipt when it is final."""
+    row = outbox.wait(outbox.submit(to, calldata, purpose=purpose, key=key), until="final", timeout_s=WAIT_S)
+    if row.state != "final" or row.transaction_hash is None:
+        raise InvalidInput(f"the ledger refused to {purpose}: {row.error or row.state}")
+    receipt = chain.receipt(row.transaction_hash)
+    if receipt is None:
+        raise LedgerContradicts("the ledger's node does not know a transaction that it called final")
+    return receipt

@@ -1,0 +1,112 @@
+"""What the ledger told of a log and what a home sent, as lines for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from counterfoil.core.wording import counted
+from counterfoil.errors import LedgerError
+from counterfoil.store.streams import time_text
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.anchors.book import AnchorBook, EventRow
+    from counterfoil.ledger.rpc.chain import Chain
+    from counterfoil.ledger.sending.rows import OutboxRow
+
+__all__ = ["SentTransaction", "ToldEvent", "sent_transaction", "told_events"]
+
+_GWEI: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """One thing the ledger told of a log.
+
+    Attributes:
+        block: Height of its block.
+        time: UTC text of the chain's clock; empty when the ledger did not answer.
+        name: The event's name in the contract.
+        sentence: The same in words.
+        told: Its values, as JSON has them.
+    """
+
+    block: int
+    time: str
+    name: str
+    sentence: str
+    told: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the event as JSON."""
+        return {"block": self.block, "name": self.name, "time": self.time or None, "told": self.told}
+
+
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """One transaction of a home.
+
+    Attributes:
+        id: Its number in the outbox.
+        purpose: What it is for.
+        state: Where it stands.
+        fee: What it cost in gwei, as text; empty while it is in no block.
+        note: Its hash, and why it was refused.
+    """
+
+    id: int
+    purpose: str
+    state: str
+    fee: str
+    note: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the transaction as JSON."""
+        return {
+            "fee_gwei": self.fee or None,
+            "id": self.id,
+            "note": self.note,
+            "purpose": self.purpose,
+            "state": self.state,
+        }
+
+
+def told_events(book: AnchorBook, chain: Chain, limit: int) -> list[ToldEvent]:
+    """Returns what the ledger told, newest first, with the time of each block."""
+    rows = book.events(limit=limit)
+    times = {number: _time(chain, number) for number in {row.block for row in rows}}
+    return [ToldEvent(row.block, times[row.block], row.name, _sentence(row), row.told) for row in rows]
+
+
+def sent_transaction(row: OutboxRow) -> SentTransaction:
+    """Returns a row of the outbox for people."""
+    fee = "" if row.fee_paid_wei is None else f"{row.fee_paid_wei / _GWEI:,.0f}"
+    identity = f"0x{row.transaction_hash.hex()}" if row.transaction_hash else ""
+    note = "; ".join(part for part in (identity, row.error) if part)
+    return SentTransaction(row.id, row.purpose, str(row.state), fee, note)
+
+
+def _time(chain: Chain, number: int) -> str:
+    try:
+        block = chain.block(number)
+    except LedgerError:
+        return ""
+    return time_text(block.time_s) if block else ""
+
+
+def _sentence(row: EventRow) -> str:
+    told = row.told
+    account = told.get("account", "")
+    size = told.get("size", 0)
+    return {
+        "Opened": f"opened as {told.get('origin')} by {told.get('opener')}",
+        "OwnerOffered": f"offered to {account}",
+        "OwnerAssigned": f"now belongs to {account}",
+        "WriterOffered": f"{account} was asked to anchor it",
+        "WriterAssigned": f"{account} anchors it",
+        "SignerNamed": f"heads signed by {account} count",
+        "Anchored": f"head over {counted(size, 'record')}",
+        "Kept": f"the head over {counted(size, 'record')} is kept for good",
+        "Noted": f"{told.get('by')} left a note on record {told.get('index')}",
+        "Equivocated": f"marked: two different heads over {counted(size, 'record')} were signed",
+    }.get(row.name, row.name)

@@ -1,0 +1,390 @@
+"""The shared ledger, as one organisation uses it: connected or not, opened when needed.
+
+The light part is always there: it signs heads for the contract, and finds the newest
+proof for receipts and bundles. Everything that talks to the ledger is opened on first
+use, and let go of with the home.
+"""
+
+from __future__ import annotations
+
+import threading
+import time as clock
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.errors import InvalidInput, LedgerUnreachable, NotSetUp
+from counterfoil.ledger.packages import require_packages
+from counterfoil.ledger.worker import Worker
+from counterfoil.store.archive import Archive
+from counterfoil.store.keyring import Keyring
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.streams import time_text
+
+if TYPE_CHECKING:
+    from counterfoil.core.anchor import Anchor
+    from counterfoil.ledger.accounts.account import Account
+    from counterfoil.ledger.accounts.home_accounts import HomeAccounts
+    from counterfoil.ledger.anchors.anchoring import Anchoring, AnchorState
+    from counterfoil.ledger.anchors.book import AnchorBook
+    from counterfoil.ledger.anchors.evidence import Evidence
+    from counterfoil.ledger.anchors.head_signer import HeadSigner
+    from counterfoil.ledger.connecting import Plan, Wanted
+    from counterfoil.ledger.connection import Connection, LedgerPaths
+    from counterfoil.ledger.history import SentTransaction, ToldEvent
+    from counterfoil.ledger.rpc.chain import Chain
+    from counterfoil.ledger.sending.outbox import Outbox
+    from counterfoil.ledger.status import LedgerStatus
+
+__all__ = ["Ledger", "OpenedLedger"]
+
+POLL_S: Final = 1.0
+
+Way = Callable[[], AbstractContextManager["tuple[Chain, Account]"]]
+"""Opens the way to a chain, and the account that pays there."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLedger:
+    """What talks to the ledger while it is open."""
+
+    chain: Chain
+    evidence: Evidence
+    account: Account
+    outbox: Outbox
+    anchoring: Anchoring
+
+
+class Ledger:
+    """The shared ledger of one home. Safe to use from several threads.
+
+    Attributes:
+        folder: Where the home keeps what belongs to it.
+        connection: The settings; None while this home is not connected.
+        ask_passphrase: Asks a person for the passphrase of an account's key file; None where nobody is there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        recorder: Recorder,
+        archive: Archive,
+        keyring: Keyring,
+        *,
+        now: Callable[[], float] = clock.time,
+    ) -> None:
+        """Reads the settings, when the home is connected; opens nothing yet."""
+        self.folder = folder
+        self._recorder = recorder
+        self._archive = archive
+        self._keyring = keyring
+        self._now = now
+        self._lock = threading.RLock()  # owns what is opened
+        self._stack = ExitStack()
+        self._opened: OpenedLedger | None = None
+        self._book: AnchorBook | None = None
+        self._signer: HeadSigner | None = None
+        self.connection: Connection | None = None
+        self.ask_passphrase: Callable[[], str] | None = None
+        self._worker = Worker(self._is_due, self._background_step)
+        if (folder / "connection.toml").exists():
+            self.use(self._load())
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this home is connected to a ledger."""
+        return self.connection is not None
+
+    @property
+    def paths(self) -> LedgerPaths:
+        """Where this home keeps what belongs to the ledger."""
+        from counterfoil.ledger.connection import LedgerPaths
+
+        return LedgerPaths(self.folder)
+
+    @property
+    def fault(self) -> str:
+        """Why anchoring in the background failed last, in words; empty when it did not."""
+        return self._worker.fault
+
+    def require_connection(self) -> Connection:
+        """Returns the settings.
+
+        Raises:
+            NotSetUp: This home is not connected to a ledger.
+        """
+        if self.connection is None:
+            raise NotSetUp(
+                "this home is not connected to a ledger",
+                hint="`counterfoil ledger connect` connects it, to one in this home by default",
+            )
+        return self.connection
+
+    def use(self, connection: Connection) -> None:
+        """Takes settings: heads are signed for the contract from here on, and new records anchored."""
+        from counterfoil.ledger.anchors.book import AnchorBook
+        from counterfoil.ledger.anchors.head_signer import HeadSigner
+
+        with self._lock:
+            self._signer = HeadSigner(self._keyring.secret("head"), connection.where, self._archive.origin)
+            self._book = self._stack.enter_context(AnchorBook.open(self.paths.book))
+            self.connection = connection
+            self._archive.ledger = self
+            self._archive.forget_signature()
+            self._recorder.appended = self._worker.notice
+
+    # What archives ask (store.archive.OnLedger)
+
+    @property
+    def within_s(self) -> int:
+        """Seconds within which a new record is meant to be on the ledger."""
+        return self.require_connection().anchor_age_s
+
+    def line(self, head: Checkpoint) -> str:
+        """Returns the signature line by which the contract can judge a head."""
+        assert self._signer is not None
+        return self._signer.line(head)
+
+    def newest(self, size: int) -> Anchor | None:
+        """Returns the newest final anchor of at most `size` records, its consistency path left empty."""
+        return self._book.proof(size) if self._book is not None else None
+
+    # Getting to a ledger
+
+    @property
+    def accounts(self) -> HomeAccounts:
+        """The accounts of this home."""
+        from counterfoil.ledger.accounts.home_accounts import HomeAccounts
+
+        return HomeAccounts(self.paths.accounts, self._keyring, lambda: time_text(self._recorder.now_s()))
+
+    def connect(self, wanted: Wanted | None = None, account: str | None = None) -> Connection:
+        """Connects this home to a ledger, by default to one of its own, and opens its log there.
+
+        May be repeated after an interruption: it goes on where it stopped.
+
+        Args:
+            wanted: What to connect to; None makes an embedded ledger in this home.
+            account: Address that pays and anchors; the only one of this home by default, or a new one.
+
+        Raises:
+            InvalidInput: It is connected already.
+            OutOfFunds: The account cannot pay the fees. Nothing was sent.
+        """
+        plan, carry_out = self.connecting(wanted, account)
+        plan.require_funds()
+        return carry_out(lambda _: None)
+
+    def connecting(
+        self, wanted: Wanted | None = None, account: str | None = None, signer: str = ""
+    ) -> tuple[Plan, Callable[[Callable[[str], None]], Connection]]:
+        """Returns what connecting would send, and what does it, telling what it does.
+
+        Args:
+            wanted: What to connect to; None makes an embedded ledger in this home.
+            account: Address that pays and anchors.
+            signer: Address of a signer elsewhere that holds the account's key.
+        """
+        from counterfoil.ledger.connecting import connect, record_of
+
+        if self.connection is not None:
+            raise InvalidInput(
+                f"this home is connected to chain {self.connection.chain_id} already",
+                hint="`counterfoil ledger status` says how it stands",
+            )
+        plan, wanted, way = self._plan(wanted, account, signer)
+        log_key = self._recorder.signer.key
+
+        def carry_out(tell: Callable[[str], None]) -> Connection:
+            with way() as (chain, payer):
+                address = self._head_address()
+                made = connect(self.paths, wanted, chain, payer, log_key, address, tell=tell, now=self._now)
+            self.use(made)
+            self._recorder.write(record_of(made, log_key.name, address))
+            return made
+
+        return plan, carry_out
+
+    def deployment(
+        self, wanted: Wanted, account: str | None = None, signer: str = ""
+    ) -> tuple[Plan, Callable[[Callable[[str], None]], bytes]]:
+        """Returns what putting the contract on a chain would send, and what does it and returns its 20 bytes."""
+        from counterfoil.ledger.connecting import deploy
+
+        plan, wanted, way = self._plan(wanted, account, signer)
+
+        def carry_out(tell: Callable[[str], None]) -> bytes:
+            with way() as (chain, payer):
+                return deploy(self.paths, wanted, chain, payer, tell=tell, now=self._now)
+
+        return replace(plan, steps=plan.steps[:1]), carry_out
+
+    # What talks to the ledger
+
+    @property
+    def opened(self) -> OpenedLedger:
+        """What talks to the ledger; opened on first use.
+
+        Raises:
+            NotSetUp: Not connected, or a package is missing.
+            LedgerUnreachable: No node answers.
+            Locked: The account's key file stays closed.
+        """
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def step(self, *, at_once: bool = False) -> AnchorState:
+        """Does what can be done now; see `Anchoring.step`."""
+        return self.opened.anchoring.step(at_once=at_once)
+
+    def anchor(self, *, timeout_s: float = 600, progress: Callable[[AnchorState], None] | None = None) -> AnchorState:
+        """Anchors everything recorded so far, and returns when it is final.
+
+        Args:
+            timeout_s: How long to wait; the anchor goes on without anybody waiting.
+            progress: Told the state after each step.
+
+        Raises:
+            LedgerUnreachable: It was not final in time; nothing is lost.
+        """
+        wanted: int | None = None
+        ends_s = clock.monotonic() + timeout_s
+        while True:
+            state = self.step(at_once=wanted is None)
+            wanted = state.log_size if wanted is None else wanted
+            if progress is not None:
+                progress(state)
+            if state.proven_size >= wanted:
+                return state
+            if clock.monotonic() > ends_s:
+                why = f": {state.fault}" if state.fault else ""
+                raise LedgerUnreachable(
+                    f"the anchor is not final after {timeout_s:,.0f} seconds{why}",
+                    hint="nothing is lost: it goes on by itself; `counterfoil ledger status` tells how far it is",
+                )
+            clock.sleep(POLL_S)
+
+    def wake(self) -> None:
+        """Has the background look now whether an anchor is due, where records were written."""
+        self._worker.wake()
+
+    def keep(self, *, timeout_s: float = 600) -> int:
+        """Has the ledger store its newest head for good; returns that head's size when it is final.
+
+        Raises:
+            NotSetUp: Nothing is anchored yet.
+            LedgerUnreachable: It was not final in time; nothing is lost.
+        """
+        return self.opened.anchoring.keep(timeout_s=timeout_s)
+
+    def status(self) -> LedgerStatus:
+        """Returns where log and ledger stand; sends nothing."""
+        from counterfoil.ledger.status import status_of
+
+        return status_of(self.require_connection(), self.opened)
+
+    def history(self, limit: int = 20) -> tuple[list[ToldEvent], list[SentTransaction]]:
+        """Returns what the ledger told of this log and what this home sent, newest first."""
+        from counterfoil.ledger.history import sent_transaction, told_events
+
+        opened = self.opened
+        opened.anchoring.look()
+        assert self._book is not None
+        sent = [sent_transaction(row) for row in opened.outbox.rows(limit=limit)]
+        return told_events(self._book, opened.chain, limit), sent
+
+    def close(self) -> None:
+        """Ends anchoring in the background and lets go of everything."""
+        self._recorder.appended = None
+        self._worker.stop()
+        with self._lock:
+            self._opened = None
+            self._stack.close()
+
+    # Inner parts
+
+    def _load(self) -> Connection:
+        require_packages()
+        from counterfoil.ledger.connection import Connection
+
+        return Connection.load(self.paths)
+
+    def _open(self) -> OpenedLedger:
+        from counterfoil.ledger.accounts.account import parse_address
+        from counterfoil.ledger.opening import open_ledger
+
+        connection = self.require_connection()
+        assert self._book is not None
+        with _all_or_none(self._stack) as stack:
+            account = self._account(parse_address(connection.account), connection, stack)
+            return open_ledger(
+                self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
+            )
+
+    def _plan(self, wanted: Wanted | None, account: str | None, signer: str) -> tuple[Plan, Wanted, Way]:
+        require_packages()
+        from counterfoil.ledger.accounts.account import parse_address
+        from counterfoil.ledger.connecting import Wanted, open_way, plan_of
+        from counterfoil.ledger.connection import Connection
+
+        wanted = wanted or Wanted(Connection.draft())
+        if signer and account is None:
+            raise InvalidInput("a signer elsewhere was named, and no account", hint="name it with --account")
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        address = (
+            parse_address(account)
+            if account and signer
+            else self.accounts.choose(parse_address(account) if account else None)
+        )
+
+        @contextmanager
+        def way() -> Iterator[tuple[Chain, Account]]:
+            with self._lock, ExitStack() as stack:
+                chain = open_way(self.paths, wanted, address, stack, self._now)
+                yield chain, self._account(address, wanted.draft, stack)
+
+        with way() as (chain, _):
+            return plan_of(chain, address, self._archive.origin, wanted.contract), wanted, way
+
+    def _head_address(self) -> bytes:
+        """Returns the 20 bytes by which a contract knows the key that signs heads; made when there is none yet."""
+        from counterfoil.ledger.accounts.account import LocalAccount
+
+        self._keyring.add("head", time_text(self._recorder.now_s()))
+        return LocalAccount(self._keyring.secret("head")).address
+
+    def _account(self, address: bytes, settings: Connection, stack: ExitStack) -> Account:
+        """Opens the account that signs what is sent."""
+        if settings.signer:
+            from counterfoil.ledger.accounts.external import ExternalAccount
+            from counterfoil.ledger.way import reached
+
+            return stack.enter_context(ExternalAccount(settings.signer, address, **reached(settings)))
+        named = settings.account_passphrase_file
+        return self.accounts.open(
+            address, self.folder / Path(named).expanduser() if named else None, self.ask_passphrase
+        )
+
+    def _is_due(self) -> bool:
+        connection = self.connection
+        if connection is None or self._book is None:
+            return False
+        newest = self._book.newest()
+        return bool(connection.anchor_policy.due(self._archive, newest.size if newest else 0, self._now()))
+
+    def _background_step(self) -> bool:
+        state = self.step()
+        return state.waiting is not None or state.proven_size < state.ledger_size
+
+
+@contextmanager
+def _all_or_none(stack: ExitStack) -> Iterator[ExitStack]:
+    """Yields a stack whose parts join `stack` when the block succeeds, and are let go of when it fails."""
+    with ExitStack() as parts:
+        yield parts
+        stack.push(parts.pop_all().__exit__)

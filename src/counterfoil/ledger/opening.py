@@ -1,0 +1,71 @@
+"""Opens everything that talks to the ledger, from the settings of a home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from counterfoil.ledger.accounts.account import Account
+from counterfoil.ledger.anchors.anchoring import Anchoring
+from counterfoil.ledger.anchors.book import AnchorBook
+from counterfoil.ledger.anchors.evidence import Evidence
+from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.ledger import OpenedLedger
+from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.sending.outbox import Outbox
+from counterfoil.ledger.sending.scanner import Scanner
+from counterfoil.ledger.sending.sender import SendingSettings
+from counterfoil.ledger.sending.spending import SpendingLimits
+from counterfoil.ledger.way import open_embedded, open_nodes
+from counterfoil.store.archive import Archive
+from counterfoil.store.recorder import Recorder
+
+__all__ = ["open_chain", "open_ledger"]
+
+
+def open_ledger(
+    paths: LedgerPaths,
+    connection: Connection,
+    account: Account,
+    recorder: Recorder,
+    archive: Archive,
+    book: AnchorBook,
+    stack: ExitStack,
+    now: Callable[[], float],
+) -> OpenedLedger:
+    """Opens the way to the ledger, the outbox and the anchoring of the home's log.
+
+    Args:
+        paths: Where the home keeps what belongs to the ledger.
+        connection: The settings.
+        account: Signs what is sent.
+        recorder: Ends epochs.
+        archive: Reads the log.
+        book: The anchors that were seen.
+        stack: Lets go of everything in the end.
+        now: Returns Unix seconds.
+    """
+    chain = open_chain(paths, connection, stack, now)
+    where = connection.where
+    evidence = Evidence(chain, where.contract)
+    file = paths.outbox(chain.chain_id, account.address)
+    limits = SpendingLimits(connection.spend_per_day_wei, connection.spend_per_day_wei)
+    outbox = stack.enter_context(
+        Outbox(
+            file, chain, account, limits=limits, settings=SendingSettings(bump_after_s=connection.bump_after_s), now=now
+        )
+    )
+    topics = [None, where.log_id]  # every event of the contract names its log there
+    scanner = Scanner(book.engine, chain, "evidence", [where.contract], topics, book, start=connection.opened_at)
+    anchoring = Anchoring(
+        recorder, archive, evidence, where.log_id, outbox, scanner, book, connection.anchor_policy, now
+    )
+    return OpenedLedger(chain, evidence, account, outbox, anchoring)
+
+
+def open_chain(paths: LedgerPaths, connection: Connection, stack: ExitStack, now: Callable[[], float]) -> Chain:
+    """Opens the way to the chain that the settings name."""
+    if connection.is_embedded:
+        finality, fees = connection.finality_rule, connection.fee_policy
+        return open_embedded(paths.embedded, stack, chain_id=connection.chain_id, finality=finality, fees=fees, now=now)
+    return open_nodes(connection, stack, chain_id=connection.chain_id)

@@ -1,0 +1,132 @@
+"""Where a log and its ledger stand, for people and monitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from counterfoil.errors import CounterfoilError, LedgerError
+from counterfoil.ledger.accounts.account import checksummed
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.anchors.anchoring import AnchorState
+    from counterfoil.ledger.connection import Connection
+    from counterfoil.ledger.ledger import OpenedLedger
+
+__all__ = ["LedgerStatus", "status_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """Where a log and its ledger stand.
+
+    Attributes:
+        is_embedded: Whether the ledger is the home's own.
+        chain_id: The chain.
+        contract: Address of the Evidence contract.
+        log_id: The log's id there.
+        account: Address that anchors.
+        state: What is anchored, due and under way.
+        spent_wei: Paid in the last 24 hours.
+        limit_wei: Most that may be.
+        block: Height of the newest block; None when the ledger does not answer.
+        final_block: Height of the newest final block; None likewise.
+        balance_wei: What the account holds; None likewise.
+        nodes: One line for each node.
+        problems: What stands in the way, in words.
+    """
+
+    is_embedded: bool
+    chain_id: int
+    contract: str
+    log_id: str
+    account: str
+    state: AnchorState
+    spent_wei: int
+    limit_wei: int
+    block: int | None
+    final_block: int | None
+    balance_wei: int | None
+    nodes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the status as JSON."""
+        return {
+            "account": self.account,
+            "balance_wei": self.balance_wei,
+            "block": self.block,
+            "chain_id": self.chain_id,
+            "contract": self.contract,
+            "due": self.state.due or None,
+            "final_block": self.final_block,
+            "final_size": self.state.proven_size,
+            "is_embedded": self.is_embedded,
+            "ledger_size": self.state.ledger_size,
+            "log_id": self.log_id,
+            "log_size": self.state.log_size,
+            "nodes": list(self.nodes),
+            "problems": list(self.problems),
+            "spent_in_24_h_wei": self.spent_wei,
+            "spend_limit_in_24_h_wei": self.limit_wei,
+            "waiting": self.state.waiting.id if self.state.waiting else None,
+        }
+
+
+def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
+    """Asks the ledger where things stand; sends nothing."""
+    problems: list[str] = []
+    block = final = balance = None
+    try:
+        opened.anchoring.look()
+        block = opened.chain.require_block("latest").number
+        final = opened.chain.final_block().number
+        balance = opened.chain.balance_wei(opened.account.address)
+        problems += _faults_on_ledger(connection, opened)
+    except LedgerError as error:
+        problems.append(f"the ledger does not answer as it should: {error.message}")
+    except CounterfoilError as error:
+        problems.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+    state = opened.anchoring.state()
+    problems += [each.reason for each in opened.outbox.stuck()]
+    return LedgerStatus(
+        is_embedded=connection.is_embedded,
+        chain_id=connection.chain_id,
+        contract=connection.contract,
+        log_id=connection.log_id,
+        account=connection.account,
+        state=state,
+        spent_wei=opened.outbox.spent_today_wei,
+        limit_wei=connection.spend_per_day_wei,
+        block=block,
+        final_block=final,
+        balance_wei=balance,
+        nodes=_nodes(opened),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _faults_on_ledger(connection: Connection, opened: OpenedLedger) -> list[str]:
+    found = []
+    log_id = connection.where.log_id
+    if opened.evidence.is_equivocated(log_id):
+        found.append("the ledger has marked this log: two heads that contradict each other were signed for it")
+    writer = opened.evidence.writer(log_id)
+    if writer != opened.account.address:
+        found.append(f"the ledger lets {checksummed(writer)} anchor this log, and this home uses {connection.account}")
+    return found
+
+
+def _nodes(opened: OpenedLedger) -> tuple[str, ...]:
+    from counterfoil.ledger.rpc.endpoints import Endpoints
+
+    nodes = opened.chain.rpc
+    if not isinstance(nodes, Endpoints):
+        return ()
+    return tuple(
+        f"{node.host}: {node.state}"
+        + (f", block {node.height:,}" if node.height is not None else "")
+        + (f", {node.latency_ms:,.0f} ms" if node.latency_ms is not None else "")
+        + (f"; {node.last_error}" if node.last_error else "")
+        for node in nodes.health()
+    )

@@ -1,0 +1,193 @@
+"""`counterfoil ledger`, as people type it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anvil import Anvil, needs_anvil
+
+from counterfoil.cli.main import run
+from counterfoil.ledger.accounts.account import LocalAccount, checksummed
+
+PROGRAM = "import sys; from counterfoil.cli.main import main; sys.exit(main())"
+ORIGIN = "bank.example/credit"
+
+
+@pytest.fixture
+def bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A home made by its own command."""
+    assert run(["init", str(tmp_path / "bank"), "--name", "Example Bank", "--origin", ORIGIN]) == 0
+    capsys.readouterr()
+    return tmp_path / "bank"
+
+
+class Typed:
+    """Runs commands and reads what they print."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], home: Path) -> None:
+        self._capsys = capsys
+        self._home = home
+
+    def __call__(self, *args: str, code: int = 0) -> tuple[str, str]:
+        assert run([*args, "--home", str(self._home)]) == code, self._capsys.readouterr()
+        return self._capsys.readouterr()
+
+    def json(self, *args: str, code: int = 0) -> Any:
+        out, _ = self(*args, "--json", code=code)
+        return json.loads(out)
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], bank: Path) -> Typed:
+    return Typed(capsys, bank)
+
+
+@contextmanager
+def serving(*args: str) -> Iterator[dict[str, Any]]:
+    """Runs `ledger up` as a program of its own; yields what it says first."""
+    command = [sys.executable, "-c", PROGRAM, "ledger", "up", *args, "--port", "0", "--json"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+            said += line
+        yield json.loads(said)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_a_home_that_is_not_connected_is_told_how(typed: Typed) -> None:
+    for command in ("status", "anchor", "log"):
+        _, err = typed("ledger", command, code=5)
+        assert "error: this home is not connected to a ledger" in err
+        assert "counterfoil ledger connect" in err
+
+
+def test_a_dry_run_sends_nothing(typed: Typed, bank: Path) -> None:
+    out, _ = typed("ledger", "connect", "--dry-run")
+    assert "put the Evidence contract on the ledger" in out
+    assert "Nothing was sent." in out
+    assert not (bank / "ledger" / "connection.toml").exists()
+
+
+def test_from_connecting_to_a_checked_bundle(typed: Typed, bank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, err = typed("ledger", "connect")
+    assert "it proves nothing to outsiders" in out
+    assert "Opening the log bank.example/credit" in err
+    anchored = typed.json("ledger", "anchor")
+    assert anchored["final_size"] == anchored["log_size"]
+    out, _ = typed("ledger", "status")
+    assert "it proves nothing to outsiders" in out
+    bundle = str(bank.with_name("all.zip"))
+    typed("bundle", bundle)
+    block = anchored["block"]["hash"]
+    issuer = str(bank / "issuer.vkey")
+    assert run(["check", bundle, "--issuer", issuer, "--block", block, "--require", "anchor"]) == 0
+    capsys.readouterr()
+    assert run(["check", bundle, "--issuer", issuer, "--require", "anchor"]) == 4
+    assert "you named no block of the ledger" in capsys.readouterr().out
+    other = "0x" + "12" * 32
+    assert run(["check", bundle, "--issuer", issuer, "--block", other]) == 4
+
+
+def test_status_tells_what_is_wrong_by_its_exit_code(typed: Typed, bank: Path) -> None:
+    typed("ledger", "connect")
+    typed("ledger", "anchor")
+    assert typed.json("ledger", "status")["problems"] == []
+    (bank / "ledger" / "embedded").rename(bank / "ledger" / "elsewhere")
+    _, err = typed("ledger", "status", code=5)
+    assert err.startswith("error: ")
+
+
+def test_keeping_and_looking_back(typed: Typed) -> None:
+    typed("ledger", "connect")
+    out, _ = typed("ledger", "anchor", "--keep")
+    assert "for good" in out
+    told = typed.json("ledger", "log")
+    assert [each["name"] for each in told["events"]] == ["Kept", "Anchored", "SignerNamed", "WriterAssigned", "Opened"]
+    assert [each["purpose"] for each in told["transactions"]] == ["keep", "anchor", "open", "deploy"]
+    out, _ = typed("ledger", "log")
+    assert "is kept for good" in out
+
+
+def test_accounts_are_listed_made_and_brought_along(typed: Typed, tmp_path: Path) -> None:
+    assert "no account yet" in typed("ledger", "accounts", "list")[0]
+    made = typed.json("ledger", "accounts", "create")["address"]
+    secret = tmp_path / "secret"
+    other = LocalAccount.create()
+    secret.write_text(other.secret.hex())
+    secret.chmod(0o600)
+    brought = typed.json("ledger", "accounts", "import", str(secret))["address"]
+    assert brought == checksummed(other.address)
+    assert {row["address"] for row in typed.json("ledger", "accounts", "list")["accounts"]} == {made, brought}
+    _, err = typed("ledger", "connect", code=2)
+    assert "several accounts" in err
+    typed("ledger", "connect", "--account", brought)
+    assert typed.json("ledger", "status")["account"] == brought
+
+
+def test_the_cost_is_estimated_without_a_home(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ledger", "cost", "--records-per-day", "1000000", "--interval-s", "600"]) == 0
+    out = capsys.readouterr().out
+    assert "4,320 anchors in 30 days, for 30,000,000 records." in out
+    assert "Assumed, not measured" in out
+
+
+def test_two_organisations_share_a_ledger(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other_home = tmp_path / "other"
+    assert run(["init", str(other_home), "--name", "Other Bank", "--origin", "other.example"]) == 0
+    capsys.readouterr()
+    other = Typed(capsys, other_home)
+    accounts = [each.json("ledger", "accounts", "create")["address"] for each in (typed, other)]
+    funding = [text for account in accounts for text in ("--fund", account)]
+    with serving(str(tmp_path / "shared"), *funding) as served:
+        assert served["funded"] == 2
+        way = ("--rpc", served["url"], "--yes")
+        contract = typed.json("ledger", "connect", *way)["contract"]
+        joined = other.json("ledger", "connect", *way, "--contract", contract)
+        assert joined["contract"] == contract
+        blocks = [each.json("ledger", "anchor")["block"]["number"] for each in (typed, other)]
+        assert blocks[0] < blocks[1]
+        bundle = str(tmp_path / "all.zip")
+        typed("bundle", bundle)
+        assert run(["check", bundle, "--issuer", str(tmp_path / "bank" / "issuer.vkey"), "--rpc", served["url"]]) == 0
+        assert re.search(r"shared ledger\? PASSED", capsys.readouterr().out)
+    _, err = typed("ledger", "anchor", code=5)  # it is gone
+    assert "error: " in err
+
+
+def test_the_homes_own_ledger_may_be_served_meanwhile(typed: Typed, bank: Path) -> None:
+    typed("ledger", "connect")
+    with serving("--home", str(bank)):
+        state = typed.json("ledger", "anchor")
+    assert state["final_size"] == state["log_size"]
+
+
+@needs_anvil
+def test_a_real_chain_asks_for_a_yes_and_for_funds(typed: Typed) -> None:
+    with Anvil(options=["--slots-in-an-epoch", "1"]) as anvil:
+        account = typed.json("ledger", "accounts", "create")["address"]
+        _, err = typed("ledger", "connect", "--rpc", anvil.url, code=5)
+        assert f"the account {account} holds 0 gwei" in err
+        anvil.call("anvil_setBalance", account, hex(10**18))
+        _, err = typed("ledger", "connect", "--rpc", anvil.url, code=2)
+        assert "this needs a yes" in err
+        out, _ = typed("ledger", "connect", "--rpc", anvil.url, "--dry-run")
+        assert "Chain 31337; the account" in out

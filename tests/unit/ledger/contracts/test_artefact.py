@@ -1,0 +1,71 @@
+"""The contract as the package ships it, read by whoever has no compiler."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from vyper.utils import keccak256
+
+import counterfoil
+from counterfoil.errors import NotFound
+from counterfoil.ledger.contracts.artefact import Artefact
+
+EVIDENCE = Artefact.load("Evidence")
+
+
+def test_it_is_read_once() -> None:
+    assert Artefact.load("Evidence") is EVIDENCE
+    assert (EVIDENCE.name, EVIDENCE.compiler, EVIDENCE.evm_version) == ("Evidence", "vyper 0.4.3", "cancun")
+
+
+def test_selectors_and_topics_are_those_of_the_abi() -> None:
+    for kind, table, size in (("function", EVIDENCE.selectors, 4), ("event", EVIDENCE.topics, 32)):
+        entries = [entry for entry in EVIDENCE.abi if entry["type"] == kind]
+        signatures = {f"{entry['name']}({','.join(each['type'] for each in entry['inputs'])})" for entry in entries}
+        assert dict(table) == {signature: keccak256(signature.encode())[:size] for signature in signatures}
+
+
+def test_they_are_found_by_name() -> None:
+    assert EVIDENCE.selector("eip712Domain").hex() == "84b0196e"  # as ERC-5267 gives it
+    assert EVIDENCE.selector("owner").hex() == "02571be3"  # with its leading zero
+    assert EVIDENCE.topic("Kept") == EVIDENCE.topics["Kept(bytes32,uint256,bytes32)"]
+
+
+@pytest.mark.parametrize("look_up", [EVIDENCE.selector, EVIDENCE.topic])
+@pytest.mark.parametrize("name", ["nothing", "", "kept(bytes32,uint256)", "Keep"])
+def test_what_is_not_there_is_not_found(look_up: object, name: str) -> None:
+    with pytest.raises(NotFound, match="Evidence has no"):
+        look_up(name)  # type: ignore[operator]
+
+
+def test_storage_proofs_rely_on_these_places() -> None:
+    assert (EVIDENCE.slots["_heads"], EVIDENCE.slots["_kept"]) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["Nothing", "../contracts/Evidence", "", "evidence/"])
+def test_an_unknown_contract_is_not_found(name: str) -> None:
+    with pytest.raises(NotFound, match="there is no contract"):
+        Artefact.load(name)
+
+
+def test_it_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        EVIDENCE.bytecode = b""  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        EVIDENCE.slots["_heads"] = 5  # type: ignore[index]
+
+
+def test_reading_it_needs_the_standard_library_only() -> None:
+    program = (
+        f"import sys; sys.path.append({str(Path(counterfoil.__file__).parents[1])!r});"
+        "from counterfoil.ledger.contracts.artefact import Artefact; Artefact.load('Evidence');"
+        "print(*{name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) <= {"counterfoil", "__main__"}

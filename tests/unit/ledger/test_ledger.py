@@ -1,0 +1,305 @@
+"""A home and its ledger, together: connecting, anchoring, and what receipts and bundles gain."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from organisations import ORIGIN, Clock, open_home
+
+import counterfoil
+from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
+from counterfoil.core.statement import Draft
+from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed, NotSetUp, Reverted
+from counterfoil.ledger.anchors.evidence import log_id_of
+from counterfoil.ledger.anchors.head_signer import head_signature
+from counterfoil.ledger.sending.rows import State
+from counterfoil.organisation import Organisation
+
+AGE_S = 3_600
+
+
+def write(org: Organisation, count: int = 1) -> None:
+    org.recorder.record([org.recorder.prepare(Draft("event", "events", str(place))) for place in range(count)])
+
+
+def test_a_home_that_is_not_connected_says_so(org: Organisation) -> None:
+    assert not org.ledger.is_connected
+    with pytest.raises(NotSetUp, match="not connected"):
+        org.ledger.step()
+
+
+def test_connecting_opens_the_log_in_the_contract(org: Organisation) -> None:
+    made = org.ledger.connect()
+    opened = org.ledger.opened
+    log_id = made.where.log_id
+    assert log_id == log_id_of(opened.account.address, ORIGIN)
+    assert opened.evidence.owner(log_id) == opened.evidence.writer(log_id) == opened.account.address
+    [opening] = opened.evidence.logs_of_key(org.issuer.public, 0, 100)
+    assert opening.values["log_id"] == log_id
+    assert opening.values["origin"] == ORIGIN
+
+
+def test_the_log_itself_says_where_its_heads_are(org: Organisation) -> None:
+    made = org.ledger.connect()
+    record = org.archive.record(org.archive.size - 1)
+    assert record.kind == "ledger"
+    assert record.about["logId"] == made.log_id
+    assert record.about["contract"] == made.contract
+
+
+def test_connecting_twice_is_refused(org: Organisation) -> None:
+    org.ledger.connect()
+    with pytest.raises(InvalidInput, match="connected to chain"):
+        org.ledger.connect()
+
+
+def test_an_interrupted_connect_goes_on_where_it_stopped(org: Organisation) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(line: str) -> None:
+        if line.startswith("Opening the log"):
+            raise Interrupted
+
+    plan, carry_out = org.ledger.connecting()
+    assert len(plan.steps) == 2
+    with pytest.raises(Interrupted):
+        carry_out(interrupt)
+    assert not org.ledger.is_connected
+    org.ledger.connect()
+    sent = org.ledger.opened.outbox.rows()
+    assert [row.purpose for row in sent] == ["open", "deploy"]
+
+
+def test_anchoring_puts_every_record_under_a_final_head(org: Organisation) -> None:
+    org.ledger.connect()
+    write(org, 5)
+    state = org.ledger.anchor()
+    assert state.is_done
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    held = opened.evidence.head(where.log_id)
+    assert (held.size, held.root) == (org.archive.size, org.archive.root(org.archive.size))
+
+
+def test_the_running_epochs_are_inside(org: Organisation) -> None:
+    org.ledger.connect()
+    write(org)
+    org.ledger.anchor()
+    streams = {
+        record.about["stream"] for record in map(org.archive.record, range(org.archive.size)) if record.kind == "epoch"
+    }
+    assert "events" in streams
+
+
+def test_anchoring_again_without_new_records_sends_nothing(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    count = len(org.ledger.opened.outbox.rows())
+    assert org.ledger.anchor().is_done
+    assert len(org.ledger.opened.outbox.rows()) == count
+
+
+def test_a_head_grows_on_the_ledger(org: Organisation) -> None:
+    org.ledger.connect()
+    for count in (1, 7, 300, 2):
+        write(org, count)
+        assert org.ledger.anchor().is_done
+
+
+def test_nothing_is_due_before_its_time(org: Organisation, clock: Clock) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    write(org)
+    assert org.ledger.step().due == ""
+    clock.move(AGE_S - 1)
+    assert org.ledger.step().due == ""
+    clock.move(1)
+    state = org.ledger.step()  # due, sent and in a block in one step
+    assert state.is_done
+
+
+def test_volume_makes_a_head_due(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    write(org, 9_999)
+    assert org.ledger.step().due == ""
+    write(org)
+    assert org.ledger.step().is_done
+
+
+def test_a_receipt_gains_its_anchor(org: Organisation, tmp_path: Path) -> None:
+    org.ledger.connect()
+    write(org)
+    place = org.archive.size - 1
+    before = org.archive.receipt(place)
+    assert before.anchor is None
+    assert before.anchor_by is not None
+    org.ledger.anchor()
+    write(org, 3)  # the log goes on; the proof leads from the anchored head to the newest
+    after = org.archive.receipt(place)
+    assert after.anchor is not None
+    assert after.anchor_by is None
+    (tmp_path / "receipt.json").write_bytes(after.encode())
+    block = f"0x{after.anchor.block_hash.hex()}"
+    report = counterfoil.check(tmp_path / "receipt.json", issuer=str(org.issuer), block=block)
+    assert report.exit_code(["anchor", "issuer"]) == 0
+
+
+def test_a_record_behind_the_anchor_is_due_later(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    write(org)
+    receipt = org.archive.receipt(org.archive.size - 1)
+    assert receipt.anchor is not None
+    assert receipt.anchor_by == "2026-11-23T20:00:00Z"
+
+
+def test_a_bundle_gains_its_anchor(org: Organisation, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    org.bundles.write_range(tmp_path / "all.zip")
+    org.bundles.write_records(tmp_path / "one.zip", [0])
+    proof = org.ledger.newest(org.archive.size)
+    assert proof is not None
+    for name in ("all.zip", "one.zip"):
+        report = counterfoil.check(tmp_path / name, issuer=str(org.issuer), block=f"0x{proof.block_hash.hex()}")
+        assert report.exit_code(["anchor"]) == 0
+
+
+def test_heads_carry_a_signature_that_the_contract_takes(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    signer = bytes.fromhex(org.archive.record(_place_of(org, "ledger")).about["signer"][2:])
+    signed = SignedCheckpoint.parse(org.checkpoint())
+    true = head_signature(signed, where, signer)
+    assert true is not None
+    # The bank signs a second history of the same size; anybody who has both heads can have the log marked.
+    false = Checkpoint(ORIGIN, signed.head.size, b"\7" * 32)
+    lie = head_signature(
+        SignedCheckpoint.parse(false.signed(org.recorder.signer) + org.ledger.line(false)), where, signer
+    )
+    assert lie is not None
+    heads = [(signed.head.root, true), (false.root, lie)]
+    judged = opened.evidence.judge(where.log_id, signed.head.size, signer, heads)
+    row = opened.outbox.wait(opened.outbox.submit(where.contract, judged, purpose="judge"))
+    assert row.state is State.FINAL
+    assert opened.evidence.is_equivocated(where.log_id)
+    assert any("contradict" in problem for problem in org.ledger.status().problems)
+
+
+def test_two_equal_heads_convict_nobody(org: Organisation) -> None:
+    org.ledger.connect()
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    signer = bytes.fromhex(org.archive.record(_place_of(org, "ledger")).about["signer"][2:])
+    signed = SignedCheckpoint.parse(org.checkpoint())
+    heads = [(signed.head.root, head_signature(signed, where, signer) or b"")] * 2
+    judged = opened.evidence.judge(where.log_id, signed.head.size, signer, heads)
+    with pytest.raises(Reverted, match="equal"):
+        opened.chain.call(where.contract, judged)
+
+
+def test_what_waited_while_the_ledger_was_away_goes_out_when_it_is_back(
+    org: Organisation, home: Path, clock: Clock
+) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    org.close()
+    away = home / "ledger" / "embedded"
+    away.rename(home / "ledger" / "away")
+    with open_home(home, clock) as opened:
+        write(opened, 3)
+        clock.move(AGE_S)
+        with pytest.raises(NotSetUp):
+            opened.ledger.step()
+        write(opened, 3)  # recording does not mind
+    (home / "ledger" / "away").rename(away)
+    with open_home(home, clock) as opened:
+        assert opened.ledger.step().is_done
+
+
+def test_an_old_backup_is_found_out_by_the_ledger(org: Organisation, home: Path, clock: Clock, tmp_path: Path) -> None:
+    org.ledger.connect()
+    write(org, 2)
+    org.close()
+    shutil.copytree(home, tmp_path / "backup" / "home")
+    shutil.copy(tmp_path / "bank.key", tmp_path / "backup" / "bank.key")
+    with open_home(home, clock) as opened:
+        write(opened, 5)
+        opened.ledger.anchor()
+    # The home is lost and its backup restored; the ledger, kept elsewhere, is the newest.
+    restored = tmp_path / "backup" / "home"
+    shutil.rmtree(restored / "ledger" / "embedded")
+    shutil.copytree(home / "ledger" / "embedded", restored / "ledger" / "embedded")
+    with open_home(restored, clock) as opened, pytest.raises(HomeDamaged, match="the ledger holds a head over"):
+        opened.ledger.step()
+
+
+def test_a_log_written_anew_behind_the_ledgers_back_is_found_out(
+    org: Organisation, home: Path, clock: Clock, tmp_path: Path
+) -> None:
+    org.ledger.connect()
+    org.close()
+    shutil.copytree(home, tmp_path / "backup" / "home")
+    shutil.copy(tmp_path / "bank.key", tmp_path / "backup" / "bank.key")
+    with open_home(home, clock) as opened:
+        write(opened, 5)
+        opened.ledger.anchor()
+    rewritten = tmp_path / "backup" / "home"
+    shutil.rmtree(rewritten / "ledger" / "embedded")
+    shutil.copytree(home / "ledger" / "embedded", rewritten / "ledger" / "embedded")
+    with open_home(rewritten, clock) as opened:
+        write(opened, 50)
+        with pytest.raises(HomeDamaged, match="are not the ones whose head is on the ledger"):
+            opened.ledger.step(at_once=True)
+
+
+def test_another_writer_on_the_ledger_is_named(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    revoked = opened.evidence.revoke_writer(where.log_id)
+    opened.outbox.wait(opened.outbox.submit(where.contract, revoked, purpose="revoke"))
+    write(org)
+    with pytest.raises(NotAllowed, match="another account may anchor"):
+        org.ledger.step(at_once=True)
+    assert any("anchor this log" in problem for problem in org.ledger.status().problems)
+
+
+def test_keeping_stores_the_head_for_good(org: Organisation) -> None:
+    org.ledger.connect()
+    size = org.ledger.anchor().ledger_size
+    assert org.ledger.keep() == size
+    where = org.ledger.require_connection().where
+    assert org.ledger.opened.evidence.kept(where.log_id, size) == org.archive.root(size)
+
+
+def test_keeping_before_the_first_anchor_is_refused(org: Organisation) -> None:
+    org.ledger.connect()
+    with pytest.raises(NotSetUp, match="no head"):
+        org.ledger.keep()
+
+
+def test_history_tells_in_words(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    told, sent = org.ledger.history()
+    assert [each.name for each in told] == ["Anchored", "SignerNamed", "WriterAssigned", "Opened"]
+    assert told[0].sentence == f"head over {org.archive.size} records"
+    assert [each.state for each in sent] == ["final"] * 3
+
+
+def test_status_knows_the_way_and_the_money(org: Organisation) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    status = org.ledger.status()
+    assert status.problems == ()
+    assert status.balance_wei is not None
+    assert 0 < status.spent_wei < status.balance_wei
+    assert status.to_json()["final_size"] == org.archive.size
+
+
+def _place_of(org: Organisation, kind: str) -> int:
+    return next(place for place in range(org.archive.size) if org.archive.record(place).kind == kind)
