@@ -16,6 +16,9 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "memory": "Memory over a million records",
     "start": "Starting the command line",
+    "gas": "What anchoring costs on a ledger",
+    "anchor_proof": "Checking an anchor offline",
+    "ledger": "The embedded ledger",
 }
 HEAD = """# Benchmarks
 

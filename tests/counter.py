@@ -22,6 +22,7 @@ from counterfoil.ledger.rpc.answers import Event, TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain, FeePolicy, Finality
 from counterfoil.ledger.rpc.endpoint import Endpoint
 from counterfoil.ledger.sending.outbox import Outbox, OutboxRow, SendingSettings, SpendingLimits, State
+from counterfoil.ledger.sending.rows import OPEN
 
 SOURCE = """
 # pragma version 0.4.3
@@ -198,7 +199,8 @@ class Counting:
                 return
             self.mine(blocks)
             self.clock.advance(BLOCK_S)
-        raise AssertionError([(row.id, row.state, row.nonce) for row in self.outbox.rows()], self.outbox.stuck())
+        left = [(row.id, row.state, row.nonce) for row in self.outbox.rows(states=OPEN)]
+        raise AssertionError(f"{len(left)} rows are left, the oldest are {left[-5:]}: {self.outbox.stuck()[:5]}")
 
 
 class AnvilCounting(Counting):

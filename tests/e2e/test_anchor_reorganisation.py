@@ -51,7 +51,7 @@ def anvil() -> Iterator[Anvil]:
 def org(anvil: Anvil, tmp_path: Path) -> Iterator[Organisation]:
     """A home whose log is open on anvil, where twelve blocks make one final."""
     with open_home(copy_home(tmp_path), Clock()) as opened:
-        account = opened.ledger.accounts.create()
+        account = opened.ledger.joining.accounts.create()
         anvil.call("anvil_setBalance", f"0x{(account.address or b'').hex()}", hex(BALANCE_WEI))
         draft = Connection.draft(rpc=(anvil.url,), finality="confirmations", confirmations=CONFIRMATIONS)
         with mining(anvil):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.status import LedgerStatus
 
-__all__ = ["PROVES_NOTHING_YET", "anchor", "log", "status"]
+__all__ = ["PROVES_NOTHING_YET", "anchor", "judge", "log", "status"]
 
+PATH: Final = click.Path(path_type=Path)
 GWEI: Final = 10**9
 PROVES_NOTHING_YET: Final = (
     "While one party alone runs this ledger, it proves nothing to outsiders: whoever has the file could make it anew. "
@@ -54,7 +56,12 @@ def anchor(session: Session, wait: bool, timeout_s: int, keep: bool) -> None:
     require_packages()
     with session.open() as org:
         if wait:
-            state = org.ledger.anchor(timeout_s=timeout_s, progress=_Telling(session))
+            try:
+                state = org.ledger.anchor(timeout_s=timeout_s, progress=_Telling(session))
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(
+                    "interrupted while waiting", "nothing is lost: the anchor goes on when the home is opened next"
+                ) from None
         else:
             state = org.ledger.step(at_once=True)
         kept = org.ledger.keep(timeout_s=timeout_s) if keep else None
@@ -83,6 +90,32 @@ def log(session: Session, limit: int, cancel: int | None) -> None:
         told, sent = org.ledger.history(limit)
     data = {"events": [each.to_json() for each in told], "transactions": [each.to_json() for each in sent]}
     session.emit(data, [*_event_lines(session, told), "", *_sent_lines(session, sent)])
+
+
+@click.command()
+@click.argument("first", type=PATH, metavar="FILE", help="A receipt, bundle or head.")
+@click.argument("second", type=PATH, metavar="FILE", help="Another one of the same log, which contradicts it.")
+@click.option("--contract", metavar="ADDRESS", help="The contract that holds the log; by default what the files say.")
+@click.option("--log-id", metavar="ID", help="The log's id in it; by default what the files say.")
+@click.pass_obj
+def judge(session: Session, first: Path, second: Path, contract: str | None, log_id: str | None) -> None:
+    """Have a log marked on the ledger whose holder signed two histories.
+
+    Two signed heads of one size that differ are the proof. The contract checks both
+    signatures and marks the log for everyone to see, for ever. This home's account pays.
+    """
+    require_packages()
+    from counterfoil.ledger.judging import Contradiction
+
+    with session.open() as org:
+        chain_id = org.ledger.require_connection().chain_id
+        found = Contradiction.between(first, second, chain_id, contract, log_id)
+        found.mark(org.ledger.opened)
+    told = f"two different heads over {counted(found.size, 'record')} of {found.origin} were signed"
+    session.emit(
+        {"log_id": f"0x{found.where.log_id.hex()}", "origin": found.origin, "size": found.size},
+        [f"Marked: the ledger shows for ever that {told}."],
+    )
 
 
 class _Telling:

@@ -1,4 +1,4 @@
-"""`counterfoil ledger up`, `deploy`, `connect`, `accounts` and `cost`: getting to a ledger."""
+"""`counterfoil ledger up`, `deploy`, `connect`, `disconnect` and `cost`: getting to a ledger."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import NotSetUp
-from counterfoil.ledger.anchor_commands import PROVES_NOTHING_YET, anchor, log, status
+from counterfoil.ledger.account_commands import accounts
+from counterfoil.ledger.anchor_commands import PROVES_NOTHING_YET, anchor, judge, log, status
 from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month, monthly_costs
 from counterfoil.ledger.packages import require_packages
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.ledger.accounts.keyfile import Keyfile
     from counterfoil.ledger.connecting import Plan
 
 __all__ = ["ledger"]
@@ -34,7 +34,7 @@ def ledger() -> None:
     """Keep the log's head where nobody can rewrite it, not even its author."""
 
 
-for each in (status, anchor, log):
+for each in (status, anchor, log, judge, accounts):
     ledger.add_command(each)
 
 
@@ -142,7 +142,7 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
     from counterfoil.ledger.accounts.account import checksummed
 
     with session.open() as org:
-        plan, carry_out = org.ledger.deployment(_wanted(given, None), given["account"], given["signer"] or "")
+        plan, carry_out = org.ledger.joining.deployment(_wanted(given, None), given["account"])
         lines = _plan_lines(plan)
         if _is_refused(session, plan, lines, dry_run, yes or not given["rpc"]):
             return
@@ -171,7 +171,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
 
     with session.open() as org:
         wanted = _wanted(given, parse_address(contract) if contract else None)
-        plan, carry_out = org.ledger.connecting(wanted, given["account"], given["signer"] or "")
+        plan, carry_out = org.ledger.connecting(wanted, given["account"])
         lines = _plan_lines(plan)
         if _is_refused(session, plan, lines, dry_run, yes or not given["rpc"]):
             return
@@ -188,60 +188,17 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
     )
 
 
-@ledger.group()
-def accounts() -> None:
-    """List the accounts of this home, make one, bring one along."""
-
-
-@accounts.command("list")
+@ledger.command()
 @click.pass_obj
-def list_accounts(session: Session) -> None:
-    """List the accounts whose key files are in this home."""
-    require_packages()
-    from counterfoil.ledger.accounts.account import checksummed
+def disconnect(session: Session) -> None:
+    """Let go of the ledger, to connect to another one.
 
-    with session.open() as org:
-        used = org.ledger.connection.account if org.ledger.connection else ""
-        rows = [
-            {"address": address, "file": str(each.path), "used": address == used}
-            for each in org.ledger.accounts.files()
-            if (address := checksummed(each.address or b""))
-        ]
-    table = session.table(
-        ("address", "key file", "used"), [(row["address"], row["file"], "yes" if row["used"] else "") for row in rows]
-    )
-    session.emit({"accounts": rows}, table if rows else ["This home has no account yet."])
-
-
-@accounts.command()
-@click.option("--account-passphrase-file", type=PATH, metavar="FILE", help="Use the passphrase in this file.")
-@click.pass_obj
-def create(session: Session, account_passphrase_file: Path | None) -> None:
-    """Make an account in an Ethereum key file.
-
-    Without a passphrase of your own, the home's keys open it, so that anchoring needs
-    nobody at night.
+    What was anchored stays there, and files handed out go on to prove it.
     """
     require_packages()
     with session.open() as org:
-        made = org.ledger.accounts.create(account_passphrase_file)
-    _emit_account(session, made)
-
-
-@accounts.command("import")
-@click.argument("file", type=PATH, help="An Ethereum key file, or a file with a secret key of 64 hexadecimal digits.")
-@click.option("--account-passphrase-file", type=PATH, metavar="FILE", help="Passphrase of the key file.")
-@click.pass_obj
-def import_account(session: Session, file: Path, account_passphrase_file: Path | None) -> None:
-    """Bring an account along from a key file of another wallet.
-
-    Two programs that send for one account get into each other's way: use an account
-    for this home alone.
-    """
-    require_packages()
-    with session.open() as org:
-        made = org.ledger.accounts.bring(file, account_passphrase_file)
-    _emit_account(session, made)
+        kept = org.ledger.disconnect()
+    session.emit({"settings": str(kept)}, [f"Disconnected. The settings are kept in {kept}."])
 
 
 @ledger.command()
@@ -323,13 +280,6 @@ def cost(
             f"The embedded ledger grows by about {costs[0].disk_bytes / 1e6:,.1f} MB a month.",
         ],
     )
-
-
-def _emit_account(session: Session, made: Keyfile) -> None:
-    from counterfoil.ledger.accounts.account import checksummed
-
-    address = checksummed(made.address or b"")
-    session.emit({"address": address, "file": str(made.path)}, [f"The account {address} is in {made.path}."])
 
 
 def _pair(prices: tuple[float, float]) -> str:

@@ -43,14 +43,13 @@ class LedgerPaths:
         return self.folder / "accounts"
 
     @property
-    def book(self) -> Path:
-        """The anchors that the ledger told of."""
-        return self.folder / "anchors.db"
-
-    @property
     def embedded(self) -> Path:
         """Folder of the embedded ledger, when this home runs one."""
         return self.folder / "embedded"
+
+    def book(self, where: LogAddress) -> Path:
+        """The anchors that the ledger told of one log."""
+        return self.folder / f"anchors-{where.chain_id}-{where.log_id.hex()[:8]}.db"
 
     def outbox(self, chain_id: int, account: bytes) -> Path:
         """What one account sends on one chain, and what became of it."""

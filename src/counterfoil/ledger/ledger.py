@@ -10,52 +10,33 @@ from __future__ import annotations
 import threading
 import time as clock
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import InvalidInput, LedgerUnreachable, NotSetUp
+from counterfoil.errors import InvalidInput, LedgerUnreachable, NotAllowed, NotSetUp
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
     from counterfoil.core.anchor import Anchor
-    from counterfoil.ledger.accounts.account import Account
-    from counterfoil.ledger.accounts.home_accounts import HomeAccounts
-    from counterfoil.ledger.anchors.anchoring import Anchoring, AnchorState
+    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.anchors.book import AnchorBook
-    from counterfoil.ledger.anchors.evidence import Evidence
     from counterfoil.ledger.anchors.head_signer import HeadSigner
     from counterfoil.ledger.connecting import Plan, Wanted
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
-    from counterfoil.ledger.rpc.chain import Chain
-    from counterfoil.ledger.sending.outbox import Outbox
+    from counterfoil.ledger.joining import Joining, Tell
+    from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.status import LedgerStatus
 
-__all__ = ["Ledger", "OpenedLedger"]
+__all__ = ["Ledger"]
 
 POLL_S: Final = 1.0
-
-Way = Callable[[], AbstractContextManager["tuple[Chain, Account]"]]
-"""Opens the way to a chain, and the account that pays there."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedLedger:
-    """What talks to the ledger while it is open."""
-
-    chain: Chain
-    evidence: Evidence
-    account: Account
-    outbox: Outbox
-    anchoring: Anchoring
 
 
 class Ledger:
@@ -130,10 +111,11 @@ class Ledger:
 
         with self._lock:
             self._signer = HeadSigner(self._keyring.secret("head"), connection.where, self._archive.origin)
-            self._book = self._stack.enter_context(AnchorBook.open(self.paths.book))
+            self._book = self._stack.enter_context(AnchorBook.open(self.paths.book(connection.where)))
             self.connection = connection
             self._archive.ledger = self
             self._archive.forget_signature()
+            self._worker = Worker(self._is_due, self._background_step)
             self._recorder.appended = self._worker.notice
 
     # What archives ask (store.archive.OnLedger)
@@ -152,14 +134,26 @@ class Ledger:
         """Returns the newest final anchor of at most `size` records, its consistency path left empty."""
         return self._book.proof(size) if self._book is not None else None
 
-    # Getting to a ledger
+    def due(self) -> str:
+        """Returns why an anchor is due, in words, without asking the ledger; empty when none is."""
+        if self.connection is None or self._book is None:
+            return ""
+        newest = self._book.newest()
+        return self.connection.anchor_policy.due(self._archive, newest.size if newest else 0, self._now())
+
+    # Getting to a ledger, and away from it
 
     @property
-    def accounts(self) -> HomeAccounts:
-        """The accounts of this home."""
-        from counterfoil.ledger.accounts.home_accounts import HomeAccounts
+    def joining(self) -> Joining:
+        """The accounts of this home, and what connecting would send.
 
-        return HomeAccounts(self.paths.accounts, self._keyring, lambda: time_text(self._recorder.now_s()))
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        require_packages()
+        from counterfoil.ledger.joining import Joining
+
+        return Joining(self.paths, self._keyring, self._recorder.signer.key, self.ask_passphrase, self._now)
 
     def connect(self, wanted: Wanted | None = None, account: str | None = None) -> Connection:
         """Connects this home to a ledger, by default to one of its own, and opens its log there.
@@ -179,48 +173,48 @@ class Ledger:
         return carry_out(lambda _: None)
 
     def connecting(
-        self, wanted: Wanted | None = None, account: str | None = None, signer: str = ""
-    ) -> tuple[Plan, Callable[[Callable[[str], None]], Connection]]:
-        """Returns what connecting would send, and what does it, telling what it does.
-
-        Args:
-            wanted: What to connect to; None makes an embedded ledger in this home.
-            account: Address that pays and anchors.
-            signer: Address of a signer elsewhere that holds the account's key.
-        """
-        from counterfoil.ledger.connecting import connect, record_of
-
+        self, wanted: Wanted | None = None, account: str | None = None
+    ) -> tuple[Plan, Callable[[Tell], Connection]]:
+        """Returns what connecting would send, and what does it, telling what it does; see `connect`."""
         if self.connection is not None:
             raise InvalidInput(
                 f"this home is connected to chain {self.connection.chain_id} already",
-                hint="`counterfoil ledger status` says how it stands",
+                hint="`counterfoil ledger status` says how it stands; `counterfoil ledger disconnect` lets go of it",
             )
-        plan, wanted, way = self._plan(wanted, account, signer)
-        log_key = self._recorder.signer.key
+        plan, send = self.joining.connecting(wanted, account)
 
-        def carry_out(tell: Callable[[str], None]) -> Connection:
-            with way() as (chain, payer):
-                address = self._head_address()
-                made = connect(self.paths, wanted, chain, payer, log_key, address, tell=tell, now=self._now)
-            self.use(made)
-            self._recorder.write(record_of(made, log_key.name, address))
+        def carry_out(tell: Tell) -> Connection:
+            from counterfoil.ledger.connecting import record_of
+
+            with self._lock:
+                made, signer = send(tell)
+                self.use(made)
+            self._recorder.write(record_of(made, self._archive.origin, signer))
             return made
 
         return plan, carry_out
 
-    def deployment(
-        self, wanted: Wanted, account: str | None = None, signer: str = ""
-    ) -> tuple[Plan, Callable[[Callable[[str], None]], bytes]]:
-        """Returns what putting the contract on a chain would send, and what does it and returns its 20 bytes."""
-        from counterfoil.ledger.connecting import deploy
+    def disconnect(self) -> Path:
+        """Lets go of the ledger; returns the file in which its settings are kept from now on.
 
-        plan, wanted, way = self._plan(wanted, account, signer)
+        What was anchored stays on the ledger, and proofs in files handed out go on to hold.
 
-        def carry_out(tell: Callable[[str], None]) -> bytes:
-            with way() as (chain, payer):
-                return deploy(self.paths, wanted, chain, payer, tell=tell, now=self._now)
-
-        return replace(plan, steps=plan.steps[:1]), carry_out
+        Raises:
+            NotAllowed: A transaction is under way.
+        """
+        open_rows = [row for row in self.opened.outbox.rows() if not row.state.is_done]
+        if open_rows:
+            raise NotAllowed(
+                f"transaction {open_rows[0].id} ({open_rows[0].purpose}) is under way",
+                hint="wait until it is final, or take it back with `counterfoil ledger log --cancel`",
+            )
+        with self._lock:
+            kept = self.paths.settings.with_name(f"connection-{self.require_connection().chain_id}.toml")
+            self.paths.settings.replace(kept)
+            self.close()
+            self.connection = self._book = self._signer = self._archive.ledger = None
+            self._archive.forget_signature()
+        return kept
 
     # What talks to the ledger
 
@@ -321,61 +315,13 @@ class Ledger:
         connection = self.require_connection()
         assert self._book is not None
         with _all_or_none(self._stack) as stack:
-            account = self._account(parse_address(connection.account), connection, stack)
+            account = self.joining.account(parse_address(connection.account), connection, stack)
             return open_ledger(
                 self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
             )
 
-    def _plan(self, wanted: Wanted | None, account: str | None, signer: str) -> tuple[Plan, Wanted, Way]:
-        require_packages()
-        from counterfoil.ledger.accounts.account import parse_address
-        from counterfoil.ledger.connecting import Wanted, open_way, plan_of
-        from counterfoil.ledger.connection import Connection
-
-        wanted = wanted or Wanted(Connection.draft())
-        if signer and account is None:
-            raise InvalidInput("a signer elsewhere was named, and no account", hint="name it with --account")
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        address = (
-            parse_address(account)
-            if account and signer
-            else self.accounts.choose(parse_address(account) if account else None)
-        )
-
-        @contextmanager
-        def way() -> Iterator[tuple[Chain, Account]]:
-            with self._lock, ExitStack() as stack:
-                chain = open_way(self.paths, wanted, address, stack, self._now)
-                yield chain, self._account(address, wanted.draft, stack)
-
-        with way() as (chain, _):
-            return plan_of(chain, address, self._archive.origin, wanted.contract), wanted, way
-
-    def _head_address(self) -> bytes:
-        """Returns the 20 bytes by which a contract knows the key that signs heads; made when there is none yet."""
-        from counterfoil.ledger.accounts.account import LocalAccount
-
-        self._keyring.add("head", time_text(self._recorder.now_s()))
-        return LocalAccount(self._keyring.secret("head")).address
-
-    def _account(self, address: bytes, settings: Connection, stack: ExitStack) -> Account:
-        """Opens the account that signs what is sent."""
-        if settings.signer:
-            from counterfoil.ledger.accounts.external import ExternalAccount
-            from counterfoil.ledger.way import reached
-
-            return stack.enter_context(ExternalAccount(settings.signer, address, **reached(settings)))
-        named = settings.account_passphrase_file
-        return self.accounts.open(
-            address, self.folder / Path(named).expanduser() if named else None, self.ask_passphrase
-        )
-
     def _is_due(self) -> bool:
-        connection = self.connection
-        if connection is None or self._book is None:
-            return False
-        newest = self._book.newest()
-        return bool(connection.anchor_policy.due(self._archive, newest.size if newest else 0, self._now()))
+        return bool(self.due())
 
     def _background_step(self) -> bool:
         state = self.step()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from counterfoil.ledger.accounts.account import Account
 from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import Evidence
 from counterfoil.ledger.connection import Connection, LedgerPaths
-from counterfoil.ledger.ledger import OpenedLedger
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.scanner import Scanner
@@ -20,7 +20,18 @@ from counterfoil.ledger.way import open_embedded, open_nodes
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 
-__all__ = ["open_chain", "open_ledger"]
+__all__ = ["OpenedLedger", "open_chain", "open_ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLedger:
+    """What talks to the ledger while it is open."""
+
+    chain: Chain
+    evidence: Evidence
+    account: Account
+    outbox: Outbox
+    anchoring: Anchoring
 
 
 def open_ledger(

@@ -11,7 +11,7 @@ from counterfoil.ledger.accounts.account import checksummed
 if TYPE_CHECKING:
     from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.connection import Connection
-    from counterfoil.ledger.ledger import OpenedLedger
+    from counterfoil.ledger.opening import OpenedLedger
 
 __all__ = ["LedgerStatus", "status_of"]
 

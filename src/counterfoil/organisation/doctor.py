@@ -119,6 +119,7 @@ def _inside(organisation: Organisation) -> Iterator[Finding]:
     yield _clock(organisation)
     yield _views(organisation)
     yield _models(organisation)
+    yield _ledger(organisation)
 
 
 def _log(organisation: Organisation) -> Finding:
@@ -190,3 +191,15 @@ def _models(organisation: Organisation) -> Finding:
             "restore the folder artefacts from a backup",
         )
     return Finding("models", f"{len(models):,} registered, their bytes are as they were registered")
+
+
+def _ledger(organisation: Organisation) -> Finding:
+    """As far as is known here; `counterfoil ledger status` asks the ledger."""
+    ledger, size = organisation.ledger, organisation.archive.size
+    if not ledger.is_connected:
+        return Finding("ledger", "not connected to a ledger: nobody else holds the log's head")
+    proof = ledger.newest(size)
+    anchored = proof.size if proof is not None else 0
+    found = f"{anchored:,} of {counted(size, 'record')} are under a final head on the ledger"
+    why = ledger.due()
+    return Finding("ledger", found, f"counterfoil ledger anchor: {why}" if why else "")

@@ -10,6 +10,7 @@ no `and`, no `or`, no check of the arguments. The jumps of the code that is ship
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,7 @@ class _WatchingEnv(Env):
         code = computation.code._raw_code_bytes
         if len(code) > 1000 and code in _code:  # what a deployment leaves is a part of what it sends
             trace = computation.code._trace
-            _outcomes.update(
-                (at, then != at + 1) for at, then in zip(trace, trace[1:], strict=False) if code[at] == JUMPI
-            )
+            _outcomes.update((at, then != at + 1) for at, then in pairwise(trace) if code[at] == JUMPI)
         for child in computation.children:
             self._trace_computation(child)
 

@@ -11,11 +11,15 @@ from organisations import ORIGIN, Clock, open_home
 import counterfoil
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.statement import Draft
-from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed, NotSetUp, Reverted
+from counterfoil.errors import DoesNotMatch, HomeDamaged, InvalidInput, NotAllowed, NotSetUp, Reverted
+from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.anchors.evidence import log_id_of
-from counterfoil.ledger.anchors.head_signer import head_signature
+from counterfoil.ledger.anchors.head_signer import claimed_signers
+from counterfoil.ledger.judging import Contradiction
 from counterfoil.ledger.sending.rows import State
 from counterfoil.organisation import Organisation
+from counterfoil.organisation.doctor import examine
+from counterfoil.store.unlock import Unlock
 
 AGE_S = 3_600
 
@@ -174,14 +178,11 @@ def test_heads_carry_a_signature_that_the_contract_takes(org: Organisation) -> N
     opened, where = org.ledger.opened, org.ledger.require_connection().where
     signer = bytes.fromhex(org.archive.record(_place_of(org, "ledger")).about["signer"][2:])
     signed = SignedCheckpoint.parse(org.checkpoint())
-    true = head_signature(signed, where, signer)
-    assert true is not None
+    true = claimed_signers(signed, where)[signer]
     # The bank signs a second history of the same size; anybody who has both heads can have the log marked.
     false = Checkpoint(ORIGIN, signed.head.size, b"\7" * 32)
-    lie = head_signature(
-        SignedCheckpoint.parse(false.signed(org.recorder.signer) + org.ledger.line(false)), where, signer
-    )
-    assert lie is not None
+    note = false.signed(org.recorder.signer) + org.ledger.line(false)
+    lie = claimed_signers(SignedCheckpoint.parse(note), where)[signer]
     heads = [(signed.head.root, true), (false.root, lie)]
     judged = opened.evidence.judge(where.log_id, signed.head.size, signer, heads)
     row = opened.outbox.wait(opened.outbox.submit(where.contract, judged, purpose="judge"))
@@ -195,7 +196,7 @@ def test_two_equal_heads_convict_nobody(org: Organisation) -> None:
     opened, where = org.ledger.opened, org.ledger.require_connection().where
     signer = bytes.fromhex(org.archive.record(_place_of(org, "ledger")).about["signer"][2:])
     signed = SignedCheckpoint.parse(org.checkpoint())
-    heads = [(signed.head.root, head_signature(signed, where, signer) or b"")] * 2
+    heads = [(signed.head.root, claimed_signers(signed, where)[signer])] * 2
     judged = opened.evidence.judge(where.log_id, signed.head.size, signer, heads)
     with pytest.raises(Reverted, match="equal"):
         opened.chain.call(where.contract, judged)
@@ -303,3 +304,54 @@ def test_status_knows_the_way_and_the_money(org: Organisation) -> None:
 
 def _place_of(org: Organisation, kind: str) -> int:
     return next(place for place in range(org.archive.size) if org.archive.record(place).kind == kind)
+
+
+def test_a_home_may_move_to_another_ledger(org: Organisation, tmp_path: Path) -> None:
+    first = org.ledger.connect()
+    write(org)
+    place = org.archive.size - 1
+    org.ledger.anchor()
+    old = org.archive.receipt(place)
+    kept = org.ledger.disconnect()
+    assert kept.name == f"connection-{first.chain_id}.toml"
+    assert not org.ledger.is_connected
+    assert org.archive.receipt(place).anchor is None
+    (org.home.paths.ledger / "embedded").rename(tmp_path / "old-ledger")
+    second = org.ledger.connect()
+    assert second.chain_id != first.chain_id
+    assert org.ledger.anchor().is_done
+    assert old.anchor is not None
+    (tmp_path / "old.json").write_bytes(old.encode())
+    report = counterfoil.check(tmp_path / "old.json", issuer=str(org.issuer), block=f"0x{old.anchor.block_hash.hex()}")
+    assert report.exit_code(["anchor"]) == 0  # what was handed out goes on to hold
+
+
+def test_two_files_that_contradict_each_other_mark_the_log(org: Organisation, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    true, false = tmp_path / "true", tmp_path / "false"
+    true.write_text(org.checkpoint())
+    lie = Checkpoint(ORIGIN, org.archive.size, b"\7" * 32)
+    false.write_text(lie.signed(org.recorder.signer) + org.ledger.line(lie))
+    named = where.chain_id, checksummed(where.contract), f"0x{where.log_id.hex()}"
+    Contradiction.between(true, false, *named).mark(opened)
+    assert opened.evidence.is_equivocated(where.log_id)
+    with pytest.raises(DoesNotMatch, match="the same"):
+        Contradiction.between(true, true, *named)
+    with pytest.raises(InvalidInput, match="neither file says"):
+        Contradiction.between(true, false, where.chain_id, None, None)
+    with pytest.raises(DoesNotMatch, match="no key signed both"):
+        Contradiction.between(true, false, where.chain_id, named[1], "0x" + "12" * 32)
+
+
+def test_the_doctor_tells_how_the_ledger_stands(org: Organisation, home: Path, clock: Clock) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    write(org)
+    org.close()
+    clock.move(2 * AGE_S)
+    with open_home(home, clock) as opened:
+        assert "make one due" in opened.ledger.due()
+    findings = {each.id: each for each in examine(home, lambda found: Unlock.from_environment(found.key_file))}
+    assert "are under a final head on the ledger" in findings["ledger"].found

@@ -22,7 +22,7 @@ from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.keccak import keccak256
 from counterfoil.ledger.accounts.account import LocalAccount, recover
 
-__all__ = ["DOMAIN_NAME", "DOMAIN_VERSION", "HeadSigner", "LogAddress", "head_digest", "head_signature"]
+__all__ = ["DOMAIN_NAME", "DOMAIN_VERSION", "HeadSigner", "LogAddress", "claimed_signers", "head_digest"]
 
 DOMAIN_NAME: Final = b"Counterfoil Evidence"
 DOMAIN_VERSION: Final = b"1"
@@ -81,17 +81,18 @@ class HeadSigner:
         return f"\u2014 {self._origin} {b64encode(self._key_id + signature).decode()}\n"
 
 
-def head_signature(signed: SignedCheckpoint, where: LogAddress, signer: bytes) -> bytes | None:
-    """Returns the 65-byte signature of `signer` (20 bytes) that a signed head carries, None without a valid one."""
-    key_id = _key_id(signed.head.origin, signer)
+def claimed_signers(signed: SignedCheckpoint, where: LogAddress) -> dict[bytes, bytes]:
+    """Returns every valid signature of this kind that a signed head carries, 65 bytes by the signer's 20."""
     digest = head_digest(where, signed.head.size, signed.head.root)
+    found = {}
     for line in signed.note.signatures:
-        found = line.value
-        if line.name == signed.head.origin and line.key_id == key_id and len(found) == _SIGNATURE_BYTES:
-            r, s = int.from_bytes(found[:32], "big"), int.from_bytes(found[32:64], "big")
-            if recover(digest, r, s, found[64] - 27) == signer:
-                return found
-    return None
+        signature = line.value
+        if line.name == signed.head.origin and len(signature) == _SIGNATURE_BYTES:
+            r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+            signer = recover(digest, r, s, signature[64] - 27)
+            if signer is not None and line.key_id == _key_id(signed.head.origin, signer):
+                found[signer] = signature
+    return found
 
 
 def _key_id(origin: str, address: bytes) -> bytes:

@@ -83,11 +83,11 @@ struct Head:
 
 NAME: constant(String[50]) = "Counterfoil Evidence"
 VERSION: constant(String[20]) = "1"
-NAME_HASH: constant(bytes32) = keccak256("Counterfoil Evidence")
-VERSION_HASH: constant(bytes32) = keccak256("1")
+NAME_HASH: constant(bytes32) = keccak256(NAME)
+VERSION_HASH: constant(bytes32) = keccak256(VERSION)
 HEAD_TYPE: constant(bytes32) = keccak256("Head(bytes32 logId,uint256 size,bytes32 root)")
 
-# Slot 0 and 1 are what storage proofs show; checkers outside rely on them (docs/reference).
+# Checkers outside find a head in a storage proof because `_heads` comes first (docs/reference/anchor.md).
 _heads: HashMap[bytes32, Head]
 _kept: HashMap[bytes32, HashMap[uint256, bytes32]]
 _owners: HashMap[bytes32, address]
@@ -266,6 +266,7 @@ def judge(
 ):
     """
     @notice Marks the log for everyone to see, when one named signer signed two heads of one size
+    @dev What a key signed it has signed for ever; a contract (ERC-1271) is asked now, and may have changed its mind.
     @param log_id The log, 32 bytes
     @param size The size both heads speak of
     @param signer A signer of the log, past or present

@@ -7,7 +7,6 @@ extra data names the chain, so that its id is as hard to change as any other pas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -23,10 +22,7 @@ __all__ = [
     "MAKER",
     "NO_BLOOM",
     "Block",
-    "FullBlock",
     "Header",
-    "Log",
-    "Mined",
     "next_base_fee_wei",
 ]
 
@@ -47,10 +43,6 @@ _CHAIN_MARK: Final = b"counterfoil chain "
 _NO_UNCLES: Final = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347")
 _NO_REQUESTS: Final = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 _ZERO_HASH: Final = bytes(32)
-
-
-Log = tuple[bytes, tuple[bytes, ...], bytes]
-"""An event: the contract's 20 bytes, up to four topics of 32 bytes, its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,35 +167,6 @@ class Block:
         if mark or len(number) != 8 or self.number:
             raise HomeDamaged("the first block does not name its chain")
         return int.from_bytes(number, "big")
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction in a block.
-
-    Attributes:
-        raw: The bytes that were sent.
-        hash: 32 bytes.
-        sender: 20 bytes.
-        is_success: False when it failed; its fee was paid all the same.
-        gas_used: Of this transaction alone.
-        logs: Its events, in order.
-    """
-
-    raw: bytes
-    hash: bytes
-    sender: bytes
-    is_success: bool
-    gas_used: int
-    logs: tuple[Log, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FullBlock:
-    """A block with all that is in it."""
-
-    block: Block
-    mined: Sequence[Mined]
 
 
 def next_base_fee_wei(parent: Header) -> int:

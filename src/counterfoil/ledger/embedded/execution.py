@@ -17,8 +17,9 @@ from eth_utils.exceptions import ValidationError
 from trie.exceptions import MissingTraversalNode, MissingTrieNode
 
 from counterfoil.errors import HomeDamaged
-from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, MAKER, Log
+from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, MAKER
 from counterfoil.ledger.embedded.machine import Machine, TooSlow
+from counterfoil.ledger.embedded.mined import Log
 from counterfoil.ledger.embedded.nodes import Nodes
 from counterfoil.ledger.embedded.signed import AccessList, refusal
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, FullBlock, next_base_fee_wei
+from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, next_base_fee_wei
+from counterfoil.ledger.embedded.mined import FullBlock
 from counterfoil.ledger.embedded.parameters import INVALID_PARAMS, invalid
-from counterfoil.ledger.embedded.signed import SignedTransaction
 from counterfoil.ledger.embedded.view import View
 from counterfoil.ledger.rpc.hexadecimal import quantity
 from counterfoil.ledger.rpc.rpc import RpcError
@@ -47,16 +47,14 @@ def fee_history(view: View, count: int, last: int, shares: Any) -> dict[str, Any
         "blobGasUsedRatio": [0.0] * len(headers),
     }
     if percentiles:
-        answer["reward"] = [_tips(view.full_block(header.number), view.chain_id, percentiles) for header in headers]
+        answer["reward"] = [_tips(view.full_block(header.number), percentiles) for header in headers]
     return answer
 
 
-def _tips(full: FullBlock, chain_id: int, percentiles: Sequence[float]) -> list[str]:
+def _tips(full: FullBlock, percentiles: Sequence[float]) -> list[str]:
     """Returns the tip that was paid at each percentile of the block's gas."""
     base = full.block.header.base_fee_wei
-    paid = sorted(
-        (SignedTransaction.decode(each.raw, chain_id, each.sender).tip_wei(base), each.gas_used) for each in full.mined
-    )
+    paid = sorted((each.transaction.tip_wei(base), each.gas_used) for each in full.mined)
     tips, place, gas = [], 0, paid[0][1] if paid else 0
     for share in percentiles:
         while place + 1 < len(paid) and gas < full.block.header.gas_used * share / 100:

@@ -70,9 +70,8 @@ class EmbeddedLedger:
         self._lock = lock
         self._file = file
         self._now = now
-        first, head = inspection.ends(file)
-        self.chain_id = first.chain_id
-        self._view = View(file, self.chain_id, head)
+        self.chain_id = file.chain_id
+        self._view = View(file, inspection.newest(file))
         self._methods = Methods(self._view)
         self._commits: GroupCommit[_Sending] = GroupCommit(self._commit)  # its lock guards head and file
 
@@ -201,7 +200,7 @@ class EmbeddedLedger:
         Raises:
             HomeDamaged: Something is missing or was altered.
         """
-        return inspection.check(self._file, self.chain_id, progress)
+        return inspection.check(self._file, progress)
 
     def announce(self, url: str | None) -> None:
         """Writes down for others where this process serves the ledger; None says that it no longer does."""

@@ -20,6 +20,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -28,8 +29,11 @@ from eth_hash.auto import keccak
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotSetUp
 from counterfoil.ledger.embedded import tables
-from counterfoil.ledger.embedded.block import Block, FullBlock, Log, Mined
+from counterfoil.ledger.embedded.block import Block
+from counterfoil.ledger.embedded.mined import FullBlock, Log, Mined
 from counterfoil.ledger.embedded.receipts import require_contents
+from counterfoil.ledger.embedded.signed import SignedTransaction
+from counterfoil.ledger.rpc.rpc import RpcError
 from counterfoil.store.durable import sync_folder
 
 __all__ = ["FILE_NAME", "HEAD_NAME", "EventRow", "LedgerFile"]
@@ -43,6 +47,9 @@ _KEPT_NODES: Final = 8_192
 _KEPT_BLOCKS: Final = 16
 _NODES_AT_ONCE: Final = 1_000
 _EVENTS_AT_ONCE: Final = 200
+_LOG_KINDS: Final = (int, bytes, *(bytes | None for _ in range(4)), bytes)
+"""A transaction's place, then the columns of an event."""
+
 _BIGGEST: Final = 2**43
 """No block's number is as large; a row's number would not fit SQLite's integer."""
 
@@ -72,6 +79,7 @@ class LedgerFile:
 
     Attributes:
         path: Where it is.
+        chain_id: The chain's number.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, head_fd: int) -> None:
@@ -84,6 +92,7 @@ class LedgerFile:
         self._old: dict[bytes, bytes] = {}
         self._blocks: dict[int, FullBlock] = {}
         self._broken = ""
+        self.chain_id = self._first_block().chain_id
 
     @classmethod
     def create(cls, folder: Path, first: Block, nodes: Mapping[bytes, bytes]) -> Self:
@@ -128,21 +137,17 @@ class LedgerFile:
             HomeDamaged: It is torn, altered, or something else.
         """
         path = cls.require(folder)
-        with tables.naming_faults("open the ledger"):
+        with tables.naming_faults("open the ledger"), ExitStack() as undo:
+            tables.require_ours(path)
             db = tables.connect(path)
-            try:
-                tables.require_version(db)
-                tables.require_size(db, path)
-                file = cls(path, db, os.open(folder / HEAD_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            except BaseException:
-                db.close()
-                raise
-        try:
+            undo.callback(db.close)
+            tables.require_size(db, path)
+            head_fd = os.open(folder / HEAD_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            undo.callback(os.close, head_fd)
+            file = cls(path, db, head_fd)
             file._require_acknowledged()
-        except BaseException:
-            file.close()
-            raise
-        return file
+            undo.pop_all()
+            return file
 
     def close(self) -> None:
         """Closes the file; SQLite moves the write-ahead file into place."""
@@ -191,7 +196,7 @@ class LedgerFile:
             return found
         found = self._old.get(key)
         if found is None:
-            rows = self._rows("SELECT body FROM node WHERE key = ?", tables.key_of(key))
+            rows = self._rows("SELECT body FROM node WHERE key = ?", (bytes,), tables.key_of(key))
             found = next((body for (body,) in rows if keccak(body) == key), None)
             if found is None:
                 if rows:
@@ -202,7 +207,7 @@ class LedgerFile:
 
     def newest(self) -> int:
         """Returns the height of the newest block, -1 when there is none at all."""
-        found = self._rows("SELECT max(number) FROM block")[0][0]
+        found = self._rows("SELECT max(number) FROM block", (int | None,))[0][0]
         return -1 if found is None else int(found)
 
     def block(self, number: int) -> Block | None:
@@ -212,7 +217,7 @@ class LedgerFile:
             return full.block
         if number >= _BIGGEST:
             return None
-        for key, raw in self._rows("SELECT key, header FROM block WHERE number = ?", number):
+        for key, raw in self._rows("SELECT key, header FROM block WHERE number = ?", (int, bytes), number):
             block = Block.parse(raw)
             if tables.key_of(block.hash) != key or block.number != number:
                 raise _altered(f"the header of block {number}")
@@ -240,12 +245,12 @@ class LedgerFile:
 
     def number_of(self, block_hash: bytes) -> int | None:
         """Returns a block's height by its hash."""
-        rows = self._rows("SELECT number, header FROM block WHERE key = ?", tables.key_of(block_hash))
+        rows = self._rows("SELECT number, header FROM block WHERE key = ?", (int, bytes), tables.key_of(block_hash))
         return next((number for number, header in rows if keccak(header) == block_hash), None)
 
     def find(self, transaction_hash: bytes) -> tuple[int, int] | None:
         """Returns where a transaction is: its block's height and its place in there."""
-        rows = self._rows("SELECT id, raw FROM mined WHERE key = ?", tables.key_of(transaction_hash))
+        rows = self._rows("SELECT id, raw FROM mined WHERE key = ?", (int, bytes), tables.key_of(transaction_hash))
         return next((tables.split_row(row) for row, raw in rows if keccak(raw) == transaction_hash), None)
 
     def events(
@@ -257,38 +262,58 @@ class LedgerFile:
             first: Height of the first block.
             last: Height of the last block.
             addresses: Contracts; empty for all.
-            topics: For each topic what it may be; empty for anything.
+            topics: For each topic what it may be; empty for anything. Events with fewer topics do not fit.
         """
         names = [("address", addresses), *((f"topic{place}", wanted) for place, wanted in enumerate(topics))]
         where = "".join(f" AND {name} IN ({','.join('?' * len(wanted))})" for name, wanted in names if wanted)
+        where += f" AND topic{len(topics) - 1} IS NOT NULL" if topics else ""
         values = [value for _, wanted in names for value in wanted]
         after, until = tables.row_range(first, last)
         after -= 1
-        while rows := self._rows(tables.EVENTS.format(where=where), after, until, *values, _EVENTS_AT_ONCE):
+        query, kinds = tables.EVENTS.format(where=where), (int, *_LOG_KINDS, bytes, bytes)
+        while rows := self._rows(query, kinds, after, until, *values, _EVENTS_AT_ONCE):
             yield from (_event(row) for row in rows)
             after = rows[-1][0]
 
     def all_nodes(self) -> Iterator[tuple[int, bytes]]:
         """Yields each node, after the first eight bytes of its hash as they are stored."""
         last, query = 0, "SELECT id, key, body FROM node WHERE id > ? ORDER BY id LIMIT ?"
-        while rows := self._rows(query, last, _NODES_AT_ONCE):
+        while rows := self._rows(query, (int, int, bytes), last, _NODES_AT_ONCE):
             yield from ((key, body) for _, key, body in rows)
             last = rows[-1][0]
 
+    def _first_block(self) -> Block:
+        first = self.block(0)
+        if first is None:
+            raise HomeDamaged("the first block is missing", hint=tables.RESTORE)
+        return first
+
     def _mined(self, number: int) -> tuple[Mined, ...]:
         logs: dict[int, list[Log]] = {}
-        rows = self._rows(tables.LOGS, *tables.row_range(number, number))
+        rows = self._rows(tables.LOGS, _LOG_KINDS, *tables.row_range(number, number))
         for place, address, *topics, content in rows:
             logs.setdefault(place, []).append(_log(address, topics, content))
-        rows = self._rows(tables.MINED, *tables.row_range(number, number))
-        return tuple(
-            Mined(raw, keccak(raw), sender, bool(success), gas, tuple(logs.get(tables.split_row(row)[1], ())))
-            for row, raw, sender, success, gas in rows
-        )
+        rows = self._rows(tables.MINED, (int, bytes, int, int), *tables.row_range(number, number))
+        try:
+            return tuple(
+                Mined(
+                    SignedTransaction.decode(raw, self.chain_id),
+                    bool(success),
+                    gas_used,
+                    tuple(logs.get(tables.split_row(row)[1], ())),
+                )
+                for row, raw, success, gas_used in rows
+            )
+        except RpcError as error:
+            raise HomeDamaged(f"a transaction of block {number:,} was altered", hint=tables.RESTORE) from error
 
-    def _rows(self, query: str, *values: Any) -> list[Any]:
+    def _rows(self, query: str, kinds: Sequence[Any], *values: Any) -> list[Any]:
+        """Returns the rows of a query, whose columns must be of these kinds."""
         with self._lock, tables.naming_faults("read the ledger"):
-            return self._db.execute(query, values).fetchall()
+            rows = self._db.execute(query, values).fetchall()
+        if not all(isinstance(value, kind) for row in rows for value, kind in zip(row, kinds, strict=True)):
+            raise _altered("a row")
+        return rows
 
     def _keep(self, key: bytes, body: bytes) -> None:
         """Keeps a node in memory; those that nobody asked for in a while are forgotten."""

@@ -10,9 +10,10 @@ from eth_hash.auto import keccak
 from counterfoil.core.rlp import decode
 from counterfoil.core.trie_proof import EMPTY_TRIE
 from counterfoil.ledger.embedded import calls, fees, parameters
-from counterfoil.ledger.embedded.block import Block, FullBlock, next_base_fee_wei
+from counterfoil.ledger.embedded.block import Block, next_base_fee_wei
 from counterfoil.ledger.embedded.events import find_events
 from counterfoil.ledger.embedded.execution import State
+from counterfoil.ledger.embedded.mined import FullBlock
 from counterfoil.ledger.embedded.shapes import block_shape, receipt_shape, transaction_shape
 from counterfoil.ledger.embedded.trees import prove
 from counterfoil.ledger.embedded.view import View
@@ -150,7 +151,7 @@ class Methods:
     def _block(self, params: Sequence[Any]) -> dict[str, Any] | None:
         full = self._full_block(params)
         whole = parameters.boolean(params[1], "hydrated") if len(params) > 1 else False
-        return block_shape(full, self._view.chain_id, whole=whole) if full else None
+        return block_shape(full, whole=whole) if full else None
 
     def _transaction_count(self, params: Sequence[Any]) -> str | None:
         full = self._full_block(params)
@@ -160,22 +161,22 @@ class Methods:
         full = self._full_block(params)
         if full is None:
             return None
-        return [receipt_shape(full, place, self._view.chain_id) for place in range(len(full.mined))]
+        return [receipt_shape(full, place) for place in range(len(full.mined))]
 
     def _transaction(self, params: Sequence[Any]) -> dict[str, Any] | None:
         found = self._find(params)
-        return transaction_shape(*found, self._view.chain_id) if found else None
+        return transaction_shape(*found) if found else None
 
     def _transaction_at(self, params: Sequence[Any]) -> dict[str, Any] | None:
         full = self._full_block(params)
         place = parameters.number(parameters.argument(params, 1, "transaction index"), "transaction index")
         if full is None or place >= len(full.mined):
             return None
-        return transaction_shape(full, place, self._view.chain_id)
+        return transaction_shape(full, place)
 
     def _receipt(self, params: Sequence[Any]) -> dict[str, Any] | None:
         found = self._find(params)
-        return receipt_shape(*found, self._view.chain_id) if found else None
+        return receipt_shape(*found) if found else None
 
     def _find(self, params: Sequence[Any]) -> tuple[FullBlock, int] | None:
         found = self._view.file.find(parameters.digest(parameters.argument(params, 0, "transaction hash")))

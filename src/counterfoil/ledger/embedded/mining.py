@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, Block, FullBlock, Header, Mined, next_base_fee_wei
+from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT, Block, Header, next_base_fee_wei
 from counterfoil.ledger.embedded.execution import State
+from counterfoil.ledger.embedded.mined import FullBlock, Mined
 from counterfoil.ledger.embedded.receipts import contents_of
 from counterfoil.ledger.embedded.signed import SignedTransaction, refusal
 from counterfoil.ledger.rpc.rpc import RpcError
@@ -89,16 +90,7 @@ def _fill(
             continue
         gas_used += outcome.gas_used
         new.add(transaction.hash)
-        mined.append(
-            Mined(
-                raw=transaction.raw,
-                hash=transaction.hash,
-                sender=transaction.sender,
-                is_success=outcome.is_success,
-                gas_used=outcome.gas_used,
-                logs=outcome.logs,
-            )
-        )
+        mined.append(Mined(transaction, outcome.is_success, outcome.gas_used, outcome.logs))
     return mined, ()
 
 

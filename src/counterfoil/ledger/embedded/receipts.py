@@ -11,7 +11,8 @@ from eth_hash.auto import keccak
 
 from counterfoil.core.rlp import encode
 from counterfoil.errors import HomeDamaged
-from counterfoil.ledger.embedded.block import NO_BLOOM, FullBlock, Log, Mined
+from counterfoil.ledger.embedded.block import NO_BLOOM
+from counterfoil.ledger.embedded.mined import FullBlock, Log, Mined
 from counterfoil.ledger.embedded.ordered_trie import ordered_root
 from counterfoil.ledger.embedded.tables import RESTORE
 
@@ -39,7 +40,7 @@ def contents_of(mined: Sequence[Mined]) -> Contents:
         bloom |= own
         receipts.append(encode_receipt(each, gas_used, own))
     return Contents(
-        ordered_root([each.raw for each in mined]),
+        ordered_root([each.transaction.raw for each in mined]),
         ordered_root(receipts),
         bloom.to_bytes(256, "big") if bloom else NO_BLOOM,
         gas_used,
@@ -63,7 +64,8 @@ def encode_receipt(mined: Mined, gas_so_far: int, bloom: int) -> bytes:
         bloom: Of its own events.
     """
     fields = encode([int(mined.is_success), gas_so_far, bloom.to_bytes(256, "big"), mined.logs])
-    return (mined.raw[:1] if mined.raw[0] < 0xC0 else b"") + fields
+    type_id = mined.transaction.type_id
+    return (bytes([type_id]) if type_id else b"") + fields
 
 
 def bloom_of(logs: Iterable[Log]) -> int:

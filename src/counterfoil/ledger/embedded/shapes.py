@@ -7,10 +7,10 @@ from typing import Any, Final
 from eth_hash.auto import keccak
 
 from counterfoil.core.rlp import decode, encode
-from counterfoil.ledger.embedded.block import Block, FullBlock
+from counterfoil.ledger.embedded.block import Block
 from counterfoil.ledger.embedded.ledger_file import EventRow
+from counterfoil.ledger.embedded.mined import FullBlock
 from counterfoil.ledger.embedded.receipts import bloom_of
-from counterfoil.ledger.embedded.signed import SignedTransaction
 from counterfoil.ledger.rpc.hexadecimal import data, quantity
 
 __all__ = ["block_shape", "event_shape", "receipt_shape", "transaction_shape"]
@@ -41,31 +41,30 @@ _FIELDS: Final = (
 """A header's fields in their order, and how each is written."""
 
 
-def block_shape(full: FullBlock, chain_id: int, *, whole: bool) -> dict[str, Any]:
+def block_shape(full: FullBlock, *, whole: bool) -> dict[str, Any]:
     """Returns a block with its transactions, whole or only their hashes."""
     fields = full.block.header.fields()
     shape: dict[str, Any] = {name: write(field) for (name, write), field in zip(_FIELDS, fields, strict=True)}  # type: ignore[operator]
-    typed = [each.raw if each.raw[0] < 0xC0 else decode(each.raw) for each in full.mined]
+    raws = [each.transaction.raw if each.transaction.type_id else decode(each.transaction.raw) for each in full.mined]
     places = range(len(full.mined))
     return shape | {
         "hash": data(full.block.hash),
-        "size": quantity(len(encode([fields, typed, [], []]))),
+        "size": quantity(len(encode([fields, raws, [], []]))),
         "uncles": [],
         "withdrawals": [],
         "transactions": [
-            transaction_shape(full, place, chain_id) if whole else data(full.mined[place].hash) for place in places
+            transaction_shape(full, place) if whole else data(full.mined[place].transaction.hash) for place in places
         ],
     }
 
 
-def transaction_shape(full: FullBlock, place: int, chain_id: int) -> dict[str, Any]:
+def transaction_shape(full: FullBlock, place: int) -> dict[str, Any]:
     """Returns a transaction of a block."""
-    mined, header = full.mined[place], full.block.header
-    transaction = SignedTransaction.decode(mined.raw, chain_id, mined.sender)
-    shape: dict[str, Any] = _where(full.block, place, mined.hash, "hash") | {
+    transaction, header = full.mined[place].transaction, full.block.header
+    shape: dict[str, Any] = _where(full.block, place, transaction.hash, "hash") | {
         "type": quantity(transaction.type_id),
-        "chainId": quantity(chain_id),
-        "from": data(mined.sender),
+        "chainId": quantity(transaction.chain_id),
+        "from": data(transaction.sender),
         "to": data(transaction.to) if transaction.to else None,
         "nonce": quantity(transaction.nonce),
         "value": quantity(transaction.value),
@@ -88,17 +87,17 @@ def transaction_shape(full: FullBlock, place: int, chain_id: int) -> dict[str, A
     return shape
 
 
-def receipt_shape(full: FullBlock, place: int, chain_id: int) -> dict[str, Any]:
+def receipt_shape(full: FullBlock, place: int) -> dict[str, Any]:
     """Returns what became of a transaction of a block."""
     mined, header = full.mined[place], full.block.header
-    transaction = SignedTransaction.decode(mined.raw, chain_id, mined.sender)
+    transaction = mined.transaction
     before = full.mined[:place]
     first_event = sum(len(each.logs) for each in before)
-    made = None if transaction.to else keccak(encode([mined.sender, transaction.nonce]))[12:]
-    return _where(full.block, place, mined.hash) | {
+    made = None if transaction.to else keccak(encode([transaction.sender, transaction.nonce]))[12:]
+    return _where(full.block, place, transaction.hash) | {
         "type": quantity(transaction.type_id),
         "status": quantity(int(mined.is_success)),
-        "from": data(mined.sender),
+        "from": data(transaction.sender),
         "to": data(transaction.to) if transaction.to else None,
         "contractAddress": data(made) if made else None,
         "gasUsed": quantity(mined.gas_used),
@@ -106,7 +105,7 @@ def receipt_shape(full: FullBlock, place: int, chain_id: int) -> dict[str, Any]:
         "effectiveGasPrice": quantity(header.base_fee_wei + transaction.tip_wei(header.base_fee_wei)),
         "logsBloom": data(bloom_of(mined.logs).to_bytes(256, "big")),
         "logs": [
-            event_shape(EventRow(full.block.number, place, index, log, full.block.hash, mined.hash))
+            event_shape(EventRow(full.block.number, place, index, log, full.block.hash, transaction.hash))
             for index, log in enumerate(mined.logs, first_event)
         ],
     }

@@ -50,6 +50,7 @@ class SignedTransaction:
 
     Attributes:
         type_id: 0, 1 or 2.
+        chain_id: The chain it is for.
         nonce: Its number among the sender's transactions.
         max_fee_per_gas: Most that a unit of gas may cost, wei.
         max_priority_fee_per_gas: Of that, most to the block's maker, wei.
@@ -66,6 +67,7 @@ class SignedTransaction:
     """
 
     type_id: int
+    chain_id: int
     nonce: int
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
@@ -82,13 +84,12 @@ class SignedTransaction:
     hash: bytes
 
     @classmethod
-    def decode(cls, raw: bytes, chain_id: int, sender: bytes | None = None) -> Self:
+    def decode(cls, raw: bytes, chain_id: int) -> Self:
         """Reads a transaction and finds out who signed it.
 
         Args:
             raw: What was sent.
             chain_id: The chain it must be signed for.
-            sender: Who signed it, when that is known already.
 
         Raises:
             RpcError: When this ledger does not take it, whatever the state.
@@ -99,7 +100,7 @@ class SignedTransaction:
         if type_id not in _FIELDS:
             raise refusal(f"transaction type not supported: {type_id}; this ledger takes 0, 1 and 2")
         try:
-            return cls._read(type_id, raw, chain_id, sender)
+            return cls._read(type_id, raw, chain_id)
         except MalformedEvidence as error:
             raise refusal(f"rlp: this is no transaction: {error.message}") from error
 
@@ -113,7 +114,7 @@ class SignedTransaction:
         return min(self.max_fee_per_gas - base_fee_wei, self.max_priority_fee_per_gas)
 
     @classmethod
-    def _read(cls, type_id: int, raw: bytes, chain_id: int, sender: bytes | None) -> Self:
+    def _read(cls, type_id: int, raw: bytes, chain_id: int) -> Self:
         fields = decode(raw[1:] if type_id else raw)
         if not isinstance(fields, list) or len(fields) != _FIELDS[type_id]:
             raise MalformedEvidence("it has too many fields, or too few")
@@ -126,8 +127,8 @@ class SignedTransaction:
             access: AccessList = ()
             unsigned = encode([*fields[:6], chain_id, b"", b""])
         else:
-            *fees, gas = (parse_number(field) for field in fields[1:-7])
-            nonce, tip, price = fees[0], fees[1], fees[-1]
+            *prices, gas = (parse_number(field) for field in fields[1:-7])
+            nonce, tip, price = prices[0], prices[1], prices[-1]
             signed_for, value, v, r, s = (parse_number(fields[place]) for place in (0, -6, -3, -2, -1))
             parity, to, data, access = v, fields[-7], fields[-5], _access_list(fields[-4])
             unsigned = raw[:1] + encode(fields[:-3])
@@ -137,8 +138,9 @@ class SignedTransaction:
             raise MalformedEvidence("a field has the wrong kind or size")
         _require_sound(nonce, price, tip, gas)
         _require_gas(gas, to, data, access)
-        who = sender or _signer(keccak(unsigned), parity, r, s)
-        return cls(type_id, nonce, price, tip, gas, to, value, data, access, v, r, s, who, raw, keccak(raw))
+        sender = _signer(keccak(unsigned), parity, r, s)
+        fees = (price, tip, gas)
+        return cls(type_id, chain_id, nonce, *fees, to, value, data, access, v, r, s, sender, raw, keccak(raw))
 
 
 def refusal(message: str) -> RpcError:

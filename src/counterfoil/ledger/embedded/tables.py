@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.errors import HomeDamaged, LedgerBusy, LogUnavailable, NotSetUp
-from counterfoil.ledger.embedded.block import FullBlock
+from counterfoil.ledger.embedded.mined import FullBlock
 
 __all__ = [
     "EVENTS",
@@ -21,8 +21,8 @@ __all__ = [
     "key_of",
     "make_tables",
     "naming_faults",
+    "require_ours",
     "require_size",
-    "require_version",
     "row_range",
     "split_row",
     "store",
@@ -41,6 +41,8 @@ _WAL_PAGES: Final = 2_048
 """Pages (4 KiB) in the write-ahead file before SQLite moves them into place."""
 
 _BUSY_TIMEOUT_S: Final = 1.0
+_HEAD_BYTES: Final = 100
+"""SQLite's own head, with the application's id and version in it (SQLite, Database File Format, 1.3)."""
 
 _TABLES: Final = f"""
 PRAGMA application_id = {_APPLICATION_ID};
@@ -50,7 +52,6 @@ CREATE INDEX block_key ON block (key);
 CREATE TABLE mined (
     id INTEGER PRIMARY KEY,
     key INTEGER NOT NULL,
-    sender BLOB NOT NULL,
     is_success INTEGER NOT NULL,
     gas_used INTEGER NOT NULL,
     raw BLOB NOT NULL
@@ -75,7 +76,7 @@ FROM event WHERE id BETWEEN ? AND ? ORDER BY id
 """
 
 MINED: Final = """
-SELECT id, raw, sender, is_success, gas_used
+SELECT id, raw, is_success, gas_used
 FROM mined WHERE id BETWEEN ? AND ? ORDER BY id
 """
 
@@ -92,6 +93,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Opens an existing file for writing; what it commits is on the disk when the commit returns."""
     address = f"{path.absolute().as_uri()}?mode=rw"
     db = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    db.text_factory = bytes  # there is no text in it, unless somebody altered it
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -108,11 +110,18 @@ def make_tables(db: sqlite3.Connection) -> None:
     db.executescript(f"BEGIN; {_TABLES}")
 
 
-def require_version(db: sqlite3.Connection) -> None:
-    """Raises NotSetUp when another version wrote the file, HomeDamaged when it is no ledger."""
-    application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    if application != _APPLICATION_ID:
-        raise HomeDamaged("this file is not an embedded ledger", hint=RESTORE)
+def require_ours(path: Path) -> None:
+    """Looks at the first bytes of a file, before SQLite does, which would write into any.
+
+    Raises:
+        HomeDamaged: It is no embedded ledger.
+        NotSetUp: Another version wrote it.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head[:16] != b"SQLite format 3\0" or int.from_bytes(head[68:72], "big") != _APPLICATION_ID:
+        raise HomeDamaged(f"{path} is not an embedded ledger", hint=RESTORE)
+    version = int.from_bytes(head[60:64], "big")
     if version != SCHEMA_VERSION:
         raise NotSetUp(
             f"this ledger has version {version}, and this program reads version {SCHEMA_VERSION}",
@@ -142,9 +151,9 @@ def store(db: sqlite3.Connection, blocks: Sequence[FullBlock], nodes: Mapping[by
         block, start = full.block, full.block.number << _PLACE_BITS
         db.execute("INSERT INTO block VALUES (?, ?, ?)", (block.number, key_of(block.hash), block.raw))
         db.executemany(
-            "INSERT INTO mined VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO mined VALUES (?, ?, ?, ?, ?)",
             [
-                (start | place, key_of(each.hash), each.sender, each.is_success, each.gas_used, each.raw)
+                (start | place, key_of(each.transaction.hash), each.is_success, each.gas_used, each.transaction.raw)
                 for place, each in enumerate(full.mined)
             ],
         )

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from counterfoil.errors import HomeDamaged
 from counterfoil.ledger.embedded import parameters
-from counterfoil.ledger.embedded.block import Block, FullBlock
+from counterfoil.ledger.embedded.block import Block
 from counterfoil.ledger.embedded.execution import State
 from counterfoil.ledger.embedded.ledger_file import LedgerFile
+from counterfoil.ledger.embedded.mined import FullBlock
 from counterfoil.ledger.embedded.nodes import Nodes
 from counterfoil.ledger.embedded.tables import RESTORE
 from counterfoil.ledger.rpc.rpc import RpcError
@@ -32,9 +33,9 @@ class View:
         head: The newest block that is on the disk; replaced by whoever commits the next.
     """
 
-    def __init__(self, file: LedgerFile, chain_id: int, head: Block) -> None:
+    def __init__(self, file: LedgerFile, head: Block) -> None:
         self.file = file
-        self.chain_id = chain_id
+        self.chain_id = file.chain_id
         self.head = head
 
     def block(self, number: int) -> Block:

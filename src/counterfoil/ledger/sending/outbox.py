@@ -298,7 +298,7 @@ class Outbox:
 
         Args:
             row_id: Its number.
-            until: "mined" returns once it is in a block, "final" once it is done.
+            until: "mined" returns once it is in a block, refused or not (`error` tells); "final" once it is done.
             timeout_s: Longest wait; 0 takes one step.
 
         Raises:

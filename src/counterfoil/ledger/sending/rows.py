@@ -104,7 +104,7 @@ class OutboxRow:
         block_hash: 32 bytes.
         gas_used: None while it is in no block.
         fee_paid_wei: None while it is in no block; 0 when it was done without a transaction.
-        error: Why it was refused or cancelled, in words.
+        error: Why it was refused or cancelled, in words; empty for what went well, in a block too.
         attempts: Every signed version, oldest first, those of lost numbers included.
     """
 

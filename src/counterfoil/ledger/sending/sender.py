@@ -48,7 +48,7 @@ RETRY_S: Final = 5.0
 """After a node did not take a transaction, it is offered again so much later."""
 
 MOST_FILLED: Final = 16
-"""Numbers left unused by another wallet that are used up in one step."""
+"""So many numbers left unused below ours are used up; more are not another wallet's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +225,17 @@ class Sender:
         """Uses up free numbers below ours, as of another wallet's transaction that was taken back: ours would wait."""
         sent = sorted((row for row in rows if row.state is State.SENT), key=_order)
         last = (sent[-1].nonce or 0) if sent else 0
-        missing = self._journal.missing(look.nonce, last, MOST_FILLED)
+        missing = self._journal.missing(look.nonce, last, MOST_FILLED + 1)
         if not missing:
             self._gap_since_s = None
             return
         if self._gap_since_s is None:
             self._gap_since_s = now_s
-        if now_s - self._gap_since_s < self._settings.bump_after_s:
+        is_long = len(missing) > MOST_FILLED
+        if is_long or now_s - self._gap_since_s < self._settings.bump_after_s:
             why = f"another wallet, as it seems, left the account's number {missing[0]} unused; it is used up soon"
+            if is_long:
+                why = f"more than {MOST_FILLED} numbers of the account before it are unused; was the node wrong once?"
             notes.add_all((row for row in sent if (row.nonce or 0) > missing[0]), Cause.USED_ELSEWHERE, why)
             return
         self._journal.fill(missing, self._account.address, now_s)

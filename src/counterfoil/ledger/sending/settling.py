@@ -23,7 +23,7 @@ from counterfoil.ledger.sending.rows import Attempt, Kind, OutboxRow, State
 
 __all__ = ["refused", "renumbered", "settled"]
 
-_IN_NO_BLOCK: Final = {"block_number": None, "block_hash": None, "gas_used": None, "fee_paid_wei": None}
+_IN_NO_BLOCK: Final = {"block_number": None, "block_hash": None, "gas_used": None, "fee_paid_wei": None, "error": ""}
 
 
 def settled(row: OutboxRow, look: Look) -> Change | None:
@@ -39,6 +39,8 @@ def settled(row: OutboxRow, look: Look) -> Change | None:
     values = _place(attempt, receipt)
     if look.is_final(attempt):
         return _final(row, attempt, receipt, values)
+    if not receipt.is_success and attempt.kind is Kind.SEND:
+        values["error"] = "the contract refused it, in a block that may still be taken back"
     as_before = (row.state, row.block_hash, row.transaction_hash) == (State.MINED, receipt.block_hash, attempt.hash)
     return None if as_before else Change(row, State.MINED, values)
 

@@ -11,9 +11,11 @@ import pytest
 from vyper.utils import keccak256
 
 import counterfoil
+from counterfoil.core.check_anchor import KNOWN_CODE
 from counterfoil.errors import NotFound
 from counterfoil.ledger.contracts.artefact import Artefact
 
+ROOT = Path(__file__).parents[4]
 EVIDENCE = Artefact.load("Evidence")
 
 
@@ -42,8 +44,10 @@ def test_what_is_not_there_is_not_found(look_up: object, name: str) -> None:
         look_up(name)  # type: ignore[operator]
 
 
-def test_storage_proofs_rely_on_these_places() -> None:
-    assert (EVIDENCE.slots["_heads"], EVIDENCE.slots["_kept"]) == (0, 1)
+def test_every_checker_knows_this_code_and_where_it_keeps_heads() -> None:
+    assert KNOWN_CODE[EVIDENCE.runtime_code_hash] == EVIDENCE.slots["_heads"]
+    for name in ("docs/reference/anchor.md", "examples/independent_anchor.py"):
+        assert EVIDENCE.runtime_code_hash.hex() in (ROOT / name).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize("name", ["Nothing", "../contracts/Evidence", "", "evidence/"])

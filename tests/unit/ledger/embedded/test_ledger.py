@@ -139,7 +139,14 @@ def test_the_same_transaction_twice_is_mined_once(ledger: EmbeddedLedger, purse:
 def test_a_batch_keeps_the_order_of_calls(ledger: EmbeddedLedger, purse: Purse) -> None:
     sends = [("eth_sendRawTransaction", [data(purse.sign())]) for _ in range(3)]
     answers = ledger.batch(
-        [("eth_blockNumber", []), *sends[:2], ("eth_blockNumber", []), ("no_such", []), sends[2], ("eth_blockNumber", [])]
+        [
+            ("eth_blockNumber", []),
+            *sends[:2],
+            ("eth_blockNumber", []),
+            ("no_such", []),
+            sends[2],
+            ("eth_blockNumber", []),
+        ]
     )
     assert (answers[0], answers[3], answers[6]) == ("0x0", "0x1", "0x2")
     assert answers[4].code == -32601
@@ -171,9 +178,7 @@ def test_the_base_fee_follows_how_full_blocks_are(ledger: EmbeddedLedger, purse:
     assert abs(int(ledger.call("eth_gasPrice"), 16) - expected) < GWEI / 1_000_000
 
 
-def test_time_never_runs_backwards_and_may_stand_still(
-    ledger: EmbeddedLedger, purse: Purse, clock: Clock
-) -> None:
+def test_time_never_runs_backwards_and_may_stand_still(ledger: EmbeddedLedger, purse: Purse, clock: Clock) -> None:
     times = []
     for time_s in (START_S + 0.9, START_S + 5, START_S - 1_000, START_S + 5):
         clock.time_s = time_s
@@ -212,7 +217,10 @@ def test_it_comes_back_as_it_was(folder: Path, purse: Purse, clock: Clock) -> No
         ledger.send([purse.sign(0, contracts.store, words(7, 0))])
         ledger.send([purse.sign(1, contracts.tell, words(1, 2))])
         asked = [("eth_getBlockByNumber", (quantity(number), True)) for number in range(4)]
-        asked += [("eth_getLogs", ({"fromBlock": "0x0"},)), ("eth_getProof", (data(contracts.store), ["0x0"], "latest"))]
+        asked += [
+            ("eth_getLogs", ({"fromBlock": "0x0"},)),
+            ("eth_getProof", (data(contracts.store), ["0x0"], "latest")),
+        ]
         before = [ledger.call(method, *params) for method, params in asked]
     with EmbeddedLedger.open(folder, now=clock) as ledger:
         assert [ledger.call(method, *params) for method, params in asked] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from counterfoil.ledger.rpc.endpoint import Endpoint
 from counterfoil.ledger.sending.outbox import Outbox
 
 ACCOUNT = LocalAccount(b"\x01" * 32)
-ROWS = 300
+ROWS = 80
 
 
 def opened(path: Path) -> Outbox:
@@ -25,12 +26,18 @@ def opened(path: Path) -> Outbox:
     return Outbox(path, chain, ACCOUNT, limits=GENEROUS)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    with opened(tmp_path / "outbox.db") as outbox:
+@pytest.fixture(scope="module")
+def full_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("full") / "outbox.db"
+    with opened(path) as outbox:
         for number in range(ROWS):
-            outbox.submit(bytes(20), number.to_bytes(200, "big"), purpose="count", key=str(number))
-    return tmp_path / "outbox.db"
+            outbox.submit(bytes(20), number.to_bytes(1_000, "big"), purpose="count", key=str(number))
+    return path
+
+
+@pytest.fixture
+def path(full_file: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(full_file, tmp_path))
 
 
 def require_damaged(path: Path, kind: type[CounterfoilError] = HomeDamaged) -> str:

@@ -12,6 +12,7 @@ import pytest
 from anvil import Anvil, needs_anvil
 from counter import (
     GENEROUS,
+    TWELVE_BLOCKS,
     AnvilCounting,
     Counting,
     count_call,
@@ -172,6 +173,25 @@ def test_a_refusal_in_a_block_is_told_with_its_reason_and_its_fee(counting: Anvi
     assert row.error == "the contract refused: the counter is shut; the fee was paid"
     assert row.fee_paid_wei
     assert counting.outbox.fee_paid_wei == row.fee_paid_wei
+
+
+def test_a_refusal_in_a_block_that_is_not_final_is_told_and_may_be_taken_back(tmp_path: Path) -> None:
+    with counting_on_anvil(tmp_path, finality=TWELVE_BLOCKS) as counting:
+        counting.mine(2)
+        counting.wallet.send(counting.counter, shut_call(True))
+        counting.mine()
+        (row_id,) = counting.submit("a")
+        counting.outbox.step()
+        counting.mine()
+        counting.outbox.step()
+        row = counting.outbox.row(row_id)
+        assert (row.state, row.error[:24]) == (State.MINED, "the contract refused it,")
+        counting.anvil.call("anvil_reorg", 2, [])
+        opened = counting.outbox.submit(counting.counter, shut_call(False), gas=60_000, purpose="open up")
+        counting.settle(steps=60)
+        row = counting.outbox.row(row_id)
+        assert (row.state, row.error) == (State.FINAL, "")
+        assert counting.outbox.row(opened).nonce == 0
 
 
 def test_a_contract_can_be_made(counting: AnvilCounting) -> None:

@@ -103,10 +103,11 @@ def dearly(counting: AnvilCounting) -> list[Callable[[], object]]:
 
 def beside_others(counting: AnvilCounting) -> list[Callable[[], object]]:
     """Rows whose numbers another wallet uses, and a reorganisation."""
+    foreign = count_call(key_of("foreign"))
     return [
         lambda: counting.submit("a", "b"),
         counting.outbox_step,
-        lambda: counting.wallet.send(counting.counter, count_call(key_of("foreign")), nonce=0, fee_times=5),
+        lambda: counting.chain.send_raw([counting.wallet.sign(counting.counter, foreign, nonce=0, fee_times=5)]),
         counting.mine,
         counting.outbox_step,
         lambda: counting.anvil.call("anvil_reorg", 1, []),
@@ -138,6 +139,7 @@ def run(base: AnvilCounting, folder: Path, scenario: Callable[[Any], list[Callab
                     stage()
                 except Killed:
                     counting.reopen()
+                    base.mine()  # blocks are made meanwhile, and their fee is another
                     stage()
         places, fuse.blows_at = fuse.places, 0
         base.set_base_fee(GWEI)
@@ -156,6 +158,6 @@ def test_a_process_that_ends_anywhere(scenario: Callable[[Any], list[Callable[[]
     with counting_on_anvil(tmp_path, finality=TWELVE_BLOCKS) as base:
         base.mine(3)
         places = run(base, tmp_path, scenario, 0)
-        assert places > 15
+        assert places > 10
         for blows_at in range(1, places + 1):
             run(base, tmp_path, scenario, blows_at)

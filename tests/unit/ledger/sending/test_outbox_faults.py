@@ -188,6 +188,24 @@ def test_a_count_that_was_too_high_when_a_number_was_given_is_mended(counting: A
     assert [row.state for row in counting.outbox.rows() if row.id not in ids] == [State.CANCELLED] * 3
 
 
+def test_a_count_that_was_far_too_high_holds_up_one_row_and_costs_nothing(counting: AnvilCounting) -> None:
+    counting.node.lie("eth_getTransactionCount", "0x13")
+    wrong = counting.submit("a")
+    counting.outbox.step()
+    counting.node.honest()
+    ids = counting.submit("b", "c")
+    for _ in range(20):
+        counting.outbox.step()
+        counting.clock.advance(61)
+        counting.mine()
+    assert counting.states(ids) == [State.FINAL] * 2
+    assert [row.nonce for row in counting.rows(wrong + ids)] == [19, 0, 1]
+    assert [(stuck.id, stuck.cause) for stuck in counting.outbox.stuck()] == [(wrong[0], Cause.USED_ELSEWHERE)]
+    ids += counting.submit(*range(17))
+    require_done_once(counting, ids + wrong)
+    assert len(counting.outbox.rows()) == 20
+
+
 def test_a_node_that_is_behind_doubles_nothing(counting: AnvilCounting) -> None:
     counting.submit("a")
     counting.settle()

@@ -1,0 +1,130 @@
+"""How a home gets to a ledger: its accounts, the plan of what connecting would send, and carrying it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from counterfoil.core.note import VerifierKey
+from counterfoil.errors import InvalidInput
+from counterfoil.ledger.accounts.account import Account, LocalAccount, parse_address
+from counterfoil.ledger.accounts.external import ExternalAccount
+from counterfoil.ledger.accounts.home_accounts import HomeAccounts
+from counterfoil.ledger.connecting import Plan, Wanted, connect, deploy, open_way, plan_of
+from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.way import reached
+from counterfoil.store.keyring import Keyring
+from counterfoil.store.streams import time_text
+
+__all__ = ["Joining", "Tell"]
+
+Tell: TypeAlias = Callable[[str], None]
+"""Told what is being done, in words."""
+
+_Way: TypeAlias = Callable[[], AbstractContextManager[tuple[Chain, Account]]]
+"""Opens the way to a chain, and the account that pays there."""
+
+
+class Joining:
+    """Gets one home to a ledger.
+
+    Args:
+        paths: Where the home keeps what belongs to the ledger.
+        keyring: Holds the key that signs heads, and the passphrase of accounts made here.
+        log_key: The log's public key; its name is the log's origin.
+        ask: Asks a person for the passphrase of an account's key file; None where nobody is there.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        paths: LedgerPaths,
+        keyring: Keyring,
+        log_key: VerifierKey,
+        ask: Callable[[], str] | None,
+        now: Callable[[], float],
+    ) -> None:
+        self._paths = paths
+        self._keyring = keyring
+        self._log_key = log_key
+        self._ask = ask
+        self._now = now
+
+    @property
+    def accounts(self) -> HomeAccounts:
+        """The accounts of the home."""
+        return HomeAccounts(self._paths.accounts, self._keyring, self._time)
+
+    def account(self, address: bytes, settings: Connection, stack: ExitStack) -> Account:
+        """Opens the account that signs what is sent: a key file here, or a signer elsewhere."""
+        if settings.signer:
+            return stack.enter_context(ExternalAccount(settings.signer, address, **reached(settings)))
+        named = settings.account_passphrase_file
+        file = self._paths.folder / Path(named).expanduser() if named else None
+        return self.accounts.open(address, file, self._ask)
+
+    def connecting(
+        self, wanted: Wanted | None, account: str | None
+    ) -> tuple[Plan, Callable[[Tell], tuple[Connection, bytes]]]:
+        """Returns what connecting would send, and what does it.
+
+        Args:
+            wanted: What to connect to; None makes an embedded ledger in the home.
+            account: Address that pays and anchors; the only one of the home by default, or a new one.
+
+        Returns:
+            The plan, and what carries it out; that returns the settings, and the 20 bytes by
+            which the contract knows the key that signs heads.
+        """
+        plan, wanted, way = self._plan(wanted or Wanted(Connection.draft()), account)
+
+        def carry_out(tell: Tell) -> tuple[Connection, bytes]:
+            with way() as (chain, payer):
+                signer = self._head_address()
+                made = connect(self._paths, wanted, chain, payer, self._log_key, signer, tell=tell, now=self._now)
+            return made, signer
+
+        return plan, carry_out
+
+    def deployment(self, wanted: Wanted, account: str | None) -> tuple[Plan, Callable[[Tell], bytes]]:
+        """Returns what putting the contract on a chain would send, and what does it and returns its 20 bytes."""
+        plan, wanted, way = self._plan(wanted, account)
+
+        def carry_out(tell: Tell) -> bytes:
+            with way() as (chain, payer):
+                return deploy(self._paths, wanted, chain, payer, tell=tell, now=self._now)
+
+        return replace(plan, steps=plan.steps[:1]), carry_out
+
+    def _plan(self, wanted: Wanted, account: str | None) -> tuple[Plan, Wanted, _Way]:
+        self._paths.folder.mkdir(mode=0o700, exist_ok=True)
+        address = self._address(wanted.draft, account)
+
+        @contextmanager
+        def way() -> Iterator[tuple[Chain, Account]]:
+            with ExitStack() as stack:
+                chain = open_way(self._paths, wanted, address, stack, self._now)
+                yield chain, self.account(address, wanted.draft, stack)
+
+        with way() as (chain, _):
+            return plan_of(chain, address, self._log_key.name, wanted.contract), wanted, way
+
+    def _address(self, settings: Connection, account: str | None) -> bytes:
+        named = parse_address(account) if account else None
+        if not settings.signer:
+            return self.accounts.choose(named)
+        if named is None:
+            raise InvalidInput("a signer elsewhere was named, and no account", hint="name it with --account")
+        return named
+
+    def _head_address(self) -> bytes:
+        """Returns the address of the key that signs heads; the key is made when there is none yet."""
+        self._keyring.add("head", self._time())
+        return LocalAccount(self._keyring.secret("head")).address
+
+    def _time(self) -> str:
+        return time_text(int(self._now()))

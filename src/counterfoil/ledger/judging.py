@@ -1,0 +1,110 @@
+"""Two signed heads of one size that differ: found in two files, and put before the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from counterfoil.errors import DoesNotMatch, InvalidInput, Reverted, WrongChain
+from counterfoil.ledger.accounts.account import parse_address
+from counterfoil.ledger.anchors.evidence import Evidence
+from counterfoil.ledger.anchors.head_signer import LogAddress, claimed_signers
+from counterfoil.ledger.opening import OpenedLedger
+from counterfoil.ledger.sending.rows import State
+from counterfoil.store.check_file import read_anchor, read_hash, read_head
+
+__all__ = ["Contradiction"]
+
+WAIT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two heads of one log and one size, with different roots, both signed by the same key for its contract.
+
+    Attributes:
+        where: The log on its ledger.
+        origin: The log's name.
+        size: Number of records that both heads speak of.
+        signer: 20 bytes of the key that signed both.
+        heads: (root of 32 bytes, signature of 65 bytes) of each.
+    """
+
+    where: LogAddress
+    origin: str
+    size: int
+    signer: bytes
+    heads: tuple[tuple[bytes, bytes], tuple[bytes, bytes]]
+
+    @classmethod
+    def between(cls, first: Path, second: Path, chain_id: int, contract: str | None, log_id: str | None) -> Self:
+        """Finds the contradiction in two files.
+
+        Args:
+            first: A receipt, bundle or head.
+            second: Another one.
+            chain_id: The chain, where contract and log id are named.
+            contract: Address of the contract that holds the log; None takes what a file's anchor says.
+            log_id: The log's id there; None likewise.
+
+        Raises:
+            DoesNotMatch: The two do not contradict each other, or no key signed both for this contract.
+            InvalidInput: No file says where the log is, and neither do you.
+        """
+        one, other = read_head(first), read_head(second)
+        if one.head.origin != other.head.origin or one.head.size != other.head.size:
+            raise DoesNotMatch(
+                f"the files speak of {one.head.size:,} records of {one.head.origin} and of {other.head.size:,} of "
+                f"{other.head.origin}",
+                hint="only two heads of one log and one size can contradict each other",
+            )
+        if one.head.root == other.head.root:
+            raise DoesNotMatch("the two heads are the same; they contradict nothing")
+        where = _where((first, second), chain_id, contract, log_id)
+        signed = [claimed_signers(each, where) for each in (one, other)]
+        both = sorted(signed[0].keys() & signed[1].keys())
+        if not both:
+            raise DoesNotMatch(
+                "no key signed both heads for this contract and log id",
+                hint="name the right ones with --contract and --log-id",
+            )
+        signer = both[0]
+        heads = (one.head.root, signed[0][signer]), (other.head.root, signed[1][signer])
+        return cls(where, one.head.origin, one.head.size, signer, heads)
+
+    def mark(self, ledger: OpenedLedger) -> None:
+        """Puts it before the contract, and returns when the mark is final.
+
+        Raises:
+            WrongChain: The log is on another ledger than the one that is open.
+            Reverted: The contract does not take it: the key is none that the log's owner named.
+        """
+        if ledger.chain.chain_id != self.where.chain_id:
+            raise WrongChain(
+                f"the log is on chain {self.where.chain_id}, and this home is connected to {ledger.chain.chain_id}",
+                hint="connect a home to that chain",
+            )
+        evidence = Evidence(ledger.chain, self.where.contract)
+        calldata = evidence.judge(self.where.log_id, self.size, self.signer, self.heads)
+        ledger.chain.call(self.where.contract, calldata, sender=ledger.account.address)  # its own words, if it refuses
+        row = ledger.outbox.wait(
+            ledger.outbox.submit(self.where.contract, calldata, purpose="judge"), until="final", timeout_s=WAIT_S
+        )
+        if row.state is not State.FINAL:
+            raise Reverted(f"the log was not marked: {row.error or row.state}")
+
+
+def _where(files: tuple[Path, Path], chain_id: int, contract: str | None, log_id: str | None) -> LogAddress:
+    if contract and log_id:
+        return LogAddress(chain_id, parse_address(contract), read_hash(log_id))
+    anchor = read_anchor(files[0]) or read_anchor(files[1])
+    if anchor is None:
+        raise InvalidInput(
+            "neither file says where the log is on its ledger", hint="name it with --contract and --log-id"
+        )
+    return LogAddress(
+        anchor.chain_id,
+        parse_address(contract) if contract else anchor.contract,
+        read_hash(log_id) if log_id else anchor.log_id,
+    )
