@@ -191,3 +191,47 @@ def test_a_real_chain_asks_for_a_yes_and_for_funds(typed: Typed) -> None:
         assert "this needs a yes" in err
         out, _ = typed("ledger", "connect", "--rpc", anvil.url, "--dry-run")
         assert "Chain 31337; the account" in out
+
+
+@needs_anvil
+def test_a_signer_elsewhere_holds_the_key(typed: Typed, bank: Path) -> None:
+    with Anvil() as anvil:
+        account = checksummed(LocalAccount(anvil.keys[0]).address)
+        way = ("--rpc", anvil.url, "--signer", anvil.url, "--finality", "confirmations", "--confirmations", "1")
+        _, err = typed("ledger", "connect", *way, "--yes", code=2)
+        assert "name it with --account" in err
+        typed("ledger", "connect", *way, "--account", account, "--yes")
+        assert typed.json("ledger", "anchor")["fault"] is None
+        assert not (bank / "ledger" / "accounts").exists()
+        assert typed.json("ledger", "status")["problems"] == []
+
+
+@needs_anvil
+def test_two_nodes_are_compared_and_shown(typed: Typed) -> None:
+    with Anvil() as anvil:
+        account = typed.json("ledger", "accounts", "create")["address"]
+        anvil.call("anvil_setBalance", account, hex(10**20))
+        nodes = ("--rpc", anvil.url, "--rpc", anvil.url.replace("127.0.0.1", "localhost"))
+        typed("ledger", "connect", *nodes, "--finality", "confirmations", "--confirmations", "1", "--yes")
+        typed("ledger", "anchor")
+        status = typed.json("ledger", "status")
+        assert len(status["nodes"]) == 2
+        assert all("answers" in node for node in status["nodes"])
+
+
+def test_a_home_lets_go_and_connects_anew(typed: Typed, bank: Path) -> None:
+    first = typed.json("ledger", "connect")["chain_id"]
+    _, err = typed("ledger", "connect", code=2)
+    assert "counterfoil ledger disconnect" in err
+    assert typed.json("ledger", "disconnect")["settings"].endswith(f"connection-{first}.toml")
+    assert typed.json("ledger", "connect")["chain_id"] == first  # the ledger in the home is still there
+    assert typed.json("ledger", "anchor")["final_size"] > 0
+
+
+def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path) -> None:
+    typed("ledger", "connect")
+    typed("ledger", "anchor")
+    head = tmp_path / "head"
+    head.write_text(typed.json("log", "head")["head"])
+    _, err = typed("ledger", "judge", str(head), str(head), code=4)
+    assert "they contradict nothing" in err

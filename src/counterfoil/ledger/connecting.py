@@ -18,6 +18,7 @@ from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, OutO
 from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import GWEI, Chain
 from counterfoil.ledger.sending.outbox import Outbox
@@ -98,6 +99,7 @@ class Plan:
 
 def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStack, now: Callable[[], float]) -> Chain:
     """Opens the way to the chain that is wanted; a home's own ledger is made if it is not there yet."""
+    use_fast_keccak()
     if wanted.draft.rpc:
         return open_nodes(wanted.draft, stack)
     if not paths.embedded.exists():

@@ -11,6 +11,7 @@ from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import Evidence
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.scanner import Scanner
@@ -56,6 +57,7 @@ def open_ledger(
         stack: Lets go of everything in the end.
         now: Returns Unix seconds.
     """
+    use_fast_keccak()
     chain = open_chain(paths, connection, stack, now)
     where = connection.where
     evidence = Evidence(chain, where.contract)

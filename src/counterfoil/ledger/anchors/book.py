@@ -35,7 +35,6 @@ from sqlalchemy.pool import NullPool
 
 from counterfoil.core.anchor import Anchor
 from counterfoil.errors import LogUnavailable
-from counterfoil.ledger.anchors.evidence import read_event
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 
@@ -137,6 +136,8 @@ class AnchorBook:
 
     def take(self, connection: Connection, new: Sequence[Event]) -> None:
         """Takes new events; the scanner commits."""
+        from counterfoil.ledger.anchors.evidence import read_event  # ABI decoding takes long to load
+
         for each in map(read_event, new):
             place = {"block": each.event.block_number, "event": each.event.index}
             told = {name: data(value) if isinstance(value, bytes) else value for name, value in each.values.items()}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -50,15 +51,20 @@ class LogAddress:
 
 def head_digest(where: LogAddress, size: int, root: bytes) -> bytes:
     """Returns the 32 bytes that are signed for a head (EIP-712: keccak256(0x1901 || domain || struct))."""
-    domain = keccak256(
-        keccak256(_DOMAIN_TYPE)
-        + keccak256(DOMAIN_NAME)
-        + keccak256(DOMAIN_VERSION)
-        + where.chain_id.to_bytes(32, "big")
-        + where.contract.rjust(32, b"\0")
-    )
-    head = keccak256(keccak256(_HEAD_TYPE) + where.log_id + size.to_bytes(32, "big") + root)
-    return keccak256(b"\x19\x01" + domain + head)
+    head = keccak256(_head_type_hash() + where.log_id + size.to_bytes(32, "big") + root)
+    return keccak256(b"\x19\x01" + _domain(where.chain_id, where.contract) + head)
+
+
+@cache
+def _head_type_hash() -> bytes:
+    return keccak256(_HEAD_TYPE)
+
+
+@lru_cache
+def _domain(chain_id: int, contract: bytes) -> bytes:
+    """Returns the domain separator of a contract; the same for every head of its logs."""
+    parts = [keccak256(part) for part in (_DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION)]
+    return keccak256(b"".join(parts) + chain_id.to_bytes(32, "big") + contract.rjust(32, b"\0"))
 
 
 class HeadSigner:
