@@ -76,6 +76,7 @@ class TransactionReceipt:
         is_success: False when the contract refused; its fee was paid all the same.
         gas_used: Of this transaction alone.
         gas_price_wei: What each unit of gas cost.
+        l1_fee_wei: What a rollup charged for its data on top (`l1Fee`, OP stack); 0 elsewhere.
         contract: 20 bytes of the contract it made, None when it made none.
         events: In order.
         raw: The node's whole answer.
@@ -88,6 +89,7 @@ class TransactionReceipt:
     is_success: bool
     gas_used: int
     gas_price_wei: int
+    l1_fee_wei: int
     contract: bytes | None
     events: tuple[Event, ...]
     raw: Mapping[str, Any]
@@ -95,7 +97,7 @@ class TransactionReceipt:
     @property
     def fee_wei(self) -> int:
         """What it cost in all, without the value it carried."""
-        return self.gas_used * self.gas_price_wei
+        return self.gas_used * self.gas_price_wei + self.l1_fee_wei
 
 
 def parse_block(value: Any) -> Block:
@@ -135,6 +137,7 @@ def parse_receipt(value: Any) -> TransactionReceipt:
         is_success=status == 1,
         gas_used=_quantity(row, "gasUsed"),
         gas_price_wei=_quantity(row, "effectiveGasPrice"),
+        l1_fee_wei=_quantity(row, "l1Fee") if row.get("l1Fee") is not None else 0,
         contract=_data(row, "contractAddress", 20) if row.get("contractAddress") else None,
         events=tuple(parse_event(item) for item in _list(row, "logs")),
         raw=row,

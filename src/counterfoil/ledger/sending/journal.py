@@ -152,33 +152,34 @@ class Journal:
 
     # What goes out
 
-    def assign(self, planned: Sequence[tuple[OutboxRow, int]], first: int, now_s: float) -> list[OutboxRow]:
+    def assign(self, planned: Sequence[tuple[OutboxRow, int]], first: int) -> list[OutboxRow]:
         """Gives rows their numbers, each the lowest that no row here ever held.
 
         Args:
             planned: Rows and the most gas they may use, in the order in which they go out.
             first: The first number that is free on the ledger.
-            now_s: Unix seconds.
 
         Returns:
             Those rows that were not cancelled meanwhile.
         """
+        if not planned:
+            return []
         with self._writing() as connection:
             held = _held(connection, first)
             free = (number for number in count(first) if number not in held)
-            taken = []
             for row, gas_limit in planned:
-                known = self._one(connection, row.id)
-                if known.state is not State.WAITING:
-                    continue
-                nonce = next(free) if known.nonce is None else known.nonce
-                change = {"nonce": nonce, "gas_limit": gas_limit, "changed_s": now_s}
-                connection.execute(outbox.update().where(outbox.c.id == row.id).values(change))
-                taken.append(self._one(connection, row.id))
-        return taken
+                is_waiting = (outbox.c.id == row.id, outbox.c.state == State.WAITING)
+                if connection.execute(select(outbox.c.id).where(*is_waiting)).first() is not None:
+                    change = {"nonce": next(free) if row.nonce is None else row.nonce, "gas_limit": gas_limit}
+                    connection.execute(outbox.update().where(*is_waiting).values(change))
+            places = {row.id: place for place, (row, _) in enumerate(planned)}
+            given = _rows(connection, outbox.c.id.in_(places), outbox.c.state == State.WAITING)
+        return sorted(given, key=lambda row: places[row.id])
 
     def keep_signed(self, signed: Sequence[Signed], tip_number: int, now_s: float) -> None:
         """Keeps the bytes of new signed versions; their rows are then sent."""
+        if not signed:
+            return
         with self._writing() as connection:
             for each in signed:
                 transaction = each.signed.transaction

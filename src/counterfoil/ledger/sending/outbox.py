@@ -102,6 +102,7 @@ class Outbox:
 
     Use it as a context manager, or call `close`. The file is one process's at a time, and
     an account needs an outbox of its own: two outboxes of one account get in each other's way.
+    Never go on from an old copy of the file: it would send again what the newer one has sent.
 
     Args:
         path: The SQLite file; made when it is not there. A lock file lies beside it.
@@ -140,8 +141,13 @@ class Outbox:
         try:
             facts = {"chain_id": str(chain.chain_id), "account": account.address.hex()}
             self._journal = Journal(open_engine(path, facts))
+        except BaseException:
+            os.close(self._lock_fd)
+            raise
+        try:
             self._require_ours()
         except BaseException:
+            self._journal.close()
             os.close(self._lock_fd)
             raise
         self._sender = Sender(chain, account, self._journal, limits, self.settings)

@@ -92,7 +92,7 @@ class Sender:
         self._due_s: dict[bytes, float] = {}  # when a version is to be sent again
         # Our lowest number in no block, and since when; after a restart it is taken to have been so long before.
         self._head: tuple[int | None, float] = (None, 0.0)
-        self._searched_s: dict[int, float] = {}  # when a row's number was last looked for
+        self._searched: dict[int, tuple[float, bool | None]] = {}  # when a number was looked for, and the answer
         self._gap_since_s: float | None = None
 
     def step(self, rows: Sequence[OutboxRow], now_s: float, notes: Notes, tally: Tally) -> None:
@@ -143,17 +143,16 @@ class Sender:
         if row.nonce >= look.final_nonce:
             notes.add(row, Cause.USED_ELSEWHERE, f"{where}; it goes out under a fresh number once that is final")
             return None
-        if now_s - self._searched_s.get(row.id, -self._settings.resend_after_s) < self._settings.resend_after_s:
-            return None
-        hashes = [attempt.hash for attempt in row.live]
-        is_lost = is_used_elsewhere(self._chain, self._account.address, row.nonce, hashes, look.final)
-        if is_lost:
-            return renumbered(row)
-        self._searched_s[row.id] = now_s
+        searched_s, is_lost = self._searched.get(row.nonce, (None, None))
+        if searched_s is None or now_s - searched_s >= self._settings.resend_after_s:
+            hashes = [attempt.hash for attempt in row.live]
+            is_lost = is_used_elsewhere(self._chain, self._account.address, row.nonce, hashes, look.final)
+            if is_lost:
+                return renumbered(row)
+            self._searched[row.nonce] = (now_s, is_lost)
         if is_lost is None:
-            notes.add(
-                row, Cause.USED_ELSEWHERE, f"{where}; this node does not show for what: connect one that keeps history"
-            )
+            why = f"{where}; this node does not show for what: connect one that keeps history"
+            notes.add(row, Cause.USED_ELSEWHERE, why)
         else:
             notes.add(row, Cause.CONTRADICTS, "it is in a final block, and the node does not show its receipt")
         return None
@@ -254,7 +253,9 @@ class Sender:
                 notes.add(row, Cause.LATE, "it was sent and is in no block yet; the same bytes are sent again at times")
         for row, attempt in due:
             if keccak256(attempt.raw) != attempt.hash:
-                raise HomeDamaged(f"the outbox's bytes of number {row.id} are not those that were signed", hint=RESTORE)
+                raise HomeDamaged(
+                    f"the bytes of row {row.id} of the outbox are not those that were signed", hint=RESTORE
+                )
         if not due:
             return
         answers = self._chain.send_raw([attempt.raw for _, attempt in due])
@@ -293,8 +294,8 @@ class Sender:
         """Lets go of what is remembered of rows that are done."""
         hashes = {attempt.hash for row in rows for attempt in row.live}
         self._due_s = {key: value for key, value in self._due_s.items() if key in hashes}
-        ids = {row.id for row in rows}
-        self._searched_s = {key: value for key, value in self._searched_s.items() if key in ids}
+        numbers = {row.nonce for row in rows}
+        self._searched = {key: value for key, value in self._searched.items() if key in numbers}
 
 
 def _order(row: OutboxRow) -> tuple[bool, int]:

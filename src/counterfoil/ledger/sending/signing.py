@@ -77,7 +77,7 @@ class Signing:
                 self.notes.add(row, _cause_of(error), error.message)
                 break
             planned.append((row, gas_limit))
-        assigned = self.journal.assign(planned, self.look.nonce, self.now_s)
+        assigned = self.journal.assign(planned, self.look.nonce)
         return self._sign([_Chosen(row, _kind(row), row.gas_limit or 0, offered) for row in assigned])
 
     def _gas_limit(self, row: OutboxRow) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from counter import GENEROUS
 
-from counterfoil.errors import CounterfoilError, HomeDamaged, LogUnavailable, NotSetUp
+from counterfoil.errors import CounterfoilError, HomeDamaged, LogUnavailable, NotAllowed, NotSetUp
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.rpc.chain import Chain, FeePolicy, Finality
 from counterfoil.ledger.rpc.endpoint import Endpoint
@@ -128,3 +128,19 @@ def test_amounts_beyond_what_a_database_calls_an_integer(tmp_path: Path) -> None
     with opened(tmp_path / "outbox.db") as outbox:
         row_id = outbox.submit(bytes(20), b"", value_wei=2**66, purpose="a lot")
         assert outbox.row(row_id).value_wei == 2**66
+
+
+def test_a_file_that_names_no_account_is_nobodys(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM outbox_meta WHERE name = 'account'")
+    database.close()
+    with pytest.raises(NotAllowed):
+        opened(path)
+
+
+def test_a_table_that_is_missing_is_damage(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE spent")
+    database.close()
+    with opened(path) as outbox, pytest.raises(HomeDamaged, match="no such table"):
+        outbox.submit(bytes(20), b"", purpose="count")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from anvil import needs_anvil
 from counter import TWELVE_BLOCKS, AnvilCounting, count_call, counting_on_anvil, key_of
 from lying_node import How
 
-from counterfoil.errors import LedgerContradicts, LedgerUnreachable, WrongChain
+from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, WrongChain
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import SignedTransaction, Transaction
 from counterfoil.ledger.rpc.rpc import RpcError
@@ -35,14 +37,17 @@ def causes(counting: AnvilCounting) -> set[Cause]:
 
 def require_done_once(counting: AnvilCounting, ids: Sequence[int]) -> None:
     counting.node.honest()
-    counting.settle(steps=60)
+    counting.settle(steps=60, blocks=4)
     assert counting.states(ids) == [State.FINAL] * len(ids)
     assert [counting.counted(row.key) for row in counting.rows(ids)] == [1] * len(ids)
     assert counting.total == len(counting.events())
 
 
-@pytest.mark.parametrize("how", ["garbage", "truncated", "missing", "wrong_id", "reset", "503", "hang"])
-@pytest.mark.parametrize("when", ["waiting", "sent", "mined"])
+@pytest.mark.parametrize(
+    ("how", "when"),
+    [("garbage", "waiting"), ("garbage", "mined"), ("reset", "waiting"), ("reset", "mined")]
+    + [(how, "sent") for how in ("garbage", "truncated", "missing", "wrong_id", "reset", "503", "hang")],
+)
 def test_an_outage_changes_nothing_and_ends_by_itself(how: How, when: str, tmp_path: Path) -> None:
     timeout_s = HASTY_S if how == "hang" else PATIENT_S
     with counting_on_anvil(tmp_path, finality=TWELVE_BLOCKS, timeout_s=timeout_s) as counting:
@@ -222,6 +227,40 @@ def test_a_node_that_is_behind_doubles_nothing(counting: AnvilCounting) -> None:
     counting.mine()
     require_done_once(counting, ids)
     assert [row.nonce for row in counting.rows(ids)] == [1, 2]
+
+
+def test_a_count_below_what_is_final_is_not_believed(counting: AnvilCounting) -> None:
+    ids = counting.submit("a")
+    counting.outbox.step()
+    counting.mine(12)
+    counting.node.lie("eth_getTransactionCount", "0x0")
+    stepped = counting.outbox.step()
+    assert isinstance(stepped.trouble, LedgerContradicts)
+    assert counting.states(ids) == [State.SENT]
+    require_done_once(counting, ids)
+
+
+def test_a_node_that_does_not_show_the_first_block_serves_all_the_same(counting: AnvilCounting) -> None:
+    counting.node.lie(
+        "eth_getBlockByNumber",
+        lambda block, params: RpcError(-32000, "pruned history unavailable") if params[0] == "0x0" else block,
+    )
+    ids = counting.submit("a")
+    counting.settle(steps=60)
+    require_done_once(counting, ids)
+
+
+def test_bytes_that_were_altered_on_the_disk_are_not_sent(counting: AnvilCounting) -> None:
+    counting.submit("a")
+    counting.outbox.step()
+    counting.anvil.call("anvil_dropAllTransactions")
+    counting.outbox.close()
+    with closing(sqlite3.connect(counting.path)) as database, database:
+        database.execute("UPDATE attempts SET raw = zeroblob(100)")
+    counting.reopen()
+    with pytest.raises(HomeDamaged, match="row 1"):
+        counting.outbox.step()
+    assert counting.chain.nonce(counting.account.address) == 0
 
 
 def test_another_chain_in_mid_run_is_refused(counting: AnvilCounting) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anvil import needs_anvil
 from counter import AnvilCounting, counting_on_anvil
 
+from counterfoil.errors import InvalidInput
 from counterfoil.ledger.rpc.chain import GWEI, FeePolicy, Fees
 from counterfoil.ledger.sending.outbox import Attempt, Cause, Kind, SendingSettings, State
 from counterfoil.ledger.sending.signing import raised
@@ -163,3 +165,9 @@ def test_an_offer_is_raised_by_an_eighth_at_least(
     earlier: tuple[int, int], offered: Fees | None, expected: Fees | None
 ) -> None:
     assert raised(an_attempt(*earlier), offered, 100) == expected
+
+
+@pytest.mark.parametrize("wrong", [{"bump_after_s": -1.0}, {"resend_after_s": -1.0}, {"most_in_flight": 0}])
+def test_patience_has_sensible_numbers(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        SendingSettings(**wrong)

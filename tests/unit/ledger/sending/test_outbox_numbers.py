@@ -179,3 +179,19 @@ def test_a_wallet_that_comes_back_after_the_gap_is_filled_doubles_nothing(counti
     counting.settle(steps=60)
     assert counting.states(ids) == [State.FINAL] * 2
     assert [counting.counted(name) for name in ("a", "b", "foreign")] == [1, 1, 1]
+
+
+@needs_anvil
+def test_two_outboxes_of_one_account_are_slow_and_double_nothing(counting: AnvilCounting, tmp_path: Path) -> None:
+    path = tmp_path / "second.db"
+    with Counting(path, counting.chain, counting.account, counting.counter, settings=counting.settings) as second:
+        second.clock = counting.clock
+        ids, others = counting.submit("a", "b", "c"), second.submit("d", "e", "f")
+        for _ in range(60):
+            is_open = counting.outbox.step().open + second.outbox.step().open
+            if not is_open:
+                break
+            counting.mine(2)
+            counting.clock.advance(20)
+        assert counting.states(ids) == second.states(others) == [State.FINAL] * 3
+        assert counting.total == len({event.topics[1] for event in counting.events()}) == 6

@@ -30,7 +30,7 @@ def test_rows_in_blocks_that_are_taken_back_go_out_again(depth: int, tmp_path: P
         assert (stepped.taken_back, stepped.sent) == (2 * depth, 2 * depth)
         assert counting.states(ids) == [State.MINED] * 2 + [State.SENT] * 2 * depth
         counting.mine()
-        counting.settle()
+        counting.settle(blocks=4)
         assert counting.states(ids) == [State.FINAL] * len(ids)
         assert [row.attempts for row in counting.rows(ids)] == sent
         assert counting.total == len(ids) == len(counting.events())
@@ -47,7 +47,7 @@ def test_a_reorganisation_while_nobody_looked(tmp_path: Path) -> None:
         counting.anvil.call("anvil_reorg", 2, [])
         counting.mine(3)
         counting.reopen()
-        counting.settle()
+        counting.settle(blocks=4)
         row = counting.rows(ids)[0]
         assert before is not None
         assert row.state is State.FINAL
@@ -68,5 +68,5 @@ def test_a_row_may_land_in_another_block_at_once(tmp_path: Path) -> None:
         receipt, row = counting.receipt(ids[0]), counting.rows(ids)[0]
         assert receipt is not None
         assert (row.state, row.block_hash, row.block_number) == (State.MINED, receipt.block_hash, receipt.block_number)
-        counting.settle()
+        counting.settle(blocks=4)
         assert counting.counted("a") == 1
