@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.cli.commands import COMMANDS
+from counterfoil.ledger.commands import ledger
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {word for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in re.split(r",? ", term)}
@@ -19,6 +20,11 @@ CODE = set(re.findall(r"`(\w+)`", GLOSSARY))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_a_word_of_the_glossary(command: str) -> None:
     assert command in TERMS or command.removesuffix("s") in TERMS
+
+
+@pytest.mark.parametrize("subcommand", ledger.commands)
+def test_what_the_ledger_does_is_a_word_of_the_glossary(subcommand: str) -> None:
+    assert subcommand in TERMS or subcommand.removesuffix("s") in TERMS
 
 
 @pytest.mark.parametrize("module", ["counterfoil", *(f"counterfoil.{room}" for room in ROOMS)])

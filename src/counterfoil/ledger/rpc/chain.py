@@ -28,6 +28,9 @@ ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 
 _NOT_FOUND: Final = -32001
 _REVERTED: Final = 3
+_REFUSALS: Final = ("revert", "invalid opcode", "invalid jump", "stack underflow", "stack limit reached")
+"""How nodes word it when a contract, not the node, would not go on."""
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +330,7 @@ class Chain:
         try:
             return self.rpc.call(method, *params)
         except RpcError as error:
-            if error.code == _REVERTED or error.data or "revert" in error.message:
+            if error.code == _REVERTED or error.data or any(word in error.message for word in _REFUSALS):
                 raise Reverted(f"the contract refused: {revert_reason(error)}", data=error.data) from error
             raise LedgerContradicts(f"the ledger's node would not answer {method}: {error.message[:200]}") from error
 

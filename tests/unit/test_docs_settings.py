@@ -1,0 +1,43 @@
+"""Every setting that a home's owner may change is in its guide, with the default that the program has."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from counterfoil.ledger.connection import Connection
+
+GUIDE: Final = Path(__file__).parents[2] / "docs" / "guides" / "real-chain.md"
+WRITTEN: Final = "written by `connect`"
+
+
+def rows() -> dict[str, tuple[str, str]]:
+    """Returns the table of settings: the default and the meaning of each, by name."""
+    table = GUIDE.read_text(encoding="utf-8").partition("\n## Every setting\n")[2].partition("\n## ")[0]
+    return {
+        name: (default, meaning)
+        for name, default, meaning in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", table, re.M)
+    }
+
+
+def test_every_setting_is_listed_in_order_and_nothing_else() -> None:
+    assert list(rows()) == [each.name for each in fields(Connection)]
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Connection)])
+def test_the_default_is_the_one_of_the_program(name: str) -> None:
+    default = next(each.default for each in fields(Connection) if each.name == name)
+    shown = WRITTEN if default is MISSING else f"`{json.dumps(default)}`"
+    assert rows()[name][0] == shown
+
+
+def test_the_guide_for_beginners_has_the_same_defaults() -> None:
+    guide = GUIDE.with_name("ledger.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(anchor_\w+)` \| ([\d,]+) \|", guide, re.M))
+    defaults = {each.name: each.default for each in fields(Connection) if each.name.startswith("anchor_")}
+    assert {name: int(value.replace(",", "")) for name, value in told.items()} == defaults
