@@ -1,4 +1,4 @@
-"""Every sample in the front page and the guides runs, Python and commands in the order of the page.
+"""Every sample in the front page, the guides and the contract's page runs, in the order of the page.
 
 The guide "First decisions" makes the home that the other pages go on from.
 """
@@ -21,7 +21,7 @@ from counterfoil.cli.main import run
 ROOT = Path(__file__).parents[2]
 FIRST = ROOT / "docs" / "guides" / "first-decisions.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-TOLD = [PAGES[0], *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+TOLD = [PAGES[0], *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "reference" / "evidence.md"]
 
 
 def blocks(page: Path, language: str = "python|console") -> list[tuple[str, str]]:

@@ -320,3 +320,29 @@ def test_secrets_show_nowhere(path: Path, ring: Keyring, caplog: pytest.LogCaptu
             assert form.encode() not in raw
     assert secret not in text
     assert os.fsencode(secret) not in raw
+
+
+def test_keys_for_the_ledger_come_when_they_are_needed(tmp_path: Path) -> None:
+    unlock = Unlock.create_key_file(tmp_path / "key")
+    ring = Keyring.create(tmp_path / "keys.json", unlock, NOW)
+    assert not ring.has("head")
+    made = ring.add("head", NOW)
+    assert (made.algorithm, len(made.public), made.public[0] in (2, 3)) == ("secp256k1", 33, True)
+    assert ring.add("head", NOW) == made
+    account = ring.add("account", NOW)
+    assert (account.algorithm, account.public) == ("passphrase", b"")
+    again = Keyring.open(tmp_path / "keys.json", unlock)
+    assert again.secret("head") == ring.secret("head")
+    assert again.secret("account") == ring.secret("account") != again.secret("head")
+
+
+def test_two_keys_in_use_for_one_thing_are_refused(tmp_path: Path) -> None:
+    unlock = Unlock.create_key_file(tmp_path / "key")
+    Keyring.create(tmp_path / "keys.json", unlock, NOW).add("head", NOW)
+    other = Keyring.create(tmp_path / "other.json", unlock, NOW)
+    other.add("head", NOW)
+    parts = json.loads((tmp_path / "keys.json").read_bytes())
+    parts["keys"].append(json.loads((tmp_path / "other.json").read_bytes())["keys"][-1])
+    (tmp_path / "keys.json").write_text(json.dumps(parts))
+    with pytest.raises(HomeDamaged):
+        Keyring.open(tmp_path / "keys.json", unlock)
