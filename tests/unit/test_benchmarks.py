@@ -32,6 +32,13 @@ PROMISED = {
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
     "anchor_proof": {"event_proof_bytes", "storage_proof_bytes", "event_check_ms", "storage_check_ms"},
     "gas": {"anchor_worst_gas", "keep_worst_gas", "anchor_median_gas", "anchor_worst_wider_gas"},
+    "ledger": {
+        "transactions_per_s_one_a_block",
+        "transactions_per_s_in_batches",
+        "cpu_ms_per_transaction_one_a_block",
+        "reopen_ms_at_10000_transactions",
+        "bytes_per_transaction",
+    },
     "start": {"help_s", "check_receipt_s"},
 }
 PEERS = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.core.wording import counted
+from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.packages import require_packages
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["PROVES_NOTHING_YET", "anchor", "judge", "log", "status"]
 
 PATH: Final = click.Path(path_type=Path)
-GWEI: Final = 10**9
 PROVES_NOTHING_YET: Final = (
     "While one party alone runs this ledger, it proves nothing to outsiders: whoever has the file could make it anew. "
     "Let several parties use it, or connect to a chain that others run."
@@ -64,6 +64,7 @@ def anchor(session: Session, wait: bool, timeout_s: int, keep: bool) -> None:
                 ) from None
         else:
             state = org.ledger.step(at_once=True)
+            session.remark(_under_way(state))
         kept = org.ledger.keep(timeout_s=timeout_s) if keep else None
         proof = org.ledger.newest(org.archive.size)
     lines = [_anchored(state)]
@@ -143,8 +144,10 @@ def _under_way(state: AnchorState) -> str:
 
 
 def _anchored(state: AnchorState) -> str:
-    if state.proven_size >= state.log_size:
-        return f"Anchored: all {counted(state.log_size, 'record')} of the log, final."
+    if state.is_done:
+        rest = state.log_size - state.proven_size
+        counts = f" (and {counted(rest, 'count')} of streams added since)" if rest else ""
+        return f"Anchored: all {counted(state.proven_size, 'record')} of the log, final{counts}."
     records = counted(state.log_size, "record")
     return f"Anchored: {state.proven_size:,} of {records}, final; {state.ledger_size:,} in a block."
 
@@ -161,15 +164,19 @@ def _state_json(state: AnchorState) -> dict[str, Any]:
 
 
 def _status_lines(found: LedgerStatus) -> Iterator[str]:
-    kind = "the home's own embedded ledger" if found.is_embedded else "a chain behind other people's nodes"
+    kind = "the home's own embedded ledger" if found.is_embedded else "a chain that others' nodes answer for"
+    if found.is_lone and not found.is_embedded:
+        kind = "an embedded ledger that somebody serves"
     yield f"Ledger      {kind}, chain {found.chain_id}"
     if found.block is not None:
         yield f"            block {found.block:,}, final up to {found.final_block:,}"
     yield f"Contract    {found.contract}"
     yield f"Log id      {found.log_id}"
-    held = "" if found.balance_wei is None else f", holds {found.balance_wei / GWEI:,.0f} gwei"
+    held = "" if found.balance_wei is None else f", holds {amount(found.balance_wei)}"
     yield f"Account     {found.account}{held}"
-    yield f"Spent       {found.spent_wei / GWEI:,.0f} of {found.limit_wei / GWEI:,.0f} gwei in the last 24 hours"
+    if found.spent_wei is not None:
+        of = "" if found.is_embedded else f" of {amount(found.limit_wei)}"
+        yield f"Spent       {amount(found.spent_wei)}{of} in the last 24 hours"
     yield f"Anchored    {found.state.proven_size:,} of {counted(found.state.log_size, 'record')} are under a final head"
     if found.state.ledger_size > found.state.proven_size:
         yield f"            {found.state.ledger_size:,} are under a head in a block that is not final yet"
@@ -181,7 +188,7 @@ def _status_lines(found: LedgerStatus) -> Iterator[str]:
         yield f"Node        {node}"
     for problem in found.problems:
         yield f"Problem     {problem}"
-    if found.is_embedded:
+    if found.is_lone:
         yield ""
         yield PROVES_NOTHING_YET
 
@@ -197,5 +204,5 @@ def _sent_lines(session: Session, sent: Sequence[SentTransaction]) -> list[str]:
     if not sent:
         return ["This home has sent no transaction."]
     rows = [(each.id, each.purpose, each.state, each.fee, each.note) for each in sent]
-    header = ("id", "what for", "state", "fee, gwei", "note")
+    header = ("id", "what for", "state", "fee", "note")
     return ["What this home sent, newest first", *session.table(header, rows)]

@@ -13,6 +13,7 @@ import click
 from counterfoil.core.wording import counted
 from counterfoil.errors import NotSetUp
 from counterfoil.ledger.account_commands import accounts
+from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchor_commands import PROVES_NOTHING_YET, anchor, judge, log, status
 from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month, monthly_costs
 from counterfoil.ledger.packages import require_packages
@@ -26,7 +27,6 @@ __all__ = ["ledger"]
 PATH: Final = click.Path(path_type=Path)
 YES: Final = "repeat with --yes, or look first with --dry-run"
 PORT: Final = 8545
-GWEI: Final = 10**9
 
 
 @click.group()
@@ -180,7 +180,8 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
         {"account": made.account, "chain_id": made.chain_id, "contract": made.contract, "log_id": made.log_id},
         [
             f"Connected to chain {made.chain_id}, contract {made.contract}.",
-            f"The log's id there is {made.log_id}; hand it out together with the issuer's key.",
+            f"The log's id there is {made.log_id}.",
+            "Hand out both, contract and id, together with the issuer's key.",
             *([] if made.rpc else [PROVES_NOTHING_YET]),
             "From now on its head goes out by itself while records are written.",
             "`counterfoil ledger anchor` sends it at once.",
@@ -310,8 +311,8 @@ def _plan_lines(plan: Plan) -> list[str]:
     from counterfoil.ledger.accounts.account import checksummed
 
     lines = [
-        f"Chain {plan.chain_id}; the account {checksummed(plan.account)} holds {plan.balance_wei / GWEI:,.0f} gwei.",
-        *[f"  {step.title}: up to {step.most_wei / GWEI:,.0f} gwei ({step.gas:,} gas)" for step in plan.steps],
+        f"Chain {plan.chain_id}; the account {checksummed(plan.account)} holds {amount(plan.balance_wei)}.",
+        *[f"  {step.title}: up to {amount(step.most_wei)} ({step.gas:,} gas)" for step in plan.steps],
     ]
     return lines if plan.steps else [*lines, "  nothing is left to be sent"]
 

@@ -14,13 +14,14 @@ from typing import Final
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
-from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, OutOfFunds
+from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, OutOfFunds, OverLimit
 from counterfoil.ledger.accounts.account import Account, checksummed
+from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
 from counterfoil.ledger.connection import Connection, LedgerPaths
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
-from counterfoil.ledger.rpc.chain import GWEI, Chain
+from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import create_ledger
@@ -69,6 +70,7 @@ class Plan:
         contract: 20 bytes of the contract; None while it is to be deployed.
         log_id: 32 bytes the log will have.
         steps: What is still to be sent.
+        limit_wei: The most that the settings let be spent in 24 hours.
     """
 
     chain_id: int
@@ -77,6 +79,7 @@ class Plan:
     contract: bytes | None
     log_id: bytes
     steps: tuple[PlannedStep, ...]
+    limit_wei: int
 
     @property
     def most_wei(self) -> int:
@@ -84,15 +87,21 @@ class Plan:
         return sum(step.most_wei for step in self.steps)
 
     def require_funds(self) -> None:
-        """Makes sure that the account can pay.
+        """Makes sure that the account can pay, and may.
 
         Raises:
             OutOfFunds: It cannot.
+            OverLimit: The settings allow less in a day.
         """
+        if self.most_wei > self.limit_wei:
+            raise OverLimit(
+                f"connecting costs up to {amount(self.most_wei)}, and {amount(self.limit_wei)} may be spent in a day",
+                hint="give a higher --spend-per-day-gwei",
+            )
         if self.balance_wei < self.most_wei:
             raise OutOfFunds(
-                f"the account {checksummed(self.account)} holds {self.balance_wei / GWEI:,.0f} gwei, "
-                f"and connecting costs up to {self.most_wei / GWEI:,.0f}",
+                f"the account {checksummed(self.account)} holds {amount(self.balance_wei)}, "
+                f"and connecting costs up to {amount(self.most_wei)}",
                 hint="send it funds on this chain, then repeat",
             )
 
@@ -108,20 +117,20 @@ def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStac
     return open_embedded(paths.embedded, stack, finality=finality, fees=fees, now=now)
 
 
-def plan_of(chain: Chain, account: bytes, origin: str, contract: bytes | None) -> Plan:
+def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted) -> Plan:
     """Returns what connecting would send.
 
     Args:
         chain: The chain.
         account: 20 bytes of the account that would pay and anchor.
         origin: The log's name.
-        contract: 20 bytes of an Evidence contract that is there already; None deploys one.
+        wanted: What to connect to.
 
     Raises:
         LedgerContradicts: The contract is another one than this version knows.
         NotAllowed: The log is open there, and another account may anchor it.
     """
-    log_id = log_id_of(account, origin)
+    contract, log_id = wanted.contract, log_id_of(account, origin)
     price = chain.offered().max_wei
     steps = []
     is_open = False
@@ -138,7 +147,8 @@ def plan_of(chain: Chain, account: bytes, origin: str, contract: bytes | None) -
             )
     if not is_open:
         steps.append(PlannedStep(f"open the log {origin} in it", OPEN_GAS, OPEN_GAS * price))
-    return Plan(chain.chain_id, account, chain.balance_wei(account), contract, log_id, tuple(steps))
+    balance_wei, limit_wei = chain.balance_wei(account), wanted.draft.spend_per_day_wei
+    return Plan(chain.chain_id, account, balance_wei, contract, log_id, tuple(steps), limit_wei)
 
 
 def connect(
@@ -165,7 +175,7 @@ def connect(
         now: Returns Unix seconds.
     """
     origin = log_key.name
-    plan_of(chain, account.address, origin, wanted.contract).require_funds()
+    plan_of(chain, account.address, origin, wanted).require_funds()
     with _outbox(paths, wanted, chain, account, now) as outbox:
         contract = wanted.contract or _deployed(outbox, chain, tell)
         evidence = Evidence(chain, contract)
@@ -207,7 +217,7 @@ def record_of(connection: Connection, origin: str, signer: bytes) -> Draft:
         "openedAt": connection.opened_at,
         "signer": checksummed(signer),
     }
-    return Draft("ledger", "ledger", origin, about=about)
+    return Draft("ledger", "organisation", origin, about=about)
 
 
 def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, now: Callable[[], float]) -> Outbox:
@@ -218,7 +228,8 @@ def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, 
 
 def _deployed(outbox: Outbox, chain: Chain, tell: Told) -> bytes:
     tell("Putting the Evidence contract on the ledger ...")
-    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", f"deploy {chain.chain_id}")
+    key = f"deploy {artefact().runtime_code_hash.hex()[:16]} on {chain.chain_id}"
+    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", key)
     if receipt.contract is None:
         raise LedgerContradicts("the ledger's node names no contract for the transaction that made one")
     return receipt.contract

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import LedgerError
+from counterfoil.ledger.accounts.account import checksummed
+from counterfoil.ledger.amounts import amount
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.sending.rows import OutboxRow
 
 __all__ = ["SentTransaction", "ToldEvent", "sent_transaction", "told_events"]
-
-_GWEI: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class SentTransaction:
         id: Its number in the outbox.
         purpose: What it is for.
         state: Where it stands.
-        fee: What it cost in gwei, as text; empty while it is in no block.
+        fee: What it cost, for people; empty while it is in no block.
+        fee_wei: The same as a number; None while it is in no block.
         note: Its hash, and why it was refused.
     """
 
@@ -58,12 +59,13 @@ class SentTransaction:
     purpose: str
     state: str
     fee: str
+    fee_wei: int | None
     note: str
 
     def to_json(self) -> dict[str, Any]:
         """Returns the transaction as JSON."""
         return {
-            "fee_gwei": self.fee or None,
+            "fee_wei": self.fee_wei,
             "id": self.id,
             "note": self.note,
             "purpose": self.purpose,
@@ -80,10 +82,11 @@ def told_events(book: AnchorBook, chain: Chain, limit: int) -> list[ToldEvent]:
 
 def sent_transaction(row: OutboxRow) -> SentTransaction:
     """Returns a row of the outbox for people."""
-    fee = "" if row.fee_paid_wei is None else f"{row.fee_paid_wei / _GWEI:,.0f}"
+    fee = "" if row.fee_paid_wei is None else amount(row.fee_paid_wei)
     identity = f"0x{row.transaction_hash.hex()}" if row.transaction_hash else ""
-    note = "; ".join(part for part in (identity, row.error) if part)
-    return SentTransaction(row.id, row.purpose, str(row.state), fee, note)
+    asked = "taking it back" if row.is_cancel_asked and not row.state.is_done else ""
+    note = "; ".join(part for part in (identity, asked, row.error) if part)
+    return SentTransaction(row.id, row.purpose, str(row.state), fee, row.fee_paid_wei, note)
 
 
 def _time(chain: Chain, number: int) -> str:
@@ -94,8 +97,15 @@ def _time(chain: Chain, number: int) -> str:
     return time_text(block.time_s) if block else ""
 
 
+def _shown(value: Any) -> Any:
+    """Returns an address with its checksum, and everything else as it is."""
+    if isinstance(value, str) and len(value) == 42 and value.startswith("0x"):
+        return checksummed(bytes.fromhex(value[2:]))
+    return value
+
+
 def _sentence(row: EventRow) -> str:
-    told = row.told
+    told = {name: _shown(value) for name, value in row.told.items()}
     account = told.get("account", "")
     size = told.get("size", 0)
     return {

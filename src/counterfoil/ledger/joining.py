@@ -111,7 +111,7 @@ class Joining:
                 yield chain, self.account(address, wanted.draft, stack)
 
         with way() as (chain, _):
-            return plan_of(chain, address, self._log_key.name, wanted.contract), wanted, way
+            return plan_of(chain, address, self._log_key.name, wanted), wanted, way
 
     def _address(self, settings: Connection, account: str | None) -> bytes:
         named = parse_address(account) if account else None

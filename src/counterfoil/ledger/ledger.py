@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import InvalidInput, LedgerUnreachable, NotAllowed, NotSetUp
+from counterfoil.errors import HomeDamaged, InvalidInput, LedgerError, LedgerUnreachable, NotAllowed, NotSetUp
+from counterfoil.ledger.anchors.policy import has_news
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 POLL_S: Final = 1.0
+MAX_SIZE: Final = 2**48
+"""No log is larger on the ledger."""
 
 
 class Ledger:
@@ -112,11 +115,25 @@ class Ledger:
         with self._lock:
             self._signer = HeadSigner(self._keyring.secret("head"), connection.where, self._archive.origin)
             self._book = self._stack.enter_context(AnchorBook.open(self.paths.book(connection.where)))
+            self._require_history()
             self.connection = connection
             self._archive.ledger = self
             self._archive.forget_signature()
             self._worker = Worker(self._is_due, self._background_step)
             self._recorder.appended = self._worker.notice
+
+    def _require_history(self) -> None:
+        """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
+        assert self._book is not None
+        proof = self._book.proof(MAX_SIZE)
+        if proof is None:
+            return
+        if proof.size > self._archive.size or self._archive.root(proof.size) != proof.root:
+            raise HomeDamaged(
+                f"the ledger holds a head over {proof.size:,} records, "
+                f"which the {self._archive.size:,} of this log do not lead to",
+                hint="an old log was put beside newer files: restore the newest backup of the whole home",
+            )
 
     # What archives ask (store.archive.OnLedger)
 
@@ -136,10 +153,9 @@ class Ledger:
 
     def due(self) -> str:
         """Returns why an anchor is due, in words, without asking the ledger; empty when none is."""
-        if self.connection is None or self._book is None:
+        if self.connection is None:
             return ""
-        newest = self._book.newest()
-        return self.connection.anchor_policy.due(self._archive, newest.size if newest else 0, self._now())
+        return self.connection.anchor_policy.due(self._archive, self._anchored(), self._now())
 
     # Getting to a ledger, and away from it
 
@@ -246,14 +262,13 @@ class Ledger:
         Raises:
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
-        wanted: int | None = None
+        wanted = self._archive.size if has_news(self._archive, self._anchored()) else 0
         ends_s = clock.monotonic() + timeout_s
         while True:
-            state = self.step(at_once=wanted is None)
-            wanted = state.log_size if wanted is None else wanted
+            state = self.step(at_once=wanted > self._anchored())
             if progress is not None:
                 progress(state)
-            if state.proven_size >= wanted:
+            if state.proven_size >= max(wanted, state.ledger_size):
                 return state
             if clock.monotonic() > ends_s:
                 why = f": {state.fault}" if state.fault else ""
@@ -262,6 +277,10 @@ class Ledger:
                     hint="nothing is lost: it goes on by itself; `counterfoil ledger status` tells how far it is",
                 )
             clock.sleep(POLL_S)
+
+    def start(self) -> None:
+        """Has the background look from now on whether an anchor is due, also before the first new record."""
+        self._worker.notice()
 
     def wake(self) -> None:
         """Has the background look now whether an anchor is due, where records were written."""
@@ -277,10 +296,18 @@ class Ledger:
         return self.opened.anchoring.keep(timeout_s=timeout_s)
 
     def status(self) -> LedgerStatus:
-        """Returns where log and ledger stand; sends nothing."""
-        from counterfoil.ledger.status import status_of
+        """Returns where log and ledger stand; where the ledger cannot be opened, what is known here. Sends nothing."""
+        from counterfoil.ledger.status import status_known_here, status_of
 
-        return status_of(self.require_connection(), self.opened)
+        connection = self.require_connection()
+        try:
+            opened = self.opened
+        except (LedgerError, NotSetUp, HomeDamaged) as error:
+            anchored, proof = self._anchored(), self.newest(self._archive.size)
+            return status_known_here(
+                connection, self._archive.size, anchored, proof.size if proof else 0, self.due(), error
+            )
+        return status_of(connection, opened)
 
     def history(self, limit: int = 20) -> tuple[list[ToldEvent], list[SentTransaction]]:
         """Returns what the ledger told of this log and what this home sent, newest first."""
@@ -301,6 +328,11 @@ class Ledger:
             self._stack.close()
 
     # Inner parts
+
+    def _anchored(self) -> int:
+        """Returns the number of records under the newest head that this home has seen in a block."""
+        newest = self._book.newest() if self._book is not None else None
+        return newest.size if newest else 0
 
     def _load(self) -> Connection:
         require_packages()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import CounterfoilError, LedgerError
 from counterfoil.ledger.accounts.account import checksummed
+from counterfoil.ledger.rpc.rpc import RpcError
 
 if TYPE_CHECKING:
     from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.connection import Connection
     from counterfoil.ledger.opening import OpenedLedger
 
-__all__ = ["LedgerStatus", "status_of"]
+__all__ = ["LedgerStatus", "status_known_here", "status_of"]
+
+CLIENT_NAME: Final = "counterfoil/embedded"
+"""How an embedded ledger names itself to its clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,13 @@ class LedgerStatus:
 
     Attributes:
         is_embedded: Whether the ledger is the home's own.
+        is_lone: Whether it is an embedded ledger, the home's own or one that somebody serves: one party holds it.
         chain_id: The chain.
         contract: Address of the Evidence contract.
         log_id: The log's id there.
         account: Address that anchors.
         state: What is anchored, due and under way.
-        spent_wei: Paid in the last 24 hours.
+        spent_wei: Paid in the last 24 hours; None when the ledger could not be opened.
         limit_wei: Most that may be.
         block: Height of the newest block; None when the ledger does not answer.
         final_block: Height of the newest final block; None likewise.
@@ -37,12 +42,13 @@ class LedgerStatus:
     """
 
     is_embedded: bool
+    is_lone: bool
     chain_id: int
     contract: str
     log_id: str
     account: str
     state: AnchorState
-    spent_wei: int
+    spent_wei: int | None
     limit_wei: int
     block: int | None
     final_block: int | None
@@ -62,6 +68,7 @@ class LedgerStatus:
             "final_block": self.final_block,
             "final_size": self.state.proven_size,
             "is_embedded": self.is_embedded,
+            "is_lone": self.is_lone,
             "ledger_size": self.state.ledger_size,
             "log_id": self.log_id,
             "log_size": self.state.log_size,
@@ -91,6 +98,7 @@ def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
     problems += [each.reason for each in opened.outbox.stuck()]
     return LedgerStatus(
         is_embedded=connection.is_embedded,
+        is_lone=connection.is_embedded or _is_served(opened),
         chain_id=connection.chain_id,
         contract=connection.contract,
         log_id=connection.log_id,
@@ -104,6 +112,48 @@ def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
         nodes=_nodes(opened),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def status_known_here(
+    connection: Connection, log_size: int, ledger_size: int, proven_size: int, due: str, error: CounterfoilError
+) -> LedgerStatus:
+    """Returns what a home knows without its ledger, which could not be opened.
+
+    Args:
+        connection: The settings.
+        log_size: Records in the log.
+        ledger_size: Records under the newest head that was seen in a block.
+        proven_size: Records under the newest head that was final.
+        due: Why an anchor is due.
+        error: Why the ledger could not be opened.
+    """
+    from counterfoil.ledger.anchors.anchoring import AnchorState
+
+    state = AnchorState(log_size, ledger_size, proven_size, bool(due), due, None, error.message)
+    return LedgerStatus(
+        is_embedded=connection.is_embedded,
+        is_lone=connection.is_embedded,
+        chain_id=connection.chain_id,
+        contract=connection.contract,
+        log_id=connection.log_id,
+        account=connection.account,
+        state=state,
+        spent_wei=None,
+        limit_wei=connection.spend_per_day_wei,
+        block=None,
+        final_block=None,
+        balance_wei=None,
+        nodes=(),
+        problems=(f"{error.message} ({error.hint})" if error.hint else error.message,),
+    )
+
+
+def _is_served(opened: OpenedLedger) -> bool:
+    """Whether the node is somebody's embedded ledger, by its own word."""
+    try:
+        return str(opened.chain.rpc.call("web3_clientVersion")).startswith(CLIENT_NAME)
+    except (LedgerError, RpcError):
+        return False
 
 
 def _faults_on_ledger(connection: Connection, opened: OpenedLedger) -> list[str]:

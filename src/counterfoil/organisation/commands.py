@@ -84,7 +84,7 @@ def list_keys(session: Session) -> None:
         issuer, origin = str(org.issuer), org.home.settings.origin
         listed = [_key_json(entry, origin) for entry in org.keyring.entries()]
     rows = [
-        (each["use"], each["algorithm"], each["id"], each["created"], each["retired"] or "in use", each["public"])
+        (each["use"], each["algorithm"], each["id"], each["created"], each["retired"] or "in use", each["public"] or "")
         for each in listed
     ]
     header = ("for", "algorithm", "id", "made", "retired", "public key")
@@ -243,10 +243,16 @@ def _key_json(entry: KeyEntry, origin: str) -> dict[str, Any]:
         "created": entry.created,
         "has_secret": entry.has_secret,
         "id": entry.id,
-        "public": str(VerifierKey(origin, ED25519, entry.public)) if entry.public else None,
+        "public": _public_text(entry, origin),
         "retired": entry.retired,
         "use": entry.use,
     }
+
+
+def _public_text(entry: KeyEntry, origin: str) -> str | None:
+    if entry.use == "log":
+        return str(VerifierKey(origin, ED25519, entry.public))
+    return f"0x{entry.public.hex()}" if entry.public else None
 
 
 def _require_one(person: str | None, record: int | None, fields: tuple[str, ...], due: bool, basis: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from organisations import ORIGIN, Clock, open_home
 import counterfoil
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.statement import Draft
-from counterfoil.errors import DoesNotMatch, HomeDamaged, InvalidInput, NotAllowed, NotSetUp, Reverted
+from counterfoil.errors import (
+    DoesNotMatch,
+    HomeDamaged,
+    InvalidInput,
+    LedgerContradicts,
+    NotAllowed,
+    NotSetUp,
+    OverLimit,
+    Reverted,
+)
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.anchors.evidence import log_id_of
 from counterfoil.ledger.anchors.head_signer import claimed_signers
@@ -355,3 +365,53 @@ def test_the_doctor_tells_how_the_ledger_stands(org: Organisation, home: Path, c
         assert "make one due" in opened.ledger.due()
     findings = {each.id: each for each in examine(home, lambda found: Unlock.from_environment(found.key_file))}
     assert "are under a final head on the ledger" in findings["ledger"].found
+
+
+def test_an_idle_log_is_not_anchored_again(org: Organisation, home: Path, clock: Clock, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    org.close()
+    for night in range(3):
+        clock.move(86_400)
+        with open_home(home, clock) as opened:
+            opened.bundles.write_range(tmp_path / f"{night}.zip")  # counts the streams, which are records
+            state = opened.ledger.anchor()
+            assert state.is_done
+            assert state.due == ""
+            assert len(opened.ledger.opened.outbox.rows(purpose="anchor")) == 1
+
+
+def test_a_ledger_that_went_back_is_found_out(org: Organisation, home: Path, clock: Clock, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.close()
+    shutil.copytree(home / "ledger" / "embedded", tmp_path / "old")
+    with open_home(home, clock) as opened:
+        write(opened)
+        opened.ledger.anchor()
+    shutil.rmtree(home / "ledger" / "embedded")
+    shutil.copytree(tmp_path / "old", home / "ledger" / "embedded")
+    with open_home(home, clock) as opened:
+        with pytest.raises(LedgerContradicts, match="has shown a final one over"):
+            opened.ledger.step()
+        assert "has shown a final one over" in opened.ledger.status().problems[0]
+
+
+def test_an_old_log_beside_newer_proofs_is_refused(org: Organisation, home: Path, clock: Clock, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.close()
+    shutil.copytree(home, tmp_path / "old" / "home")
+    shutil.copy(tmp_path / "bank.key", tmp_path / "old" / "bank.key")
+    with open_home(home, clock) as opened:
+        write(opened)
+        opened.ledger.anchor()
+    shutil.rmtree(tmp_path / "old" / "home" / "ledger")
+    shutil.copytree(home / "ledger", tmp_path / "old" / "home" / "ledger")
+    with pytest.raises(HomeDamaged, match="the ledger holds a head over"):
+        open_home(tmp_path / "old" / "home", clock)
+
+
+def test_a_limit_that_is_too_low_is_told_before_anything_is_sent(org: Organisation) -> None:
+    plan, _ = org.ledger.connecting()
+    with pytest.raises(OverLimit, match="may be spent in a day"):
+        replace(plan, limit_wei=plan.most_wei - 1).require_funds()
+    plan.require_funds()

@@ -26,7 +26,7 @@ from counterfoil.core.anchor import Anchor
 from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
 from counterfoil.ledger.anchors.book import AnchorBook, AnchorRow
 from counterfoil.ledger.anchors.evidence import Evidence, LedgerHead
-from counterfoil.ledger.anchors.policy import AnchorPolicy
+from counterfoil.ledger.anchors.policy import AnchorPolicy, has_news
 from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.rows import OutboxRow, State
@@ -37,6 +37,9 @@ from counterfoil.store.recorder import Recorder
 __all__ = ["PURPOSE", "AnchorState", "Anchoring"]
 
 PURPOSE: Final = "anchor"
+MAX_SIZE: Final = 2**48
+"""No log is larger on the ledger."""
+
 _REFUSED_PAUSE_S: Final = 60
 """After a refused anchor nothing is sent for so long: the reason may cost a fee every time."""
 
@@ -49,6 +52,7 @@ class AnchorState:
         log_size: Records in the log.
         ledger_size: Records under the newest head in a block.
         proven_size: Records under the newest final head whose proof is kept.
+        has_news: Whether the log has gained more than counts of its streams since the newest head in a block.
         due: Why an anchor is due, in words; empty when none is.
         waiting: The anchor under way, None without one.
         fault: What stands in the way, in words; empty when nothing does.
@@ -57,14 +61,15 @@ class AnchorState:
     log_size: int
     ledger_size: int
     proven_size: int
+    has_news: bool
     due: str
     waiting: OutboxRow | None
     fault: str = ""
 
     @property
     def is_done(self) -> bool:
-        """Whether every record is under a final head."""
-        return self.proven_size >= self.log_size
+        """Whether everything is under a final head, but for counts that were added since."""
+        return not self.has_news and self.proven_size >= self.ledger_size
 
 
 class Anchoring:
@@ -109,7 +114,7 @@ class Anchoring:
         """Does what can be done now.
 
         Args:
-            at_once: Send the newest head though none is due yet.
+            at_once: Send the newest head though none is due yet, if there is news in it.
 
         Raises:
             HomeDamaged: The ledger holds a head that this log does not lead to.
@@ -123,7 +128,7 @@ class Anchoring:
             except LedgerUnreachable as error:
                 return self.state(error.message)
             waiting = self.waiting()
-            if waiting is None and (at_once or self._due(head.size)):  # step 5
+            if waiting is None and (self._due(head.size) or (at_once and has_news(self._archive, head.size))):  # step 5
                 self._send(head)
                 self._outbox.step()  # sends it
                 self._outbox.step()  # a ledger that is one with this process has it in a block already
@@ -164,6 +169,7 @@ class Anchoring:
             log_size=size,
             ledger_size=ledger_size,
             proven_size=proven.size if proven else 0,
+            has_news=has_news(self._archive, ledger_size),
             due=self._due(ledger_size),
             waiting=self.waiting(),
             fault=fault or (stuck[0].reason if stuck else ""),
@@ -182,6 +188,12 @@ class Anchoring:
         return head
 
     def _require_history(self, head: LedgerHead) -> None:
+        proven = self._book.proof(MAX_SIZE)
+        if proven is not None and proven.size > head.size:
+            raise LedgerContradicts(
+                f"the ledger holds a head over {head.size:,} records, and has shown a final one over {proven.size:,}",
+                hint="an old copy of an embedded ledger was put back, or the node is not to be trusted",
+            )
         if head.size == 0:
             return
         if head.size > self._archive.size:
@@ -192,7 +204,8 @@ class Anchoring:
         if self._archive.root(head.size) != head.root:
             raise HomeDamaged(
                 f"the first {head.size:,} records of this log are not the ones whose head is on the ledger",
-                hint="the log was altered: restore the newest backup of the whole home",
+                hint="the log was altered, or somebody else anchors with this account's key: restore the newest backup "
+                "of the whole home; if this is the newest, revoke the writer",
             )
 
     def _keep_proof(self) -> None:

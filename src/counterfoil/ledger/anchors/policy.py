@@ -8,7 +8,7 @@ from counterfoil.core.wording import counted
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import parse_time
 
-__all__ = ["AnchorPolicy"]
+__all__ = ["AnchorPolicy", "has_news"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class AnchorPolicy:
             now_s: Unix seconds.
         """
         new = archive.size - ledger_size
-        if new <= 0:
+        if new <= 0 or not has_news(archive, ledger_size):
             return ""
         if new >= self.records:
             return f"{counted(new, 'new record')}, and {self.records:,} make one due"
@@ -40,3 +40,11 @@ class AnchorPolicy:
         if age_s >= self.age_s:
             return f"a record has waited for {age_s:,} seconds, and {self.age_s:,} make one due"
         return ""
+
+
+def has_news(archive: Archive, ledger_size: int) -> bool:
+    """Whether the log has gained more than counts of its streams, which every anchor and bundle add.
+
+    Without this an idle log would be anchored, and paid for, whenever somebody looked.
+    """
+    return any(archive.record(index).kind != "epoch" for index in range(ledger_size, archive.size))

@@ -47,7 +47,6 @@ class Call:
         max_fee_per_gas: Most that a unit of gas may cost, wei; 0 for a call that pays nothing.
         max_priority_fee_per_gas: Of that, most to the block's maker, wei.
         access_list: What it says it will touch.
-        has_gas: Whether the caller named the gas.
     """
 
     sender: bytes
@@ -58,7 +57,6 @@ class Call:
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
     access_list: AccessList
-    has_gas: bool
 
     type_id = 2
 
@@ -92,7 +90,6 @@ def read_call(value: Any) -> Call:
         max_fee_per_gas=most,
         max_priority_fee_per_gas=min(_number(given, "maxPriorityFeePerGas", price), most),
         access_list=_access_list(given.get("accessList", [])),
-        has_gas="gas" in given,
     )
 
 

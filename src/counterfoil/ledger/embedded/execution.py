@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -166,13 +167,11 @@ class State:
             RpcError: It cannot be run here; the state is as before.
             HomeDamaged: A part of the stored state is missing or was altered.
         """
-        if sys.getrecursionlimit() < RECURSION_LIMIT:
-            sys.setrecursionlimit(RECURSION_LIMIT)
         machine = self._machine
         machine.until_s = time.monotonic() + EXECUTION_TIMEOUT_S
         machine.lock_changes()
         before = machine.snapshot()
-        with naming_damage():
+        with naming_damage(), _DEEP:
             try:
                 return _outcome(machine.apply_transaction(transaction))
             except TooSlow as error:
@@ -187,6 +186,31 @@ class State:
         with naming_damage():
             self._machine.persist()
         return bytes(self._machine.state_root)
+
+
+class _Deep:
+    """Lets Python call as deep as contracts can, for as long as any thread runs one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards what follows
+        self._runs = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._runs == 0:
+                self._before = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self._before, RECURSION_LIMIT))
+            self._runs += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._runs -= 1
+            if self._runs == 0:
+                sys.setrecursionlimit(self._before)
+
+
+_DEEP: Final = _Deep()
 
 
 @contextmanager

@@ -294,18 +294,16 @@ class LedgerFile:
         for place, address, *topics, content in rows:
             logs.setdefault(place, []).append(_log(address, topics, content))
         rows = self._rows(tables.MINED, (int, bytes, int, int), *tables.row_range(number, number))
-        try:
-            return tuple(
-                Mined(
-                    SignedTransaction.decode(raw, self.chain_id),
-                    bool(success),
-                    gas_used,
-                    tuple(logs.get(tables.split_row(row)[1], ())),
-                )
-                for row, raw, success, gas_used in rows
-            )
-        except RpcError as error:
-            raise HomeDamaged(f"a transaction of block {number:,} was altered", hint=tables.RESTORE) from error
+        mined = []
+        for row, raw, success, gas_used in rows:
+            try:
+                transaction = SignedTransaction.decode(raw, self.chain_id)
+            except RpcError as error:
+                raise _altered(f"a transaction of block {number:,}") from error
+            if gas_used < 0 or success not in (0, 1):
+                raise _altered(f"what became of a transaction of block {number:,}")
+            mined.append(Mined(transaction, bool(success), gas_used, tuple(logs.get(tables.split_row(row)[1], ()))))
+        return tuple(mined)
 
     def _rows(self, query: str, kinds: Sequence[Any], *values: Any) -> list[Any]:
         """Returns the rows of a query, whose columns must be of these kinds."""
@@ -348,7 +346,7 @@ class LedgerFile:
 
 
 def _altered(what: str) -> HomeDamaged:
-    return HomeDamaged(f"{what} was altered: its bytes do not have its hash", hint=tables.RESTORE)
+    return HomeDamaged(f"{what} was altered", hint=tables.RESTORE)
 
 
 def _event(row: Sequence[Any]) -> EventRow:

@@ -62,7 +62,9 @@ class LedgerLock:
         )
 
     def announce(self, url: str | None) -> None:
-        """Writes down where this process serves the ledger; None says that it does not."""
+        """Writes down where this process serves the ledger; None says that it does not. After `release` nothing."""
+        if self._fd < 0:
+            return
         text = f"{os.getpid()} {url or ''}\n".encode()
         os.pwrite(self._fd, text, 0)
         os.ftruncate(self._fd, len(text))

@@ -39,37 +39,36 @@ class Methods:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._plain: Mapping[str, Callable[[], Any]] = {
-            "web3_clientVersion": lambda: CLIENT_VERSION,
-            "net_version": lambda: str(view.chain_id),
-            "net_listening": lambda: True,
-            "eth_chainId": lambda: quantity(view.chain_id),
-            "eth_syncing": lambda: False,
-            "eth_accounts": lambda: [],
-            "eth_blockNumber": lambda: quantity(view.head.number),
-            "eth_gasPrice": lambda: quantity(next_base_fee_wei(view.head.header) + SUGGESTED_TIP_WEI),
-            "eth_maxPriorityFeePerGas": lambda: quantity(SUGGESTED_TIP_WEI),
+        self._methods: Mapping[str, tuple[int, Callable[[Sequence[Any]], Any]]] = {
+            "web3_clientVersion": (0, lambda _: CLIENT_VERSION),
+            "net_version": (0, lambda _: str(view.chain_id)),
+            "net_listening": (0, lambda _: True),
+            "eth_chainId": (0, lambda _: quantity(view.chain_id)),
+            "eth_syncing": (0, lambda _: False),
+            "eth_accounts": (0, lambda _: []),
+            "eth_blockNumber": (0, lambda _: quantity(view.head.number)),
+            "eth_gasPrice": (0, lambda _: quantity(next_base_fee_wei(view.head.header) + SUGGESTED_TIP_WEI)),
+            "eth_maxPriorityFeePerGas": (0, lambda _: quantity(SUGGESTED_TIP_WEI)),
+            "eth_feeHistory": (3, self._fee_history),
+            "eth_getBalance": (2, self._balance),
+            "eth_getTransactionCount": (2, self._nonce),
+            "eth_getCode": (2, self._code),
+            "eth_getStorageAt": (3, self._slot),
+            "eth_getProof": (3, self._proof),
+            "eth_call": (2, self._call),
+            "eth_estimateGas": (2, self._estimate),
+            "eth_getBlockByNumber": (2, self._block),
+            "eth_getBlockByHash": (2, self._block),
+            "eth_getBlockTransactionCountByNumber": (1, self._transaction_count),
+            "eth_getBlockTransactionCountByHash": (1, self._transaction_count),
+            "eth_getBlockReceipts": (1, self._block_receipts),
+            "eth_getTransactionByHash": (1, self._transaction),
+            "eth_getTransactionByBlockHashAndIndex": (2, self._transaction_at),
+            "eth_getTransactionByBlockNumberAndIndex": (2, self._transaction_at),
+            "eth_getTransactionReceipt": (1, self._receipt),
+            "eth_getLogs": (1, lambda params: find_events(view, parameters.argument(params, 0, "filter"))),
         }
-        self._methods: Mapping[str, Callable[[Sequence[Any]], Any]] = {
-            "eth_feeHistory": self._fee_history,
-            "eth_getBalance": self._balance,
-            "eth_getTransactionCount": self._nonce,
-            "eth_getCode": self._code,
-            "eth_getStorageAt": self._slot,
-            "eth_getProof": self._proof,
-            "eth_call": self._call,
-            "eth_estimateGas": self._estimate,
-            "eth_getBlockByNumber": self._block,
-            "eth_getBlockByHash": self._block,
-            "eth_getBlockTransactionCountByNumber": self._transaction_count,
-            "eth_getBlockTransactionCountByHash": self._transaction_count,
-            "eth_getBlockReceipts": self._block_receipts,
-            "eth_getTransactionByHash": self._transaction,
-            "eth_getTransactionByBlockHashAndIndex": self._transaction_at,
-            "eth_getTransactionByBlockNumberAndIndex": self._transaction_at,
-            "eth_getTransactionReceipt": self._receipt,
-            "eth_getLogs": lambda params: find_events(view, parameters.argument(params, 0, "filter")),
-        }
+        """By name: how many arguments there may be, and what answers."""
 
     def call(self, method: str, params: Sequence[Any]) -> Any:
         """Returns the result of a call.
@@ -77,12 +76,11 @@ class Methods:
         Raises:
             RpcError: The answer is an error.
         """
-        plain = self._plain.get(method)
-        if plain is not None:
-            return plain()
-        answer = self._methods.get(method)
-        if answer is None:
+        if method not in self._methods:
             raise RpcError(METHOD_NOT_FOUND, f"the method {method[:80]} does not exist/is not available")
+        most, answer = self._methods[method]
+        if len(params) > most:  # such as state that a call should pretend: an answer without it would be wrong
+            raise RpcError(parameters.INVALID_PARAMS, f"too many arguments, want at most {most}")
         return answer(params)
 
     # State

@@ -88,6 +88,8 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 def raw_transaction(params: Sequence[Any]) -> bytes:
     """Reads the one argument of eth_sendRawTransaction."""
+    if len(params) > 1:
+        raise RpcError(INVALID_PARAMS, "too many arguments, want at most 1")
     return bytes_of(argument(params, 0, "transaction"), "transaction")
 
 

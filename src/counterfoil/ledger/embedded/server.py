@@ -108,8 +108,7 @@ class LedgerServer:
         """For `serve`."""
         self._ledger = ledger
         self._http = _HttpServer(ledger, address, port, limits)
-        shown = f"[{address}]" if ":" in address else address
-        self.url = f"http://{shown}:{self._http.server_port}"
+        self.url = f"http://{_shown(address)}:{self._http.server_port}"
         self._thread = threading.Thread(
             target=self._http.serve_forever, args=(_LOOK_EVERY_S,), name="ledger-server", daemon=True
         )
@@ -152,7 +151,8 @@ class _HttpServer(http.server.ThreadingHTTPServer):
         self._changed = threading.Condition()
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__((address, port), _Handler)
-        self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        names = ("127.0.0.1", "localhost", "[::1]", _shown(address))
+        self.hosts = {f"{name}:{self.server_port}" for name in names}
 
     def server_bind(self) -> None:
         """Binds without looking up the machine's name, as HTTPServer would."""
@@ -211,6 +211,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together: apart, the second would wait for the first's receipt
+    disable_nagle_algorithm = True
     server: _HttpServer
 
     def parse_request(self) -> bool:
@@ -270,6 +272,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.wfile.flush()
         self.server.be_patient(self.connection, self.server.limits.idle_s, is_busy=False)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -284,6 +287,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing is logged: what is sent here is nobody's business."""
+
+
+def _shown(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _end(connections: Sequence[Any]) -> None:

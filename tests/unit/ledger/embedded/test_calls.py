@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -159,6 +160,19 @@ def test_calls_inside_calls_go_as_deep_as_gas_allows_even_on_a_small_stack(
     assert found == ["0x"]
     ledger.send([purse.sign(0, bytes.fromhex(counting[2:]), gas=30_000_000)])
     assert int(ledger.call("eth_getStorageAt", counting, "0x1", "latest"), 16) > 150
+
+
+def test_the_interpreters_limit_is_put_back(ledger: EmbeddedLedger, purse: Purse) -> None:
+    deeper = init_code(bytes.fromhex("5f5f5f5f5f305af15f5260205ff3"))  # returns whether its call of itself succeeded
+    (made,) = ledger.send([purse.sign(0, None, deeper)])
+    to = ledger.call("eth_getTransactionReceipt", data(made))["contractAddress"]
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_500)
+    try:
+        assert ledger.call("eth_call", {"to": to}) == data(words(1))
+        assert sys.getrecursionlimit() == 1_500
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @pytest.mark.parametrize(("function", "size"), [(8, 192 * 200), (15, 384 * 200), (12, 160 * 400), (14, 288 * 400)])

@@ -21,9 +21,10 @@ from counterfoil.ledger.rpc.hexadecimal import data, quantity
 BLOCKS = 40
 
 
-@pytest.fixture
-def whole(folder: Path, purse: Purse) -> Path:
-    """A closed ledger of some forty blocks, each with a transfer, a call and an event."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, int]]:
+    """A closed ledger of some forty blocks, each with a transfer, a call and an event; and its accounts' nonces."""
+    folder, purse = tmp_path_factory.mktemp("template") / "ledger", Purse()
     with EmbeddedLedger.create(folder, chain_id=CHAIN_ID, funded=purse.funded, now=Clock()) as ledger:
         contracts = Contracts.deploy(ledger, purse)
         for number in range(BLOCKS):
@@ -34,6 +35,14 @@ def whole(folder: Path, purse: Purse) -> Path:
                     purse.sign(2, contracts.tell, words(number, 1)),
                 ]
             )
+    return folder, purse.nonces
+
+
+@pytest.fixture
+def whole(template: tuple[Path, dict[int, int]], folder: Path, purse: Purse) -> Path:
+    """A copy of it, to damage."""
+    shutil.copytree(template[0], folder)
+    purse.nonces.update(template[1])
     return folder
 
 
