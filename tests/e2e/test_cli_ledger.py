@@ -82,9 +82,8 @@ def test_a_home_that_is_not_connected_is_told_how(typed: Typed) -> None:
 
 def test_a_dry_run_sends_nothing(typed: Typed, bank: Path) -> None:
     out, _ = typed("ledger", "connect", "--dry-run")
-    assert "put the Evidence contract on the ledger" in out
-    assert "Nothing was sent." in out
-    assert not (bank / "ledger" / "connection.toml").exists()
+    assert "It costs no money." in out
+    assert not (bank / "ledger").exists()
 
 
 def test_from_connecting_to_a_checked_bundle(typed: Typed, bank: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,3 +238,26 @@ def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path
     head.write_text(typed.json("log", "head")["head"])
     _, err = typed("ledger", "judge", str(head), str(head), code=4)
     assert "they contradict nothing" in err
+
+
+def test_roles_are_handed_over_in_two_steps(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other_home = tmp_path / "other"
+    assert run(["init", str(other_home), "--name", "Other Bank", "--origin", "other.example"]) == 0
+    capsys.readouterr()
+    other = Typed(capsys, other_home)
+    accounts = [each.json("ledger", "accounts", "create")["address"] for each in (typed, other)]
+    funding = [text for account in accounts for text in ("--fund", account)]
+    with serving(str(tmp_path / "shared"), *funding) as served:
+        way = ("--rpc", served["url"], "--yes")
+        made = typed.json("ledger", "connect", *way)
+        other("ledger", "connect", *way, "--contract", made["contract"])
+        assert typed.json("ledger", "roles", "show")["writer"] == accounts[0]
+        _, err = other("ledger", "roles", "accept", "writer", "--log-id", made["log_id"], code=6)
+        assert "the contract refused: not offered to this account" in err
+        typed("ledger", "roles", "offer", "writer", accounts[1])
+        assert typed.json("ledger", "roles", "show")["pending_writer"] == accounts[1]
+        other("ledger", "roles", "accept", "writer", "--log-id", made["log_id"])
+        assert typed.json("ledger", "roles", "show")["writer"] == accounts[1]
+        assert any("anchor this log" in each for each in typed.json("ledger", "status", code=1)["problems"])
+        typed("ledger", "roles", "revoke")
+        assert typed.json("ledger", "roles", "show")["writer"] is None

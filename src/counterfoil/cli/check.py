@@ -34,6 +34,12 @@ MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: 
 )
 @click.option("--block", metavar="HASH", help="Hash of the anchor's block, from a node of the ledger you trust.")
 @click.option("--rpc", multiple=True, metavar="URL", help="A node of the ledger to ask for it; may be repeated.")
+@click.option(
+    "--confirmations",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --rpc: so many blocks make one final; by default what the node calls final.",
+)
 @click.option("--log-id", metavar="HASH", help="The id that the log must have on the ledger.")
 @click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
 @click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
@@ -47,6 +53,7 @@ def check(
     since: Path | None,
     block: str | None,
     rpc: tuple[str, ...],
+    confirmations: int | None,
     log_id: str | None,
     contract: str | None,
     require: tuple[str, ...],
@@ -64,7 +71,7 @@ def check(
     with session.progress("Checking") as progress:
         key = _issuer(issuer)
         named = _hash(block, "--block")
-        answer = _asked(file, rpc, key)
+        answer = _asked(file, rpc, confirmations, key)
         report = _neither(file) or check_file(
             file,
             issuer=key,
@@ -170,10 +177,14 @@ def _hash(text: str | None, option: str, size_bytes: int = 32) -> bytes | None:
         raise InvalidInput(f"{option}: {error.message}", hint=error.hint) from error
 
 
-def _asked(file: Path, urls: tuple[str, ...], issuer: VerifierKey | None) -> LedgerAnswer | None:
+def _asked(
+    file: Path, urls: tuple[str, ...], confirmations: int | None, issuer: VerifierKey | None
+) -> LedgerAnswer | None:
     """Asks the ledger's nodes about the file's anchor; None where nobody is to be asked, or about nothing."""
     from counterfoil.store.check_file import read_anchor
 
+    if confirmations is not None and not urls:
+        raise InvalidInput("--confirmations is about a node's blocks", hint="name the node with --rpc")
     anchor = read_anchor(file) if urls else None
     if anchor is None:
         return None
@@ -182,7 +193,7 @@ def _asked(file: Path, urls: tuple[str, ...], issuer: VerifierKey | None) -> Led
     require_packages()
     from counterfoil.ledger.anchors.live_check import ask_nodes
 
-    return ask_nodes(urls, anchor, issuer)
+    return ask_nodes(urls, anchor, issuer, confirmations=confirmations)
 
 
 def _require_fitting(report: Report, against: Path | None, since: Path | None) -> None:

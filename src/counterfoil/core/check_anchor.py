@@ -228,8 +228,12 @@ def _proven(what: str, root: bytes, key: bytes, nodes: tuple[bytes, ...]) -> byt
 
 def _require_expected(anchor: Anchor, ledger: LedgerView) -> None:
     """Step 5: holds the anchor against what the checker named."""
+    if ledger.block is not None and ledger.block != anchor.block_hash:
+        raise MalformedEvidence(
+            f"its block is number {anchor.block_number:,} with the hash 0x{anchor.block_hash.hex()}, and you named "
+            f"0x{ledger.block.hex()}: ask your node for the hash of block {anchor.block_number:,}"
+        )
     for what, expected, found in (
-        ("block", ledger.block, anchor.block_hash),
         ("contract", ledger.contract, anchor.contract),
         ("log id", ledger.log_id, anchor.log_id),
     ):

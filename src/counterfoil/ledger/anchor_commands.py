@@ -111,7 +111,7 @@ def judge(session: Session, first: Path, second: Path, contract: str | None, log
     with session.open() as org:
         chain_id = org.ledger.require_connection().chain_id
         found = Contradiction.between(first, second, chain_id, contract, log_id)
-        found.mark(org.ledger.opened)
+        found.mark(org.ledger)
     told = f"two different heads over {counted(found.size, 'record')} of {found.origin} were signed"
     session.emit(
         {"log_id": f"0x{found.where.log_id.hex()}", "origin": found.origin, "size": found.size},

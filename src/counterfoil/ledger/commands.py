@@ -17,6 +17,7 @@ from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchor_commands import PROVES_NOTHING_YET, anchor, judge, log, status
 from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month, monthly_costs
 from counterfoil.ledger.packages import require_packages
+from counterfoil.ledger.role_commands import roles
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -27,6 +28,10 @@ __all__ = ["ledger"]
 PATH: Final = click.Path(path_type=Path)
 YES: Final = "repeat with --yes, or look first with --dry-run"
 PORT: Final = 8545
+NEW_LEDGER: Final = (
+    "An account and a ledger of the home's own would be made, with the contract on it, and the log opened there. "
+    "It costs no money."
+)
 
 
 @click.group()
@@ -34,7 +39,7 @@ def ledger() -> None:
     """Keep the log's head where nobody can rewrite it, not even its author."""
 
 
-for each in (status, anchor, log, judge, accounts):
+for each in (status, anchor, log, judge, roles, accounts):
     ledger.add_command(each)
 
 
@@ -156,10 +161,11 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
 @ledger.command()
 @_connection_options
 @click.option("--contract", metavar="ADDRESS", help="An Evidence contract that is there; otherwise one is deployed.")
+@click.option("--anew", is_flag=True, help="Open another log, though this one is open on that chain already.")
 @click.option("--anchor-records", type=click.IntRange(1), help="So many new records are anchored at once.")
 @click.option("--anchor-age-s", type=click.IntRange(1), help="A new record is anchored within so many seconds.")
 @click.pass_obj
-def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None, **given: Any) -> None:
+def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None, anew: bool, **given: Any) -> None:
     """Connect the home to a ledger, and open its log there.
 
     Without --rpc, to a ledger of the home's own: a file in the home, no network, no
@@ -170,7 +176,10 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
     from counterfoil.ledger.accounts.account import parse_address
 
     with session.open() as org:
-        wanted = _wanted(given, parse_address(contract) if contract else None)
+        wanted = _wanted(given, parse_address(contract) if contract else None, anew)
+        if dry_run and not given["rpc"] and not org.ledger.paths.embedded.exists():
+            session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
+            return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])
         lines = _plan_lines(plan)
         if _is_refused(session, plan, lines, dry_run, yes or not given["rpc"]):
@@ -287,7 +296,7 @@ def _pair(prices: tuple[float, float]) -> str:
     return f"{prices[0]:g} to {prices[1]:g}"
 
 
-def _wanted(given: dict[str, Any], contract: bytes | None) -> Any:
+def _wanted(given: dict[str, Any], contract: bytes | None, anew: bool = False) -> Any:
     from counterfoil.ledger.connecting import Wanted
     from counterfoil.ledger.connection import Connection
 
@@ -304,7 +313,7 @@ def _wanted(given: dict[str, Any], contract: bytes | None) -> Any:
     settings = {name: given[name] for name in names if given.get(name) is not None}
     if given.get("signer"):
         settings["signer"] = given["signer"]
-    return Wanted(Connection.draft(rpc=tuple(given["rpc"]), **settings), contract)
+    return Wanted(Connection.draft(rpc=tuple(given["rpc"]), **settings), contract, anew)
 
 
 def _plan_lines(plan: Plan) -> list[str]:

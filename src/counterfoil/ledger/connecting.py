@@ -44,10 +44,12 @@ class Wanted:
     Attributes:
         draft: The settings, as far as they are known before anything is connected.
         contract: 20 bytes of an Evidence contract that is there already; None deploys one.
+        is_anew: Whether to open another log on a chain where this one is open already.
     """
 
     draft: Connection
     contract: bytes | None = None
+    is_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

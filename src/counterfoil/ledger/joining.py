@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.errors import InvalidInput
-from counterfoil.ledger.accounts.account import Account, LocalAccount, parse_address
+from counterfoil.ledger.accounts.account import Account, LocalAccount, checksummed, parse_address
 from counterfoil.ledger.accounts.external import ExternalAccount
 from counterfoil.ledger.accounts.home_accounts import HomeAccounts
+from counterfoil.ledger.anchors.head_signer import LogAddress
 from counterfoil.ledger.connecting import Plan, Wanted, connect, deploy, open_way, plan_of
 from counterfoil.ledger.connection import Connection, LedgerPaths
 from counterfoil.ledger.rpc.chain import Chain
@@ -36,6 +37,7 @@ class Joining:
         paths: Where the home keeps what belongs to the ledger.
         keyring: Holds the key that signs heads, and the passphrase of accounts made here.
         log_key: The log's public key; its name is the log's origin.
+        earlier: Returns what the log says of the ledgers it was connected to, oldest first.
         ask: Asks a person for the passphrase of an account's key file; None where nobody is there.
         now: Returns Unix seconds.
     """
@@ -45,12 +47,14 @@ class Joining:
         paths: LedgerPaths,
         keyring: Keyring,
         log_key: VerifierKey,
+        earlier: Callable[[], Iterable[Mapping[str, Any]]],
         ask: Callable[[], str] | None,
         now: Callable[[], float],
     ) -> None:
         self._paths = paths
         self._keyring = keyring
         self._log_key = log_key
+        self._earlier = earlier
         self._ask = ask
         self._now = now
 
@@ -80,7 +84,14 @@ class Joining:
             The plan, and what carries it out; that returns the settings, and the 20 bytes by
             which the contract knows the key that signs heads.
         """
-        plan, wanted, way = self._plan(wanted or Wanted(Connection.draft()), account)
+        wanted = wanted or Wanted(Connection.draft())
+        way = self._way(wanted, account)
+        with way() as (chain, payer):
+            known = None if wanted.is_anew else self._known(chain.chain_id)
+            if known is not None and wanted.contract is None:
+                wanted = replace(wanted, contract=known.contract)
+            plan = plan_of(chain, payer.address, self._log_key.name, wanted)
+            _require_same(plan, known)
 
         def carry_out(tell: Tell) -> tuple[Connection, bytes]:
             with way() as (chain, payer):
@@ -92,7 +103,9 @@ class Joining:
 
     def deployment(self, wanted: Wanted, account: str | None) -> tuple[Plan, Callable[[Tell], bytes]]:
         """Returns what putting the contract on a chain would send, and what does it and returns its 20 bytes."""
-        plan, wanted, way = self._plan(wanted, account)
+        way = self._way(wanted, account)
+        with way() as (chain, payer):
+            plan = plan_of(chain, payer.address, self._log_key.name, wanted)
 
         def carry_out(tell: Tell) -> bytes:
             with way() as (chain, payer):
@@ -100,7 +113,7 @@ class Joining:
 
         return replace(plan, steps=plan.steps[:1]), carry_out
 
-    def _plan(self, wanted: Wanted, account: str | None) -> tuple[Plan, Wanted, _Way]:
+    def _way(self, wanted: Wanted, account: str | None) -> _Way:
         self._paths.folder.mkdir(mode=0o700, exist_ok=True)
         address = self._address(wanted.draft, account)
 
@@ -110,8 +123,16 @@ class Joining:
                 chain = open_way(self._paths, wanted, address, stack, self._now)
                 yield chain, self.account(address, wanted.draft, stack)
 
-        with way() as (chain, _):
-            return plan_of(chain, address, self._log_key.name, wanted), wanted, way
+        return way
+
+    def _known(self, chain_id: int) -> LogAddress | None:
+        """Returns where on a chain the log itself says that it is open; None when it says nothing of that chain."""
+        found = None
+        for about in self._earlier():
+            if about.get("chainId") == chain_id:
+                log_id = bytes.fromhex(str(about["logId"])[2:])
+                found = LogAddress(chain_id, parse_address(str(about["contract"])), log_id)
+        return found
 
     def _address(self, settings: Connection, account: str | None) -> bytes:
         named = parse_address(account) if account else None
@@ -128,3 +149,13 @@ class Joining:
 
     def _time(self) -> str:
         return time_text(int(self._now()))
+
+
+def _require_same(plan: Plan, known: LogAddress | None) -> None:
+    """Refuses to open a second log on a chain where the log has one: people would be shown two."""
+    if known is not None and (plan.contract, plan.log_id) != (known.contract, known.log_id):
+        raise InvalidInput(
+            f"this log is open on chain {plan.chain_id} already, in contract {checksummed(known.contract)} "
+            f"under the id 0x{known.log_id.hex()}; people would be shown two",
+            hint="connect with --account and the account that opened it; with --anew where that one is lost",
+        )

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from counterfoil.errors import DoesNotMatch, InvalidInput, Reverted, WrongChain
+from counterfoil.errors import DoesNotMatch, InvalidInput, WrongChain
 from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.anchors.evidence import Evidence
 from counterfoil.ledger.anchors.head_signer import LogAddress, claimed_signers
-from counterfoil.ledger.opening import OpenedLedger
-from counterfoil.ledger.sending.rows import State
+from counterfoil.ledger.ledger import Ledger
 from counterfoil.store.check_file import read_anchor, read_hash, read_head
 
 __all__ = ["Contradiction"]
-
-WAIT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +70,21 @@ class Contradiction:
         heads = (one.head.root, signed[0][signer]), (other.head.root, signed[1][signer])
         return cls(where, one.head.origin, one.head.size, signer, heads)
 
-    def mark(self, ledger: OpenedLedger) -> None:
+    def mark(self, ledger: Ledger) -> None:
         """Puts it before the contract, and returns when the mark is final.
 
         Raises:
             WrongChain: The log is on another ledger than the one that is open.
             Reverted: The contract does not take it: the key is none that the log's owner named.
         """
-        if ledger.chain.chain_id != self.where.chain_id:
+        chain_id = ledger.opened.chain.chain_id
+        if chain_id != self.where.chain_id:
             raise WrongChain(
-                f"the log is on chain {self.where.chain_id}, and this home is connected to {ledger.chain.chain_id}",
+                f"the log is on chain {self.where.chain_id}, and this home is connected to {chain_id}",
                 hint="connect a home to that chain",
             )
-        evidence = Evidence(ledger.chain, self.where.contract)
-        calldata = evidence.judge(self.where.log_id, self.size, self.signer, self.heads)
-        ledger.chain.call(self.where.contract, calldata, sender=ledger.account.address)  # its own words, if it refuses
-        row = ledger.outbox.wait(
-            ledger.outbox.submit(self.where.contract, calldata, purpose="judge"), until="final", timeout_s=WAIT_S
-        )
-        if row.state is not State.FINAL:
-            raise Reverted(f"the log was not marked: {row.error or row.state}")
+        calldata = Evidence.judge(self.where.log_id, self.size, self.signer, self.heads)
+        ledger.change("judge", calldata, log_contract=self.where.contract)
 
 
 def _where(files: tuple[Path, Path], chain_id: int, contract: str | None, log_id: str | None) -> LogAddress:

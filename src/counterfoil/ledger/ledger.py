@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import HomeDamaged, InvalidInput, LedgerError, LedgerUnreachable, NotAllowed, NotSetUp
+from counterfoil.errors import HomeDamaged, InvalidInput, LedgerError, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
 from counterfoil.ledger.anchors.policy import has_news
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
@@ -169,7 +169,14 @@ class Ledger:
         require_packages()
         from counterfoil.ledger.joining import Joining
 
-        return Joining(self.paths, self._keyring, self._recorder.signer.key, self.ask_passphrase, self._now)
+        return Joining(
+            self.paths,
+            self._keyring,
+            self._recorder.signer.key,
+            lambda: self._archive.abouts("ledger"),
+            self.ask_passphrase,
+            self._now,
+        )
 
     def connect(self, wanted: Wanted | None = None, account: str | None = None) -> Connection:
         """Connects this home to a ledger, by default to one of its own, and opens its log there.
@@ -294,6 +301,33 @@ class Ledger:
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
         return self.opened.anchoring.keep(timeout_s=timeout_s)
+
+    def change(
+        self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, timeout_s: float = 900
+    ) -> None:
+        """Sends one change to the contract and returns when it is final.
+
+        Args:
+            purpose: What it is for, in words.
+            calldata: As `Evidence` makes it.
+            log_contract: 20 bytes of the contract; this home's own by default.
+            timeout_s: How long to wait.
+
+        Raises:
+            Reverted: The contract refuses, in its own words; nothing was spent where that was seen before sending.
+            LedgerUnreachable: It was not final in time; nothing is lost.
+        """
+        opened = self.opened
+        contract = log_contract or opened.evidence.address
+        opened.chain.call(contract, calldata, sender=opened.account.address)
+        row = opened.outbox.wait(opened.outbox.submit(contract, calldata, purpose=purpose), timeout_s=timeout_s)
+        if not row.state.is_done:
+            raise LedgerUnreachable(
+                f"transaction {row.id} ({purpose}) is not final after {timeout_s:,.0f} seconds",
+                hint="nothing is lost: it goes on by itself; `counterfoil ledger log` tells how far it is",
+            )
+        if row.state != "final":
+            raise Reverted(f"the contract refused: {row.error or row.state}")
 
     def status(self) -> LedgerStatus:
         """Returns where log and ledger stand; where the ledger cannot be opened, what is known here. Sends nothing."""

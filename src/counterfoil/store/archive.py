@@ -7,7 +7,7 @@ the log never changes, so such a run sees one state however much is added meanwh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -247,10 +247,16 @@ class Archive:
 
     def restore_schemas(self) -> None:
         """Writes the files of all schemas anew from their records in the log."""
+        for about in self.abouts("schema"):
+            schema = Schema.from_json(dict(about))
+            _replace(self._schemas / f"{schema.digest}.json", schema.encoded)
+
+    def abouts(self, kind: str) -> Iterator[Mapping[str, Any]]:
+        """Yields the public bodies of all records of a kind, oldest first; reads the whole log."""
+        mark = f"/{kind}/v1".encode()
         for entry in self.entries():
-            if b"/schema/v1" in entry and (record := read_record(entry)).kind == "schema":
-                schema = Schema.from_json(dict(record.about))
-                _replace(self._schemas / f"{schema.digest}.json", schema.encoded)
+            if mark in entry and (record := read_record(entry)).kind == kind:
+                yield record.about
 
     def entries(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yields entries start..end-1, a batch at a time; writers go on in between."""

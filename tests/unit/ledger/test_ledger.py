@@ -25,8 +25,13 @@ from counterfoil.errors import (
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.anchors.evidence import log_id_of
 from counterfoil.ledger.anchors.head_signer import claimed_signers
+from counterfoil.ledger.connecting import Wanted
+from counterfoil.ledger.connection import Connection
+from counterfoil.ledger.embedded.ledger import EmbeddedLedger
 from counterfoil.ledger.judging import Contradiction
+from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.rows import State
+from counterfoil.ledger.treasury import fund
 from counterfoil.organisation import Organisation
 from counterfoil.organisation.doctor import examine
 from counterfoil.store.unlock import Unlock
@@ -345,7 +350,7 @@ def test_two_files_that_contradict_each_other_mark_the_log(org: Organisation, tm
     lie = Checkpoint(ORIGIN, org.archive.size, b"\7" * 32)
     false.write_text(lie.signed(org.recorder.signer) + org.ledger.line(lie))
     named = where.chain_id, checksummed(where.contract), f"0x{where.log_id.hex()}"
-    Contradiction.between(true, false, *named).mark(opened)
+    Contradiction.between(true, false, *named).mark(org.ledger)
     assert opened.evidence.is_equivocated(where.log_id)
     with pytest.raises(DoesNotMatch, match="the same"):
         Contradiction.between(true, true, *named)
@@ -415,3 +420,23 @@ def test_a_limit_that_is_too_low_is_told_before_anything_is_sent(org: Organisati
     with pytest.raises(OverLimit, match="may be spent in a day"):
         replace(plan, limit_wei=plan.most_wei - 1).require_funds()
     plan.require_funds()
+
+
+def test_a_second_log_on_the_same_chain_is_refused(org: Organisation) -> None:
+    first = org.ledger.connect()
+    org.ledger.disconnect()
+    other = org.ledger.joining.accounts.create().address
+    assert other is not None
+    folder = org.home.paths.ledger / "embedded"
+    with EmbeddedLedger.open(folder) as ledger:
+        fund(folder, Chain.connect(ledger), [other])
+    with pytest.raises(InvalidInput, match="people would be shown two"):
+        org.ledger.connect(account=checksummed(other))
+    anew = org.ledger.connect(Wanted(Connection.draft(), is_anew=True), checksummed(other))
+    assert anew.log_id != first.log_id
+    org.ledger.disconnect()
+    with pytest.raises(InvalidInput, match="people would be shown two"):
+        org.ledger.connect(account=first.account)  # the newest counts
+    again = org.ledger.connect(account=checksummed(other))
+    assert again == anew
+    assert org.ledger.anchor().is_done

@@ -13,7 +13,7 @@ KEY = bytes(range(32))
 
 
 def item(number: int, size: int = 10) -> SpooledEntry:
-    return SpooledEntry(b'{"n":%d}' % number, f"p{number}", bytes(32), b"sealed" * size, number)
+    return SpooledEntry(b'{"n":%d}' % number, f"person {number}", bytes(32), b"sealed" * size, number)
 
 
 def opened(path: Path) -> Spool:
@@ -38,7 +38,7 @@ def test_nothing_in_it_can_be_read_or_stays_behind(tmp_path: Path) -> None:
     spool.append([item(number) for number in range(3)])
     path = tmp_path / "spool" / "waiting"
     data = path.read_bytes()
-    for text in (b"sealed", b"p1", b'{"n"'):
+    for text in (b"sealed", b"person 1", b'{"n"'):
         assert text not in data
     assert path.stat().st_mode & 0o077 == 0
     with pytest.raises(HomeDamaged):

@@ -82,7 +82,7 @@ class Story:
             self._compare(org)
             self._tamper(org, people.declined, anchored)
             self._erase(org, people.declined)
-        self._end()
+        self._end(anchored.block)
 
     # Chapters
 
@@ -281,7 +281,7 @@ class Story:
         say.claim("held against it, the old receipt is kept", kept.answer == "kept")
         say.say("Copies handed out before, such as the first file, are out of the bank's reach.")
 
-    def _end(self) -> None:
+    def _end(self, block: str) -> None:
         say = self._narrator
         say.chapter("What nobody can check, and where to look next")
         say.say(
@@ -294,7 +294,7 @@ class Story:
         say.gap()
         say.say("Try these, then read docs/guides/first-decisions.md and bring your own model:")
         say.gap()
-        say.quote(commands_to_try(self.folder))
+        say.quote([line for each in commands_to_try(self.folder, block) for line in each.splitlines()])
 
     # Inner parts
 

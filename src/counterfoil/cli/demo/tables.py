@@ -55,8 +55,13 @@ def files(folder: Path) -> list[str]:
     return [f"{folder}/", *(f"  {name:<{width}}{what}" for name, what in FILES.items())]
 
 
-def commands_to_try(folder: Path) -> list[str]:
-    """Returns commands that work when they are pasted, wherever the program was started."""
+def commands_to_try(folder: Path, block: str) -> list[str]:
+    """Returns commands that work when they are pasted, wherever the program was started.
+
+    Args:
+        folder: The demonstration's folder.
+        block: Hash of the block that the bank's anchor is in.
+    """
     program = Path(sys.argv[0]).absolute()
     is_found = shutil.which("counterfoil") is not None or program.name != "counterfoil"
     return [
@@ -64,6 +69,8 @@ def commands_to_try(folder: Path) -> list[str]:
         f"cd {shlex.quote(str(folder))}",
         "counterfoil check applicant/receipt.json --issuer bank.vkey",
         "counterfoil check auditor/forged-2.zip --issuer bank.vkey",
+        f"counterfoil check auditor/evidence.zip --issuer bank.vkey --block \\\n    {block}",
+        "counterfoil ledger status --home bank",
         "counterfoil log search --home bank --label decline",
         "counterfoil replay --home bank --sample 20",
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
@@ -20,7 +20,10 @@ from counterfoil.ledger.contracts.artefact import Artefact
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.chain import Chain, Which
 
-__all__ = ["Evidence", "EvidenceEvent", "LedgerHead", "artefact", "log_id_of", "read_event"]
+__all__ = ["Evidence", "EvidenceEvent", "LedgerHead", "Role", "artefact", "log_id_of", "read_event"]
+
+Role = Literal["owner", "writer"]
+"""The owner assigns roles and names signers; the writer anchors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,16 @@ class Evidence:
         return _calldata("name_signer", ("bytes32", "address"), (log_id, account))
 
     @staticmethod
+    def offer(role: Role, log_id: bytes, account: bytes) -> bytes:
+        """Returns the calldata by which the owner offers a role to an account; all zeros withdraw the offer."""
+        return _calldata(f"offer_{role}", ("bytes32", "address"), (log_id, account))
+
+    @staticmethod
+    def accept(role: Role, log_id: bytes) -> bytes:
+        """Returns the calldata by which an account takes a role that it was offered."""
+        return _calldata(f"accept_{role}", ("bytes32",), (log_id,))
+
+    @staticmethod
     def revoke_writer(log_id: bytes) -> bytes:
         """Returns the calldata by which the owner stops the writer at once."""
         return _calldata("revoke_writer", ("bytes32",), (log_id,))
@@ -131,6 +144,10 @@ class Evidence:
     def writer(self, log_id: bytes) -> bytes:
         """Returns the 20-byte account that may anchor."""
         return self._address("writer", log_id)
+
+    def pending(self, role: Role, log_id: bytes) -> bytes:
+        """Returns the 20-byte account that a role is offered to, all zeros when to nobody."""
+        return self._address(f"pending_{role}", log_id)
 
     def is_signer(self, log_id: bytes, account: bytes) -> bool:
         """Whether heads signed by `account` count for or against a log."""

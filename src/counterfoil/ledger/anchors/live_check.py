@@ -64,15 +64,26 @@ class LedgerAnswer:
         return replace(step, detail=detail, limit=_LIMIT if step.status is Status.PASSED else step.limit)
 
 
-def ask_nodes(urls: Sequence[str], anchor: Anchor, issuer: VerifierKey | None = None) -> LedgerAnswer:
+def ask_nodes(
+    urls: Sequence[str], anchor: Anchor, issuer: VerifierKey | None = None, *, confirmations: int | None = None
+) -> LedgerAnswer:
     """Asks the nodes at `urls`, which stand in for one another and are compared.
+
+    Args:
+        urls: The nodes.
+        anchor: What the file carries.
+        issuer: The key the checker trusts.
+        confirmations: So many blocks make one final; None takes what the nodes call final.
 
     Raises:
         LedgerUnreachable: None of them answers.
         LedgerContradicts: They disagree, or answer what cannot be.
     """
     with ExitStack() as stack:
-        return ask(open_nodes(Connection.draft(rpc=tuple(urls)), stack), anchor, issuer)
+        settings = Connection.draft(rpc=tuple(urls))
+        if confirmations is not None:
+            settings = replace(settings, finality="confirmations", confirmations=confirmations)
+        return ask(open_nodes(settings, stack), anchor, issuer)
 
 
 def ask(chain: Chain, anchor: Anchor, issuer: VerifierKey | None = None) -> LedgerAnswer:

@@ -32,7 +32,6 @@ _REFUSALS: Final = ("revert", "invalid opcode", "invalid jump", "stack underflow
 """How nodes word it when a contract, not the node, would not go on."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Finality:
     """When a block counts as final.
