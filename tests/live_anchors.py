@@ -5,6 +5,8 @@ Sends by itself, one transaction a block, so that tests of proofs need no outbox
 
 from __future__ import annotations
 
+import time
+
 from making import BankLog
 from making_anchors import path_of
 
@@ -16,6 +18,8 @@ from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.rpc.hexadecimal import data
+
+WAIT_S = 20.0
 
 
 class LiveLog:
@@ -49,10 +53,18 @@ class LiveLog:
         transaction = Transaction(self.chain.chain_id, nonce, to, calldata, gas * 2, fees.max_wei, fees.tip_wei)
         signed = self.account.sign(transaction)
         self.chain.rpc.call("eth_sendRawTransaction", data(signed.raw))
-        receipt = self.chain.receipt(signed.hash)
-        assert receipt is not None
+        receipt = self._receipt(signed.hash)
         assert receipt.is_success
         return receipt
+
+    def _receipt(self, transaction_hash: bytes) -> TransactionReceipt:
+        """Waits for the receipt: anvil answers a sending before its block is made."""
+        ends_s = time.monotonic() + WAIT_S
+        while time.monotonic() < ends_s:
+            receipt = self.chain.receipt(transaction_hash)
+            if receipt is not None:
+                return receipt
+        raise AssertionError("the transaction is in no block")
 
     def anchor(self, size: int) -> bytes:
         """Anchors the log's head over `size` records and returns the transaction's hash."""

@@ -43,7 +43,7 @@ def mining(anvil: Anvil) -> Iterator[None]:
 
 @pytest.fixture
 def anvil() -> Iterator[Anvil]:
-    with Anvil() as started:
+    with Anvil(options=["--no-mining"]) as started:
         yield started
 
 
@@ -63,6 +63,16 @@ def write(org: Organisation) -> None:
     org.recorder.write(Draft("event", "events", "one"))
 
 
+def anchor_in_a_block(anvil: Anvil, org: Organisation) -> int:
+    """Sends the log's head and makes one block of it; returns the size under it."""
+    write(org)
+    org.ledger.step(at_once=True)
+    anvil.call("evm_mine")
+    state = org.ledger.step()
+    assert state.ledger_size == state.log_size
+    return state.ledger_size
+
+
 def anchors_on(org: Organisation) -> list[int]:
     """Returns the size of every anchor the chain shows, in order."""
     opened, where = org.ledger.opened, org.ledger.require_connection().where
@@ -73,10 +83,7 @@ def anchors_on(org: Organisation) -> list[int]:
 def test_an_anchor_outlives_reorganisations_of_one_to_ten_blocks(anvil: Anvil, org: Organisation) -> None:
     wanted = []
     for depth in range(1, 11):
-        write(org)
-        state = org.ledger.step(at_once=True)
-        assert state.ledger_size == state.log_size
-        wanted.append(state.ledger_size)
+        wanted.append(anchor_in_a_block(anvil, org))
         for _ in range(depth - 1):
             anvil.call("evm_mine")
         anvil.call("anvil_reorg", depth, [])
@@ -90,10 +97,7 @@ def test_an_anchor_outlives_reorganisations_of_one_to_ten_blocks(anvil: Anvil, o
 
 
 def test_two_anchors_in_one_reorganisation_go_out_again_in_order(anvil: Anvil, org: Organisation) -> None:
-    sizes = []
-    for _ in range(2):
-        write(org)
-        sizes.append(org.ledger.step(at_once=True).ledger_size)
+    sizes = [anchor_in_a_block(anvil, org) for _ in range(2)]
     anvil.call("anvil_reorg", 2, [])
     assert anchors_on(org) == []
     with mining(anvil):
@@ -102,9 +106,8 @@ def test_two_anchors_in_one_reorganisation_go_out_again_in_order(anvil: Anvil, o
 
 
 def test_a_receipt_carries_final_anchors_only(anvil: Anvil, org: Organisation, tmp_path: Path) -> None:
-    write(org)
-    place = org.archive.size - 1
-    org.ledger.step(at_once=True)
+    place = org.archive.size
+    anchor_in_a_block(anvil, org)
     assert org.archive.receipt(place).anchor is None  # in a block, and that may still be taken back
     with mining(anvil):
         org.ledger.anchor(timeout_s=60)

@@ -269,7 +269,8 @@ class Ledger:
         Raises:
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
-        wanted = self._archive.size if has_news(self._archive, self._anchored()) else 0
+        size = self._archive.size
+        wanted = size if has_news(self._archive, self.step().ledger_size) else 0  # as the ledger stands now
         ends_s = clock.monotonic() + timeout_s
         while True:
             state = self.step(at_once=wanted > self._anchored())
