@@ -129,12 +129,12 @@ def check_anchor(anchor, head, block):
 
 def main(path, issuer, block):
     is_bundle = zipfile.is_zipfile(path)
-    note = (check_bundle if is_bundle else check_receipt)(path)
+    note, last = (check_bundle if is_bundle else check_receipt)(path)
     print("issuer:", judge_issuer(note, Path(issuer).read_text() if Path(issuer).is_file() else issuer))
     file = read(zipfile.ZipFile(path).read("bundle.json") if is_bundle else path.read_bytes())
     anchor = read(zipfile.ZipFile(path).read("anchor.json")) if is_bundle else file["anchor"]
     said = check_anchor(anchor, read_head(note, file["origin"]), block)
-    require(is_bundle or file["index"] < anchor["size"], "the record came after the anchor")
+    require(last < anchor["size"], f"record {last} came after the anchor")
     print("anchor: passed:", said)
 
 

@@ -102,7 +102,7 @@ def check_receipt(file):
     head, path = read_head(value["checkpoint"], value["origin"]), unbase64(value["inclusion"])
     require(is_included(entry, value["index"], head, path), "not in the log under this head")
     print(f"log: passed: record {value['index']} of {head[0]}, {[read(text)[1:] for text in value['disclosures']]}")
-    return value["checkpoint"]
+    return value["checkpoint"], value["index"]
 
 
 def check_bundle(file):
@@ -112,7 +112,7 @@ def check_bundle(file):
     require(about["format"] == "counterfoil-bundle/1" and not about["handovers"], "no bundle of a lasting key")
     require(indices or [about["start"], about["end"]] == [0, size], "neither a whole log nor single records")
     lines = [read(line, "index proof shown") for line in bundle.read("disclosures.ndjson").splitlines()]
-    shown, leaves, streams = {line["index"]: line for line in lines}, [], {}
+    shown, leaves, streams, last = {line["index"]: line for line in lines}, [], {}, -1
     schemas = {name[8:72]: bundle.read(name) for name in names if name.startswith("schemas/")}
     require(all(sha256(schemas[name]).hexdigest() == name for name in schemas), "a schema of another digest")
     data, at = b"".join(bundle.read(name) for name in names if name.startswith("tile/entries/")), 0
@@ -127,14 +127,14 @@ def check_bundle(file):
         leaves.append(sha256(b"\0" + entry).digest())
         record = read_record(entry, about["origin"])
         require(indices or record["seq"] == streams.get(record["stream"], 0), f"a gap before record {place}")
-        streams[record["stream"]] = record["seq"] + 1
+        streams[record["stream"]], last = record["seq"] + 1, last if record["kind"] == "epoch" else place
         if place in shown:
             line = shown.pop(place)
             require_fields(record, line["shown"], unbase64(line["proof"]), read(schemas[record["schema"]]))
     require(not shown and (indices or at == len(data)), "fields or bytes that belong to no record")
     require(indices or tree(0, size, lambda low, high, _: leaves[low] if high - low == 1 else None) == root, "altered")
     print(f"log: passed: {len(leaves)} of {size} records, {'some' if indices else 'gapless'}; {len(lines)} show fields")
-    return note
+    return note, last
 
 
 if __name__ == "__main__":
@@ -143,7 +143,7 @@ if __name__ == "__main__":
         sys.exit(2)
     try:
         path, key = map(Path, sys.argv[1:])
-        note = (check_bundle if zipfile.is_zipfile(path) else check_receipt)(path)
+        note, _ = (check_bundle if zipfile.is_zipfile(path) else check_receipt)(path)
         print("issuer:", judge_issuer(note, key.read_text() if key.is_file() else sys.argv[2]))
     except Exception as error:  # noqa: BLE001 - whatever a hostile file holds, the answer is no
         print(f"failed: {error or type(error).__name__}")

@@ -254,7 +254,7 @@ def test_the_example_of_the_page_is_up_to_date_and_passes() -> None:
     assert second.hex() in receipt_page
     root = bytes.fromhex("25ab5d418fdb5f7826833295179a06c21860974b913d4200a2b5d1a7a6fcfb3a")
     assert root.hex() in receipt_page
-    step = check_anchor(anchor, Checkpoint("bank.example/credit", 2, root), LedgerView(anchor.block_hash), 0, 0)
+    step = check_anchor(anchor, Checkpoint("bank.example/credit", 2, root), LedgerView(anchor.block_hash), 0)
     assert step.status is Status.PASSED
     said = SHORT.check_anchor(anchor.to_json(), (2, root), "0x" + anchor.block_hash.hex())
     assert said.startswith("the first 1 of 2 records")

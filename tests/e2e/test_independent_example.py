@@ -58,7 +58,7 @@ def judged(path: Path, key: str) -> bool:
     """Whether the example lets a file pass."""
     try:
         check = EXAMPLE.check_bundle if zipfile.is_zipfile(path) else EXAMPLE.check_receipt
-        return str(EXAMPLE.judge_issuer(check(path), key)).startswith("passed")
+        return str(EXAMPLE.judge_issuer(check(path)[0], key)).startswith("passed")
     except Exception:  # noqa: BLE001 - what the script itself catches
         return False
 

@@ -100,12 +100,12 @@ def test_every_ledger_is_read(
     parts = {"accounts": accounts, "logs": logs, "transactions": transactions, "place": place}
     anchor = anchored(LOG, size, kind, event=data.draw(st.integers(0, 3)), type=data.draw(st.integers(0, 4)), **parts)
     assert Anchor.parse(anchor.encode()) == anchor
-    step = check_anchor(anchor, head_of(LOG), LedgerView(anchor.block_hash), 0, 0)
+    step = check_anchor(anchor, head_of(LOG), LedgerView(anchor.block_hash), 0)
     assert step.status is Status.PASSED
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_a_path_from_another_size_does_not_fit(size: int, other: int) -> None:
     anchor = block_of(LOG, size).anchor("event", path_of(LOG, other))
-    step = check_anchor(anchor, head_of(LOG), LedgerView(anchor.block_hash), 0, 0)
+    step = check_anchor(anchor, head_of(LOG), LedgerView(anchor.block_hash), 0)
     assert (step.status is Status.PASSED) == (path_of(LOG, other) == path_of(LOG, size))

@@ -89,11 +89,6 @@ class Manifest:
         """Whether the bundle holds a contiguous range."""
         return self.indices is None
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """Places of the first and the last record."""
-        return (self.start, self.end - 1) if self.indices is None else (self.indices[0], self.indices[-1])
-
     def encode(self) -> bytes:
         """Returns `bundle.json`."""
         kind: dict[str, Any] = (

@@ -94,15 +94,14 @@ def anchor_facts(anchor: Anchor | None) -> dict[str, Any] | None:
     return {name: said[name] for name in ("block", "chainId", "contract", "logId", "size")}
 
 
-def check_anchor(anchor: Anchor | None, head: Checkpoint, ledger: LedgerView | None, first: int, last: int) -> Step:
+def check_anchor(anchor: Anchor | None, head: Checkpoint, ledger: LedgerView | None, last: int) -> Step:
     """Returns the step `anchor`.
 
     Args:
         anchor: What the file carries.
         head: The file's head.
         ledger: What the checker knows of the ledger.
-        first: Place of the file's first record.
-        last: Place of its last.
+        last: Place of the file's last record that is more than a count of streams; -1 without any.
     """
     if anchor is None:
         return no_anchor()
@@ -121,10 +120,14 @@ def check_anchor(anchor: Anchor | None, head: Checkpoint, ledger: LedgerView | N
             f"(--block HASH or --rpc URL); theirs is 0x{anchor.block_hash.hex()}",
             _NO_ANCHOR_LIMIT,
         )
-    if first >= anchor.size:
-        return not_checked(STEP, _TITLE, f"what the file holds, from place {first} on, came after the anchor: {said}")
-    later = f"; its records from place {anchor.size} on came after that" if last >= anchor.size else ""
-    return passed(STEP, _TITLE, f"{said}{later}", _LIMIT)
+    if last >= anchor.size:
+        return not_checked(
+            STEP,
+            _TITLE,
+            f"the file holds records up to place {last}, and those from place {anchor.size} on came after the anchor: "
+            f"{said}",
+        )
+    return passed(STEP, _TITLE, said, _LIMIT)
 
 
 def require_fitting(anchor: Anchor, head: Checkpoint) -> None:

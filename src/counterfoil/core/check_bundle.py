@@ -89,6 +89,7 @@ class _Tally:
     """What went by: for the later steps and for the facts."""
 
     sequence: Sequence
+    last: int = -1  # place of the last record that is more than a count of streams
     shown_records: int = 0
     shown_fields: int = 0
     field_fault: str = ""
@@ -150,7 +151,7 @@ def check_bundle(
     steps.append(_complete_step(contents, tally, signed.head.size))  # step 5
     steps.append(_fields_step(tally))  # step 6
     steps.append(_earlier_step(earlier, signed, trust, watch))  # step 7
-    steps.append(check_anchor(contents.anchor, signed.head, ledger, *manifest.span))  # step 8
+    steps.append(check_anchor(contents.anchor, signed.head, ledger, tally.last))  # step 8
     return Report("bundle", tuple(steps), _facts(contents, signed, tally))
 
 
@@ -281,6 +282,8 @@ def _take(contents: Contents, index: int, entry: bytes, tally: _Tally, shown: _S
     if not record.issuer.startswith(contents.manifest.origin + "+"):
         raise MalformedEvidence(f"record {index} was issued for {record.issuer}, not for {contents.manifest.origin}")
     tally.sequence.add(index, record)
+    if record.kind != "epoch":
+        tally.last = index
     line = shown.at(index)
     if line is not None and not tally.field_fault:
         tally.field_fault = _open_line(contents, record, line, tally)

@@ -259,7 +259,7 @@ def _anchor_step(stub: Receipt | Promise, ledger: LedgerView | None) -> Step:
         head = SignedCheckpoint.parse(stub.checkpoint).head
     except MalformedEvidence:
         return no_anchor("the head that the anchor leads to cannot be read")
-    return check_anchor(stub.anchor, head, ledger, stub.index, stub.index)
+    return check_anchor(stub.anchor, head, ledger, stub.index)
 
 
 def _facts(stub: Receipt | Promise, record: Record, values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from counterfoil.errors import CounterfoilError, LedgerError
+from counterfoil.errors import CounterfoilError, HomeDamaged, LedgerError
 
 __all__ = ["Worker"]
 
@@ -84,11 +84,12 @@ class Worker:
             except CounterfoilError as error:
                 failures += 1
                 self._tell(error)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - a thread that died would leave the log unanchored, silently
                 if self._is_stopped:  # the home was closed over it; the next start goes on
                     return
-                raise
-            pause_s = min(self._poll_s * 2**failures, MOST_PAUSE_S) if is_busy or failures else self._idle_s
+                failures += 1
+                self._tell(HomeDamaged(f"something was not foreseen: {type(error).__name__}: {error}"))
+            pause_s = min(self._poll_s * 2 ** min(failures, 16), MOST_PAUSE_S) if is_busy or failures else self._idle_s
             self._wake.wait(pause_s)
             self._wake.clear()
 

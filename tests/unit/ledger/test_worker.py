@@ -95,6 +95,14 @@ def test_what_a_person_must_mend_is_remarked_once(worker_of: Callable[..., Worke
     assert heard.said == ["anchoring has stopped: the log was altered"]
 
 
+def test_it_goes_on_after_what_nobody_foresaw(worker_of: Callable[..., Worker]) -> None:
+    steps = Steps(ValueError("a byte above 255"), False)
+    worker = worker_of(steps)
+    worker.notice()
+    assert steps.done.wait(WAIT_S)
+    worker.stop()
+
+
 def test_a_stopped_worker_does_not_start_again(worker_of: Callable[..., Worker]) -> None:
     worker = worker_of(Steps())
     worker.stop()

@@ -234,7 +234,11 @@ def _calldata(name: str, types: Sequence[str], values: Sequence[Any]) -> bytes:
 
 
 def _decoded(types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
+    """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that."""
+    raw = ["bytes" if kind == "string" else kind for kind in types]
     try:
-        return decode(types, data)
-    except DecodingError as error:
+        found = decode(raw, data)
+    except (DecodingError, OverflowError) as error:
         raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
+    pairs = zip(types, found, strict=True)
+    return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)

@@ -82,3 +82,9 @@ def test_an_event_of_another_shape_is_not_believed(event: Event) -> None:
 def test_every_event_of_the_contract_is_read() -> None:
     read = read_event(anchored(5, 1))
     assert (read.name, read.values) == ("Anchored", {"log_id": LOG_ID, "size": 5, "root": ROOT})
+
+
+def test_an_origin_that_is_no_text_stops_nobody() -> None:
+    topics = (artefact().topic("Opened"), LOG_ID, encode(["address"], ["0x" + "11" * 20]), HASH)
+    opened = replace(anchored(5, 1), topics=topics, data=encode(["bytes"], [b"bank\xff\xfe"]))
+    assert read_event(opened).values["origin"] == "bank\ufffd\ufffd"

@@ -34,7 +34,7 @@ LOG = BankLog().fill(24)
 def passes(anchor: Anchor, log: BankLog = LOG) -> bool:
     """Whether a checker who has the block's hash believes it."""
     whole = replace(anchor, consistency=path_of(log, anchor.size))
-    return check_anchor(whole, head_of(log), LedgerView(anchor.block_hash), 0, 0).status is Status.PASSED
+    return check_anchor(whole, head_of(log), LedgerView(anchor.block_hash), 0).status is Status.PASSED
 
 
 @pytest.fixture(scope="module")
