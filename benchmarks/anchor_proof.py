@@ -141,7 +141,7 @@ def time_checks(run: Run, kind: str, anchor: Anchor, head: Checkpoint) -> None:
         keccak.use(function)
         began = time.process_time()
         for _ in range(count):
-            step = check_anchor(Anchor.parse(data), head, view, 0, 0)
+            step = check_anchor(Anchor.parse(data), head, view, 0)
         run.add(f"{kind}_{name}", (time.process_time() - began) / count * 1e3)
         if step.status is not Status.PASSED:
             raise SystemExit(f"the anchor does not check: {step.detail}")
