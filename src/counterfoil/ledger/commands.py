@@ -199,15 +199,16 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
 
 
 @ledger.command()
+@click.option("--force", is_flag=True, help="Do not look for transactions under way: ledger or account are lost.")
 @click.pass_obj
-def disconnect(session: Session) -> None:
+def disconnect(session: Session, force: bool) -> None:
     """Let go of the ledger, to connect to another one.
 
     What was anchored stays there, and files handed out go on to prove it.
     """
     require_packages()
     with session.open() as org:
-        kept = org.ledger.disconnect()
+        kept = org.ledger.disconnect(force=force)
     session.emit({"settings": str(kept)}, [f"Disconnected. The settings are kept in {kept}."])
 
 

@@ -6,6 +6,7 @@ interrupted says `connect` again and goes on where it stopped; nothing is paid t
 
 from __future__ import annotations
 
+import shutil
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from typing import Final
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
-from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, OutOfFunds, OverLimit
+from counterfoil.errors import LedgerContradicts, LedgerUnreachable, NotAllowed, OutOfFunds, OverLimit, Reverted
 from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
@@ -23,15 +24,18 @@ from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
+from counterfoil.ledger.sending.rows import State
 from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import create_ledger
 from counterfoil.ledger.way import open_embedded, open_nodes
+from counterfoil.store.durable import sync_folder
 
 __all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "plan_of", "record_of"]
 
 DEPLOY_GAS: Final = 2_100_000
 OPEN_GAS: Final = 110_000
-WAIT_S: Final = 900.0
+WAIT_S: Final = 3_600.0
+"""Ethereum itself takes 13 to 20 minutes until a block is final."""
 
 Told = Callable[[str], None]
 """Told what is being done, in words."""
@@ -114,7 +118,12 @@ def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStac
     if wanted.draft.rpc:
         return open_nodes(wanted.draft, stack)
     if not paths.embedded.exists():
-        create_ledger(paths.embedded, [account], now=now).close()
+        # Made beside its place and moved there whole: an interruption leaves nothing that looks like a ledger.
+        fresh = paths.embedded.with_name("embedded.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        create_ledger(fresh, [account], now=now).close()
+        fresh.rename(paths.embedded)
+        sync_folder(paths.folder)
     finality, fees = wanted.draft.finality_rule, wanted.draft.fee_policy
     return open_embedded(paths.embedded, stack, finality=finality, fees=fees, now=now)
 
@@ -245,11 +254,11 @@ def _opened(
     if not any(evidence.owner(log_id)):
         tell(f"Opening the log {log_key.name} in it ...")
         calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
-        key = f"open {evidence.chain.chain_id} {log_id.hex()}"
+        key = f"open {log_id.hex()} in {evidence.address.hex()} on {evidence.chain.chain_id}"
         return _sent(outbox, evidence.chain, evidence.address, calldata, "open", key).block_number
     if not evidence.is_signer(log_id, signer):
         tell("Naming the key that signs heads ...")
-        key = f"name {evidence.chain.chain_id} {log_id.hex()} {signer.hex()}"
+        key = f"name {signer.hex()} for {log_id.hex()} in {evidence.address.hex()}"
         _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key)
     final = evidence.chain.final_block().number
     found = [each for each in evidence.logs_of_key(log_key.public, 0, final) if each.values["log_id"] == log_id]
@@ -259,10 +268,21 @@ def _opened(
 def _sent(
     outbox: Outbox, chain: Chain, to: bytes | None, calldata: bytes, purpose: str, key: str
 ) -> TransactionReceipt:
-    """Sends once and for all, and returns the receipt when it is final."""
-    row = outbox.wait(outbox.submit(to, calldata, purpose=purpose, key=key), until="final", timeout_s=WAIT_S)
-    if row.state != "final" or row.transaction_hash is None:
-        raise InvalidInput(f"the ledger refused to {purpose}: {row.error or row.state}")
+    """Sends once and for all, and returns the receipt when it is final; what was refused before is tried anew."""
+    row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=key))
+    tries = 1
+    while row.state in (State.REFUSED, State.CANCELLED):
+        tries += 1
+        row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=f"{key}, try {tries}"))
+    row = outbox.wait(row.id, until="final", timeout_s=WAIT_S)
+    if not row.state.is_done:
+        stuck = next((each.reason for each in outbox.stuck() if each.id == row.id), "no block has become final with it")
+        raise LedgerUnreachable(
+            f"to {purpose} takes longer than {WAIT_S / 60:,.0f} minutes: {stuck}",
+            hint="nothing is lost: repeat the command, and it goes on where it stopped",
+        )
+    if row.state is not State.FINAL or row.transaction_hash is None:
+        raise Reverted(f"the ledger refused to {purpose}: {row.error or row.state}", hint="repeat it to try anew")
     receipt = chain.receipt(row.transaction_hash)
     if receipt is None:
         raise LedgerContradicts("the ledger's node does not know a transaction that it called final")

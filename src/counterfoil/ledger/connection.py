@@ -5,7 +5,8 @@ The file may hold the address of a paid node, which is a secret: only its owner 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,6 +23,7 @@ __all__ = ["CONNECTION_FORMAT", "Connection", "LedgerPaths"]
 CONNECTION_FORMAT: Final = 1
 _HEADING: Final = "How this home reaches its ledger; docs/guides/real-chain.md says what each setting means."
 EMBEDDED_LIMIT_WEI: Final = 10**30
+_LOG_ID: Final = re.compile(r"0x[0-9a-f]{64}")
 _FINALITIES: Final = ("finalized", "safe", "confirmations")
 _CONNECT: Final = "`counterfoil ledger connect` connects it"
 
@@ -87,12 +89,12 @@ class Connection:
     log_id: str
     account: str
     opened_at: int
-    rpc: tuple[str, ...] = ()
+    rpc: tuple[str, ...] = field(default=(), repr=False)
     agree: int = 0
     allow_plain_http: bool = False
     ca_file: str = ""
     timeout_s: int = 10
-    signer: str = ""
+    signer: str = field(default="", repr=False)
     account_passphrase_file: str = ""
     finality: str = "finalized"
     confirmations: int = 12
@@ -125,7 +127,7 @@ class Connection:
             raise InvalidInput(f"finality is {self.finality[:40]!r}", hint=f"one of {', '.join(_FINALITIES)}")
         for address in (self.contract, self.account):
             parse_address(address)
-        if len(self.log_id) != 66 or not self.log_id.startswith("0x"):
+        if not _LOG_ID.fullmatch(self.log_id):
             raise InvalidInput("log_id is not a log's id", hint="0x and 64 hexadecimal digits")
 
     @classmethod

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import threading
 import time as clock
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import HomeDamaged, InvalidInput, LedgerError, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
-from counterfoil.ledger.anchors.policy import has_news
+from counterfoil.errors import (
+    CounterfoilError,
+    HomeDamaged,
+    InvalidInput,
+    LedgerUnreachable,
+    NotAllowed,
+    NotSetUp,
+    Reverted,
+)
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
@@ -36,10 +44,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.status import LedgerStatus
 
 __all__ = ["Ledger"]
-
-POLL_S: Final = 1.0
-MAX_SIZE: Final = 2**48
-"""No log is larger on the ledger."""
 
 
 class Ledger:
@@ -125,7 +129,7 @@ class Ledger:
     def _require_history(self) -> None:
         """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
         assert self._book is not None
-        proof = self._book.proof(MAX_SIZE)
+        proof = self._book.proof(2**48)  # no log is larger on the ledger
         if proof is None:
             return
         if proof.size > self._archive.size or self._archive.root(proof.size) != proof.root:
@@ -166,6 +170,9 @@ class Ledger:
         Raises:
             NotSetUp: A package is missing.
         """
+        return self._joining(self.ask_passphrase)
+
+    def _joining(self, ask: Callable[[], str] | None) -> Joining:
         require_packages()
         from counterfoil.ledger.joining import Joining
 
@@ -174,7 +181,7 @@ class Ledger:
             self._keyring,
             self._recorder.signer.key,
             lambda: self._archive.abouts("ledger"),
-            self.ask_passphrase,
+            ask,
             self._now,
         )
 
@@ -217,15 +224,19 @@ class Ledger:
 
         return plan, carry_out
 
-    def disconnect(self) -> Path:
+    def disconnect(self, *, force: bool = False) -> Path:
         """Lets go of the ledger; returns the file in which its settings are kept from now on.
 
         What was anchored stays on the ledger, and proofs in files handed out go on to hold.
 
+        Args:
+            force: Do not look whether a transaction is under way: the ledger or the account is lost.
+
         Raises:
             NotAllowed: A transaction is under way.
         """
-        open_rows = [row for row in self.opened.outbox.rows() if not row.state.is_done]
+        self.require_connection()
+        open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
         if open_rows:
             raise NotAllowed(
                 f"transaction {open_rows[0].id} ({open_rows[0].purpose}) is under way",
@@ -252,7 +263,7 @@ class Ledger:
         """
         with self._lock:
             if self._opened is None:
-                self._opened = self._open()
+                self._opened = self._open(self.ask_passphrase)
             return self._opened
 
     def step(self, *, at_once: bool = False) -> AnchorState:
@@ -269,22 +280,7 @@ class Ledger:
         Raises:
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
-        size = self._archive.size
-        wanted = size if has_news(self._archive, self.step().ledger_size) else 0  # as the ledger stands now
-        ends_s = clock.monotonic() + timeout_s
-        while True:
-            state = self.step(at_once=wanted > self._anchored())
-            if progress is not None:
-                progress(state)
-            if state.proven_size >= max(wanted, state.ledger_size):
-                return state
-            if clock.monotonic() > ends_s:
-                why = f": {state.fault}" if state.fault else ""
-                raise LedgerUnreachable(
-                    f"the anchor is not final after {timeout_s:,.0f} seconds{why}",
-                    hint="nothing is lost: it goes on by itself; `counterfoil ledger status` tells how far it is",
-                )
-            clock.sleep(POLL_S)
+        return self.opened.anchoring.anchor(timeout_s=timeout_s, progress=progress)
 
     def start(self) -> None:
         """Has the background look from now on whether an anchor is due, also before the first new record."""
@@ -337,12 +333,15 @@ class Ledger:
         connection = self.require_connection()
         try:
             opened = self.opened
-        except (LedgerError, NotSetUp, HomeDamaged) as error:
+        except CounterfoilError as error:
             anchored, proof = self._anchored(), self.newest(self._archive.size)
             return status_known_here(
                 connection, self._archive.size, anchored, proof.size if proof else 0, self.due(), error
             )
-        return status_of(connection, opened)
+        found = status_of(connection, opened)
+        if not self.fault or self.fault in found.problems:
+            return found
+        return replace(found, problems=(*found.problems, f"in the background: {self.fault}"))
 
     def history(self, limit: int = 20) -> tuple[list[ToldEvent], list[SentTransaction]]:
         """Returns what the ledger told of this log and what this home sent, newest first."""
@@ -375,14 +374,14 @@ class Ledger:
 
         return Connection.load(self.paths)
 
-    def _open(self) -> OpenedLedger:
+    def _open(self, ask: Callable[[], str] | None) -> OpenedLedger:
         from counterfoil.ledger.accounts.account import parse_address
-        from counterfoil.ledger.opening import open_ledger
+        from counterfoil.ledger.opening import all_or_none, open_ledger
 
         connection = self.require_connection()
         assert self._book is not None
-        with _all_or_none(self._stack) as stack:
-            account = self.joining.account(parse_address(connection.account), connection, stack)
+        with all_or_none(self._stack) as stack:
+            account = self._joining(ask).account(parse_address(connection.account), connection, stack)
             return open_ledger(
                 self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
             )
@@ -391,13 +390,8 @@ class Ledger:
         return bool(self.due())
 
     def _background_step(self) -> bool:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open(ask=None)  # nobody may be asked from a thread
         state = self.step()
         return state.waiting is not None or state.proven_size < state.ledger_size
-
-
-@contextmanager
-def _all_or_none(stack: ExitStack) -> Iterator[ExitStack]:
-    """Yields a stack whose parts join `stack` when the block succeeds, and are let go of when it fails."""
-    with ExitStack() as parts:
-        yield parts
-        stack.push(parts.pop_all().__exit__)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from counterfoil.ledger.accounts.account import Account
@@ -21,7 +21,7 @@ from counterfoil.ledger.way import open_embedded, open_nodes
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 
-__all__ = ["OpenedLedger", "open_chain", "open_ledger"]
+__all__ = ["OpenedLedger", "all_or_none", "open_chain", "open_ledger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +82,11 @@ def open_chain(paths: LedgerPaths, connection: Connection, stack: ExitStack, now
         finality, fees = connection.finality_rule, connection.fee_policy
         return open_embedded(paths.embedded, stack, chain_id=connection.chain_id, finality=finality, fees=fees, now=now)
     return open_nodes(connection, stack, chain_id=connection.chain_id)
+
+
+@contextmanager
+def all_or_none(stack: ExitStack) -> Iterator[ExitStack]:
+    """Yields a stack whose parts join `stack` when the block succeeds, and are let go of when it fails."""
+    with ExitStack() as parts:
+        yield parts
+        stack.push(parts.pop_all().__exit__)

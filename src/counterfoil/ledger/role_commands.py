@@ -63,7 +63,7 @@ def offer(session: Session, role: Role, address: str) -> None:
     told = (
         f"The role of {role} is offered to {to}." if any(account) else f"The offer of the role of {role} is withdrawn."
     )
-    session.emit({"account": to, "role": role}, [f"The role of {role} {told}."])
+    session.emit({"account": to, "role": role}, [told])
 
 
 @roles.command()

@@ -57,9 +57,14 @@ class Worker:
     def notice(self) -> None:
         """Says that something was recorded. Returns at once; may be called under any lock."""
         with self._lock:
-            if self._thread is None and not self._is_stopped:
-                self._thread = threading.Thread(target=self._run, name="counterfoil-anchoring", daemon=True)
-                self._thread.start()
+            if self._is_stopped or (self._thread is not None and self._thread.is_alive()):
+                return
+            thread = threading.Thread(target=self._run, name="counterfoil-anchoring", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread can be had now; the next record asks again
+                return
+            self._thread = thread
 
     def wake(self) -> None:
         """Makes the thread look now."""

@@ -298,7 +298,7 @@ class Recorder:
             self.streams = trial
         if self.log.state_due:
             self._save_state()
-        if self.appended is not None:
+        if results and self.appended is not None:
             self.appended()
         return results[epochs:] if records else results
 

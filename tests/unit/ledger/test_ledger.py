@@ -13,6 +13,7 @@ import counterfoil
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.statement import Draft
 from counterfoil.errors import (
+    CounterfoilError,
     DoesNotMatch,
     HomeDamaged,
     InvalidInput,
@@ -30,6 +31,7 @@ from counterfoil.ledger.connection import Connection
 from counterfoil.ledger.embedded.ledger import EmbeddedLedger
 from counterfoil.ledger.judging import Contradiction
 from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.rpc.rpc import RpcError
 from counterfoil.ledger.sending.rows import State
 from counterfoil.ledger.treasury import fund
 from counterfoil.organisation import Organisation
@@ -440,3 +442,52 @@ def test_a_second_log_on_the_same_chain_is_refused(org: Organisation) -> None:
     again = org.ledger.connect(account=checksummed(other))
     assert again == anew
     assert org.ledger.anchor().is_done
+
+
+def test_a_lost_ledger_is_let_go_of_by_force(org: Organisation, tmp_path: Path) -> None:
+    org.ledger.connect()
+    org.close()
+    (org.home.paths.ledger / "embedded").rename(tmp_path / "lost")
+    with open_home(org.home.paths.folder, Clock()) as opened:
+        with pytest.raises(CounterfoilError):
+            opened.ledger.disconnect()
+        opened.ledger.disconnect(force=True)
+        assert not opened.ledger.is_connected
+        assert opened.ledger.connect().chain_id
+
+
+def test_what_an_interruption_left_of_a_new_ledger_is_no_ledger(org: Organisation) -> None:
+    fresh = org.home.paths.ledger / "embedded.new"
+    fresh.mkdir(parents=True)
+    (fresh / "ledger.db").write_bytes(b"")
+    org.ledger.connect()
+    assert org.ledger.anchor().is_done
+    assert not fresh.exists()
+
+
+def test_a_node_that_proves_nothing_does_not_stop_anchoring(org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    org.ledger.connect()
+    ledger = org.ledger.opened.chain.rpc
+    real = ledger.call
+
+    def call(method: str, *params: object) -> object:
+        if method == "eth_getProof":
+            raise RpcError(-32601, "the method eth_getProof does not exist")
+        return real(method, *params)
+
+    monkeypatch.setattr(ledger, "call", call)
+    for _ in range(2):
+        write(org)
+        state = org.ledger.step(at_once=True)
+        assert state.ledger_size == state.log_size
+        assert "does not prove what it holds" in state.fault
+    monkeypatch.undo()
+    assert org.ledger.anchor().is_done
+
+
+def test_a_busy_log_is_not_waited_for_for_ever(org: Organisation) -> None:
+    org.ledger.connect()
+    write(org)
+    size = org.archive.size
+    state = org.ledger.anchor(progress=lambda _: write(org), timeout_s=30)
+    assert state.proven_size >= size

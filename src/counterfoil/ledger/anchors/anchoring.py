@@ -24,7 +24,7 @@ from typing import Final
 
 from counterfoil.core.anchor import Anchor
 from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
-from counterfoil.ledger.anchors.book import AnchorBook, AnchorRow
+from counterfoil.ledger.anchors.book import MAX_SIZE, AnchorBook, AnchorRow
 from counterfoil.ledger.anchors.evidence import Evidence, LedgerHead
 from counterfoil.ledger.anchors.policy import AnchorPolicy, has_news
 from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
@@ -37,8 +37,9 @@ from counterfoil.store.recorder import Recorder
 __all__ = ["PURPOSE", "AnchorState", "Anchoring"]
 
 PURPOSE: Final = "anchor"
-MAX_SIZE: Final = 2**48
-"""No log is larger on the ledger."""
+POLL_S: Final = 1.0
+_ANCHOR_GAS: Final = 80_000
+"""What an anchor may be signed for, margin included."""
 
 _REFUSED_PAUSE_S: Final = 60
 """After a refused anchor nothing is sent for so long: the reason may cost a fee every time."""
@@ -109,6 +110,7 @@ class Anchoring:
         self._policy = policy
         self._now = now
         self._lock = threading.Lock()  # one step at a time
+        self._proof_fault = ""
 
     def step(self, *, at_once: bool = False) -> AnchorState:
         """Does what can be done now.
@@ -135,6 +137,27 @@ class Anchoring:
                 self._read_ledger()
             return self.state()
 
+    def anchor(self, *, timeout_s: float, progress: Callable[[AnchorState], None] | None = None) -> AnchorState:
+        """Anchors everything recorded so far, and returns when it is final; see `Ledger.anchor`."""
+        size = self._archive.size
+        before = self.step()  # as the ledger stands now
+        wanted = size if has_news(self._archive, before.ledger_size) else before.ledger_size
+        ends_s = clock.monotonic() + timeout_s
+        state = before
+        while True:
+            state = self.step(at_once=wanted > state.ledger_size)
+            if progress is not None:
+                progress(state)
+            if state.proven_size >= wanted:
+                return state
+            if clock.monotonic() > ends_s:
+                why = f": {state.fault}" if state.fault else ""
+                raise LedgerUnreachable(
+                    f"the anchor is not final after {timeout_s:,.0f} seconds{why}",
+                    hint="nothing is lost: it goes on while the home is open; see `counterfoil ledger status`",
+                )
+            clock.sleep(POLL_S)
+
     def look(self) -> LedgerHead:
         """Reads the ledger and what became of what was sent; sends no new anchor. See `step` for errors."""
         with self._lock:
@@ -153,8 +176,14 @@ class Anchoring:
         if head.size == 0:
             raise NotSetUp("the ledger holds no head of this log yet", hint="run `counterfoil ledger anchor` first")
         calldata = self._evidence.keep(self._log_id, head.size, head.root, ())
-        row = self._outbox.submit(self._evidence.address, calldata, purpose="keep")
+        key = f"keep {self._log_id.hex()} {head.size}"
+        row = self._outbox.submit(self._evidence.address, calldata, purpose="keep", key=key)
         done = self._outbox.wait(row, until="final", timeout_s=timeout_s)
+        if not done.state.is_done:
+            raise LedgerUnreachable(
+                f"the head is not kept after {timeout_s:,.0f} seconds",
+                hint="nothing is lost: it goes on by itself; repeating it pays nothing again",
+            )
         if done.state is not State.FINAL:
             raise Reverted(f"the head was not kept: {done.error or done.state}")
         return head.size
@@ -172,7 +201,7 @@ class Anchoring:
             has_news=has_news(self._archive, ledger_size),
             due=self._due(ledger_size),
             waiting=self.waiting(),
-            fault=fault or (stuck[0].reason if stuck else ""),
+            fault=fault or (stuck[0].reason if stuck else self._proof_fault),
         )
 
     def waiting(self) -> OutboxRow | None:
@@ -211,8 +240,15 @@ class Anchoring:
     def _keep_proof(self) -> None:
         final = self._evidence.chain.final_block()
         row = self._book.unproven(final.number)
-        if row is not None:
+        if row is None:
+            return
+        try:
             self._book.keep_proof(row, self._proof(row, final.hash))
+            self._proof_fault = ""
+        except (LedgerContradicts, Reverted) as error:  # anchoring goes on; receipts wait for a node that can
+            self._proof_fault = (
+                f"the node does not prove what it holds, so that receipts get no anchor: {error.message}"
+            )
 
     def _proof(self, row: AnchorRow, final_hash: bytes) -> Anchor:
         chain, contract = self._evidence.chain, self._evidence.address
@@ -234,8 +270,9 @@ class Anchoring:
                 hint="the log's owner assigns the writer; `counterfoil ledger status` names both",
             )
         refused = next(iter(self._outbox.rows(purpose=PURPOSE, states=(State.REFUSED,), limit=1)), None)
-        if refused is not None and self._now() - refused.changed_s < _REFUSED_PAUSE_S:
+        if refused is not None and 0 <= self._now() - refused.changed_s < _REFUSED_PAUSE_S:
             return
+        self._require_affordable()  # before records are written that a refusal would leave behind at every try
         self._recorder.close_epochs(up_to_now=True)
         self._archive.checkpoint()  # kept on disk before anybody sees it
         size = self._archive.size
@@ -244,3 +281,8 @@ class Anchoring:
         proof = self._archive.consistency(head.size, size) if head.size else ()
         calldata = self._evidence.anchor(self._log_id, size, self._archive.root(size), proof)
         self._outbox.submit(self._evidence.address, calldata, purpose=PURPOSE)
+
+    def _require_affordable(self) -> None:
+        """Refuses (OverLimit) what the fee ceiling or the spending limits would not let out."""
+        most_wei = _ANCHOR_GAS * self._evidence.chain.offered().max_wei
+        self._outbox.limits.require(most_wei, self._outbox.spent_today_wei)

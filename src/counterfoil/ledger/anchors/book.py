@@ -34,11 +34,14 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from counterfoil.core.anchor import Anchor
-from counterfoil.errors import LogUnavailable
+from counterfoil.errors import LogUnavailable, MalformedEvidence
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 
-__all__ = ["AnchorBook", "AnchorRow", "EventRow"]
+__all__ = ["MAX_SIZE", "AnchorBook", "AnchorRow", "EventRow"]
+
+MAX_SIZE: Final = 2**48
+"""No log is larger on the ledger."""
 
 metadata: Final = MetaData()
 
@@ -110,6 +113,8 @@ class AnchorBook:
     def __init__(self, engine: Engine) -> None:
         """For `open`."""
         self.engine = engine
+        self._newest: Anchor | None = None
+        self._is_known = False  # whether `_newest` is what the table holds
 
     @classmethod
     @contextmanager
@@ -123,7 +128,7 @@ class AnchorBook:
             engine = _engine(path)
         except OperationalError as error:
             raise LogUnavailable(f"{path.name} cannot be used: {error.orig}", hint="free some disk space") from error
-        except DatabaseError:
+        except (DatabaseError, MalformedEvidence):
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
             engine = _engine(path)
@@ -153,6 +158,7 @@ class AnchorBook:
 
     def forget(self, connection: Connection, after_block: int) -> None:
         """Takes back what blocks above `after_block` told."""
+        self._is_known = False
         for table in (anchors, events):
             connection.execute(table.delete().where(table.c.block > after_block))
 
@@ -189,6 +195,7 @@ class AnchorBook:
 
     def keep_proof(self, row: AnchorRow, proof: Anchor) -> None:
         """Keeps the proof of a final anchor."""
+        self._is_known = False
         with self.engine.begin() as connection:
             connection.execute(
                 anchors.update()
@@ -197,7 +204,17 @@ class AnchorBook:
             )
 
     def proof(self, size: int) -> Anchor | None:
-        """Returns the newest kept proof of an anchor of at most `size` records."""
+        """Returns the newest kept proof of an anchor of at most `size` records.
+
+        Every receipt asks for it, so the newest of all is kept in memory.
+        """
+        if not self._is_known:
+            self._newest, self._is_known = self._proof(MAX_SIZE), True
+        if self._newest is None or self._newest.size <= size:
+            return self._newest
+        return self._proof(size)
+
+    def _proof(self, size: int) -> Anchor | None:
         query = (
             select(anchors.c.proof)
             .where(anchors.c.size <= size, anchors.c.proof.is_not(None))
@@ -214,6 +231,13 @@ def _engine(path: Path) -> Engine:
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _configure)
     metadata.create_all(engine)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        proofs = connection.execute(select(anchors.c.proof).where(anchors.c.proof.is_not(None))).scalars().all()
+    if found != "ok":
+        raise MalformedEvidence(f"{path.name} is damaged: {found}")
+    for proof in proofs:
+        Anchor.parse(proof)
     return engine
 
 

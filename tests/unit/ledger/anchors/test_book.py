@@ -17,7 +17,7 @@ LOG_ID, ROOT, HASH = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 
 def anchored(size: int, block: int, index: int = 0) -> Event:
     topics = (artefact().topic("Anchored"), LOG_ID, encode(["uint256"], [size]))
-    return Event(b"\x09" * 20, topics, ROOT, block, HASH, bytes([block]) * 32, index)
+    return Event(b"\x09" * 20, topics, ROOT, block, HASH, block.to_bytes(32, "big"), index)
 
 
 @pytest.fixture
@@ -88,3 +88,25 @@ def test_an_origin_that_is_no_text_stops_nobody() -> None:
     topics = (artefact().topic("Opened"), LOG_ID, encode(["address"], ["0x" + "11" * 20]), HASH)
     opened = replace(anchored(5, 1), topics=topics, data=encode(["bytes"], [b"bank\xff\xfe"]))
     assert read_event(opened).values["origin"] == "bank\ufffd\ufffd"
+
+
+def test_a_book_damaged_anywhere_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.db"
+    with AnchorBook.open(path) as book:
+        take(book, *(anchored(size, size) for size in range(1, 400)))
+    whole = path.read_bytes()
+    for start in range(4_096, len(whole), 16_384):
+        path.write_bytes(whole[:start] + bytes(4_096) + whole[start + 4_096 :])
+        with AnchorBook.open(path) as book:
+            assert book.proof(10**6) is None
+            assert len(book.rows(limit=1_000)) in (0, 399)
+
+
+def test_a_proof_that_was_cut_is_read_from_the_ledger_again(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.db"
+    with AnchorBook.open(path) as book:
+        take(book, anchored(5, 1))
+        with book.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE anchors SET proof = '{\"format\":'")
+    with AnchorBook.open(path) as book:
+        assert book.rows() == []
