@@ -111,10 +111,12 @@ def judge(session: Session, first: Path, second: Path, contract: str | None, log
     with session.open() as org:
         chain_id = org.ledger.require_connection().chain_id
         found = Contradiction.between(first, second, chain_id, contract, log_id)
-        found.mark(org.ledger)
-    told = f"two different heads over {counted(found.size, 'record')} of {found.origin} were signed"
+        is_named = found.mark(org.ledger)
+    log_id = f"0x{found.where.log_id.hex()}"
+    of = found.origin if is_named else f"the log {log_id}, which need not be the one its heads name,"
+    told = f"two different heads over {counted(found.size, 'record')} of {of} were signed"
     session.emit(
-        {"log_id": f"0x{found.where.log_id.hex()}", "origin": found.origin, "size": found.size},
+        {"log_id": log_id, "origin": found.origin if is_named else None, "size": found.size},
         [f"Marked: the ledger shows for ever that {told}."],
     )
 

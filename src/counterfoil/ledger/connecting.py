@@ -9,13 +9,21 @@ from __future__ import annotations
 import shutil
 import time as clock
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
-from counterfoil.errors import LedgerContradicts, LedgerUnreachable, NotAllowed, OutOfFunds, OverLimit, Reverted
+from counterfoil.errors import (
+    LedgerContradicts,
+    LedgerUnreachable,
+    NotAllowed,
+    NotFound,
+    OutOfFunds,
+    OverLimit,
+    Reverted,
+)
 from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
@@ -34,6 +42,7 @@ __all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "pl
 
 DEPLOY_GAS: Final = 2_100_000
 OPEN_GAS: Final = 110_000
+NAME_GAS: Final = 60_000
 WAIT_S: Final = 3_600.0
 """Ethereum itself takes 13 to 20 minutes until a block is final."""
 
@@ -128,7 +137,7 @@ def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStac
     return open_embedded(paths.embedded, stack, finality=finality, fees=fees, now=now)
 
 
-def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted) -> Plan:
+def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted, signer: bytes | None) -> Plan:
     """Returns what connecting would send.
 
     Args:
@@ -136,6 +145,7 @@ def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted) -> Plan:
         account: 20 bytes of the account that would pay and anchor.
         origin: The log's name.
         wanted: What to connect to.
+        signer: 20 bytes by which the contract would know the key that signs heads; None while it is to be made.
 
     Raises:
         LedgerContradicts: The contract is another one than this version knows.
@@ -156,6 +166,8 @@ def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted) -> Plan:
                 f"the log {origin} is open there, and another account may anchor it",
                 hint="its owner assigns the writer: the account that is to anchor accepts it",
             )
+        if is_open and (signer is None or not evidence.is_signer(log_id, signer)):
+            steps.append(PlannedStep("name the key that signs heads for it", NAME_GAS, NAME_GAS * price))
     if not is_open:
         steps.append(PlannedStep(f"open the log {origin} in it", OPEN_GAS, OPEN_GAS * price))
     balance_wei, limit_wei = chain.balance_wei(account), wanted.draft.spend_per_day_wei
@@ -186,7 +198,7 @@ def connect(
         now: Returns Unix seconds.
     """
     origin = log_key.name
-    plan_of(chain, account.address, origin, wanted).require_funds()
+    plan_of(chain, account.address, origin, wanted, signer).require_funds()
     with _outbox(paths, wanted, chain, account, now) as outbox:
         contract = wanted.contract or _deployed(outbox, chain, tell)
         evidence = Evidence(chain, contract)
@@ -251,15 +263,19 @@ def _opened(
 ) -> int:
     """Opens the log unless it is open; returns the height of the block in which it was."""
     log_id = log_id_of(account.address, log_key.name)
+    opening = f"open {log_id.hex()} in {evidence.address.hex()} on {evidence.chain.chain_id}"
     if not any(evidence.owner(log_id)):
         tell(f"Opening the log {log_key.name} in it ...")
         calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
-        key = f"open {log_id.hex()} in {evidence.address.hex()} on {evidence.chain.chain_id}"
-        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", key).block_number
+        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", opening).block_number
     if not evidence.is_signer(log_id, signer):
         tell("Naming the key that signs heads ...")
         key = f"name {signer.hex()} for {log_id.hex()} in {evidence.address.hex()}"
         _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key)
+    with suppress(NotFound):  # sent from here, and interrupted: many nodes refuse to search the whole chain
+        row = outbox.row_of(opening)
+        if row.block_number is not None:
+            return row.block_number
     final = evidence.chain.final_block().number
     found = [each for each in evidence.logs_of_key(log_key.public, 0, final) if each.values["log_id"] == log_id]
     return found[0].event.block_number if found else 0

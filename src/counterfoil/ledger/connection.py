@@ -40,6 +40,11 @@ class LedgerPaths:
         return self.folder / "connection.toml"
 
     @property
+    def recorded(self) -> Path:
+        """Which log of which contract the home's own log names; written after the record."""
+        return self.folder / "recorded"
+
+    @property
     def accounts(self) -> Path:
         """Folder of the accounts' key files."""
         return self.folder / "accounts"

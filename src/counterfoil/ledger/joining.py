@@ -90,7 +90,7 @@ class Joining:
             known = None if wanted.is_anew else self._known(chain.chain_id)
             if known is not None and wanted.contract is None:
                 wanted = replace(wanted, contract=known.contract)
-            plan = plan_of(chain, payer.address, self._log_key.name, wanted)
+            plan = plan_of(chain, payer.address, self._log_key.name, wanted, self._signer())
             _require_same(plan, known)
 
         def carry_out(tell: Tell) -> tuple[Connection, bytes]:
@@ -105,7 +105,7 @@ class Joining:
         """Returns what putting the contract on a chain would send, and what does it and returns its 20 bytes."""
         way = self._way(wanted, account)
         with way() as (chain, payer):
-            plan = plan_of(chain, payer.address, self._log_key.name, wanted)
+            plan = plan_of(chain, payer.address, self._log_key.name, wanted, self._signer())
 
         def carry_out(tell: Tell) -> bytes:
             with way() as (chain, payer):
@@ -141,6 +141,10 @@ class Joining:
         if named is None:
             raise InvalidInput("a signer elsewhere was named, and no account", hint="name it with --account")
         return named
+
+    def _signer(self) -> bytes | None:
+        """Returns the address of the key that signs heads, None while there is no such key."""
+        return LocalAccount(self._keyring.secret("head")).address if self._keyring.has("head") else None
 
     def _head_address(self) -> bytes:
         """Returns the address of the key that signs heads; the key is made when there is none yet."""

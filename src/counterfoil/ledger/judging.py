@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from counterfoil.core.note import ED25519, Note, VerifierKey
 from counterfoil.errors import DoesNotMatch, InvalidInput, WrongChain
 from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.anchors.evidence import Evidence
@@ -26,6 +27,7 @@ class Contradiction:
         size: Number of records that both heads speak of.
         signer: 20 bytes of the key that signed both.
         heads: (root of 32 bytes, signature of 65 bytes) of each.
+        notes: The signed notes they came in.
     """
 
     where: LogAddress
@@ -33,6 +35,7 @@ class Contradiction:
     size: int
     signer: bytes
     heads: tuple[tuple[bytes, bytes], tuple[bytes, bytes]]
+    notes: tuple[Note, Note]
 
     @classmethod
     def between(cls, first: Path, second: Path, chain_id: int, contract: str | None, log_id: str | None) -> Self:
@@ -68,10 +71,14 @@ class Contradiction:
             )
         signer = both[0]
         heads = (one.head.root, signed[0][signer]), (other.head.root, signed[1][signer])
-        return cls(where, one.head.origin, one.head.size, signer, heads)
+        return cls(where, one.head.origin, one.head.size, signer, heads, (one.note, other.note))
 
-    def mark(self, ledger: Ledger) -> None:
+    def mark(self, ledger: Ledger) -> bool:
         """Puts it before the contract, and returns when the mark is final.
+
+        Returns:
+            Whether the key with which the log was opened there signed both heads, so that the log is the one the
+            heads name. Without that only the log's id is certain: anybody can put a name on a log of their own.
 
         Raises:
             WrongChain: The log is on another ledger than the one that is open.
@@ -83,8 +90,18 @@ class Contradiction:
                 f"the log is on chain {self.where.chain_id}, and this home is connected to {chain_id}",
                 hint="connect a home to that chain",
             )
+        evidence = Evidence(ledger.opened.chain, self.where.contract)
+        evidence.require_genuine()  # the files named it
         calldata = Evidence.judge(self.where.log_id, self.size, self.signer, self.heads)
-        ledger.change("judge", calldata, log_contract=self.where.contract)
+        ledger.opened.change("judge", calldata, log_contract=self.where.contract)
+        return self._is_of_its_name(evidence)
+
+    def _is_of_its_name(self, evidence: Evidence) -> bool:
+        opened = evidence.opening(self.where.log_id)
+        if opened is None or opened.values["origin"] != self.origin:
+            return False
+        key = VerifierKey(self.origin, ED25519, opened.values["log_key"])
+        return all(note.signed_by(key) for note in self.notes)
 
 
 def _where(files: tuple[Path, Path], chain_id: int, contract: str | None, log_id: str | None) -> LogAddress:

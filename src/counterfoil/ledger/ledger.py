@@ -20,14 +20,13 @@ from counterfoil.errors import (
     CounterfoilError,
     HomeDamaged,
     InvalidInput,
-    LedgerUnreachable,
     NotAllowed,
     NotSetUp,
-    Reverted,
 )
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
+from counterfoil.store.durable import replace_file
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.recorder import Recorder
 
@@ -214,15 +213,26 @@ class Ledger:
         plan, send = self.joining.connecting(wanted, account)
 
         def carry_out(tell: Tell) -> Connection:
-            from counterfoil.ledger.connecting import record_of
-
             with self._lock:
-                made, signer = send(tell)
+                made, _ = send(tell)
                 self.use(made)
-            self._recorder.write(record_of(made, self._archive.origin, signer))
+            self.settle()
             return made
 
         return plan, carry_out
+
+    def settle(self) -> None:
+        """Writes the record by which the log itself says where its heads are anchored, unless it is there."""
+        connection = self.connection
+        if connection is None or self._signer is None:
+            return
+        told = f"{connection.contract} {connection.log_id}\n".encode()
+        if self.paths.recorded.exists() and self.paths.recorded.read_bytes() == told:
+            return
+        from counterfoil.ledger.connecting import record_of
+
+        self._recorder.write(record_of(connection, self._archive.origin, self._signer.address))
+        replace_file(self.paths.recorded, told)
 
     def disconnect(self, *, force: bool = False) -> Path:
         """Lets go of the ledger; returns the file in which its settings are kept from now on.
@@ -298,33 +308,6 @@ class Ledger:
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
         return self.opened.anchoring.keep(timeout_s=timeout_s)
-
-    def change(
-        self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, timeout_s: float = 900
-    ) -> None:
-        """Sends one change to the contract and returns when it is final.
-
-        Args:
-            purpose: What it is for, in words.
-            calldata: As `Evidence` makes it.
-            log_contract: 20 bytes of the contract; this home's own by default.
-            timeout_s: How long to wait.
-
-        Raises:
-            Reverted: The contract refuses, in its own words; nothing was spent where that was seen before sending.
-            LedgerUnreachable: It was not final in time; nothing is lost.
-        """
-        opened = self.opened
-        contract = log_contract or opened.evidence.address
-        opened.chain.call(contract, calldata, sender=opened.account.address)
-        row = opened.outbox.wait(opened.outbox.submit(contract, calldata, purpose=purpose), timeout_s=timeout_s)
-        if not row.state.is_done:
-            raise LedgerUnreachable(
-                f"transaction {row.id} ({purpose}) is not final after {timeout_s:,.0f} seconds",
-                hint="nothing is lost: it goes on by itself; `counterfoil ledger log` tells how far it is",
-            )
-        if row.state != "final":
-            raise Reverted(f"the contract refused: {row.error or row.state}")
 
     def status(self) -> LedgerStatus:
         """Returns where log and ledger stand; where the ledger cannot be opened, what is known here. Sends nothing."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from counterfoil.errors import LedgerUnreachable, Reverted
 from counterfoil.ledger.accounts.account import Account
 from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
@@ -33,6 +34,32 @@ class OpenedLedger:
     account: Account
     outbox: Outbox
     anchoring: Anchoring
+
+    def change(
+        self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, timeout_s: float = 900
+    ) -> None:
+        """Sends one change to the contract and returns when it is final.
+
+        Args:
+            purpose: What it is for, in words.
+            calldata: As `Evidence` makes it.
+            log_contract: 20 bytes of the contract; this home's own by default.
+            timeout_s: How long to wait.
+
+        Raises:
+            Reverted: The contract refuses, in its own words; nothing was spent where that was seen before sending.
+            LedgerUnreachable: It was not final in time; nothing is lost.
+        """
+        contract = log_contract or self.evidence.address
+        self.chain.call(contract, calldata, sender=self.account.address)
+        row = self.outbox.wait(self.outbox.submit(contract, calldata, purpose=purpose), timeout_s=timeout_s)
+        if not row.state.is_done:
+            raise LedgerUnreachable(
+                f"transaction {row.id} ({purpose}) is not final after {timeout_s:,.0f} seconds",
+                hint="nothing is lost: it goes on by itself; `counterfoil ledger log` tells how far it is",
+            )
+        if row.state != "final":
+            raise Reverted(f"the contract refused: {row.error or row.state}")
 
 
 def open_ledger(

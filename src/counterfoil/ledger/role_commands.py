@@ -58,7 +58,7 @@ def offer(session: Session, role: Role, address: str) -> None:
     account = parse_address(address)
     with session.open() as org:
         log_id = org.ledger.require_connection().where.log_id
-        org.ledger.change(f"offer {role}", Evidence.offer(role, log_id, account))
+        org.ledger.opened.change(f"offer {role}", Evidence.offer(role, log_id, account))
     to = checksummed(account)
     told = (
         f"The role of {role} is offered to {to}." if any(account) else f"The offer of the role of {role} is withdrawn."
@@ -78,7 +78,7 @@ def accept(session: Session, role: Role, log_id: str | None) -> None:
 
     with session.open() as org:
         wanted = read_hash(log_id) if log_id else org.ledger.require_connection().where.log_id
-        org.ledger.change(f"accept {role}", Evidence.accept(role, wanted))
+        org.ledger.opened.change(f"accept {role}", Evidence.accept(role, wanted))
     session.emit({"log_id": f"0x{wanted.hex()}", "role": role}, [f"This home's account is now the log's {role}."])
 
 
@@ -94,5 +94,5 @@ def revoke(session: Session) -> None:
 
     with session.open() as org:
         log_id = org.ledger.require_connection().where.log_id
-        org.ledger.change("revoke writer", Evidence.revoke_writer(log_id))
+        org.ledger.opened.change("revoke writer", Evidence.revoke_writer(log_id))
     session.emit({"writer": None}, ["Nobody may anchor this log now; offer the role of writer to a new account."])

@@ -230,6 +230,7 @@ class Organisation:
                 self._finish_log_rotation()
             self.recorder.drain()
             self.recorder.close_epochs()
+            self.ledger.settle()
         except LogUnavailable:
             return  # reading still works; writers get the error when they write
 

@@ -352,7 +352,7 @@ def test_two_files_that_contradict_each_other_mark_the_log(org: Organisation, tm
     lie = Checkpoint(ORIGIN, org.archive.size, b"\7" * 32)
     false.write_text(lie.signed(org.recorder.signer) + org.ledger.line(lie))
     named = where.chain_id, checksummed(where.contract), f"0x{where.log_id.hex()}"
-    Contradiction.between(true, false, *named).mark(org.ledger)
+    assert Contradiction.between(true, false, *named).mark(org.ledger)
     assert opened.evidence.is_equivocated(where.log_id)
     with pytest.raises(DoesNotMatch, match="the same"):
         Contradiction.between(true, true, *named)
@@ -491,3 +491,24 @@ def test_a_busy_log_is_not_waited_for_for_ever(org: Organisation) -> None:
     size = org.archive.size
     state = org.ledger.anchor(progress=lambda _: write(org), timeout_s=30)
     assert state.proven_size >= size
+
+
+def test_a_connect_that_was_killed_before_its_record_is_settled_at_the_next_opening(
+    org: Organisation, home: Path, clock: Clock
+) -> None:
+    org.ledger.connect()
+    org.ledger.paths.recorded.unlink()
+    before = org.archive.size
+    org.close()
+    with open_home(home, clock) as opened:
+        assert sum(1 for _ in opened.archive.abouts("ledger")) == 2  # told once more, never not at all
+        assert opened.ledger.paths.recorded.exists()
+        assert opened.archive.size > before
+    with open_home(home, clock) as opened:
+        assert sum(1 for _ in opened.archive.abouts("ledger")) == 2
+
+
+def test_naming_a_new_head_key_is_planned(org: Organisation) -> None:
+    first = org.ledger.connect()
+    org.ledger.disconnect()
+    assert org.ledger.joining.connecting(None, first.account)[0].steps == ()

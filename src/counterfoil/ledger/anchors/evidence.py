@@ -171,6 +171,12 @@ class Evidence:
         topics = [artefact().topic("Opened"), None, None, log_key]
         return [read_event(each) for each in self.chain.events(first, last, [self.address], topics)]
 
+    def opening(self, log_id: bytes) -> EvidenceEvent | None:
+        """Returns the event that opened a log, None when the node does not know it."""
+        last = self.chain.require_block("latest").number
+        found = self.chain.events(0, last, [self.address], [artefact().topic("Opened"), log_id])
+        return read_event(found[0]) if found else None
+
     def where(self, log_id: bytes) -> LogAddress:
         """Returns the full address of a log."""
         return LogAddress(self.chain.chain_id, self.address, log_id)
