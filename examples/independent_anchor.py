@@ -133,6 +133,7 @@ def main(path, issuer, block):
     print("issuer:", judge_issuer(note, Path(issuer).read_text() if Path(issuer).is_file() else issuer))
     file = read(zipfile.ZipFile(path).read("bundle.json") if is_bundle else path.read_bytes())
     anchor = read(zipfile.ZipFile(path).read("anchor.json")) if is_bundle else file["anchor"]
+    require(anchor, "the file carries no anchor")
     said = check_anchor(anchor, read_head(note, file["origin"]), block)
     require(last < anchor["size"], f"record {last} came after the anchor")
     print("anchor: passed:", said)

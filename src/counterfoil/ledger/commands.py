@@ -22,6 +22,7 @@ from counterfoil.ledger.role_commands import roles
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.ledger.connecting import Plan
+    from counterfoil.organisation import Organisation
 
 __all__ = ["ledger"]
 
@@ -61,13 +62,13 @@ def up(session: Session, folder: Path | None, port: int, funded: tuple[str, ...]
     from counterfoil.ledger.embedded.ledger import EmbeddedLedger
     from counterfoil.ledger.embedded.server import serve
     from counterfoil.ledger.rpc.chain import Chain
-    from counterfoil.ledger.treasury import create_ledger, fund
+    from counterfoil.ledger.treasury import create_ledger, fund, is_ledger
 
     place = folder or LedgerPaths(session.folder() / "ledger").embedded
     accounts = [parse_address(text) for text in funded]
-    if folder is None and not place.exists():
+    if folder is None and not is_ledger(place):
         raise NotSetUp("this home has no ledger of its own", hint="`counterfoil ledger connect` makes one")
-    with EmbeddedLedger.open(place) if place.exists() else create_ledger(place) as opened:
+    with EmbeddedLedger.open(place) if is_ledger(place) else create_ledger(place) as opened:
         chain = Chain.connect(opened)
         given = fund(place, chain, accounts) if accounts else []
         with serve(opened, port=port) as server:
@@ -147,6 +148,9 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
     from counterfoil.ledger.accounts.account import checksummed
 
     with session.open() as org:
+        if dry_run and not given["rpc"] and _has_no_ledger(org):
+            session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
+            return
         plan, carry_out = org.ledger.joining.deployment(_wanted(given, None), given["account"])
         lines = _plan_lines(plan)
         if _is_refused(session, plan, lines, dry_run, yes or not given["rpc"]):
@@ -177,7 +181,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
 
     with session.open() as org:
         wanted = _wanted(given, parse_address(contract) if contract else None, anew)
-        if dry_run and not given["rpc"] and not org.ledger.paths.embedded.exists():
+        if dry_run and not given["rpc"] and _has_no_ledger(org):
             session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
             return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])
@@ -291,6 +295,12 @@ def cost(
             f"The embedded ledger grows by about {costs[0].disk_bytes / 1e6:,.1f} MB a month.",
         ],
     )
+
+
+def _has_no_ledger(org: Organisation) -> bool:
+    from counterfoil.ledger.treasury import is_ledger
+
+    return not is_ledger(org.ledger.paths.embedded)
 
 
 def _pair(prices: tuple[float, float]) -> str:

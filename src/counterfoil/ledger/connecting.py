@@ -6,7 +6,6 @@ interrupted says `connect` again and goes on where it stopped; nothing is paid t
 
 from __future__ import annotations
 
-import shutil
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -34,9 +33,8 @@ from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.rows import State
 from counterfoil.ledger.sending.spending import SpendingLimits
-from counterfoil.ledger.treasury import create_ledger
+from counterfoil.ledger.treasury import create_ledger, is_ledger
 from counterfoil.ledger.way import open_embedded, open_nodes
-from counterfoil.store.durable import sync_folder
 
 __all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "plan_of", "record_of"]
 
@@ -126,13 +124,8 @@ def open_way(paths: LedgerPaths, wanted: Wanted, account: bytes, stack: ExitStac
     use_fast_keccak()
     if wanted.draft.rpc:
         return open_nodes(wanted.draft, stack)
-    if not paths.embedded.exists():
-        # Made beside its place and moved there whole: an interruption leaves nothing that looks like a ledger.
-        fresh = paths.embedded.with_name("embedded.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        create_ledger(fresh, [account], now=now).close()
-        fresh.rename(paths.embedded)
-        sync_folder(paths.folder)
+    if not is_ledger(paths.embedded):
+        create_ledger(paths.embedded, [account], now=now).close()
     finality, fees = wanted.draft.finality_rule, wanted.draft.fee_policy
     return open_embedded(paths.embedded, stack, finality=finality, fees=fees, now=now)
 

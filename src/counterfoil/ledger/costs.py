@@ -78,7 +78,7 @@ def anchors_per_month(records_per_day: float, interval_s: int) -> int:
     Raises:
         InvalidInput: For a negative volume or an interval below a second.
     """
-    if records_per_day < 0 or interval_s < 1:
+    if not 0 <= records_per_day < 1e15 or interval_s < 1:
         raise InvalidInput("a volume is at least 0, an interval at least 1 second")
     return int(min(SECONDS_PER_MONTH / interval_s, records_per_day * 30))
 

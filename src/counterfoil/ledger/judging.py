@@ -92,6 +92,8 @@ class Contradiction:
             )
         evidence = Evidence(ledger.opened.chain, self.where.contract)
         evidence.require_genuine()  # the files named it
+        if evidence.is_equivocated(self.where.log_id):
+            return self._is_of_its_name(evidence)  # marked already, and a second mark costs a fee
         calldata = Evidence.judge(self.where.log_id, self.size, self.signer, self.heads)
         ledger.opened.change("judge", calldata, log_contract=self.where.contract)
         return self._is_of_its_name(evidence)

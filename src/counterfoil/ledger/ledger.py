@@ -240,7 +240,8 @@ class Ledger:
         What was anchored stays on the ledger, and proofs in files handed out go on to hold.
 
         Args:
-            force: Do not look whether a transaction is under way: the ledger or the account is lost.
+            force: Do not look whether a transaction is under way, and set the outbox aside: the ledger or the
+                account is lost.
 
         Raises:
             NotAllowed: A transaction is under way.
@@ -254,8 +255,12 @@ class Ledger:
             )
         with self._lock:
             kept = self.paths.settings.with_name(f"connection-{self.require_connection().chain_id}.toml")
-            self.paths.settings.replace(kept)
+            where, account = self.require_connection().where, self.require_connection().account
             self.close()
+            self.paths.settings.replace(kept)
+            if force:  # what they say may be of a ledger that is no more
+                for file in (self.paths.outbox(where.chain_id, bytes.fromhex(account[2:])), self.paths.book(where)):
+                    _set_aside(file, int(self._now()))
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept
@@ -378,3 +383,11 @@ class Ledger:
                 self._opened = self._open(ask=None)  # nobody may be asked from a thread
         state = self.step()
         return state.waiting is not None or state.proven_size < state.ledger_size
+
+
+def _set_aside(path: Path, time_s: int) -> None:
+    """Renames a database with its side files, so that nothing is lost and nobody goes on from it."""
+    for suffix in ("", "-wal", "-shm"):
+        file = Path(f"{path}{suffix}")
+        if file.exists():
+            file.replace(path.with_name(f"set-aside-{time_s}-{path.name}{suffix}"))

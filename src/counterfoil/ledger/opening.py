@@ -36,7 +36,7 @@ class OpenedLedger:
     anchoring: Anchoring
 
     def change(
-        self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, timeout_s: float = 900
+        self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, key: str = "", timeout_s: float = 900
     ) -> None:
         """Sends one change to the contract and returns when it is final.
 
@@ -44,6 +44,7 @@ class OpenedLedger:
             purpose: What it is for, in words.
             calldata: As `Evidence` makes it.
             log_contract: 20 bytes of the contract; this home's own by default.
+            key: With a key that was used before, nothing is sent and paid again.
             timeout_s: How long to wait.
 
         Raises:
@@ -52,7 +53,7 @@ class OpenedLedger:
         """
         contract = log_contract or self.evidence.address
         self.chain.call(contract, calldata, sender=self.account.address)
-        row = self.outbox.wait(self.outbox.submit(contract, calldata, purpose=purpose), timeout_s=timeout_s)
+        row = self.outbox.wait(self.outbox.submit(contract, calldata, purpose=purpose, key=key), timeout_s=timeout_s)
         if not row.state.is_done:
             raise LedgerUnreachable(
                 f"transaction {row.id} ({purpose}) is not final after {timeout_s:,.0f} seconds",

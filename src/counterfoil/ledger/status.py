@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from counterfoil.errors import CounterfoilError, LedgerError
+from counterfoil.errors import CounterfoilError, LedgerError, OverLimit
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.rpc.rpc import RpcError
 
@@ -95,6 +95,7 @@ def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
     except CounterfoilError as error:
         problems.append(f"{error.message} ({error.hint})" if error.hint else error.message)
     state = opened.anchoring.state()
+    problems += _too_dear(opened, state)
     problems += [each.reason for each in opened.outbox.stuck()]
     return LedgerStatus(
         is_embedded=connection.is_embedded,
@@ -165,6 +166,19 @@ def _faults_on_ledger(connection: Connection, opened: OpenedLedger) -> list[str]
     if writer != opened.account.address:
         found.append(f"the ledger lets {checksummed(writer)} anchor this log, and this home uses {connection.account}")
     return found
+
+
+def _too_dear(opened: OpenedLedger, state: AnchorState) -> list[str]:
+    """Returns why an anchor that is due may not be paid for now."""
+    if not state.due or state.waiting is not None:
+        return []
+    try:
+        opened.anchoring.require_affordable()
+    except OverLimit as error:
+        return [f"what is due cannot be sent: {error.message} ({error.hint})"]
+    except LedgerError:
+        return []  # told already
+    return []
 
 
 def _nodes(opened: OpenedLedger) -> tuple[str, ...]:

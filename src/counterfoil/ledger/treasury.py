@@ -6,21 +6,22 @@ go on for ever. Its secret lies beside the ledger, readable by its owner only.
 
 from __future__ import annotations
 
+import shutil
 import time as clock
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from counterfoil.errors import HomeDamaged, LogUnavailable
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import Transaction
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import replace_file, sync_folder
 
 if TYPE_CHECKING:
     from counterfoil.ledger.embedded.ledger import EmbeddedLedger
     from counterfoil.ledger.rpc.chain import Chain
 
-__all__ = ["GIFT_WEI", "create_ledger", "fund"]
+__all__ = ["GIFT_WEI", "create_ledger", "fund", "is_ledger"]
 
 GIFT_WEI: Final = 10**24
 """What each account is given."""
@@ -39,22 +40,48 @@ def create_ledger(
 ) -> EmbeddedLedger:
     """Makes an embedded ledger with a treasury, and gives `accounts` (20 bytes each) funds in its first block.
 
+    It is made beside its place and moved there whole, so that an interruption or a full
+    disk leaves nothing that looks like a ledger; what one left before is removed.
+
     Raises:
-        InvalidInput: There is a ledger in the folder already.
+        InvalidInput: There is a ledger, or something else, in the folder already.
         LogUnavailable: The disk refuses.
     """
     from counterfoil.ledger.embedded.ledger import EmbeddedLedger
 
+    if is_ledger(folder):
+        raise InvalidInput(f"there is a ledger in {folder} already", hint="open it, or choose another folder")
+    fresh = folder.with_name(folder.name + ".new")
     treasury = LocalAccount.create()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     funded = {treasury.address: TREASURY_WEI} | dict.fromkeys(accounts, GIFT_WEI)
-    made = EmbeddedLedger.create(folder, chain_id=chain_id, funded=funded, now=now)
     try:
-        replace_file(folder / _FILE, treasury.secret.hex().encode() + b"\n", mode=0o600)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(fresh, ignore_errors=True)
+        EmbeddedLedger.create(fresh, chain_id=chain_id, funded=funded, now=now).close()
+        replace_file(fresh / _FILE, treasury.secret.hex().encode() + b"\n", mode=0o600)
+        _clear(folder)
+        fresh.rename(folder)
+        sync_folder(folder.parent)
     except OSError as error:
-        made.close()
-        raise LogUnavailable(f"{_FILE} could not be saved: {error.strerror or error}") from error
-    return made
+        raise LogUnavailable(
+            f"no ledger can be made in {folder}: {error.strerror or error}", hint="free some disk space, then repeat"
+        ) from error
+    return EmbeddedLedger.open(folder, now=now)
+
+
+def is_ledger(folder: Path) -> bool:
+    """Whether there is a finished embedded ledger in a folder."""
+    return (folder / "ledger.db").is_file() and (folder / _FILE).is_file()
+
+
+def _clear(folder: Path) -> None:
+    """Removes an empty folder, or what an interrupted making left in it; refuses anything else (InvalidInput)."""
+    if not folder.exists():
+        return
+    strange = [each.name for each in folder.iterdir() if not each.name.startswith("ledger.")]
+    if strange:
+        raise InvalidInput(f"{folder} holds {strange[0]}, and no ledger", hint="a ledger starts in a folder of its own")
+    shutil.rmtree(folder)
 
 
 def fund(folder: Path, chain: Chain, accounts: Sequence[bytes]) -> list[bytes]:

@@ -33,6 +33,7 @@ from counterfoil.ledger.judging import Contradiction
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.rpc.rpc import RpcError
 from counterfoil.ledger.sending.rows import State
+from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import fund
 from counterfoil.organisation import Organisation
 from counterfoil.organisation.doctor import examine
@@ -398,9 +399,9 @@ def test_a_ledger_that_went_back_is_found_out(org: Organisation, home: Path, clo
     shutil.rmtree(home / "ledger" / "embedded")
     shutil.copytree(tmp_path / "old", home / "ledger" / "embedded")
     with open_home(home, clock) as opened:
-        with pytest.raises(LedgerContradicts, match="has shown a final one over"):
+        with pytest.raises(LedgerContradicts, match="ends at block|has taken back block"):
             opened.ledger.step()
-        assert "has shown a final one over" in opened.ledger.status().problems[0]
+        assert "an anchor was final" in opened.ledger.status().problems[0]
 
 
 def test_an_old_log_beside_newer_proofs_is_refused(org: Organisation, home: Path, clock: Clock, tmp_path: Path) -> None:
@@ -458,8 +459,9 @@ def test_a_lost_ledger_is_let_go_of_by_force(org: Organisation, tmp_path: Path) 
 
 def test_what_an_interruption_left_of_a_new_ledger_is_no_ledger(org: Organisation) -> None:
     fresh = org.home.paths.ledger / "embedded.new"
-    fresh.mkdir(parents=True)
-    (fresh / "ledger.db").write_bytes(b"")
+    for half in (fresh, org.home.paths.ledger / "embedded"):
+        half.mkdir(parents=True)
+        (half / "ledger.db").write_bytes(b"")
     org.ledger.connect()
     assert org.ledger.anchor().is_done
     assert not fresh.exists()
@@ -512,3 +514,42 @@ def test_naming_a_new_head_key_is_planned(org: Organisation) -> None:
     first = org.ledger.connect()
     org.ledger.disconnect()
     assert org.ledger.joining.connecting(None, first.account)[0].steps == ()
+
+
+def test_a_ledger_that_takes_back_what_was_final_is_found_out_though_it_grew(
+    org: Organisation, home: Path, clock: Clock, tmp_path: Path
+) -> None:
+    first = org.ledger.connect()
+    embedded = home / "ledger" / "embedded"
+    org.close()
+    shutil.copytree(embedded, tmp_path / "old")
+    with open_home(home, clock) as opened:
+        write(opened)
+        opened.ledger.anchor()
+    shutil.rmtree(embedded)
+    shutil.copytree(tmp_path / "old", embedded)
+    with EmbeddedLedger.open(embedded, now=Clock()) as ledger:  # others use it, and it grows past that block
+        for number in range(1, 6):
+            fund(embedded, Chain.connect(ledger), [bytes([number]) * 20])
+    with open_home(home, clock) as opened:
+        assert "has taken back block" in opened.ledger.status().problems[0]
+        with pytest.raises(LedgerContradicts, match="in which an anchor was final"):
+            opened.ledger.anchor()
+        opened.ledger.disconnect(force=True)
+        assert opened.ledger.connect(account=first.account).log_id == first.log_id
+        write(opened)
+        assert opened.ledger.anchor().is_done
+
+
+def test_a_limit_that_stops_anchoring_is_a_problem(org: Organisation, home: Path, clock: Clock) -> None:
+    org.ledger.connect()
+    org.ledger.anchor()
+    write(org)
+    clock.move(AGE_S)
+    org.ledger.opened.outbox.limits = SpendingLimits(1, 1)
+    assert any("cannot be sent" in problem for problem in org.ledger.status().problems)
+    size = org.archive.size
+    for _ in range(3):
+        with pytest.raises(OverLimit):
+            org.ledger.step()
+    assert org.archive.size == size  # refusals leave no records behind

@@ -210,11 +210,31 @@ class Anchoring:
 
     def _read_ledger(self) -> LedgerHead:
         """Steps 2 to 4; returns the newest head in a block."""
+        self._require_final_stays()  # first: the scanner would forget what was taken back
         self._scanner.step()
         head = self._evidence.head(self._log_id)
         self._require_history(head)
         self._keep_proof()
         return head
+
+    def _require_final_stays(self) -> None:
+        """Refuses a ledger that has taken back a block in which it called an anchor final."""
+        proven = self._book.proof(MAX_SIZE)
+        if proven is None:
+            return
+        block = self._evidence.chain.block(proven.block_number)
+        if block is not None and block.hash == proven.block_hash:
+            return
+        if block is None:
+            tip = self._evidence.chain.require_block("latest").number
+            what = f"ends at block {tip:,}, and an anchor was final in block {proven.block_number:,}"
+        else:
+            what = f"has taken back block {proven.block_number:,}, in which an anchor was final"
+        raise LedgerContradicts(
+            f"the ledger {what}",
+            hint="an old copy of it was put back, or it cannot be relied on: receipts with that anchor fail; "
+            "`counterfoil ledger disconnect --force`, then connect anew",
+        )
 
     def _require_history(self, head: LedgerHead) -> None:
         proven = self._book.proof(MAX_SIZE)
@@ -272,7 +292,7 @@ class Anchoring:
         refused = next(iter(self._outbox.rows(purpose=PURPOSE, states=(State.REFUSED,), limit=1)), None)
         if refused is not None and 0 <= self._now() - refused.changed_s < _REFUSED_PAUSE_S:
             return
-        self._require_affordable()  # before records are written that a refusal would leave behind at every try
+        self.require_affordable()  # before records are written that a refusal would leave behind at every try
         self._recorder.close_epochs(up_to_now=True)
         self._archive.checkpoint()  # kept on disk before anybody sees it
         size = self._archive.size
@@ -282,7 +302,7 @@ class Anchoring:
         calldata = self._evidence.anchor(self._log_id, size, self._archive.root(size), proof)
         self._outbox.submit(self._evidence.address, calldata, purpose=PURPOSE)
 
-    def _require_affordable(self) -> None:
+    def require_affordable(self) -> None:
         """Refuses (OverLimit) what the fee ceiling or the spending limits would not let out."""
         most_wei = _ANCHOR_GAS * self._evidence.chain.offered().max_wei
         self._outbox.limits.require(most_wei, self._outbox.spent_today_wei)
