@@ -31,13 +31,14 @@ from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
-from counterfoil.ledger.sending.rows import State
+from counterfoil.ledger.sending.rows import OutboxRow, State
 from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import create_ledger, is_ledger
 from counterfoil.ledger.way import open_embedded, open_nodes
 
 __all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "plan_of", "record_of"]
 
+TELL_S: Final = 3.0
 DEPLOY_GAS: Final = 2_100_000
 OPEN_GAS: Final = 110_000
 NAME_GAS: Final = 60_000
@@ -245,7 +246,7 @@ def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, 
 def _deployed(outbox: Outbox, chain: Chain, tell: Told) -> bytes:
     tell("Putting the Evidence contract on the ledger ...")
     key = f"deploy {artefact().runtime_code_hash.hex()[:16]} on {chain.chain_id}"
-    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", key)
+    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", key, tell)
     if receipt.contract is None:
         raise LedgerContradicts("the ledger's node names no contract for the transaction that made one")
     return receipt.contract
@@ -260,11 +261,11 @@ def _opened(
     if not any(evidence.owner(log_id)):
         tell(f"Opening the log {log_key.name} in it ...")
         calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
-        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", opening).block_number
+        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", opening, tell).block_number
     if not evidence.is_signer(log_id, signer):
         tell("Naming the key that signs heads ...")
         key = f"name {signer.hex()} for {log_id.hex()} in {evidence.address.hex()}"
-        _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key)
+        _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key, tell)
     with suppress(NotFound):  # sent from here, and interrupted: many nodes refuse to search the whole chain
         row = outbox.row_of(opening)
         if row.block_number is not None:
@@ -275,7 +276,7 @@ def _opened(
 
 
 def _sent(
-    outbox: Outbox, chain: Chain, to: bytes | None, calldata: bytes, purpose: str, key: str
+    outbox: Outbox, chain: Chain, to: bytes | None, calldata: bytes, purpose: str, key: str, tell: Told
 ) -> TransactionReceipt:
     """Sends once and for all, and returns the receipt when it is final; what was refused before is tried anew."""
     row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=key))
@@ -283,7 +284,7 @@ def _sent(
     while row.state in (State.REFUSED, State.CANCELLED):
         tries += 1
         row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=f"{key}, try {tries}"))
-    row = outbox.wait(row.id, until="final", timeout_s=WAIT_S)
+    row = _waited(outbox, row.id, tell)
     if not row.state.is_done:
         stuck = next((each.reason for each in outbox.stuck() if each.id == row.id), "no block has become final with it")
         raise LedgerUnreachable(
@@ -296,3 +297,19 @@ def _sent(
     if receipt is None:
         raise LedgerContradicts("the ledger's node does not know a transaction that it called final")
     return receipt
+
+
+def _waited(outbox: Outbox, row_id: int, tell: Told) -> OutboxRow:
+    """Waits until a row is done, or long enough, and tells each new reason why it is not."""
+    ends_s, told = clock.monotonic() + WAIT_S, ""
+    while True:
+        row = outbox.wait(row_id, until="final", timeout_s=TELL_S)
+        if row.state.is_done or clock.monotonic() > ends_s:
+            return row
+        in_block = (
+            "it is in a block; waiting until that is final" if row.state is State.MINED else "waiting for a block"
+        )
+        reason = next((each.reason for each in outbox.stuck() if each.id == row_id), in_block)
+        if reason != told:
+            tell(f"  {reason} ...")
+            told = reason

@@ -7,13 +7,14 @@ use, and let go of with the home.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.errors import (
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from counterfoil.ledger.status import LedgerStatus
 
 __all__ = ["Ledger"]
+
+
+_LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
 class Ledger:
@@ -336,7 +340,10 @@ class Ledger:
         from counterfoil.ledger.history import sent_transaction, told_events
 
         opened = self.opened
-        opened.anchoring.look()
+        try:
+            opened.anchoring.look()
+        except CounterfoilError as error:  # what is known here is wanted most when something is wrong
+            _LOGGER.warning("the newest is missing below: %s", error.message)
         assert self._book is not None
         sent = [sent_transaction(row) for row in opened.outbox.rows(limit=limit)]
         return told_events(self._book, opened.chain, limit), sent
