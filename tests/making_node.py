@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
 from counterfoil.web.roles import Principal, Role
 
-__all__ = ["Serving", "applicant", "serving"]
+__all__ = ["Serving", "applicant", "running", "serving", "settled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Serving:
     client: httpx.Client
     url: str
     deployment: int
+    who: Principal | None
+
+    @property
+    def applicant(self) -> dict[str, Any]:
+        return applicant()
 
     @property
     def encoded(self) -> bytes:
@@ -45,15 +51,24 @@ def applicant(**changes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(folder: Path, *roles: Role, settings: NodeSettings | None = None) -> Iterator[Serving]:
-    """Serves a small bank to somebody with `roles`; an admin without any."""
-    who = Principal("key:test", frozenset(roles or (Role.ADMIN,)))
+def serving(folder: Path, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
+    """Serves a small bank to somebody with `roles`: an admin without any, nobody known with None."""
+    who = None if None in roles else Principal("key:test", frozenset(roles or (Role.ADMIN,)))
     with bank(folder) as made:
         node = Node(made.org, settings or NodeSettings())
         deployment = made.org.decisions.deployments()[-1].index
-        app = build_app(node, lambda _scope: who, lambda *_told: None)
+        app = build_app(node, lambda _scope: who)
         with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30) as client:
-            yield Serving(node, made.org, client, url, deployment)
+            yield Serving(node, made.org, client, url, deployment, who)
+
+
+def settled(is_so: Callable[[], bool], within_s: float = 60) -> None:
+    """Returns when something that happens in another thread has happened."""
+    ends_s = time.monotonic() + within_s
+    pause = Event()
+    while not is_so():
+        assert time.monotonic() < ends_s, "it did not happen in time"
+        pause.wait(0.01)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from counterfoil.decisions.reasons import Explainer, explainer_for
 from counterfoil.decisions.records import FOLLOW_UPS, DeploymentRecord, decision_schema
 from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import search_query
-from counterfoil.decisions.views import deployments
+from counterfoil.decisions.views import decisions, deployments
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
 from counterfoil.store.archive import Archive
@@ -307,6 +307,12 @@ class Decisions:
         query = search_query(tag, label, since, until, overridden, limit, before)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def places(self, *, before: int) -> list[int]:
+        """Returns the places of all decisions below `before`, ascending."""
+        with self._views.reading() as connection:
+            query = select(decisions.c.idx).where(decisions.c.idx < before).order_by(decisions.c.idx)
+            return [int(index) for index in connection.execute(query).scalars()]
 
     def place_of(self, leaf: str) -> int | None:
         """Returns the place of a record by leaf hash (hex), None while it waits in the queue."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -13,17 +13,18 @@ from starlette.responses import Response
 import counterfoil
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
+from counterfoil.node.api import NodeRoutes
 from counterfoil.node.gate import Gate, Identify
 from counterfoil.node.node import Node
 from counterfoil.node.shares import Shares
+from counterfoil.node.tiles import LogRoutes
 from counterfoil.web.problem import problem_response
+from counterfoil.web.room import API
 
-__all__ = ["API", "build_app"]
-
-API = "/api/v1"
+__all__ = ["build_app"]
 
 
-def build_app(node: Node, identify: Identify, observe: Callable[..., None]) -> Gate:
+def build_app(node: Node, identify: Identify) -> Gate:
     """Returns the ASGI app of a node."""
 
     @asynccontextmanager
@@ -42,7 +43,11 @@ def build_app(node: Node, identify: Identify, observe: Callable[..., None]) -> G
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.include_router(DecisionRoutes(node.org, node).router(), prefix=API)
+    own = NodeRoutes(node)
+    for room in (DecisionRoutes(node.org, node), own):
+        app.include_router(room.router())
+    app.include_router(own.health())
+    app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
     app.exception_handlers |= {
         CounterfoilError: _problem,
         RequestValidationError: _invalid,
@@ -57,7 +62,7 @@ def build_app(node: Node, identify: Identify, observe: Callable[..., None]) -> G
         public=Shares(settings.public_requests_per_s, settings.public_request_burst),
         most_body_bytes=settings.most_body_bytes,
         body_timeout_s=settings.body_timeout_s,
-        observe=observe,
+        observe=node.metrics.observe,
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Request
 
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
+from counterfoil.node.alarms import Alarms
+from counterfoil.node.background import chores_of
+from counterfoil.node.chores import Chores
+from counterfoil.node.jobs.jobs import Jobs
+from counterfoil.node.metrics import Metrics
 from counterfoil.node.settings import NodeSettings
 from counterfoil.node.state import STATE_FILE, NodeState
+from counterfoil.node.webhooks.webhooks import Webhooks
 from counterfoil.node.writer import Wanted, Writer
 from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
@@ -32,6 +39,12 @@ class Node:
         settings: What node.toml says.
         state: The node's own state.
         requests: What was answered before.
+        jobs: Long work in the background.
+        chores: What the node does by itself.
+        alarms: What needs a person.
+        webhooks: Who is told.
+        metrics: What monitors read.
+        is_stopping: Whether it takes nothing in any more.
     """
 
     def __init__(self, org: Organisation, settings: NodeSettings) -> None:
@@ -42,6 +55,17 @@ class Node:
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(self.state.secret, org.views, org.archive)
         self.requests.load(org.recorder.spool)
+        self.webhooks = Webhooks(self.state)
+        self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
+        self.jobs = Jobs(
+            self.state,
+            org.home.paths.folder / "jobs",
+            org,
+            finished=lambda job: self.webhooks.tell("job.finished", job.to_json()),
+        )
+        self.chores = Chores(self.state, chores_of(self))
+        self.metrics = Metrics(self)
+        self.is_stopping = False
         self._once = threading.Lock()  # one at a time of those that look first and record then
         self._writer: Writer | None = None
 
@@ -51,11 +75,17 @@ class Node:
         """Takes up work; called once, in the event loop that serves."""
         self._writer = Writer(self.org.recorder, self.requests)
         self.org.ledger.start()
+        self.webhooks.start_work()
+        self.jobs.start_work()
+        self.chores.start_work()
 
     async def stop(self) -> None:
         """Returns when what was taken in is committed; nothing is taken in from here on."""
+        self.is_stopping = True
         if self._writer is not None:
             await self._writer.close()
+        for worker in (self.chores, self.jobs, self.webhooks):
+            await asyncio.to_thread(worker.stop_work)
         self.state.close()
 
     # What the rooms ask (web.desk.Desk)
@@ -106,7 +136,16 @@ class Node:
 
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Starts long work in the background; see `web.desk.Desk`."""
-        raise NotImplementedError
+        given = dict(arguments)
+        if given.get("subject") is not None:  # whom it is about is private, and jobs are kept in plain
+            given["indices"] = self._places_of(str(given.pop("subject")))
+        return self.jobs.start(principal_of(request).id, kind, given).to_json()
+
+    def _places_of(self, subject: str) -> list[int]:
+        places = self.org.vault.indices_of(subject)
+        if not places:
+            raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+        return list(places)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

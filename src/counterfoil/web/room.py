@@ -10,7 +10,10 @@ from pydantic import BaseModel
 
 from counterfoil.web.roles import Role, needs
 
-__all__ = ["PUBLIC", "Problem", "Room", "takes"]
+__all__ = ["API", "PUBLIC", "Problem", "Room", "takes"]
+
+API: Final = "/api/v1"
+"""Where the API lies."""
 
 PUBLIC: Final[tuple[Role, ...] | None] = None
 """In the place of roles: anybody may ask, known or not."""
@@ -47,7 +50,7 @@ class Room:
         prefix: Of every path in it.
     """
 
-    def __init__(self, tag: str, prefix: str = "") -> None:
+    def __init__(self, tag: str, prefix: str = API) -> None:
         self.router = APIRouter(tags=[tag], prefix=prefix)
 
     def reads(
