@@ -14,12 +14,13 @@ import httpx
 import orjson
 from organisations import ROW, bank
 
+from counterfoil.node.access import HOME
 from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
 from counterfoil.node.server import Server, bind
 from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
-from counterfoil.web.roles import Principal, Role
+from counterfoil.web.roles import Role
 
 __all__ = ["Serving", "applicant", "serving"]
 
@@ -33,6 +34,7 @@ class Serving:
     client: httpx.Client
     url: str
     deployment: int
+    who: str
 
     @property
     def encoded(self) -> bytes:
@@ -47,13 +49,14 @@ def applicant(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def serving(folder: Path, *roles: Role, settings: NodeSettings | None = None) -> Iterator[Serving]:
     """Serves a small bank to somebody with `roles`; an admin without any."""
-    who = Principal("key:test", frozenset(roles or (Role.ADMIN,)))
     with bank(folder) as made:
         node = Node(made.org, settings or NodeSettings())
         deployment = made.org.decisions.deployments()[-1].index
-        app = build_app(node, lambda _scope: who, lambda *_told: None)
-        with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30) as client:
-            yield Serving(node, made.org, client, url, deployment)
+        made_key = node.access.keys.add("test", frozenset(roles or (Role.ADMIN,)), by=HOME)
+        headers = {"authorization": f"Bearer {made_key.token}"}
+        app = build_app(node, lambda *_told: None)
+        with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30, headers=headers) as client:
+            yield Serving(node, made.org, client, url, deployment, made_key.key.principal.id)
 
 
 @contextmanager

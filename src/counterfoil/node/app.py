@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
@@ -13,7 +13,7 @@ from starlette.responses import Response
 import counterfoil
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
-from counterfoil.node.gate import Gate, Identify
+from counterfoil.node.gate import Gate, Observe
 from counterfoil.node.node import Node
 from counterfoil.node.shares import Shares
 from counterfoil.web.problem import problem_response
@@ -23,7 +23,7 @@ __all__ = ["API", "build_app"]
 API = "/api/v1"
 
 
-def build_app(node: Node, identify: Identify, observe: Callable[..., None]) -> Gate:
+def build_app(node: Node, observe: Observe) -> Gate:
     """Returns the ASGI app of a node."""
 
     @asynccontextmanager
@@ -52,7 +52,7 @@ def build_app(node: Node, identify: Identify, observe: Callable[..., None]) -> G
     settings = node.settings
     return Gate(
         app,
-        identify,
+        node.access.identify,
         keyed=Shares(settings.requests_per_s, settings.request_burst),
         public=Shares(settings.public_requests_per_s, settings.public_request_burst),
         most_body_bytes=settings.most_body_bytes,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
+from counterfoil.node.access import Access
 from counterfoil.node.settings import NodeSettings
 from counterfoil.node.state import STATE_FILE, NodeState
 from counterfoil.node.writer import Wanted, Writer
@@ -32,6 +33,7 @@ class Node:
         settings: What node.toml says.
         state: The node's own state.
         requests: What was answered before.
+        access: Who may come in.
     """
 
     def __init__(self, org: Organisation, settings: NodeSettings) -> None:
@@ -42,6 +44,7 @@ class Node:
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(self.state.secret, org.views, org.archive)
         self.requests.load(org.recorder.spool)
+        self.access = Access(self.state, settings, org, org.recorder.now_s)
         self._once = threading.Lock()  # one at a time of those that look first and record then
         self._writer: Writer | None = None
 
@@ -56,6 +59,7 @@ class Node:
         """Returns when what was taken in is committed; nothing is taken in from here on."""
         if self._writer is not None:
             await self._writer.close()
+        self.access.keep()
         self.state.close()
 
     # What the rooms ask (web.desk.Desk)
