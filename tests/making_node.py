@@ -15,12 +15,13 @@ import httpx
 import orjson
 from organisations import ROW, bank
 
+from counterfoil.node.access import HOME
 from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
 from counterfoil.node.server import Server, bind
 from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
-from counterfoil.web.roles import Principal, Role
+from counterfoil.web.roles import Role
 
 __all__ = ["Serving", "applicant", "running", "serving", "settled"]
 
@@ -34,7 +35,7 @@ class Serving:
     client: httpx.Client
     url: str
     deployment: int
-    who: Principal | None
+    who: str
 
     @property
     def applicant(self) -> dict[str, Any]:
@@ -53,12 +54,15 @@ def applicant(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def serving(folder: Path, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
     """Serves a small bank to somebody with `roles`: an admin without any, nobody known with None."""
-    who = None if None in roles else Principal("key:test", frozenset(roles or (Role.ADMIN,)))
     with bank(folder) as made:
         node = Node(made.org, settings or NodeSettings())
         deployment = made.org.decisions.deployments()[-1].index
-        app = build_app(node, lambda _scope: who)
-        with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30) as client:
+        who, headers = "", {}
+        if None not in roles:
+            added = node.access.keys.add("test", frozenset(roles or (Role.ADMIN,)), by=HOME)
+            who, headers = added.key.principal.id, {"authorization": f"Bearer {added.token}"}
+        app = build_app(node)
+        with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30, headers=headers) as client:
             yield Serving(node, made.org, client, url, deployment, who)
 
 

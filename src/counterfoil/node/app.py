@@ -14,7 +14,7 @@ import counterfoil
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.node.api import NodeRoutes
-from counterfoil.node.gate import Gate, Identify
+from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
 from counterfoil.node.shares import Shares
 from counterfoil.node.tiles import LogRoutes
@@ -24,7 +24,7 @@ from counterfoil.web.room import API
 __all__ = ["build_app"]
 
 
-def build_app(node: Node, identify: Identify) -> Gate:
+def build_app(node: Node) -> Gate:
     """Returns the ASGI app of a node."""
 
     @asynccontextmanager
@@ -57,7 +57,7 @@ def build_app(node: Node, identify: Identify) -> Gate:
     settings = node.settings
     return Gate(
         app,
-        identify,
+        node.access.identify,
         keyed=Shares(settings.requests_per_s, settings.request_burst),
         public=Shares(settings.public_requests_per_s, settings.public_request_burst),
         most_body_bytes=settings.most_body_bytes,

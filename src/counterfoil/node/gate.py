@@ -22,7 +22,7 @@ from counterfoil.node.shares import Shares
 from counterfoil.web.problem import problem_response
 from counterfoil.web.roles import Principal
 
-__all__ = ["Gate", "Identify"]
+__all__ = ["Gate", "Identify", "Observe", "Scope"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
+from counterfoil.node.access import Access
 from counterfoil.node.alarms import Alarms
 from counterfoil.node.background import chores_of
 from counterfoil.node.chores import Chores
@@ -39,6 +40,7 @@ class Node:
         settings: What node.toml says.
         state: The node's own state.
         requests: What was answered before.
+        access: Who may come in.
         jobs: Long work in the background.
         chores: What the node does by itself.
         alarms: What needs a person.
@@ -55,6 +57,7 @@ class Node:
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(self.state.secret, org.views, org.archive)
         self.requests.load(org.recorder.spool)
+        self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
         self.jobs = Jobs(
@@ -86,6 +89,7 @@ class Node:
             await self._writer.close()
         for worker in (self.chores, self.jobs, self.webhooks):
             await asyncio.to_thread(worker.stop_work)
+        self.access.keep()
         self.state.close()
 
     # What the rooms ask (web.desk.Desk)

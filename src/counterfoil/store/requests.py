@@ -49,7 +49,7 @@ requests: Final = Table(
 class RequestsView:
     """Keeps one row per record that was made on request."""
 
-    kinds = frozenset({"appeal", "call", "decision", "outcome", "override"})
+    kinds = frozenset({"access", "appeal", "call", "decision", "outcome", "override"})
 
     def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Takes records in log order."""

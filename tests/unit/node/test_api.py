@@ -62,7 +62,7 @@ def test_who_looked_is_on_record_before_anything_is_shown(node):
     shown = node.client.get(f"/api/v1/decisions/{index}").json()
     look = node.org.archive.record(node.org.archive.size - 1)
     assert (look.kind, look.builds_on) == ("look", (shown["leaf"],))
-    assert node.org.views.values_of(node.org.archive.size - 1)["/by"] == "key:test"
+    assert node.org.views.values_of(node.org.archive.size - 1)["/by"] == node.who
 
 
 def test_an_override_says_what_the_reviewer_saw(node):
