@@ -55,8 +55,8 @@ class Node:
         self.settings = settings
         self.most_file_bytes = settings.most_file_bytes
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
-        self.requests = Requests(self.state.secret, org.views, org.archive)
-        self.requests.load(org.recorder.spool)
+        self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
+        self.requests.load()
         self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +85,22 @@ class Server(uvicorn.Server):
         if settings.tls_cert:
             self.config.ssl_certfile, self.config.ssl_keyfile = settings.tls_cert, settings.tls_key
             _require_tls(settings)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Takes Ctrl-C and SIGTERM for a wish to stop, and no further: the home is closed after the server.
+
+        uvicorn's own raises the signal anew when it has stopped, which would end the process before that.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     def stop(self) -> None:
         """Ends serving soon; may be called from any thread."""

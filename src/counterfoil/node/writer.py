@@ -11,7 +11,7 @@ Handlers run in one event loop and wait without holding a thread. One thread com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -138,7 +138,10 @@ class Writer:
         tags = [wanted.tag for wanted in batch if wanted.tag]
         if not tags:
             return
-        known = self._requests.find(tags)
+        try:
+            known: Mapping[bytes, Result] = self._requests.find(tags)
+        except LogUnavailable as error:  # nobody knows now whether they were; those without a name go on
+            known = dict.fromkeys(tags, error)
         for place, wanted in enumerate(batch):
             if wanted.tag:
                 results[place] = known.get(wanted.tag)

@@ -23,8 +23,8 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBina
 from counterfoil.core.statement import read_record
 from counterfoil.errors import InvalidInput
 from counterfoil.store.archive import Archive
-from counterfoil.store.spool import Spool
-from counterfoil.store.views import Row, Views, metadata
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.views import Row, Views, metadata, naming_faults
 
 __all__ = ["WAITING", "Requests", "RequestsView", "key_of", "other_request", "tag_of"]
 
@@ -69,23 +69,27 @@ class Requests:
         secret: Key of the tags, 32 bytes.
         views: The derived tables.
         archive: The log they are derived from.
+        recorder: Has the queue.
     """
 
-    def __init__(self, secret: bytes, views: Views, archive: Archive) -> None:
+    def __init__(self, secret: bytes, views: Views, archive: Archive, recorder: Recorder) -> None:
         self._secret = secret
+        self._recorder = recorder  # its queue is another after the vault's key was replaced
+        self._waits = False  # whether a tag in memory is of a record in the queue
         self._views = views
         self._archive = archive
         self._lock = threading.Lock()  # owns _recent
         self._recent: dict[bytes, tuple[bytes, int]] = {}
 
-    def load(self, spool: Spool) -> None:
+    def load(self) -> None:
         """Brings the tables up to date, and takes in what waits in the queue; before anybody asks."""
         self._views.catch_up()
-        for item in spool.entries():
+        for item in self._recorder.spool.entries():
             record = read_record(item.entry)
             tag = _tag_in(record.about_bytes, record)
             if tag is not None:
                 self._recent[tag[:TAG_BYTES]] = (tag[TAG_BYTES:], WAITING)
+                self._waits = True
 
     def tag(self, who: str, key: str, body: bytes) -> bytes:
         """Returns the tag of a request, 24 bytes.
@@ -103,9 +107,14 @@ class Requests:
         """Returns the places of the records that such requests left, `WAITING` while one is in the queue.
 
         Where a key was used for another request, it returns the error to raise.
+
+        Raises:
+            LogUnavailable: The tables cannot be read now.
         """
         found: dict[bytes, tuple[bytes, int]] = {}
         asked = list(tags)
+        if self._waits and not self._recorder.spool.count:  # what waited is in the log by now
+            self.settle()
         with self._lock:
             left = []
             for name in {tag[:TAG_BYTES] for tag in asked}:
@@ -115,7 +124,7 @@ class Requests:
                 else:
                     found[name] = known
         if left:
-            with self._views.engine.connect() as connection:
+            with naming_faults(), self._views.engine.connect() as connection:
                 for start in range(0, len(left), 500):
                     query = select(requests).where(requests.c.tag.in_(left[start : start + 500]))
                     found |= {row.tag: (row.body, int(row.idx)) for row in connection.execute(query)}
@@ -131,6 +140,7 @@ class Requests:
         with self._lock:
             for tag, index in made:
                 self._recent[tag[:TAG_BYTES]] = (tag[TAG_BYTES:], WAITING if index is None else index)
+                self._waits |= index is None
 
     @property
     def should_settle(self) -> bool:
@@ -158,6 +168,8 @@ class Requests:
                 with self._lock:
                     for name in logged:
                         self._recent.pop(bytes(name), None)
+        with self._lock:
+            self._waits = any(index == WAITING for _, index in self._recent.values())
 
 
 def key_of(tag: bytes) -> bytes:
