@@ -118,6 +118,7 @@ def bind(settings: NodeSettings) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((settings.host, settings.port))
+        found.listen(BACKLOG)  # who comes before the server has started waits, and is not turned away
     except OSError as error:
         found.close()
         hint = "choose another with --listen; port 0 takes a free one"
