@@ -8,7 +8,8 @@
     │   └── Stale                what the caller saw is no longer the newest state
     ├── OtherPartyError        what somebody else handed over is at fault
     │   ├── MalformedEvidence    a receipt, bundle or head cannot be read
-    │   └── DoesNotMatch         it can be read, and a check failed
+    │   ├── DoesNotMatch         it can be read, and a check failed
+    │   └── QuorumMissed         too few witnesses signed the log's head
     ├── LedgerError            the shared ledger, or the way to it, is at fault
     │   ├── LedgerUnreachable    no node of the ledger answers in time
     │   ├── LedgerContradicts    nodes disagree, or one answers what cannot be
@@ -59,6 +60,7 @@ __all__ = [
     "OtherPartyError",
     "OutOfFunds",
     "OverLimit",
+    "QuorumMissed",
     "Reverted",
     "Stale",
     "WrongChain",
@@ -118,6 +120,10 @@ class MalformedEvidence(OtherPartyError):
 
 class DoesNotMatch(OtherPartyError):
     """Evidence was readable and a check on it failed (raised by `require_*` only)."""
+
+
+class QuorumMissed(OtherPartyError):
+    """Too few witnesses signed the log's head. Work goes on; they are asked again."""
 
 
 class LedgerError(CounterfoilError):
@@ -198,6 +204,7 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     Stale: ErrorRow("stale", 6, 409, "Something changed in the meantime"),
     MalformedEvidence: ErrorRow("malformed_evidence", 4, 422, "This file cannot be read"),
     DoesNotMatch: ErrorRow("does_not_match", 4, 409, "This does not match"),
+    QuorumMissed: ErrorRow("quorum_missed", 5, 503, "Too few witnesses signed"),
     LedgerUnreachable: ErrorRow("ledger_unreachable", 5, 503, "The ledger does not answer"),
     LedgerContradicts: ErrorRow("ledger_contradicts", 4, 502, "The ledger contradicts itself"),
     WrongChain: ErrorRow("wrong_chain", 5, 502, "This is another ledger"),
