@@ -163,12 +163,12 @@ class _Reading:
             self._take_quorum(words[1])
         else:
             form = _FORMS.get(kind)
-            raise InvalidInput(
-                f"{kind[:_MAX_SHOWN]!r} is not how a line starts"
-                if form is None
-                else f"a {kind} line has another form",
-                hint=f"write {form}" if form else "a line starts with log, witness, group, quorum or #",
-            )
+            if form is None:
+                raise InvalidInput(
+                    f"no line starts with {kind[:_MAX_SHOWN]!r}",
+                    hint="known are log, witness, group and quorum",
+                )
+            raise InvalidInput(f"a {kind} line has another form", hint=f"write {form}")
 
     def _take_log(self, vkey: str, url: str = "") -> None:
         self.logs.append(PolicyLog(_key(vkey, ED25519, [log.key for log in self.logs], "a log's"), url))

@@ -161,7 +161,7 @@ class Keyring:
         return entry
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed for `log` and `witness`, an AES-256 key for `vault`, a scalar for `head`.
+        """Returns 32 secret bytes: an Ed25519 seed for `log`, `witness`; an AES-256 key for `vault`; a scalar (`head`).
 
         Args:
             use: What the key is for.

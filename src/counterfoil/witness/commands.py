@@ -169,7 +169,8 @@ def _status_lines(found: WitnessStatus) -> Iterator[str]:
         yield f"Watches     {log.origin}: signed the head over {counted(log.size, 'record')}{when}"
     if found.policy:
         yield f"Policy      {found.policy}: wants {found.wanted}"
-        yield f"Signed      {found.enough_size:,} of {counted(found.log_size, 'record')} are under a head that enough signed"
+        records = counted(found.log_size, "record")
+        yield f"Signed      {found.enough_size:,} of {records} are under a head that enough signed"
     for each in found.witnesses:
         yield f"Witness     {each.name}: has signed the head over {counted(each.size, 'record')}"
     if found.due:
