@@ -76,9 +76,12 @@ def post_checkpoint(url: str, body: bytes, timeout_s: float) -> Reply:
             watch.daemon = True
             watch.start()
             try:
-                return _exchange(connection, f"{parts.path}/add-checkpoint", body)
+                reply = _exchange(connection, f"{parts.path}/add-checkpoint", body)
             finally:
                 watch.cancel()
+            if is_over.is_set():  # what was read ended where the connection was cut
+                raise TimeoutError
+            return reply
         except (
             OSError,
             HTTPException,
@@ -96,6 +99,8 @@ def _exchange(connection: HTTPConnection, path: str, body: bytes) -> Reply:
     data = response.read(MAX_REPLY_BYTES + 1)
     if len(data) > MAX_REPLY_BYTES:
         raise HTTPException(f"the answer is larger than {MAX_REPLY_BYTES:,} bytes")
+    if response.length:
+        raise HTTPException("the answer broke off")
     return Reply(response.status, response.headers.get_content_type(), data)
 
 
