@@ -277,7 +277,7 @@ class Witness:
 
     def _take(self, policy: WitnessPolicy, dry_run: bool) -> WitnessPolicy:
         if WitnessPolicy.parse(policy.text().encode()) != policy:
-            raise InvalidInput("a witness's name has no spaces and does not start with #")
+            raise InvalidInput("a witness's name is one word, without spaces")
         if dry_run:
             return policy
         save_text(self.paths.policy, HEADING + policy.text())
