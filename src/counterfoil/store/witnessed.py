@@ -25,6 +25,9 @@ WITNESSED_VERSION: Final = 1
 MAX_CONTRADICTIONS: Final = 16
 """Pairs of contradicting heads that are kept of one log; one is enough to convict it."""
 
+SAME_TIME_S: Final = 60
+"""So long the same head gets the same time."""
+
 _BUSY_TIMEOUT_S: Final = 5.0
 _RESTORE: Final = "do not go on with an older copy under the same key: see docs/guides/witnesses.md"
 _TABLES: Final = """
@@ -118,7 +121,8 @@ class Witnessed:
             now_s: Unix seconds.
 
         Returns:
-            (why not, time to sign with). Times never go back for one log.
+            (why not, time to sign with). Times never go back for one log; a head that was signed a moment ago is
+            signed again with the same time, so that asking for it again and again writes nothing.
 
         Raises:
             LogUnavailable: The disk refuses. Nothing may be signed.
@@ -128,7 +132,10 @@ class Witnessed:
             seen = _seen(self._db, head.origin)
             refusal = judge(seen)
             if refusal is None:
-                time_s = max(now_s, seen.time_s)
+                is_recent = head.size == seen.size and now_s < seen.time_s + SAME_TIME_S
+                time_s = seen.time_s if is_recent else max(now_s, seen.time_s)
+                if seen == Seen(head.size, head.root, time_s):
+                    return None, time_s
                 row = (head.origin, head.size, head.root, time_s, request.checkpoint)
                 self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", row)
                 return None, time_s

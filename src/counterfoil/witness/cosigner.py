@@ -50,6 +50,7 @@ class Cosigner:
         self._lock = threading.Lock()  # owns what is opened, and the keyring's witness key
         self._signer: Signer | None = None
         self._witnessed: Witnessed | None = None
+        keyring.confirm("witness")  # a rotation that a crash interrupted: nothing has to be handed over
         self.keys: dict[str, tuple[VerifierKey, ...]] = {}  # of the logs it watches; replaced, never changed
 
     @property

@@ -15,6 +15,7 @@ from counterfoil.core.note import COSIGNATURE, VerifierKey
 from counterfoil.core.witness_policy import MAX_POLICY_BYTES, NO_QUORUM, Group, PolicyLog, PolicyWitness, WitnessPolicy
 from counterfoil.errors import (
     CounterfoilError,
+    HomeDamaged,
     InvalidInput,
     MalformedEvidence,
     NotAllowed,
@@ -71,12 +72,13 @@ class Witness:
         self._archive = archive
         self._now = now
         self._is_closed = threading.Event()
+        self._lock = threading.Lock()  # one change of settings or policy at a time
         self.settings = WitnessSettings.load(self.paths)
         self.policy = _load_policy(self.paths)
         self.cosigner = Cosigner(self.paths, keyring, archive.origin, now)
         self.cosigner.keys = self.settings.keys
         self.collecting = Collecting(self.paths, archive)
-        idle_s = max(1.0, min(IDLE_S, self.settings.collect_age_s / 2))
+        idle_s = max(1.0, min(IDLE_S, self.settings.collect_age_s / 4))
         self._worker = Worker(self._is_due, self._background_step, idle_s=idle_s, work="collecting")
         archive.witnesses = self
         recorder.listeners.add(self._notice)
@@ -105,10 +107,11 @@ class Witness:
             InvalidInput: It is no log's key, or is listed already.
         """
         key = log_key(vkey)
-        if str(key) in self.settings.logs:
-            raise InvalidInput(f"this home watches {key.fingerprint} already")
         self.cosigner.key  # noqa: B018 - the witness's own key is made first: it is what is handed out
-        self._use(replace(self.settings, logs=(*self.settings.logs, str(key))))
+        with self._lock:
+            if str(key) in self.settings.logs:
+                raise InvalidInput(f"this home watches {key.fingerprint} already")
+            self._use(replace(self.settings, logs=(*self.settings.logs, str(key))))
         return key
 
     def remove_log(self, name: str, *, dry_run: bool = False) -> list[VerifierKey]:
@@ -121,12 +124,13 @@ class Witness:
         Raises:
             NotFound: This home does not watch it.
         """
-        keys = [log_key(vkey) for vkey in self.settings.logs]
-        gone = [key for key in keys if name in (key.name, key.fingerprint, str(key))]
-        if not gone:
-            raise NotFound(f"this home does not watch {name[:200]!r}", hint="`counterfoil witness list` says which")
-        if not dry_run:
-            self._use(replace(self.settings, logs=tuple(str(key) for key in keys if key not in gone)))
+        with self._lock:
+            keys = [log_key(vkey) for vkey in self.settings.logs]
+            gone = [key for key in keys if name in (key.name, key.fingerprint, str(key))]
+            if not gone:
+                raise NotFound(f"this home does not watch {name[:200]!r}", hint="`counterfoil witness list` says which")
+            if not dry_run:
+                self._use(replace(self.settings, logs=tuple(str(key) for key in keys if key not in gone)))
         return gone
 
     def rotate_key(self) -> VerifierKey:
@@ -154,12 +158,9 @@ class Witness:
         """
         key = _witness_key(vkey)
         witness = PolicyWitness(name, key, require_url(url) if url else "")
-        policy = self._own_policy()
-        before = next(iter(policy.groups), None)
-        names = (*(each.name for each in policy.witnesses), name)
-        group = Group(GROUP, rule or (before.rule if before else "all"), names)
-        changed = replace(policy, witnesses=(*policy.witnesses, witness), groups=(group,), quorum=GROUP)
-        return self._take(changed, dry_run)
+        with self._lock:
+            policy = self._own_policy()
+            return self._take(_grouped(policy, (*policy.witnesses, witness), rule), dry_run)
 
     def remove_witness(self, name: str, *, dry_run: bool = False) -> WitnessPolicy:
         """Asks a witness no longer, and counts its cosignatures no longer.
@@ -169,16 +170,12 @@ class Witness:
             InvalidInput: Too few would be left for the number that the policy asks for.
             NotAllowed: The policy file was written by hand.
         """
-        policy = self._own_policy()
-        left = tuple(each for each in policy.witnesses if each.name != name)
-        if len(left) == len(policy.witnesses):
-            raise NotFound(
-                f"no witness is called {name[:200]!r}", hint="`counterfoil witness list` says which there are"
-            )
-        if not left:
-            return self._take(replace(policy, witnesses=(), groups=(), quorum=NO_QUORUM), dry_run)
-        group = Group(GROUP, policy.groups[0].rule, tuple(each.name for each in left))
-        return self._take(replace(policy, witnesses=left, groups=(group,)), dry_run)
+        with self._lock:
+            policy = self._own_policy()
+            left = tuple(each for each in policy.witnesses if each.name != name)
+            if len(left) == len(policy.witnesses):
+                raise NotFound(f"no witness is called {name[:200]!r}", hint="see `counterfoil witness list`")
+            return self._take(_grouped(policy, left), dry_run)
 
     def collect(self) -> Collected:
         """Asks the witnesses for their cosignatures on the head of now, and keeps what they give.
@@ -299,12 +296,23 @@ class Witness:
         return False
 
 
+def _grouped(policy: WitnessPolicy, witnesses: tuple[PolicyWitness, ...], rule: str | None = None) -> WitnessPolicy:
+    """Returns a policy with these witnesses in its one group; the group's rule stays, unless another is given."""
+    if not witnesses:
+        return replace(policy, witnesses=(), groups=(), quorum=NO_QUORUM)
+    before = next(iter(policy.groups), None)
+    group = Group(GROUP, rule or (before.rule if before else "all"), tuple(each.name for each in witnesses))
+    return replace(policy, witnesses=witnesses, groups=(group,), quorum=GROUP)
+
+
 def _load_policy(paths: WitnessPaths) -> WitnessPolicy | None:
     try:
         with paths.policy.open("rb") as file:
             return WitnessPolicy.parse(file.read(MAX_POLICY_BYTES + 1))
     except FileNotFoundError:
         return None
+    except InvalidInput as error:
+        raise HomeDamaged(f"{paths.policy}: {error.message}", hint=error.hint) from error
     except OSError as error:
         raise NotSetUp(f"{paths.policy} cannot be read: {error.strerror}") from error
 

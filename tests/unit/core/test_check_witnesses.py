@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from making import ORIGIN, BankLog, signer, time_at
+from making import ORIGIN, BankLog, Members, signer, time_at
 from serving_witness import witness_signer
 
 from counterfoil.core.check_bundle import check_bundle
@@ -14,7 +14,7 @@ from counterfoil.core.check_witnesses import check_witnesses
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.steps import Status, Step
 from counterfoil.core.trust import sign_handover
-from counterfoil.core.witness_policy import WitnessPolicy
+from counterfoil.core.witness_policy import MAX_OF_EACH, WitnessPolicy
 
 BANK = BankLog().fill(5)
 A, B, C = (witness_signer(number) for number in (1, 2, 3))
@@ -92,6 +92,21 @@ def test_a_time_that_no_calendar_has_is_told_as_a_number() -> None:
     note, text = BANK.checkpoint(), SignedCheckpoint.parse(BANK.checkpoint()).note.text
     found = step(note + A.line(text, time_s=2**62) + B.line(text, time_s=0), policy())
     assert f"A at second {2**62}" in found.detail
+
+
+def test_as_many_cosignatures_as_a_policy_may_name_fit_into_every_file() -> None:
+    many = [witness_signer(number) for number in range(MAX_OF_EACH)]
+    names = [f"w{number}" for number in range(MAX_OF_EACH)]
+    lines = "".join(f"witness {name} {each.key}\n" for name, each in zip(names, many, strict=True))
+    everybody = WitnessPolicy.parse(f"{lines}group g all {' '.join(names)}\nquorum g\n".encode())
+    note = cosigned(*many)
+    receipt = replace(BANK.receipt(2), checkpoint=note)
+    assert check_receipt(receipt.encode(), witnesses=everybody).exit_code(["witnesses"]) == 0
+    bundle = BANK.scattered_bundle([1, 2]) | {"checkpoint": note.encode()}
+    for index in (1, 2):
+        name = f"proofs/{index}.tlog-proof"
+        bundle[name] = bundle[name].replace(BANK.checkpoint().encode(), note.encode())
+    assert check_bundle(Members(bundle), witnesses=everybody).exit_code(["witnesses"]) == 0
 
 
 def test_the_steps_of_receipts_promises_and_bundles() -> None:

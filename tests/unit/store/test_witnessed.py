@@ -12,7 +12,7 @@ from serving_witness import ORIGIN, GrowingLog
 
 from counterfoil.core.witness import NOTHING_SEEN, AddCheckpoint, Refusal, Seen, judge
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotSetUp
-from counterfoil.store.witnessed import MAX_CONTRADICTIONS, WITNESSED_VERSION, Witnessed
+from counterfoil.store.witnessed import MAX_CONTRADICTIONS, SAME_TIME_S, WITNESSED_VERSION, Witnessed
 
 LOG = GrowingLog().grow(30)
 NOW_S = 1_795_000_000
@@ -49,7 +49,19 @@ def test_times_do_not_go_back(tmp_path: Path) -> None:
     kept = Witnessed.open(tmp_path / "w.db")
     assert advance(kept, LOG, 0, 10, NOW_S) == (None, NOW_S)
     assert advance(kept, LOG, 10, 11, NOW_S - 500) == (None, NOW_S)
-    assert advance(kept, LOG, 11, 11, NOW_S + 1) == (None, NOW_S + 1)
+    kept.close()
+
+
+def test_the_same_head_gets_the_same_time_for_a_while_and_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "w.db"
+    kept = Witnessed.open(path)
+    advance(kept, LOG, 0, 11)
+    before = path.read_bytes()
+    assert advance(kept, LOG, 11, 11, NOW_S + SAME_TIME_S - 1) == (None, NOW_S)
+    assert advance(kept, LOG, 11, 11, NOW_S - 5) == (None, NOW_S)
+    assert path.read_bytes() == before
+    assert advance(kept, LOG, 11, 11, NOW_S + SAME_TIME_S) == (None, NOW_S + SAME_TIME_S)
+    assert advance(kept, LOG, 11, 12, NOW_S + SAME_TIME_S + 1) == (None, NOW_S + SAME_TIME_S + 1)
     kept.close()
 
 

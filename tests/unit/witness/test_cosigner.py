@@ -126,6 +126,17 @@ def test_a_new_key_signs_and_the_old_secret_is_gone(made: Made) -> None:
     assert [entry.has_secret for entry in kept] == [False, True]
 
 
+def test_a_rotation_that_a_crash_interrupted_is_finished(made: Made) -> None:
+    old = made.cosigner.key
+    made.ring.rotate("witness", "2026-11-23T19:00:00Z")  # and then the power fails
+    made.cosigner.close()
+    made.ring = Keyring.open(made.folder / "keys.json", made.unlock)
+    made.cosigner = made.open()
+    assert made.ring.pending("witness") is None
+    assert made.cosigner.key != old
+    assert made.cosigner.rotate_key() != old
+
+
 def test_a_copy_of_an_older_home_would_sign_anew(made: Made) -> None:
     """Why a witness that was restored from a backup takes a new key: docs/guides/witnesses.md."""
     made.cosigner.add_checkpoint(LOG.request(0, 10))
