@@ -186,6 +186,23 @@ def test_what_was_enough_need_not_be_under_another_policy(pair: Pair) -> None:
     assert pair.check(pair.receipt(pair.bank, index, "a.json")).step("witnesses").status is Status.FAILED
 
 
+def test_a_policy_that_was_changed_by_hand_counts_from_the_next_start(pair: Pair) -> None:
+    index = pair.record(pair.bank, "one")
+    size = pair.bank.witness.collect().size
+    path = pair.bank.witness.paths.policy
+    assert pair.bank.archive.witnesses is not None
+    assert pair.bank.archive.witnesses.covering(index) is not None
+    other = str(pair.bank.witness.key)
+    pair.bank.close()
+    path.write_text(path.read_text().replace("group witnesses all", f"witness more {other}\ngroup witnesses all more"))
+    pair.bank = pair.open(pair.home)
+    assert pair.bank.witness.policy is not None
+    assert pair.bank.witness.policy.wanted() == "2 of more, club"
+    assert pair.bank.archive.witnesses is not None
+    assert pair.bank.archive.witnesses.covering(index) is None
+    assert pair.bank.archive.size >= size
+
+
 def test_after_a_change_of_the_logs_key_the_witness_must_be_told(pair: Pair) -> None:
     index = pair.record(pair.bank, "one")
     pair.bank.witness.collect()

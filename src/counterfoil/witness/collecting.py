@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time as clock
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -113,11 +113,11 @@ class Collecting:
             return self._keep(own, policy, asked, given)
 
     def hold_against(self, policy: WitnessPolicy) -> None:
-        """Takes another policy: what was enough under the last one need not be under this."""
+        """Takes another policy: what was enough under the last one need not be under this. Writes nothing."""
         with self._lock:
             enough = self._enough
             if enough is not None and not policy.is_met(_signers(enough, policy)):
-                self._save(Cosignatures(self._kept.acknowledged, None, self._kept.newest))
+                self._kept, self._enough = replace(self._kept, enough=None), None
 
     def _keep(self, own: str, policy: WitnessPolicy, asked: list[PolicyWitness], given: dict[str, Given]) -> Collected:
         """Steps 3 and 4."""

@@ -78,6 +78,8 @@ class Witness:
         self.cosigner = Cosigner(self.paths, keyring, archive.origin, now)
         self.cosigner.keys = self.settings.keys
         self.collecting = Collecting(self.paths, archive)
+        if self.policy is not None:
+            self.collecting.hold_against(self.policy)  # the file may have been changed by hand since
         idle_s = max(1.0, min(IDLE_S, self.settings.collect_age_s / 4))
         self._worker = Worker(self._is_due, self._background_step, idle_s=idle_s, work="collecting")
         archive.witnesses = self
