@@ -127,7 +127,7 @@ class Ledger:
             self._archive.ledger = self
             self._archive.forget_signature()
             self._worker = Worker(self._is_due, self._background_step)
-            self._recorder.appended = self._worker.notice
+            self._recorder.listeners.add(self._worker.notice)
 
     def _require_history(self) -> None:
         """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
@@ -350,7 +350,7 @@ class Ledger:
 
     def close(self) -> None:
         """Ends anchoring in the background and lets go of everything."""
-        self._recorder.appended = None
+        self._recorder.listeners.discard(self._worker.notice)
         self._worker.stop()
         with self._lock:
             self._opened = None
