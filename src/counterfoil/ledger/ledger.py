@@ -132,7 +132,7 @@ class Ledger:
     def _require_history(self) -> None:
         """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
         assert self._book is not None
-        proof = self._book.proof(2**48)  # no log is larger on the ledger
+        proof = self._book.proof()
         if proof is None:
             return
         if proof.size > self._archive.size or self._archive.root(proof.size) != proof.root:
