@@ -267,6 +267,14 @@ def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path
     assert problem.startswith("the ledger has marked this log")
 
 
+def test_that_the_log_is_anchored_is_said_once(typed: Typed) -> None:
+    typed("ledger", "connect")
+    for wait in ("--wait", "--no-wait"):
+        out, err = typed("ledger", "anchor", wait)
+        assert out.startswith("Anchored: all ")
+        assert "Anchored" not in err
+
+
 def test_roles_are_handed_over_in_two_steps(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with sharing(typed, tmp_path, capsys) as (other, accounts, url):
         way = ("--rpc", url, "--yes")

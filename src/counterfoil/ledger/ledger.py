@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
-
 _LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
@@ -218,7 +217,7 @@ class Ledger:
 
         def carry_out(tell: Tell) -> Connection:
             with self._lock:
-                made, _ = send(tell)
+                made = send(tell)
                 self.use(made)
             self.settle()
             return made
@@ -331,7 +330,7 @@ class Ledger:
                 connection, self._archive.size, anchored, proof.size if proof else 0, self.due(), error
             )
         found = status_of(connection, opened)
-        if not self.fault or self.fault in found.problems:
+        if not self.fault or any(self.fault in problem for problem in found.problems):
             return found
         return replace(found, problems=(*found.problems, f"in the background: {self.fault}"))
 

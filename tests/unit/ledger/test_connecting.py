@@ -19,6 +19,7 @@ from counterfoil.ledger.connecting import Wanted
 from counterfoil.ledger.connection import Connection
 from counterfoil.ledger.embedded.ledger import EmbeddedLedger
 from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.rpc.rpc import RpcError
 from counterfoil.ledger.treasury import fund
 from counterfoil.organisation import Organisation
 
@@ -135,6 +136,26 @@ def test_a_new_head_key_is_named_to_the_contract(org: Organisation) -> None:
     signed = SignedCheckpoint.parse(org.checkpoint())
     [signer] = claimed_signers(signed, first.where)
     assert org.ledger.opened.evidence.is_signer(first.where.log_id, signer)
+
+
+def test_what_a_node_does_not_take_is_told_while_it_waits(
+    org: Organisation, clock: Clock, node: LyingNode, by_node: Wanted
+) -> None:
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if "did not take it" in line:
+            node.honest()
+            clock.move(60)  # it is offered again
+
+    node.lie("eth_sendRawTransaction", RpcError(-32000, "the pool is full"))
+    _, carry_out = org.ledger.connecting(by_node)
+    carry_out(tell)
+    assert told[0] == "Putting the Evidence contract on the ledger ..."
+    assert "the pool is full" in told[1]
+    assert told[2] == f"Opening the log {ORIGIN} in it ..."
+    assert len(told) == 3
 
 
 def test_a_block_that_is_not_final_yet_is_told_while_it_waits(

@@ -7,6 +7,7 @@ import pytest
 from organisations import Clock, write_events
 
 from counterfoil.errors import HomeDamaged, LedgerUnreachable
+from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.worker import Worker
 from counterfoil.organisation import Organisation
 
@@ -129,3 +130,14 @@ def test_what_failed_in_the_background_is_a_problem(org: Organisation, clock: Cl
     fault = "another account may anchor this log, not the one this home uses"
     require_soon(lambda: org.ledger.fault == fault)
     assert f"in the background: {fault}" in org.ledger.status().problems
+
+
+def test_what_status_finds_itself_is_not_told_again_from_the_background(org: Organisation, clock: Clock) -> None:
+    org.ledger.connect()
+    org.ledger.opened.outbox.limits = SpendingLimits(1, 1)
+    clock.move(org.ledger.within_s)
+    write_events(org)
+    org.ledger.wake()
+    require_soon(lambda: org.ledger.fault != "")
+    [problem] = org.ledger.status().problems
+    assert problem.startswith("what is due cannot be sent: ")

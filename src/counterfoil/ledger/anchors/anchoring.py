@@ -238,10 +238,10 @@ class Anchoring:
 
     def _require_history(self, head: LedgerHead) -> None:
         proven = self._book.proof()
-        if proven is not None and proven.size > head.size:
+        if proven is not None and proven.size > head.size:  # the block stands, and the state is one from before it
             raise LedgerContradicts(
                 f"the ledger holds a head over {head.size:,} records, and has shown a final one over {proven.size:,}",
-                hint="an old copy of an embedded ledger was put back, or the node is not to be trusted",
+                hint="the node answers from a state older than its blocks: use another node",
             )
         if head.size == 0:
             return
