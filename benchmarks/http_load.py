@@ -19,7 +19,7 @@ from typing import Any
 async def connection(spec: Mapping[str, Any], number: int, began_s: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", spec["port"])
     bodies = [body.encode() for body in spec["bodies"]]
-    head = f"{spec['method']} {spec['path']} HTTP/1.1\r\nhost: node\r\n"
+    head = f"{spec['method']} {spec['path']} HTTP/1.1\r\nhost: 127.0.0.1:{spec['port']}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in spec["headers"].items())
     wanted = f" {spec['status']} ".encode()
     pause_s = spec["connections"] / spec["rate_per_s"] if spec["rate_per_s"] else 0.0

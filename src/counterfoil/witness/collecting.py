@@ -16,7 +16,7 @@ import time as clock
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.witness_policy import PolicyWitness, WitnessPolicy
@@ -48,6 +48,14 @@ class Collected:
     given: tuple[Given, ...]
     signed: tuple[str, ...]
     is_enough: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as JSON."""
+        answers = [
+            {"alarm": each.is_alarm, "fault": each.fault or None, "name": each.name, "signed": bool(each.line)}
+            for each in self.given
+        ]
+        return {"enough": self.is_enough, "signed": list(self.signed), "size": self.size, "witnesses": answers}
 
     def faults(self) -> str:
         """Returns who did not sign and why, in words; empty when all did."""

@@ -125,16 +125,10 @@ def collect(session: Session) -> int:
     with session.open() as org:
         found = org.witness.collect()
         wanted = org.witness.policy.wanted() if org.witness.policy else ""
-    answers = [
-        {"alarm": each.is_alarm, "fault": each.fault or None, "name": each.name, "signed": bool(each.line)}
-        for each in found.given
-    ]
     head = f"the head over {counted(found.size, 'record')}"
     lines = [f"{each.name} {each.fault or f'has signed {head}'}." for each in found.given]
     lines.append(f"That is {'enough' if found.is_enough else 'not enough'}: the policy wants {wanted}.")
-    session.emit(
-        {"enough": found.is_enough, "signed": list(found.signed), "size": found.size, "witnesses": answers}, lines
-    )
+    session.emit(found.to_json(), lines)
     if any(each.is_alarm for each in found.given):
         return 4
     return 0 if found.is_enough else 5
