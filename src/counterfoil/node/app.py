@@ -13,6 +13,7 @@ from starlette.responses import Response
 import counterfoil
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
+from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
@@ -44,7 +45,7 @@ def build_app(node: Node) -> Gate:
         redirect_slashes=False,
     )
     own = NodeRoutes(node)
-    for room in (DecisionRoutes(node.org, node), own):
+    for room in (DecisionRoutes(node.org, node), AccessRoutes(node.org, node, node.access), own):
         app.include_router(room.router())
     app.include_router(own.health())
     app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
@@ -83,6 +84,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 async def _http(_request: Request, error: Exception) -> Response:
     """What the router refused."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, CounterfoilError):  # met while the body was read
+        return problem_response(error.__cause__)
     if error.status_code == 404:
         return problem_response(NotFound("there is nothing at this address", hint=f"see {API}/openapi.json"))
     if error.status_code == 405:

@@ -32,6 +32,7 @@ __all__ = ["Node"]
 MOST_KEY_CHARS: Final = 200
 
 
+
 class Node:
     """Serves one opened home. The HTTP app around it is `node.app`.
 
@@ -89,8 +90,10 @@ class Node:
             await self._writer.close()
         for worker in (self.chores, self.jobs, self.webhooks):
             await asyncio.to_thread(worker.stop_work)
-        self.access.keep()
-        self.state.close()
+        try:
+            await asyncio.to_thread(self.access.keep)
+        finally:
+            self.state.close()
 
     # What the rooms ask (web.desk.Desk)
 
