@@ -74,7 +74,7 @@ class Gate:
         body_timeout_s: float,
         observe: Observe,
     ) -> None:
-        self._app = app
+        self.app = app
         self._identify = identify
         self._keyed = keyed
         self._public = public
@@ -85,7 +85,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (or the app's own start and stop)."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         began = time.perf_counter()
         answer = _Answer(send)
@@ -93,7 +93,7 @@ class Gate:
             state = scope.setdefault("state", {})
             state["principal"] = who = self._identify(scope)
             self._require_share(who, scope)
-            await self._app(scope, _guarded(scope, self._counted(scope, receive)), answer.send)
+            await self.app(scope, _guarded(scope, self._counted(scope, receive)), answer.send)
         except CounterfoilError as error:
             await self._fail(error, answer, scope, receive)
         except asyncio.CancelledError:

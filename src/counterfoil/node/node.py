@@ -59,6 +59,7 @@ class Node:
         self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
         self.requests.load()
         self.access = Access(self.state, settings, org, org.recorder.now_s)
+        self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
         self.jobs = Jobs(

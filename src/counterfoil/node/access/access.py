@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fastapi import Request
-
 from counterfoil.errors import LogUnavailable, NotAllowed, NotSignedIn
 from counterfoil.node.access.forgery import (
     CSRF_FIELD,
@@ -35,6 +33,8 @@ from counterfoil.node.state import NodeState
 from counterfoil.web.roles import FORM_GUARD, Principal, Role
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from counterfoil.organisation import Organisation
 
 __all__ = ["HOME", "Access", "LoggedIn"]
@@ -95,7 +95,7 @@ class Access:
         self._lockouts = Lockouts(state, settings, now)
         self.keys = Keys(state, self._records, now)
         self.sessions = Sessions(state, settings, now)
-        self.users = Users(state, self._records, self.sessions, Passwords(cost), now)
+        self.users = Users(state, self._records, self.sessions, Passwords(cost), self._lockouts, now)
         self.peers = Peers(state, self._records, Nonces(state, now), settings, now)
         self._settle()
 
@@ -206,6 +206,10 @@ class Access:
     def signer(self) -> RequestSigner:
         """Returns what signs requests to other nodes; its key is made at first use."""
         return RequestSigner(self._org.home.settings.origin, self._org.node_key())
+
+    def public_key(self) -> str | None:
+        """Returns the key that other nodes' admins list for this node; None until `signer` has made it."""
+        return str(self.signer().key) if self._org.keyring.has("node") else None
 
     def keep(self) -> None:
         """Writes down what is in memory only, forgets what is old, and records what could not be recorded before."""

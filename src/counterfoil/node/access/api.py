@@ -20,6 +20,7 @@ from counterfoil.node.access.bodies import (
     ToList,
     UserOnList,
 )
+from counterfoil.node.bodies import Nothing
 from counterfoil.node.access.shapes import key_json, peer_json, user_json
 from counterfoil.web.answer import json_answer
 from counterfoil.web.desk import Desk
@@ -57,20 +58,18 @@ class AccessRoutes:
         room.writes("/keys/{key_id}", self.revoke_key, ADMIN, KeyOnList, method="DELETE", status=200)
         room.reads("/users", self.list_users, ADMIN, list[UserOnList])
         room.writes("/users", self.add_user, ADMIN, UserOnList)
-        room.writes("/users/{name}", self.remove_user, ADMIN, method="DELETE", status=204)
+        room.writes("/users/{name}", self.remove_user, ADMIN, Nothing, method="DELETE", status=200)
         room.writes("/users/{name}/password", self.set_password, ADMIN, UserOnList, status=200)
         room.writes("/users/{name}/roles", self.set_roles, ADMIN, UserOnList, status=200)
         room.reads("/peers", self.list_peers, ADMIN, list[PeerOnList])
         room.writes("/peers", self.add_peer, ADMIN, PeerOnList)
-        room.writes("/peers/{origin:path}", self.remove_peer, ADMIN, method="DELETE", status=204)
+        room.writes("/peers/{origin:path}", self.remove_peer, ADMIN, Nothing, method="DELETE", status=200)
         return room.router
 
     def me(self, request: Request) -> dict[str, Any]:
         """Says who you are, and what you may do."""
         who = principal_of(request)
-        ring = self._org.keyring
-        key = str(self._access.signer().key) if ring.has("node") else None
-        return {"id": who.id, "roles": sorted(who.roles), "node_key": key}
+        return {"id": who.id, "roles": sorted(who.roles), "node_key": self._access.public_key()}
 
     def list_keys(self) -> list[dict[str, Any]]:
         """Lists every key, also revoked ones, newest first."""
@@ -117,9 +116,10 @@ class AccessRoutes:
         user = self._access.users.require(self._whom(place).removeprefix("user:"))
         return json_answer(user_json(user), 200 if replayed else 201, replayed=replayed)
 
-    def remove_user(self, name: str, request: Request) -> None:
+    def remove_user(self, name: str, request: Request) -> dict[str, bool]:
         """Removes somebody, and ends their sessions."""
         self._access.users.remove(name, by=principal_of(request).id)
+        return {"done": True}
 
     def set_password(self, name: str, wanted: NewPassword, request: Request) -> dict[str, Any]:
         """Gives somebody a new password, and ends their sessions."""
@@ -144,9 +144,10 @@ class AccessRoutes:
         peer = self._access.peers.require(self._whom(place).removeprefix("node:"))
         return json_answer(peer_json(peer), 200 if replayed else 201, replayed=replayed)
 
-    def remove_peer(self, origin: str, request: Request) -> None:
+    def remove_peer(self, origin: str, request: Request) -> dict[str, bool]:
         """Takes another node off the list."""
         self._access.peers.remove(origin, by=principal_of(request).id)
+        return {"done": True}
 
     def _whom(self, place: int) -> str:
         """Returns whom a record is about."""

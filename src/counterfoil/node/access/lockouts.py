@@ -73,6 +73,11 @@ class Lockouts:
                 .values(wrong=failures.c.wrong - 1, locked_until_s=0)
             )
 
+    def forgive(self, name: str) -> None:
+        """Unlocks a name: its owner has a new password."""
+        with self._state.writing() as connection:
+            connection.execute(delete(failures).where(failures.c.who == self._digest("user", name)))
+
     def keep(self) -> None:
         """Forgets what is old."""
         with self._state.writing() as connection:
@@ -113,7 +118,10 @@ def _network(address: str) -> str:
 
 
 def _locked(wait_s: int) -> TooManyRequests:
-    shown = f"{wait_s} seconds" if wait_s < 120 else f"{-(-wait_s // 60)} minutes"
+    if wait_s < 120:
+        shown = f"{wait_s} seconds"
+    else:
+        shown = f"{-(-wait_s // 60)} minutes" if wait_s < 7_200 else f"{-(-wait_s // 3_600)} hours"
     return TooManyRequests(
         f"too many wrong passwords: signing in is locked for another {shown}",
         hint="wait so long, then try again; an admin can give a new password",

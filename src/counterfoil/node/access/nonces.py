@@ -31,10 +31,12 @@ class Nonces:
     Args:
         state: Where they are kept; each is synced before its request is taken.
         now: Returns Unix seconds.
+        most_per_peer: Nonces of one node that are remembered at once.
     """
 
-    def __init__(self, state: NodeState, now: Callable[[], float]) -> None:
+    def __init__(self, state: NodeState, now: Callable[[], float], most_per_peer: int = MOST_PER_PEER) -> None:
         self._state = state
+        self._most_per_peer = most_per_peer
         self._now = now
         self._lock = threading.Lock()  # owns what follows
         with state.reading() as connection:
@@ -60,7 +62,7 @@ class Nonces:
             self._forget()
             if digest in self._taken:
                 raise NotSignedIn("this signed request was taken before", hint="sign it anew to send it again")
-            if self._counts[peer] >= MOST_PER_PEER:
+            if self._counts[peer] >= self._most_per_peer:
                 raise TooManyRequests("this node sends more signed requests than are remembered", hint="wait a minute")
             with self._state.writing() as connection:
                 connection.execute(table.insert().values(digest=digest, peer=peer, expires_s=expires_s))

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import delete, select, update
 
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.node.access.lockouts import Lockouts
 from counterfoil.node.access.passwords import Passwords
 from counterfoil.node.access.records import AccessRecords, Change
 from counterfoil.node.access.sessions import Sessions
@@ -56,6 +57,7 @@ class Users:
         records: Puts changes on record.
         sessions: Theirs.
         passwords: Hashes and checks.
+        lockouts: Ended by a new password.
         now: Returns Unix seconds.
     """
 
@@ -65,12 +67,14 @@ class Users:
         records: AccessRecords,
         sessions: Sessions,
         passwords: Passwords,
+        lockouts: Lockouts,
         now: Callable[[], float],
     ) -> None:
         self._state = state
         self._records = records
         self._sessions = sessions
         self._passwords = passwords
+        self._lockouts = lockouts
         self._now = now
         self._changing = threading.Lock()  # covers whoever replaces a user in _users
         with state.reading() as connection:
@@ -161,7 +165,7 @@ class Users:
         return changed
 
     def set_password(self, name: str, password: str, *, by: str) -> User:
-        """Gives somebody a new password, and ends their sessions.
+        """Gives somebody a new password, unlocks their name, and ends their sessions.
 
         Raises:
             NotFound: There is nobody of that name.
@@ -175,6 +179,7 @@ class Users:
             self._records.write(Change("set password", user.principal.id, by))
             changed = self._keep_password(user, kept)
         self._sessions.end_all(name)
+        self._lockouts.forgive(name)
         return changed
 
     def check(self, name: str, password: str) -> User | None:
