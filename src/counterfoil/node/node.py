@@ -32,7 +32,6 @@ __all__ = ["Node"]
 MOST_KEY_CHARS: Final = 200
 
 
-
 class Node:
     """Serves one opened home. The HTTP app around it is `node.app`.
 

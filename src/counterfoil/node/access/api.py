@@ -20,8 +20,8 @@ from counterfoil.node.access.bodies import (
     ToList,
     UserOnList,
 )
-from counterfoil.node.bodies import Nothing
 from counterfoil.node.access.shapes import key_json, peer_json, user_json
+from counterfoil.node.bodies import Nothing
 from counterfoil.web.answer import json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.roles import READERS, Role, principal_of
