@@ -162,7 +162,7 @@ class Keyring:
         return entry
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed for `log`, `witness`, `node`; an AES-256 key for `vault`; a scalar (`head`).
+        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`).
 
         Args:
             use: What the key is for.

@@ -54,17 +54,17 @@ def require_own_page(scope: Scope, public_url: str) -> None:
     Raises:
         NotAllowed: It comes from elsewhere.
     """
-    named = {name: value for name, value in scope["headers"] if name in (b"host", b"origin", b"sec-fetch-site")}
-    site, origin = named.get(b"sec-fetch-site"), named.get(b"origin")
-    if site is not None and site not in _OWN:
-        raise NotAllowed("this request comes from another site's page", hint=_LOOK_AGAIN)
-    if origin is None:
-        return
-    found = urlsplit(origin.decode("latin-1"))
-    own = urlsplit(public_url)
-    is_public = bool(public_url) and (found.scheme, found.netloc) == (own.scheme, own.netloc)
-    if not found.netloc or not (is_public or found.netloc.encode("latin-1") == named.get(b"host")):
-        raise NotAllowed("this request comes from another site's page", hint=_LOOK_AGAIN)
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    for name, value in scope["headers"]:
+        is_foreign = name == b"sec-fetch-site" and value not in _OWN
+        if is_foreign or (name == b"origin" and not _is_own(value.decode("latin-1"), host, public_url)):
+            raise NotAllowed("this request comes from another site's page", hint=_LOOK_AGAIN)
+
+
+def _is_own(origin: str, host: bytes, public_url: str) -> bool:
+    """Whether an origin is the address by which this node was reached, or the one that others know it by."""
+    found, own = origin.partition("://"), urlsplit(public_url)
+    return bool(found[2]) and (found[2].encode("latin-1") == host or (found[0], found[2]) == (own.scheme, own.netloc))
 
 
 def is_form(content_type: bytes | None) -> bool:

@@ -78,11 +78,13 @@ class Passwords:
         """Whether a password is the one that was hashed; as much work where nothing was kept."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
+        text = _normal(password)
         with self._turn:
             try:
-                return self._hasher.verify(kept or self._nobody, _normal(password)[:MOST_CHARS]) and kept is not None
+                is_right = self._hasher.verify(kept or self._nobody, text[:MOST_CHARS])
             except (VerificationError, InvalidHashError):
                 return False
+        return is_right and kept is not None and len(text) <= MOST_CHARS
 
     def is_dated(self, kept: str) -> bool:
         """Whether a hash was made at another cost."""

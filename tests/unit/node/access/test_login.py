@@ -313,6 +313,13 @@ def test_one_password_typed_in_two_ways_is_one(home):
     assert login(home, password="Stra\u00dfe nach Mu\u0308nchen")
 
 
+def test_a_longer_password_than_any_is_wrong(home):
+    home.access.users.set_password("bo", "x" * 1_000, by=HOME)
+    with pytest.raises(NotSignedIn):
+        login(home, password="x" * 1_001)
+    assert login(home, password="x" * 1_000)
+
+
 @pytest.mark.parametrize("password", ["", "short", "x" * 1_001], ids=["empty", "short", "long"])
 def test_a_password_has_a_length(home, password):
     with pytest.raises(InvalidInput):
@@ -392,6 +399,14 @@ def test_another_sites_page_is_refused_even_with_the_token(home, header):
     made = login(home)
     with pytest.raises(NotAllowed, match="another site"):
         browse(home, made.token, "POST", header, (b"x-csrf-token", made.csrf.encode()))
+
+
+def test_two_origins_do_not_hide_a_foreign_one(home):
+    made = login(home)
+    token = (b"x-csrf-token", made.csrf.encode())
+    for origins in ((OWN, (b"origin", b"https://evil.example")), ((b"origin", b"https://evil.example"), OWN)):
+        with pytest.raises(NotAllowed, match="another site"):
+            browse(home, made.token, "POST", *origins, token)
 
 
 def test_another_sites_page_cannot_sign_a_browser_in(home):
