@@ -8,11 +8,31 @@ from typing import Any
 from organisations import Clock, copy_home, open_home
 
 from counterfoil.node.access import Access
+from counterfoil.node.access.passwords import Cost
 from counterfoil.node.settings import NodeSettings
 from counterfoil.node.state import STATE_FILE, NodeState
 from counterfoil.web.roles import Principal
 
-__all__ = ["Home"]
+__all__ = ["CHEAP", "Home", "request"]
+
+CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
+"""Passwords that cost nothing, where many are checked."""
+
+
+def request(method: str = "GET", *headers: tuple[bytes, bytes], path: str = "/", query: bytes = b"") -> dict[str, Any]:
+    """Returns the scope of a request, as the server makes it."""
+    return {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "server": ("127.0.0.1", 8000),
+        "client": ("192.0.2.1", 4711),
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": [(b"host", b"127.0.0.1:8000"), *headers],
+        "state": {},
+    }
 
 
 class Home:
@@ -27,7 +47,7 @@ class Home:
     def open(self) -> None:
         self.org = open_home(self.folder, self.clock)
         self.state = NodeState(self.folder / STATE_FILE)
-        self.access = Access(self.state, self.settings, self.org, self.clock)
+        self.access = Access(self.state, self.settings, self.org, self.clock, CHEAP)
 
     def close(self) -> None:
         self.state.close()
@@ -38,7 +58,7 @@ class Home:
         self.open()
 
     def identify(self, token: str) -> Principal | None:
-        return self.access.identify({"headers": [(b"authorization", b"Bearer " + token.encode())]})
+        return self.access.identify(request("GET", (b"authorization", b"Bearer " + token.encode())))
 
     def told(self) -> list[dict[str, Any] | None]:
         """Returns the private values of every access record."""

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
     "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),
     "migrate": Place(f"{_ORGANISATION}:migrate", "Bring an older home to this version."),
+    "access": Place("counterfoil.node.access.commands:access", "Say who may come in at the node: keys, people, peers."),
     "doctor": Place(f"{_ORGANISATION}:doctor", "Look the home over and say what needs doing."),
 }
 """Every command, in the order in which they are listed."""

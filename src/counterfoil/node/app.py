@@ -13,6 +13,7 @@ from starlette.responses import Response
 import counterfoil
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
+from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
@@ -45,7 +46,8 @@ def build_app(node: Node) -> Gate:
         redirect_slashes=False,
     )
     own, witness = NodeRoutes(node), WitnessRoutes(node.org)
-    for room in (DecisionRoutes(node.org, node), witness, own):
+    rooms = (DecisionRoutes(node.org, node), witness, AccessRoutes(node.org, node, node.access), own)
+    for room in rooms:
         app.include_router(room.router())
     app.include_router(own.health())
     app.include_router(witness.endpoint())
@@ -85,6 +87,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 async def _http(_request: Request, error: Exception) -> Response:
     """What the router refused."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, CounterfoilError):  # met while the body was read
+        return problem_response(error.__cause__)
     if error.status_code == 404:
         return problem_response(NotFound("there is nothing at this address", hint=f"see {API}/openapi.json"))
     if error.status_code == 405:

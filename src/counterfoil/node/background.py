@@ -18,6 +18,7 @@ QUEUE_EVERY_S: Final = 5.0
 COUNTS_EVERY_S: Final = 60.0
 RETENTION_EVERY_S: Final = 600.0
 ALARMS_EVERY_S: Final = 10.0
+ACCESS_EVERY_S: Final = 60.0
 
 
 def chores_of(node: Node) -> list[Chore]:
@@ -43,10 +44,15 @@ def chores_of(node: Node) -> list[Chore]:
     def alarms() -> str:
         return node.alarms.settle(concerns(org, node.chores.list(), node.webhooks.list()))
 
+    def access() -> str:
+        node.access.keep()
+        return ""
+
     return [
         Chore("tables", TABLES_EVERY_S, tables),
         Chore("queue", QUEUE_EVERY_S, queue),
         Chore("counts", COUNTS_EVERY_S, counts),
         Chore("retention", RETENTION_EVERY_S, retention),
+        Chore("access", ACCESS_EVERY_S, access),
         Chore("alarms", ALARMS_EVERY_S, alarms),
     ]

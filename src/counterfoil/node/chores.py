@@ -4,6 +4,7 @@
     queue       moves waiting decisions to the log, as soon as it is back
     counts      writes the epoch records that are due
     retention   erases what was locked away and whose retention has ended
+    access      writes down when keys and sessions were last used
     alarms      looks whether anything needs a person
 
 Anchoring has a thread of its own (`ledger.worker`). When a chore last ran and why it

@@ -5,8 +5,9 @@ One ASGI layer around the whole app, so that nothing can be reached around it:
 1. the address is looked up, and the key, session or signature tells who asks;
 2. a caller beyond its share is asked to wait;
 3. the body is counted as it comes in, against a limit and a clock;
-4. answers get the headers that keep browsers from guessing;
-5. an error becomes problem+json by the one table; the log gets what was not foreseen.
+4. of a signed request, the body is held back until its digest was checked;
+5. answers get the headers that keep browsers from guessing;
+6. an error becomes problem+json by the one table; the log gets what was not foreseen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from counterfoil.node.shares import Shares
 from counterfoil.web.problem import problem_response
 from counterfoil.web.roles import Principal
 
-__all__ = ["Gate", "Identify", "Observe", "Scope"]
+__all__ = ["BODY_GUARD", "Gate", "Identify", "Message", "Observe", "Receive", "Scope"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -35,6 +36,9 @@ Identify = Callable[[Scope], Principal | None]
 
 Observe = Callable[[Scope, int, float], None]
 """Told of every answer: its scope, its status, the seconds it took."""
+
+BODY_GUARD: Final = "body_guard"
+"""Where `identify` leaves, in the scope's state, what lets the body through only when it is the one that was signed."""
 
 _LOGGER: Final = logging.getLogger("counterfoil.node")
 
@@ -70,7 +74,7 @@ class Gate:
         body_timeout_s: float,
         observe: Observe,
     ) -> None:
-        self._app = app
+        self.app = app
         self._identify = identify
         self._keyed = keyed
         self._public = public
@@ -81,7 +85,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (or the app's own start and stop)."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         began = time.perf_counter()
         answer = _Answer(send)
@@ -89,7 +93,7 @@ class Gate:
             state = scope.setdefault("state", {})
             state["principal"] = who = self._identify(scope)
             self._require_share(who, scope)
-            await self._app(scope, self._counted(scope, receive), answer.send)
+            await self.app(scope, _guarded(scope, self._counted(scope, receive)), answer.send)
         except CounterfoilError as error:
             await self._fail(error, answer, scope, receive)
         except asyncio.CancelledError:
@@ -164,6 +168,12 @@ class _Answer:
             present = {name for name, _ in headers}
             message["headers"] = headers + [pair for pair in _HEADERS if pair[0] not in present]
         await self._send(message)
+
+
+def _guarded(scope: Scope, receive: Receive) -> Receive:
+    """Step 4: whoever signed a request signed its body, too."""
+    guard: Callable[[Receive], Receive] | None = scope["state"].get(BODY_GUARD)
+    return receive if guard is None else guard(receive)
 
 
 def _too_large(scope: Scope) -> TooLarge:

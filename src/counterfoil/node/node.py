@@ -58,6 +58,7 @@ class Node:
         self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
         self.requests.load()
         self.access = Access(self.state, settings, org, org.recorder.now_s)
+        self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
         self.jobs = Jobs(
@@ -90,8 +91,10 @@ class Node:
             await self._writer.close()
         for worker in (self.chores, self.jobs, self.webhooks):
             await asyncio.to_thread(worker.stop_work)
-        self.access.keep()
-        self.state.close()
+        try:
+            await asyncio.to_thread(self.access.keep)
+        finally:
+            self.state.close()
 
     # What the rooms ask (web.desk.Desk)
 

@@ -257,7 +257,7 @@ def _key_json(entry: KeyEntry, origin: str) -> dict[str, Any]:
 
 
 def _public_text(entry: KeyEntry, origin: str) -> str | None:
-    if entry.use == "log":
+    if entry.use in ("log", "node"):
         return str(VerifierKey(origin, ED25519, entry.public))
     if entry.use == "witness":
         return str(VerifierKey(witness_name(origin), COSIGNATURE, entry.public))

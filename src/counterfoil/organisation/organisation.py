@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from counterfoil.core.checkpoint import SignedCheckpoint
-from counterfoil.core.note import Signer, VerifierKey
+from counterfoil.core.note import ED25519, Signer, VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.core.trust import MAX_HANDOVERS, sign_handover
 from counterfoil.decisions import Decisions, DecisionsView
@@ -225,6 +225,15 @@ class Organisation:
             self.objects.reseal(new_key)
             self.keyring.confirm("vault")
             self._write_key_record("vault", self.keyring.current("vault").id, "")
+
+    def node_key(self) -> bytes:
+        """Returns the secret Ed25519 key that signs requests to other nodes; made, and on record, at first use."""
+        with self.recorder.exclusive():
+            if not self.keyring.has("node"):
+                entry = self.keyring.add("node", time_text(self.recorder.now_s()))
+                key = VerifierKey(self.home.settings.origin, ED25519, entry.public)
+                self._write_key_record("node", str(key), "")
+            return self.keyring.secret("node")
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""

@@ -34,13 +34,14 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault", "head", "account", "witness"]
+Use = Literal["log", "vault", "head", "account", "witness", "node"]
 _ALGORITHMS: Final[dict[str, str]] = {
     "log": "Ed25519",
     "vault": "AES-256-GCM",
     "head": "secp256k1",
     "account": "passphrase",
     "witness": "Ed25519",
+    "node": "Ed25519",
 }
 _NEEDED: Final = frozenset({"log", "vault"})
 _CHECK: Final = b"counterfoil unlock key"
@@ -54,10 +55,10 @@ class KeyEntry:
     Attributes:
         use: `log` (signs heads), `vault` (wraps the keys of private values); once connected to a ledger also
             `head` (signs heads for its contract) and `account` (opens the account's key file unattended); once it
-            watches others' logs also `witness` (cosigns their heads).
+            watches others' logs also `witness` (cosigns their heads); `node` signs requests to other nodes.
         algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1` or `passphrase`.
         id: 16 random hex digits.
-        public: 32 bytes for `log` and `witness`, 33 for `head` (SEC 1, compressed), else empty.
+        public: 32 bytes for `log`, `witness` and `node`, 33 for `head` (SEC 1, compressed), else empty.
         created: UTC, `2026-11-23T19:00:00Z`.
         retired: When a newer key took over, None while in use.
         has_secret: Whether the secret part is still kept.
@@ -161,7 +162,7 @@ class Keyring:
         return entry
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed for `log`, `witness`; an AES-256 key for `vault`; a scalar (`head`).
+        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`).
 
         Args:
             use: What the key is for.

@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 
 from counterfoil.errors import NotAllowed, NotSignedIn
 
-__all__ = ["READERS", "STAFF", "WRITERS", "Needs", "Principal", "Role", "needs", "principal_of"]
+__all__ = ["FORM_GUARD", "READERS", "STAFF", "WRITERS", "Needs", "Principal", "Role", "needs", "principal_of"]
 
 
 class Role(StrEnum):
@@ -27,6 +27,9 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     SERVICE = "service"
 
+
+FORM_GUARD: Final = "form_guard"
+"""Where the node leaves, in the scope's state, what checks a form of the console before anything acts on it."""
 
 WRITERS: Final = (Role.SERVICE, Role.OPERATOR)
 """Who makes decisions."""
@@ -66,9 +69,12 @@ class Needs:
 
         Raises:
             NotSignedIn: Nobody knows who it is.
-            NotAllowed: It has none of the roles.
+            NotAllowed: It has none of the roles, or another site's page sent the form.
         """
         who = principal_of(request)
+        guard = request.scope["state"].get(FORM_GUARD)
+        if guard is not None:
+            await guard(request)
         if not who.may(self.roles):
             needed = " or ".join(sorted({*self.roles, Role.ADMIN}))
             raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")

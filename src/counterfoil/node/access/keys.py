@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from counterfoil.errors import InvalidInput, NotFound, NotSignedIn
+from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, NotSignedIn
 from counterfoil.node.access.records import AccessRecords, Change
 from counterfoil.node.access.tables import keys as table
 from counterfoil.node.access.tokens import (
@@ -206,8 +206,12 @@ class Keys:
         if not used:
             return
         statement = update(table).where(table.c.id == bindparam("key")).values(used_s=bindparam("at"))
-        with self._state.writing() as connection:
-            connection.execute(statement, [{"key": key_id, "at": used_s} for key_id, used_s in used.items()])
+        try:
+            with self._state.writing() as connection:
+                connection.execute(statement, [{"key": key_id, "at": used_s} for key_id, used_s in used.items()])
+        except LogUnavailable:
+            self._used = used | self._used  # for the next time
+            raise
         with self._changing:
             for key_id, used_s in used.items():
                 self._keys[key_id] = replace(self._keys[key_id], used_s=used_s)

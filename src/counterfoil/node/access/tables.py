@@ -46,7 +46,7 @@ failures: Final = Table(
     "access_failures",
     metadata,
     Column("who", LargeBinary(16), primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("wrong", Integer, nullable=False),
     Column("last_s", BigInteger, nullable=False),
     Column("locked_until_s", BigInteger, nullable=False),
 )

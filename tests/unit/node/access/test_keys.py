@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from making_access import Home
+from making_access import Home, request
 from organisations import full_log
 
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, NotSignedIn
@@ -87,14 +87,14 @@ def test_another_key_is_refused_without_being_repeated(home, how):
 @pytest.mark.parametrize("header", [b"Basic dXNlcjpwYXNz", b"", b"Bearer", b"bearer  ", b"\xff\xfe"])
 def test_other_credentials_are_refused(home, header):
     with pytest.raises(NotSignedIn):
-        home.access.identify({"headers": [(b"authorization", header)]})
+        home.access.identify(request("GET", (b"authorization", header)))
 
 
 def test_two_keys_in_one_request_are_refused(home):
     made = home.access.keys.add("scoring", OPERATOR, by=HOME)
     header = (b"authorization", b"Bearer " + made.token.encode())
     with pytest.raises(NotSignedIn, match="two keys"):
-        home.access.identify({"headers": [header, header]})
+        home.access.identify(request("GET", header, header))
 
 
 def test_no_key_is_kept_or_shown(home):

@@ -1,0 +1,290 @@
+"""The access routes over real HTTP; and every role against every route of the node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from fastapi import Request
+from making_node import applicant, serving
+
+from counterfoil.node.access import HOME, RequestSigner, sign_request
+from counterfoil.node.app import build_app
+from counterfoil.web.roles import Needs, Role, needs
+
+API = "/api/v1/access"
+PASSWORD = "correct horse battery"
+OPEN = frozenset(
+    {
+        ("GET", "/api/v1/openapi.json"),
+        ("GET", "/healthz"),
+        ("POST", "/add-checkpoint"),
+        ("GET", "/readyz"),
+        ("GET", "/log/checkpoint"),
+        ("GET", "/log/issuer.vkey"),
+        ("GET", "/log/tile/{level}/{path:path}"),
+    }
+)
+"""Routes that anybody may ask; a new one is added here on purpose, or this test fails."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def keys(node):
+    """A key for each role."""
+    return {role: node.node.access.keys.add(str(role), frozenset({role}), by=HOME).token for role in Role}
+
+
+def routes(node):
+    """Returns method, path and needed roles of every route; None in their place where anybody may ask."""
+    for route in walk(build_app(node.node).app.routes):
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            yield method, route.path, needed(getattr(route, "dependant", None))
+
+
+def walk(found):
+    """Returns the routes of an app, those of its rooms included."""
+    for each in found:
+        yield from each.effective_route_contexts() if hasattr(each, "effective_route_contexts") else [each]
+
+
+def needed(dependant):
+    """Returns the roles that a route asks for, wherever it says so."""
+    if dependant is None:
+        return None
+    if isinstance(dependant.call, Needs):
+        return dependant.call.roles
+    return next((roles for each in dependant.dependencies if (roles := needed(each)) is not None), None)
+
+
+def ask(node, method, path, token=None, **more):
+    """Returns the answer's status; a body that goes on for ever is not waited for."""
+    path = re.sub(r"\{[^}]*\}", "999999", path)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(base_url=node.url) as client, client.stream(method, path, headers=headers, **more) as answer:
+        return answer.status_code
+
+
+def test_every_role_meets_every_route(node, keys):
+    """Nobody gets 401, the wrong role 403, the right one anything else: the route itself answered."""
+    table = list(routes(node))
+    assert len(table) > 25
+    wrong = [(method, path) for method, path, roles in table if roles is None and (method, path) not in OPEN]
+    for method, path, roles in table:
+        if roles is None:
+            continue
+        if ask(node, method, path) != 401:
+            wrong.append((method, path, "nobody"))
+        for role, token in keys.items():
+            may = role is Role.ADMIN or role in roles
+            status = ask(node, method, path, token)
+            if status in (401, 403) if may else status != 403:
+                wrong.append((method, path, role, status))
+    assert wrong == []
+
+
+def rights(node):
+    """Returns who may do what."""
+    access = node.node.access
+    parts = (access.keys.all(), access.users.all(), access.peers.all())
+    return [[(each.principal, getattr(each, "revoked_s", None)) for each in part] for part in parts]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_nobody_raises_their_own_rights(node, keys, role):
+    client = httpx.Client(base_url=node.url, headers={"authorization": f"Bearer {keys[role]}"})
+    before = rights(node)
+    one = node.node.access.keys.all()[0].id
+    with client:
+        answers = [
+            client.post(f"{API}/keys", json={"name": "mine", "roles": ["admin"]}),
+            client.post(f"{API}/users", json={"name": "me", "password": PASSWORD, "roles": ["admin"]}),
+            client.post(f"{API}/users/me/roles", json={"roles": ["admin"]}),
+            client.post(f"{API}/users/me/password", json={"password": PASSWORD}),
+            client.post(f"{API}/peers", json={"vkey": str(node.org.issuer), "roles": ["auditor"]}),
+            client.delete(f"{API}/keys/{one}"),
+            client.get(f"{API}/keys"),
+            client.get(f"{API}/keys", headers={"x-http-method-override": "POST", "x-original-url": "/"}),
+            client.get(f"{API}/../access/keys"),
+            client.get(f"{API}/me/../keys"),
+        ]
+        assert {each.status_code for each in answers} <= {403, 404}
+        assert client.get(f"{API}/me").json()["roles"] == [role]
+    assert rights(node) == before
+
+
+def test_a_key_is_made_used_listed_and_revoked(node):
+    made = node.client.post(f"{API}/keys", json={"name": "scoring", "roles": ["service"], "expires": "2099-01-31"})
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    key = made.json()
+    with httpx.Client(base_url=node.url, headers={"authorization": f"Bearer {key['key']}"}) as client:
+        me = client.get(f"{API}/me").json()
+        assert me == {"id": f"key:{key['id']}", "roles": ["service"], "node_key": node.node.access.public_key()}
+        listed = next(each for each in node.client.get(f"{API}/keys").json() if each["id"] == key["id"])
+        assert "key" not in listed
+        assert listed["used"]
+        assert node.client.delete(f"{API}/keys/{key['id']}").json()["works"] is False
+        assert client.get(f"{API}/me").status_code == 401
+        assert "revoked" in client.get(f"{API}/me").json()["detail"]
+
+
+def test_asking_twice_for_a_key_makes_one_and_shows_it_once(node):
+    wanted, named = {"name": "twice", "roles": ["service"]}, {"idempotency-key": "k1"}
+    first = node.client.post(f"{API}/keys", json=wanted, headers=named)
+    again = node.client.post(f"{API}/keys", json=wanted, headers=named)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json() == first.json() | {"key": None}
+    other = node.client.post(f"{API}/keys", json=wanted | {"roles": ["admin"]}, headers=named)
+    assert other.status_code == 422
+
+
+def test_people_come_and_go(node):
+    wanted = {"name": "ann", "password": PASSWORD, "roles": ["operator"]}
+    made = node.client.post(f"{API}/users", json=wanted, headers={"idempotency-key": "u1"})
+    assert made.status_code == 201
+    assert PASSWORD not in made.text
+    again = node.client.post(f"{API}/users", json=wanted, headers={"idempotency-key": "u1"})
+    assert (again.status_code, again.json()) == (200, made.json())
+    assert node.client.post(f"{API}/users", json=wanted).status_code == 422
+    changed = node.client.post(f"{API}/users/ann/roles", json={"roles": ["auditor"]})
+    assert changed.json()["roles"] == ["auditor"]
+    assert node.client.post(f"{API}/users/ann/password", json={"password": PASSWORD[::-1]}).status_code == 200
+    assert [each["name"] for each in node.client.get(f"{API}/users").json()] == ["ann"]
+    assert node.client.delete(f"{API}/users/ann").status_code == 200
+    assert node.client.delete(f"{API}/users/ann").status_code == 404
+
+
+def test_a_password_leaves_no_trace_that_it_could_be_tried_against(node):
+    """The tag of a request is public: it must not depend on the password."""
+    tags = []
+    for name, password in (("eve", PASSWORD), ("eve", PASSWORD[::-1])):
+        wanted = {"name": name, "password": password, "roles": ["operator"]}
+        node.client.post(f"{API}/users", json=wanted, headers={"idempotency-key": "same"})
+        tags.append(node.org.archive.record(node.org.archive.size - 1).about["request"])
+    assert tags[0] == tags[1]
+    node.client.delete(f"{API}/users/eve")
+
+
+def test_a_listed_node_signs_its_requests(node):
+    signer = RequestSigner("other.example/log", b"o" * 32)
+    url = f"{node.url}{API}/me"
+    now_s = node.org.recorder.now_s()
+    assert httpx.get(url, headers=sign_request(signer, "GET", url, b"", now_s)).status_code == 401
+    listed = node.client.post(f"{API}/peers", json={"vkey": str(signer.key), "roles": ["service"]})
+    assert listed.status_code == 201
+    told = httpx.get(url, headers=sign_request(signer, "GET", url, b"", now_s)).json()
+    assert (told["id"], told["roles"]) == ("node:other.example/log", ["service"])
+    assert [each["origin"] for each in node.client.get(f"{API}/peers").json()] == ["other.example/log"]
+    assert node.client.delete(f"{API}/peers/other.example/log").status_code == 200
+    assert httpx.get(url, headers=sign_request(signer, "GET", url, b"", now_s)).status_code == 401
+
+
+def test_another_body_than_was_signed_is_answered_and_does_nothing(node):
+    signer = RequestSigner("writer.example", b"w" * 32)
+    node.node.access.peers.add(str(signer.key), frozenset({Role.SERVICE}), by=HOME)
+    url = f"{node.url}/api/v1/deployments/{node.deployment}/decisions"
+    body = json.dumps({"applicant": applicant(), "subject": "4711"}).encode()
+    headers = sign_request(signer, "POST", url, body, node.org.recorder.now_s())
+    size = node.org.archive.size
+    refused = httpx.post(url, content=body.replace(b"4711", b"4712"), headers=headers)
+    assert (refused.status_code, node.org.archive.size) == (401, size)
+    headers = sign_request(signer, "POST", url, body, node.org.recorder.now_s())
+    assert httpx.post(url, content=body, headers=headers).status_code == 201
+    assert httpx.post(url, content=body, headers=headers).status_code == 401
+    assert node.org.archive.size == size + 1
+
+
+def test_a_body_read_by_the_framework_is_checked_as_well(node):
+    signer = RequestSigner("staff.example", b"f" * 32)
+    node.node.access.peers.add(str(signer.key), frozenset({Role.OPERATOR}), by=HOME)
+    url = f"{node.url}/api/v1/deployments"
+    headers = sign_request(signer, "POST", url, b"{}", node.org.recorder.now_s())
+    refused = httpx.post(url, content=b"{ }", headers=headers | {"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["code"]) == (401, "not_signed_in")
+
+
+def test_a_form_needs_its_sessions_token(node):
+    """A page's form, over real HTTP: the token is checked before the handler runs."""
+    access, acted = node.node.access, []
+
+    async def act(request: Request) -> dict[str, str]:
+        acted.append((await request.form())["what"])
+        return {}
+
+    app = build_app(node.node)
+    app.app.add_api_route("/act", act, methods=["POST"], dependencies=[needs(Role.OPERATOR)])
+    access.users.add("cy", PASSWORD, frozenset({Role.OPERATOR}), by=HOME)
+    mine, other = access.login("cy", PASSWORD, "192.0.2.1"), access.login("cy", PASSWORD, "192.0.2.1")
+    loop = asyncio.new_event_loop()
+
+    def send(form, **headers):
+        cookie = access.cookie(mine.token).partition(";")[0]
+        return loop.run_until_complete(post(app, "/act", form, {"cookie": cookie} | headers))
+
+    try:
+        assert send({"what": "1", "csrf": mine.csrf}) == 200
+        assert send({"what": "2"}) == 403
+        assert send({"what": "3", "csrf": other.csrf}) == 403
+        assert send({"what": "4", "csrf": mine.csrf}, **{"sec-fetch-site": "cross-site"}) == 403
+        assert send({"what": "5", "csrf": mine.csrf}, origin="https://evil.example") == 403
+        access.logout(mine.token)
+        assert send({"what": "6", "csrf": mine.csrf}) == 401
+    finally:
+        loop.close()
+        access.users.remove("cy", by=HOME)
+    assert acted == ["1"]
+
+
+async def post(app, path, form, headers):
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        return (await client.post(path, data=form, headers=headers)).status_code
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Authorization: Bearer x\r\n y: z",
+        b"Authorization: Bearer x\nHost: evil",
+        b"Authorization: Bearer x\x00",
+        b"Cookie: counterfoil=\x7f\xff",
+        b"Authorization : Bearer x",
+        b"Signature-Input: \xff\xfe=()",
+        b"Authorization: Bearer \xc3\xbc",
+        b"Idempotency-Key: " + b"x" * 70_000,
+    ],
+    ids=range(8),
+)
+def test_spoilt_headers_are_answered_and_let_nobody_in(node, line):
+    where = urlsplit(node.url)
+    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+        head = b"GET /api/v1/access/keys HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        connection.sendall(head + line + b"\r\n\r\n")
+        answer = connection.makefile("rb").readline()
+    assert answer.split(b" ")[1] in (b"400", b"401", b"431")
+
+
+def test_no_secret_is_logged(node, keys, caplog):
+    caplog.set_level(logging.DEBUG)
+    token = keys[Role.SERVICE]
+    httpx.get(f"{node.url}{API}/keys?key={token}", headers={"authorization": f"Bearer {token}"})
+    httpx.get(f"{node.url}{API}/{token}", headers={"authorization": f"Bearer {token}x"})
+    node.client.post(f"{API}/users", json={"name": "!", "password": PASSWORD, "roles": ["admin"]})
+    node.client.post(f"{API}/users", json={"name": "x", "password": [PASSWORD], "roles": ["admin"]})
+    said = [each for each in caplog.records if not each.name.startswith("http")]  # what the client says
+    assert not logging.getLogger("uvicorn.access").propagate  # pytest hears it, nobody else does
+    own = "\n".join(each.getMessage() for each in said if each.name != "uvicorn.access")
+    assert token not in own
+    assert PASSWORD not in own
