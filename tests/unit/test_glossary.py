@@ -13,7 +13,7 @@ from counterfoil.ledger.commands import ledger
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {word for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in re.split(r",? ", term)}
-ROOMS = ("organisation", "decisions", "provenance")
+ROOMS = ("organisation", "decisions", "calls", "provenance")
 CODE = set(re.findall(r"`(\w+)`", GLOSSARY))
 
 

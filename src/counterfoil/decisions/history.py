@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from counterfoil.core.statement import Draft
-from counterfoil.decisions.policies import Policies, keep_schema
+from counterfoil.decisions.policies import Policies
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import FOLLOW_UPS, state_digest
 from counterfoil.decisions.views import decisions, deployments, follow_ups
@@ -18,6 +18,7 @@ from counterfoil.provenance import Model, Provenance
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.schemas import keep_schema
 from counterfoil.store.views import Views
 
 __all__ = ["FollowUp", "Histories", "History"]
