@@ -1,0 +1,69 @@
+"""What an adapter asks of an organisation: an opened home has it, and so has a client of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from counterfoil.calls import Call, RecordedCall
+from counterfoil.errors import NotSetUp
+from counterfoil.store.recorder import OnFailure
+
+__all__ = ["CallBook", "DecisionBook", "KeepsCalls", "KeepsDecisions", "missing_extra"]
+
+
+class CallBook(Protocol):
+    """Where calls are recorded. Safe to call from many threads."""
+
+    def record(
+        self,
+        call: Call,
+        *,
+        subject: str | None = None,
+        builds_on: Sequence[str] = (),
+        stream: str = "calls",
+        on_log_failure: OnFailure = "deny",
+    ) -> RecordedCall:
+        """Records a call and returns when it is durable; see `Calls.record`."""
+
+
+class KeepsCalls(Protocol):
+    """An organisation that records calls."""
+
+    @property
+    def calls(self) -> CallBook:
+        """Where they are recorded."""
+
+
+class DecisionBook(Protocol):
+    """Where models are put to work."""
+
+    def wrap(self, model: Any, policy: Any, **settings: Any) -> Any:
+        """Puts a model to work under a policy; see `Decisions.wrap`."""
+
+
+class DatasetBook(Protocol):
+    """Where datasets are registered."""
+
+    def register_dataset(self, path: Any) -> Any:
+        """Records a file's digest, rows and columns; see `Provenance.register_dataset`."""
+
+
+class KeepsDecisions(Protocol):
+    """An organisation that records decisions."""
+
+    @property
+    def decisions(self) -> DecisionBook:
+        """Where models are put to work."""
+
+    @property
+    def provenance(self) -> DatasetBook:
+        """Where datasets are registered."""
+
+
+def missing_extra(what: str, extra: str) -> NotSetUp:
+    """Returns the error for a package that is not installed."""
+    return NotSetUp(
+        f"this adapter needs {what}, which is not installed",
+        hint=f"install the extra `{extra}`, e.g. pip install '.[{extra}]' in the repository's folder",
+    )
