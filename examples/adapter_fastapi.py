@@ -2,17 +2,17 @@
 
     python examples/adapter_fastapi.py [FOLDER]
 
-Asks the application once, in this process, and checks the record that the answer names. To serve it,
-give `app` to uvicorn instead.
+Asks it once, in this process, and checks the record that the answer names.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
+import httpx
 from fastapi import FastAPI, Request
-from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 import counterfoil
@@ -34,11 +34,16 @@ def score(applicant: Applicant, request: Request) -> dict[str, float]:
     return {"score": min(applicant.income / 5_000, 1.0)}
 
 
+async def ask(applicant: dict[str, object]) -> httpx.Response:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bank.example") as client:
+        return await client.post("/score", json=applicant)
+
+
 def main(home: Path) -> int:
     org = counterfoil.create(home, name="Example Bank AG", origin="bank.example/credit")
     app.add_middleware(CallRecords, organisation=org)
 
-    answer = TestClient(app).post("/score", json={"customer": "customer 4711", "income": 2_500})
+    answer = asyncio.run(ask({"customer": "customer 4711", "income": 2_500}))
     named = answer.headers["Counterfoil-Record"]
     print(f"{answer.status_code} {answer.json()}, on record as {named}")
 
