@@ -48,8 +48,7 @@ def main(home: Path) -> int:
     print(f"{answer.status_code} {answer.json()}, on record as {named}")
 
     index = int(named.partition(";")[0])
-    receipt = home.with_name("answer.json")
-    receipt.write_bytes(org.calls.receipt(index).encode())
+    (receipt := home.with_name("answer.json")).write_bytes(org.calls.receipt(index).encode())
     report = counterfoil.check(receipt, issuer=str(org.issuer))
     print(report.verdict)
     org.close()
