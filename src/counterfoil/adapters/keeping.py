@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 from counterfoil.calls import Call, RecordedCall
-from counterfoil.errors import NotSetUp
+from counterfoil.errors import CounterfoilError, NotSetUp
 from counterfoil.store.recorder import OnFailure
 
-__all__ = ["CallBook", "DecisionBook", "KeepsCalls", "KeepsDecisions", "missing_extra"]
+__all__ = ["CallBook", "DecisionBook", "KeepsCalls", "KeepsDecisions", "missing_extra", "reason_of", "say_error"]
+
+
+_LOG: Final = logging.getLogger("counterfoil")
 
 
 class CallBook(Protocol):
@@ -67,3 +72,14 @@ def missing_extra(what: str, extra: str) -> NotSetUp:
         f"this adapter needs {what}, which is not installed",
         hint=f"install the extra `{extra}`, e.g. pip install '.[{extra}]' in the repository's folder",
     )
+
+
+def say_error(message: str, *parts: str) -> None:
+    """Logs an error; a log that fails, too, must not raise into the code around the adapter."""
+    with suppress(Exception):
+        _LOG.error(message, *parts)
+
+
+def reason_of(error: Exception) -> str:
+    """Returns what may be logged of an error: messages of other people's errors may quote what was asked."""
+    return error.message if isinstance(error, CounterfoilError) else type(error).__name__

@@ -15,19 +15,17 @@ knows `processor.events`:
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from counterfoil.adapters.keeping import KeepsCalls, missing_extra
+from counterfoil.adapters.keeping import KeepsCalls, missing_extra, reason_of, say_error
 from counterfoil.adapters.span_calls import OPERATION, call_of, is_genai, subject_of, trace_of
 from counterfoil.adapters.traces import Traces
 from counterfoil.calls import Call
 from counterfoil.calls.call import TracePlace, nanosecond_text
 from counterfoil.calls.records import OTHER, STREAM
-from counterfoil.errors import CounterfoilError
 
 try:
     from opentelemetry.context import Context
@@ -41,7 +39,6 @@ __all__ = ["CallEvents", "CallSpanProcessor"]
 MOST_RUNNING: Final = 100_000
 """Running spans whose logged events are kept for them; an event of any other is recorded by itself."""
 
-_LOG: Final = logging.getLogger("counterfoil")
 _PREFIX: Final = "gen_ai."
 
 
@@ -127,7 +124,7 @@ class CallSpanProcessor(SpanProcessor):
         try:
             return self._select(span)
         except Exception as error:  # noqa: BLE001 - rather one record too many
-            _LOG.error("a span is recorded because choosing failed (%s)", type(error).__name__)
+            say_error("a span is recorded because choosing failed (%s)", type(error).__name__)
             return True
 
     def _subject_of(self, span: ReadableSpan) -> str | None:
@@ -135,16 +132,14 @@ class CallSpanProcessor(SpanProcessor):
         try:
             found = self._subject(span)
         except Exception as error:  # noqa: BLE001 - the span is recorded without
-            _LOG.error("a span is recorded about nobody: looking for its person failed (%s)", type(error).__name__)
+            say_error("a span is recorded about nobody: looking for its person failed (%s)", type(error).__name__)
             return None
         return str(found).encode("utf-8", "backslashreplace").decode() if found not in (None, "") else None
 
     def _count_lost(self, error: Exception) -> None:
         with self._lock:
             self.unrecorded += 1
-        # Messages of other errors may quote what the span said.
-        reason = error.message if isinstance(error, CounterfoilError) else type(error).__name__
-        _LOG.error("a span could not be recorded, and is lost: %s", reason)
+        say_error("a span could not be recorded, and is lost: %s", reason_of(error))
 
 
 class CallEvents(LogRecordProcessor):
@@ -190,7 +185,7 @@ class CallEvents(LogRecordProcessor):
                     return
             self._record_orphans([(span, [event])])
         except Exception as error:  # noqa: BLE001 - a log line must not raise into the code that writes it
-            _LOG.error("an event could not be recorded, and is lost (%s)", type(error).__name__)
+            say_error("an event could not be recorded, and is lost (%s)", type(error).__name__)
 
     def shutdown(self) -> None:
         """Records the events whose spans never ended."""

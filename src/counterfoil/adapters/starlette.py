@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
@@ -35,10 +34,10 @@ from typing import Any, Final, TypeVar
 
 from counterfoil.adapters.bodies import Body
 from counterfoil.adapters.exchange import IDEMPOTENCY_KEY, Exchange, is_stream
-from counterfoil.adapters.keeping import KeepsCalls, missing_extra
+from counterfoil.adapters.keeping import KeepsCalls, missing_extra, reason_of, say_error
 from counterfoil.calls import RecordedCall
 from counterfoil.calls.records import STREAM
-from counterfoil.errors import CounterfoilError, NodeError
+from counterfoil.errors import NodeError
 from counterfoil.store.recorder import OnFailure
 
 try:
@@ -57,7 +56,6 @@ MOST_HELD_BYTES: Final = 8 * 1_048_576
 MOST_REPEATS: Final = 10_000
 THREADS: Final = 64
 
-_LOG: Final = logging.getLogger("counterfoil")
 _MARK: Final = "counterfoil_recorded"
 _IN_USE: Final = "counterfoil.recording"
 
@@ -246,7 +244,7 @@ class _Answering:
             try:
                 await self._records.record(exchange, builds_on)
             except Exception as failure:  # noqa: BLE001 - no answer was given, and the application's own error goes on
-                _LOG.error("an unfinished answer could not be recorded: %s", _reason(failure))
+                say_error("an unfinished answer could not be recorded: %s", reason_of(failure))
 
     async def _begin(self, message: Message) -> None:
         exchange = self._exchange
@@ -313,7 +311,7 @@ class _Answering:
         """Sends problem details instead of the answer, and has the application stop."""
         self.is_denied = True
         self._held.clear()
-        _LOG.error("an answer was held back because it could not be recorded: %s", _reason(error))
+        say_error("an answer was held back because it could not be recorded: %s", reason_of(error))
         is_ours = isinstance(error, NodeError)
         problem = {
             "detail": "The answer could not be recorded, so it is not given.",
@@ -331,8 +329,3 @@ class _Answering:
     @property
     def _is_head(self) -> bool:
         return bool(self._exchange.scope.get("method") == "HEAD")
-
-
-def _reason(error: Exception) -> str:
-    """Returns what may be logged: messages of other errors may quote what was asked."""
-    return error.message if isinstance(error, CounterfoilError) else type(error).__name__

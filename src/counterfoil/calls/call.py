@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from counterfoil.calls.values import plain
 from counterfoil.core.receipt import Promise
+from counterfoil.errors import InvalidInput
 
 __all__ = ["Call", "RecordedCall", "TracePlace", "nanosecond_text"]
 
@@ -28,6 +30,10 @@ class TracePlace:
     trace: str
     span: str = ""
     parent: str = ""
+
+
+_VALUES: Final = ("name", "provider", "model", "agent", "tool", "instructions", "input", "output", "error")
+_MEMBERS: Final = frozenset({"operation", "started", "ended", "place", "attributes", "events", *_VALUES})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,6 +59,7 @@ class Call:
         place: Where it stands in a trace.
         attributes: Whatever else was told, by name.
         events: What happened meanwhile, in order.
+        is_plain: The values are in their recorded form already, as `to_json` gives them.
     """
 
     operation: str
@@ -70,9 +77,48 @@ class Call:
     place: TracePlace | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[Any] = ()
+    is_plain: bool = False
 
     def __repr__(self) -> str:
         return f"Call({self.operation[:60]!r})"  # the rest is private
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the call as JSON that a client can send: its values in the form in which they are recorded."""
+        told: dict[str, Any] = {name: getattr(self, name) for name in _VALUES}
+        told = {name: value if self.is_plain else plain(value) for name, value in told.items() if value is not None}
+        texts = {"operation": self.operation, "started": self.started, "ended": self.ended}
+        told |= {name: text for name, text in texts.items() if text is not None}
+        if self.place is not None:
+            told["place"] = {"trace": self.place.trace, "span": self.place.span, "parent": self.place.parent}
+        if self.attributes:
+            told["attributes"] = dict(self.attributes) if self.is_plain else plain(self.attributes)
+        if self.events:
+            told["events"] = list(self.events) if self.is_plain else plain(list(self.events))
+        return told
+
+    @classmethod
+    def from_json(cls, value: Any) -> Call:
+        """Reads what `to_json` gave.
+
+        Raises:
+            InvalidInput: When it is something else.
+        """
+        if not isinstance(value, dict) or not set(value) <= _MEMBERS or not isinstance(value.get("operation"), str):
+            raise InvalidInput(
+                "that is not a call", hint=f"an object with operation, and of {', '.join(sorted(_MEMBERS))}"
+            )
+        wrong = [name for name in ("started", "ended") if not isinstance(value.get(name, ""), str)]
+        wrong += [
+            name for name, found in value.items() if isinstance(found, dict) and set(found) in ({"$parts"}, {"$cut"})
+        ]
+        place = value.get("place")
+        if place is not None and not _is_place(place):
+            wrong.append("place")
+        if not isinstance(value.get("attributes", {}), dict) or not isinstance(value.get("events", []), list):
+            wrong.append("attributes or events")
+        if wrong:
+            raise InvalidInput(f"a call cannot have such {wrong[0]}")
+        return cls(**value | {"place": TracePlace(**place) if place is not None else None, "is_plain": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +143,11 @@ class RecordedCall:
     def waiting(cls, seq: int, time: str, leaf: str, promise: Promise) -> Self:
         """Returns a call whose record waits in the queue."""
         return cls(None, seq, time, leaf, promise)
+
+
+def _is_place(value: Any) -> bool:
+    is_known = isinstance(value, dict) and {"trace"} <= set(value) <= {"trace", "span", "parent"}
+    return is_known and all(isinstance(part, str) for part in value.values())
 
 
 def nanosecond_text(time_ns: int) -> str:

@@ -56,6 +56,7 @@ class Calls:
         stream: str = STREAM,
         retain_until_s: int = 0,
         on_log_failure: OnFailure = "deny",
+        request: bytes | None = None,
     ) -> RecordedCall:
         """Records a call and returns when it is durable.
 
@@ -66,16 +67,17 @@ class Calls:
             stream: The gapless sequence it belongs to.
             retain_until_s: End of a retention lock, Unix seconds, 0 without one.
             on_log_failure: `deny` raises; `spool` uses a durable queue with a signed promise.
+            request: Tag of the request it answers; see `store.requests`.
 
         Raises:
-            InvalidInput: For a stream, reference or leaf hash that cannot be. Nothing was recorded.
+            InvalidInput: For a stream, reference or leaf hash that cannot be. The call was not recorded.
             LogUnavailable: When the record could not be saved (`deny`), or not even
                 queued (`spool`).
         """
         self._keep(CALL, on_log_failure)
         values = call_values(call, subject)
         parts = self._record_parts(values, subject, stream, retain_until_s, on_log_failure)
-        draft = call_draft(call.operation, stream, (*builds_on, *parts))
+        draft = call_draft(call.operation, stream, (*builds_on, *parts), request)
         prepared = self._recorder.prepare(draft, Private(CALL, values, subject, retain_until_s))
         return self._recorded(prepared, self._recorder.record([prepared], on_log_failure)[0])
 

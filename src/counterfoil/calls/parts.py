@@ -30,8 +30,8 @@ INLINE_BYTES: Final = 200_000
 PIECE_BYTES: Final = 500_000
 """Largest piece; as a JSON string, with quotes and backslashes doubled, it stays below 1 MiB."""
 
-MOST_PIECES: Final = 256
-"""Most pieces of one call, 128 MB; its record names each of them."""
+MOST_PIECES: Final = 64
+"""Most pieces of one call, 32 MB; its record names each of them."""
 
 _SHORT_CHARS: Final = INLINE_BYTES // 6  # no character takes more than six bytes
 

@@ -9,6 +9,7 @@ from counterfoil.calls.call import Call
 from counterfoil.calls.values import plain
 from counterfoil.core.schema import Schema, SchemaField
 from counterfoil.core.statement import Draft
+from counterfoil.store.requests import tag_of
 
 __all__ = ["CALL", "OPERATIONS", "OTHER", "PART", "STREAM", "call_draft", "call_values", "part_draft"]
 
@@ -57,9 +58,9 @@ OPERATIONS: Final = frozenset(
 """Operations that a record names in public; any other word could say something about a person."""
 
 
-def call_draft(operation: str, stream: str, builds_on: Sequence[str]) -> Draft:
+def call_draft(operation: str, stream: str, builds_on: Sequence[str], request: bytes | None = None) -> Draft:
     """Returns the public part of a call's record."""
-    about = {"operation": operation if operation in OPERATIONS else OTHER}
+    about = {"operation": operation if operation in OPERATIONS else OTHER} | tag_of(request)
     return Draft("call", stream, "call", tuple(builds_on), about)
 
 
@@ -84,7 +85,8 @@ def call_values(call: Call, subject: str | None) -> dict[str, Any]:
         "/provider": call.provider,
         "/tool": call.tool,
     }
-    values = {pointer: plain(value) for pointer, value in told.items() if value is not None}
+    as_recorded = (lambda value: value) if call.is_plain else plain
+    values = {pointer: as_recorded(value) for pointer, value in told.items() if value is not None}
     if call.started is not None:
         values["/started"] = call.started
     if call.ended is not None:

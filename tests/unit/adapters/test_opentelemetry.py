@@ -263,25 +263,25 @@ def test_without_the_log_spans_wait_in_the_queue_and_arrive(made: Bank) -> None:
     assert len(made.org.calls.search(subject="p-1")) == 5
 
 
-def test_what_fits_nowhere_is_said_aloud_and_never_raised(made: Bank, caplog: pytest.LogCaptureFixture) -> None:
-    with tracing(made) as (tracer, processor), caplog.at_level(logging.ERROR, "counterfoil"):
+def test_what_fits_nowhere_is_counted_and_never_raised(made: Bank) -> None:
+    with tracing(made) as (tracer, processor):
         with full_disk(0), tracer.start_as_current_span("chat", attributes=CHAT):
             pass
         assert processor.unrecorded == 1
         assert not processor.force_flush()
-        assert "is lost: neither the log nor the waiting queue could be written" in caplog.text
-        assert "loan" not in caplog.text
         with tracer.start_as_current_span("chat", attributes=CHAT):
             pass
         assert processor.recorded + processor.spooled == 1
 
 
-def test_after_the_home_was_closed_spans_are_counted_as_lost(tmp_path: Path) -> None:
-    with bank(tmp_path) as made, tracing(made) as (tracer, processor):
+def test_what_is_lost_is_said_aloud_without_its_content(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with bank(tmp_path) as made, tracing(made) as (tracer, processor), caplog.at_level(logging.ERROR, "counterfoil"):
         made.org.close()
         with tracer.start_as_current_span("chat", attributes=CHAT):
             pass
         assert processor.unrecorded == 1
+        assert "is lost: this home was closed" in caplog.text
+        assert "loan" not in caplog.text
 
 
 def emit(provider: LoggerProvider, name: str, span: SpanContext | None, body: Any) -> None:
@@ -322,3 +322,19 @@ def test_an_empty_reference_names_nobody(made: Bank) -> None:
         with tracer.start_as_current_span("chat", attributes={"user.id": ""}):
             pass
         assert processor.recorded == 1
+
+
+def test_a_log_that_fails_too_does_not_raise(made: Bank) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("no space left")
+
+    handler, log = Failing(), logging.getLogger("counterfoil")
+    log.addHandler(handler)
+    try:
+        with tracing(made) as (tracer, processor):
+            with full_disk(0), tracer.start_as_current_span("chat", attributes=CHAT):
+                pass
+            assert processor.unrecorded == 1
+    finally:
+        log.removeHandler(handler)

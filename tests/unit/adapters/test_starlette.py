@@ -128,7 +128,7 @@ def test_an_application_that_fails_leaves_a_record_that_says_so(made: Bank) -> N
     assert "/output" not in values
 
 
-def test_without_a_record_there_is_no_answer(made: Bank, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_record_there_is_no_answer(made: Bank) -> None:
     ran = []
     app = Starlette(routes=[Route("/score", recorded(lambda r: JSONResponse({"secret": 1}, background=task())))])
 
@@ -136,7 +136,7 @@ def test_without_a_record_there_is_no_answer(made: Bank, caplog: pytest.LogCaptu
         return BackgroundTask(lambda: ran.append(1))
 
     app.add_middleware(CallRecords, organisation=made.org)
-    with full_disk(0), caplog.at_level(logging.ERROR, "counterfoil"):
+    with full_disk(0):
         answer = asked(app, "GET", "/score")
         assert asked(app, "HEAD", "/score").status_code == 503
     assert answer.status_code == 503
@@ -145,9 +145,17 @@ def test_without_a_record_there_is_no_answer(made: Bank, caplog: pytest.LogCaptu
     assert answer.json()["status"] == 503
     assert "secret" not in answer.text
     assert HEADER not in answer.headers
-    assert "held back" in caplog.text
     assert not ran
     assert kinds(made) == 0
+
+
+def test_that_an_answer_was_held_back_is_logged(made: Bank, caplog: pytest.LogCaptureFixture) -> None:
+    app = scoring(made)
+    made.org.close()
+    with caplog.at_level(logging.ERROR, "counterfoil"):
+        assert asked(app, "GET", "/risk/north").status_code == 503
+    assert "held back because it could not be recorded: this home was closed" in caplog.text
+    assert "north" not in caplog.text
 
 
 def test_with_the_log_away_an_answer_waits_under_a_promise_where_that_is_allowed(made: Bank) -> None:

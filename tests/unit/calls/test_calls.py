@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,47 @@ def test_nanoseconds() -> None:
     assert nanosecond_text(1_795_460_400_123_456_789) == "2026-11-23T19:00:00.123456789Z"
     assert nanosecond_text(-5) == "-5"
     assert nanosecond_text(10**30) == str(10**30)
+
+
+def test_a_call_travels_as_json_and_is_recorded_the_same(made: Bank) -> None:
+    told = Call(
+        "chat",
+        input=[float("nan"), {"$number": "mine"}, b"x"],
+        attributes={5: "five", "half": "\ud800"},
+        events=[{"name": "e"}],
+        ended="2026-11-23T19:00:01Z",
+        place=TracePlace("t", parent="p"),
+    )
+    travelled = Call.from_json(json.loads(json.dumps(told.to_json())))
+    assert travelled.to_json() == told.to_json()
+    here, there = made.org.calls.record(told, subject="p"), made.org.calls.record(travelled, subject="p")
+    assert made.org.calls.values(here.index or 0) == made.org.calls.values(there.index or 0)
+    assert Call.from_json(CHAT.to_json()).model == "small-model"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {},
+        {"operation": 5},
+        {"operation": "chat", "is_plain": True},
+        {"operation": "chat", "started": 5},
+        {"operation": "chat", "place": {"span": "s"}},
+        {"operation": "chat", "place": {"trace": 5}},
+        {"operation": "chat", "attributes": []},
+        {"operation": "chat", "events": {}},
+        {"operation": "chat", "input": {"$parts": {"bytes": 1, "leaves": ["0" * 64], "sha256": "0" * 64}}},
+    ],
+    ids=str,
+)
+def test_what_is_no_call_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput):
+        Call.from_json(wrong)
+
+
+def test_a_request_that_is_named_is_found_by_its_tag(made: Bank) -> None:
+    tag = bytes(range(24))
+    recorded = made.org.calls.record(CHAT, request=tag)
+    about = made.org.archive.record(recorded.index or 0).about
+    assert about == {"operation": "chat", "request": tag.hex()}
