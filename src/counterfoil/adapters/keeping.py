@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from counterfoil.calls import Call, RecordedCall
 from counterfoil.errors import CounterfoilError, NotSetUp
@@ -43,7 +43,17 @@ class KeepsCalls(Protocol):
 class DecisionBook(Protocol):
     """Where models are put to work."""
 
-    def wrap(self, model: Any, policy: Any, **settings: Any) -> Any:
+    def wrap(
+        self,
+        model: Any,
+        policy: Any,
+        *,
+        name: str = "",
+        version: str = "",
+        training: Any = None,
+        background: Any = None,
+        on_log_failure: OnFailure = "deny",
+    ) -> Any:
         """Puts a model to work under a policy; see `Decisions.wrap`."""
 
 
@@ -64,6 +74,14 @@ class KeepsDecisions(Protocol):
     @property
     def provenance(self) -> DatasetBook:
         """Where datasets are registered."""
+
+
+if TYPE_CHECKING:
+    from counterfoil.organisation import Organisation
+
+    def _fits(home: Organisation) -> tuple[KeepsCalls, KeepsDecisions]:
+        """Has mypy show that an opened home is both."""
+        return home, home
 
 
 def missing_extra(what: str, extra: str) -> NotSetUp:
