@@ -51,7 +51,7 @@ def main() -> None:
         if way == "away":
             _limit(org)
         else:
-            _slow_down()
+            slow_down()
         with spending() as spent:
             decisions.in_threads(record, calls)
         if way == "away":
@@ -78,7 +78,7 @@ def _set_limit(most_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
-def _slow_down() -> None:
+def slow_down() -> None:
     """Makes every sync of this process slow, as a far or overloaded disk is."""
 
     def slowed(sync: Callable[[int], None]) -> Callable[[int], None]:

@@ -19,6 +19,7 @@ TITLES = {
     "gas": "What anchoring costs on a ledger",
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
+    "adapters": "Spans of model calls, and what a slow sink loses",
 }
 HEAD = """# Benchmarks
 

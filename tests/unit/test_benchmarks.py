@@ -39,6 +39,13 @@ PROMISED = {
         "reopen_ms_at_10000_transactions",
         "bytes_per_transaction",
     },
+    "adapters": {
+        "lost_with_slow_disk",
+        "batch_processor_lost_with_slow_sink",
+        "spans_per_cpu_s",
+        "spans_per_cpu_s_one_thread",
+        "batch_processor_spans_per_cpu_s",
+    },
     "start": {"help_s", "check_receipt_s"},
 }
 PEERS = {

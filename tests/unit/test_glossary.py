@@ -14,7 +14,7 @@ from counterfoil.witness.commands import witness
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {word for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in re.split(r",? ", term)}
-ROOMS = ("organisation", "decisions", "provenance", "witness")
+ROOMS = ("organisation", "decisions", "provenance", "witness", "calls")
 CODE = set(re.findall(r"`(\w+)`", GLOSSARY))
 
 

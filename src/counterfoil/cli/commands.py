@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "appeal": Place(f"{_DECISIONS}:appeal", "Record what the person says against a decision."),
     "outcome": Place(f"{_DECISIONS}:outcome", "Record what came of a decision."),
     "log": Place(f"{_EVIDENCE}:log", "Look into the log: one record, a search, the head."),
+    "calls": Place("counterfoil.calls.commands:calls", "Look at what models, tools and agents were asked."),
     "receipt": Place(f"{_DECISIONS}:receipt", "Write the receipt for a person."),
     "bundle": Place(f"{_EVIDENCE}:bundle", "Write the file for an auditor."),
     "check": Place("counterfoil.cli.check:check", "Check a receipt or bundle. Needs no home and no network."),

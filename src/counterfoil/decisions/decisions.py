@@ -28,7 +28,7 @@ from counterfoil.decisions.fitting import (
     scored_class,
 )
 from counterfoil.decisions.history import FollowUp, Histories, History
-from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
+from counterfoil.decisions.policies import Policies, RegisteredPolicy
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
 from counterfoil.decisions.records import FOLLOW_UPS, DeploymentRecord, decision_schema
@@ -40,6 +40,7 @@ from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_row
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
+from counterfoil.store.schemas import keep_schema
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 

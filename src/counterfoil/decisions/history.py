@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from counterfoil.core.statement import Draft
-from counterfoil.decisions.policies import Policies, keep_schema
+from counterfoil.decisions.policies import Policies
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import FOLLOW_UPS, state_digest
 from counterfoil.decisions.views import decisions, deployments, follow_ups
@@ -19,6 +19,7 @@ from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.requests import tag_of
+from counterfoil.store.schemas import keep_schema
 from counterfoil.store.views import Views
 
 __all__ = ["FollowUp", "Histories", "History"]

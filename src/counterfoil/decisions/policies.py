@@ -9,8 +9,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from counterfoil.core import canonical
-from counterfoil.core.schema import Schema
-from counterfoil.core.statement import Draft
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import POLICY, policy_draft
 from counterfoil.decisions.views import policies
@@ -18,9 +16,10 @@ from counterfoil.errors import InvalidInput
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.schemas import keep_schema
 from counterfoil.store.views import Views
 
-__all__ = ["Policies", "RegisteredPolicy", "keep_schema"]
+__all__ = ["Policies", "RegisteredPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,6 @@ class Policies:
     def at(self, index: int) -> Policy:
         """Returns the policy whose record stands at `index`."""
         return _from_document(canonical.dumps(self._archive.tree(index).value("/document")))
-
-
-def keep_schema(recorder: Recorder, archive: Archive, schema: Schema) -> None:
-    """Puts a schema on record the first time it is used."""
-    if not archive.has_schema(schema):  # the record first: a file without one could not be made anew
-        recorder.write(Draft("schema", "schemas", schema.name, about=schema.to_json(), sha256=schema.digest))
-    archive.keep_schema(schema)
 
 
 @functools.lru_cache(maxsize=64)

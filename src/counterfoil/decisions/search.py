@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 
 from counterfoil.decisions.views import decisions, follow_ups
 from counterfoil.errors import InvalidInput
-from counterfoil.store.streams import parse_time
+from counterfoil.store.streams import read_moment
 
 __all__ = ["MOST_ROWS", "search_query"]
 
@@ -40,17 +40,10 @@ def search_query(
     if label is not None:
         query = query.where(decisions.c.label_now == label.encode("utf-8", "replace").decode())
     if since is not None:
-        query = query.where(decisions.c.time_s >= _moment(since))
+        query = query.where(decisions.c.time_s >= read_moment(since))
     if until is not None:
-        query = query.where(decisions.c.time_s <= _moment(until))
+        query = query.where(decisions.c.time_s <= read_moment(until))
     if overridden is not None:
         changed = decisions.c.idx.in_(select(follow_ups.c.decision_idx).where(follow_ups.c.kind == "override"))
         query = query.where(changed if overridden else ~changed)
     return query
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise InvalidInput(f"{text[:40]!r} is not a time", hint="it looks like 2026-11-23T19:00:00Z, in UTC") from error

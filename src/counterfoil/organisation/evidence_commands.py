@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["bundle", "log"]
 
 PATH: Final = click.Path(path_type=Path)
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @click.group()
@@ -68,7 +66,9 @@ def search(
     limit: int,
 ) -> None:
     """Find decisions, newest first."""
-    earliest, latest = _time(since, "T00:00:00Z", "--since"), _time(until, "T23:59:59Z", "--until")
+    from counterfoil.store.streams import full_moment
+
+    earliest, latest = full_moment(since, "T00:00:00Z", "--since"), full_moment(until, "T23:59:59Z", "--until")
     with session.open() as org:
         found = org.decisions.search(
             subject=subject, label=label, since=earliest, until=latest, overridden=overridden, limit=limit
@@ -175,21 +175,6 @@ def _show(parts: tuple[str, ...]) -> Show:
             f"--show {wrong!r} names no field", hint="everything, nothing, or a field such as /output/label"
         )
     return parts
-
-
-def _time(text: str | None, rest: str, option: str) -> str | None:
-    from counterfoil.store.streams import parse_time
-
-    if text is None:
-        return None
-    full = text + rest if _DAY.fullmatch(text) else text
-    try:
-        parse_time(full)
-    except ValueError as error:
-        raise InvalidInput(
-            f"{option} {text!r} is not a time", hint="like 2026-11-23 or 2026-11-23T19:00:00Z"
-        ) from error
-    return full
 
 
 def _record_json(org: Organisation, index: int, record: Record) -> dict[str, Any]:

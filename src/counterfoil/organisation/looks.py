@@ -12,10 +12,10 @@ from typing import Final
 
 from counterfoil.core.schema import Schema, SchemaField
 from counterfoil.core.statement import Draft
-from counterfoil.decisions.policies import keep_schema
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.schemas import keep_schema
 
 __all__ = ["LOOK", "STREAM", "Looks"]
 

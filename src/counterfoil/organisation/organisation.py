@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from counterfoil.calls import Calls, CallsView
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import ED25519, Signer, VerifierKey
 from counterfoil.core.statement import Draft
@@ -52,6 +53,7 @@ class Organisation:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
         provenance: Datasets and models.
+        calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
         witness: Signs the heads of others' logs, and has this log's heads signed by others.
@@ -93,7 +95,7 @@ class Organisation:
             self.views = Views(
                 paths.views,
                 self.archive,
-                (ProvenanceView(), DecisionsView(self.archive), RequestsView()),
+                (ProvenanceView(), DecisionsView(self.archive), CallsView(), RequestsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
@@ -101,6 +103,7 @@ class Organisation:
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
+            self.calls = Calls(self.recorder, self.archive, self.vault, self.views)
             self.looks = Looks(self.recorder, self.archive)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)

@@ -7,6 +7,7 @@ had between two times, so that an hour without records is on record too.
 
 from __future__ import annotations
 
+import re
 import time as clock
 from calendar import timegm
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.statement import Draft, Record, parse_record, read_record
-from counterfoil.errors import HomeDamaged
+from counterfoil.errors import HomeDamaged, InvalidInput
 from counterfoil.store.log import Log
 from counterfoil.store.spool import Spool
 
@@ -24,8 +25,10 @@ __all__ = [
     "LAST_SECOND",
     "Epoch",
     "Streams",
+    "full_moment",
     "logged_streams",
     "parse_time",
+    "read_moment",
     "time_text",
     "with_spooled",
 ]
@@ -34,6 +37,7 @@ EPOCH_STREAM: Final = "epochs"
 LAST_SECOND: Final = 253_402_300_799
 """The last second of the year 9999: records write years with four digits."""
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def time_text(time_s: int) -> str:
@@ -44,6 +48,39 @@ def time_text(time_s: int) -> str:
 def parse_time(text: str) -> int:
     """Returns UTC text as Unix seconds."""
     return timegm(clock.strptime(text, _FORMAT))
+
+
+def read_moment(text: str) -> int:
+    """Returns UTC text that somebody gave, `2026-11-23T19:00:00Z`, as Unix seconds.
+
+    Raises:
+        InvalidInput: When it is no such time.
+    """
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text[:40]!r} is not a time", hint="it looks like 2026-11-23T19:00:00Z, in UTC") from error
+
+
+def full_moment(text: str | None, rest: str, whose: str) -> str | None:
+    """Returns a day or a time that somebody gave as full UTC text; None stays None.
+
+    Args:
+        text: `2026-11-23` or `2026-11-23T19:00:00Z`.
+        rest: What makes a day a time, `T00:00:00Z`.
+        whose: What it was given for, for the message.
+
+    Raises:
+        InvalidInput: When it is neither.
+    """
+    if text is None:
+        return None
+    full = text + rest if _DAY.fullmatch(text) else text
+    try:
+        parse_time(full)
+    except ValueError as error:
+        raise InvalidInput(f"{whose} {text!r} is not a time", hint="like 2026-11-23 or 2026-11-23T19:00:00Z") from error
+    return full
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from counterfoil.store.streams import parse_time
 
 __all__ = ["SCHEMA_VERSION", "Row", "View", "Views", "leaf8", "metadata", "naming_faults", "records"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Version of all tables together; tables of another version are remade."""
 
 BATCH: Final = 2_000

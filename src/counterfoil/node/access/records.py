@@ -15,13 +15,13 @@ from sqlalchemy import Connection, delete, select
 
 from counterfoil.core.schema import Schema, SchemaField
 from counterfoil.core.statement import Draft
-from counterfoil.decisions.policies import keep_schema
 from counterfoil.node.access.tables import untold
 from counterfoil.node.state import NodeState
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.requests import tag_of
+from counterfoil.store.schemas import keep_schema
 from counterfoil.web.roles import Role
 
 __all__ = ["ACCESS", "STREAM", "AccessRecords", "Change"]
