@@ -78,7 +78,7 @@ def page(new_page: NewPage) -> Page:
 
 @pytest.fixture(scope="package")
 def look_over() -> LookOver:
-    """Holds that axe finds nothing on a page, in light and dark, at 1280 and 390 pixels, and that nothing sticks out."""
+    """Holds that axe finds nothing on a page, light and dark, at 1280 and 390 pixels, and that nothing sticks out."""
     axe = Axe()
 
     def looked(page: Page) -> None:
