@@ -15,7 +15,7 @@ from hostile import test_bundles as bundles
 from hostile import test_receipts as receipts
 from making import ORIGIN, VALUES, BankLog, Members, signer, time_at
 from making_anchors import CONTRACT, LOG_ID, anchored
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from counterfoil.checker import checker_page
 from counterfoil.core import canonical
@@ -27,6 +27,7 @@ from counterfoil.core.rlp import encode
 from counterfoil.core.statement import Draft
 from counterfoil.core.steps import Report
 from counterfoil.core.trust import sign_handover
+from counterfoil.errors import CounterfoilError
 from counterfoil.store.check_file import check_file, read_head
 
 KEY = signer().key
@@ -121,7 +122,7 @@ def test_values_of_every_type(compare: Compare) -> None:
 @pytest.mark.parametrize("bits", [0x01, 0x20, 0x80])
 def test_receipts_with_a_byte_flipped(compare: Compare, bits: int) -> None:
     for data in GOOD:
-        assert not any(report.is_intact for report in compare(list(flipped(data, 23, bits))) if report.steps)
+        assert not any(report.is_intact for report in compare(list(flipped(data, 23, bits))))
 
 
 def test_receipts_cut_short(compare: Compare) -> None:
@@ -136,10 +137,10 @@ def test_hostile_receipts(compare: Compare) -> None:
     assert not any(report.is_intact for report in reports)
 
 
-def test_a_receipt_beyond_the_limit(compare: Compare) -> None:
-    big = receipts.changed(extra="x" * 17_000_000)
-    with pytest.raises(Exception, match="larger than"):
-        compare([big])
+def test_a_receipt_beyond_the_limit(checker: Checker) -> None:
+    (report,) = checker.reports([receipts.changed(extra="x" * 17_000_000)])
+    assert [(step["id"], step["status"]) for step in report["steps"]] == [("format", "failed")]
+    assert "larger than" in report["verdict"]
 
 
 def test_keys_that_changed(compare: Compare) -> None:
@@ -179,8 +180,6 @@ def test_receipts_held_against_newer_files(compare: Compare) -> None:
         zipped(more.range_bundle(256)),
         zipped(more.scattered_bundle([4, 280])),
         zipped(liar.range_bundle()),
-        zipped(BankLog(signer(2)).fill(30).range_bundle()),
-        zipped(successor.range_bundle()),
         successor.receipt(4).encode(),
     ]
     answers = set()
@@ -193,6 +192,18 @@ def test_receipts_held_against_newer_files(compare: Compare) -> None:
         for report in compare([overdue], other=zipped(BankLog().fill(270).range_bundle()), now=time_at(900))
     }
     assert answers == {"kept", "unanswered", "convicted", "overdue"}
+
+
+def test_a_second_file_that_does_not_hold_by_itself_is_told(checker: Checker, compare: Compare) -> None:
+    stranger = zipped(BankLog(signer(2)).fill(30).range_bundle())
+    for other in (stranger, b"PK", b"{}", b"no head"):
+        with pytest.raises(CounterfoilError) as expected:
+            compare([receipts.GOOD], other=other)
+        with pytest.raises(Error) as found:
+            checker.reports([receipts.GOOD], issuer=KEY, other=other)
+        assert "Malformed" in str(found.value)
+        if other == stranger:
+            assert expected.value.message in str(found.value)
 
 
 # --- bundles ---
