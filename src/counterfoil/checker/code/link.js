@@ -13,7 +13,7 @@ export function parseLink(fragment) {
   return { origin, index: index === "" ? null : Number(index), leaf: toHex(leaf), key };
 }
 
-/** Where this page's own server tells of a record; null for a page that was opened from a disk. */
+/** Where this page's own server tells of a record, beside the page; null for a page that was opened from a disk. */
 export function proofAddress(link) {
-  return /^https?:$/.test(location.protocol) ? `/api/v1/proofs/${link.leaf}` : null;
+  return /^https?:$/.test(location.protocol) ? new URL(`api/v1/proofs/${link.leaf}`, location.href).href : null;
 }

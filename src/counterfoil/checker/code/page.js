@@ -6,6 +6,7 @@ import { textOrMarks, utf8 } from "./bytes.js";
 import { parseHex } from "./anchor.js";
 import { canonicalText, isObject, parseJson } from "./canonical.js";
 import { bytesOfFile, checkFile } from "./check_file.js";
+import { heldIn, heldOf } from "./held.js";
 import { byId, code, described, fill, make } from "./elements.js";
 import { parseLink, proofAddress } from "./link.js";
 import { VerifierKey } from "./note.js";
@@ -17,8 +18,8 @@ const MOST_KEY_BYTES = 2048;
 /** A newer check took this one's place. */
 class Outdated extends Error {}
 
-const state = { file: null, other: null, words: {}, run: 0 };
-const link = parseLink(location.hash);
+const state = { file: null, other: null, words: {}, isHeld: false, run: 0 };
+let link = null;
 
 // --- what the checker brings ---
 
@@ -103,6 +104,7 @@ function show(report) {
     byId("result"),
     verdictView(report, state.file.name),
     linkRemark(report),
+    state.isHeld ? heldView() : null,
     factsView(report, state.words),
     stepsView(report),
   );
@@ -115,10 +117,17 @@ function faultView(error) {
 
 // --- files ---
 
+/** Takes a file: a receipt, a promise or a bundle; or a saved page that holds one; or a public key. */
 async function take(file) {
   if (!file) return;
   if (file.size <= MOST_KEY_BYTES && (await takeKey(file))) return;
-  state.file = file;
+  const held = await heldIn(file);
+  if (held) takeHeld(held);
+  else await takeFile(file, {}, false);
+}
+
+async function takeFile(file, words, isHeld) {
+  Object.assign(state, { file, words, isHeld });
   fill(byId("chosen"), `Chosen: ${file.name}`);
   await check(true);
 }
@@ -132,14 +141,15 @@ async function takeKey(file) {
   return true;
 }
 
-/** Takes what a page was saved with: a receipt as text, its name, and the issuer's words for reasons. */
-function takeHeld() {
-  const held = byId("held");
-  if (!held) return;
-  const { name, receipt, words } = parseJson(held.textContent);
-  state.words = words;
-  document.title = `${name} and its checker`;
-  take(new File([utf8(receipt)], name));
+/** Takes what a page was saved with. */
+function takeHeld({ name, receipt, words }) {
+  return takeFile(new File([utf8(receipt)], name), words, true);
+}
+
+/** Offers the receipt of a page as a file of its own: another checker can say whether this page tells the truth. */
+function heldView() {
+  const save = make("a", { href: URL.createObjectURL(state.file), download: state.file.name }, `Save ${state.file.name}`);
+  return make("p", { class: "note" }, "The file stands inside a web page. ", save, " to have it checked by a page or a program that you got elsewhere.");
 }
 
 function prepareDrop() {
@@ -185,6 +195,8 @@ function prepareGiven() {
 
 /** Says what the link is about, and offers to fetch the proof where this page came from a server. */
 function showLink() {
+  link = parseLink(location.hash);
+  byId("link").hidden = !link;
   if (!link) return;
   const rows = [
     ["Log", link.origin],
@@ -203,7 +215,6 @@ function showLink() {
     address ? make("p", {}, button, make("span", { class: "quiet" }, "The proof shows no private value. Asking tells the server which record you are interested in.")) : null,
     make("p", { id: "fetch-error", class: "error", role: "alert" }),
   );
-  byId("link").hidden = false;
 }
 
 async function fetchProof(address, button) {
@@ -235,6 +246,7 @@ export function startPage() {
   byId("by-script").hidden = false;
   prepareDrop();
   prepareGiven();
+  addEventListener("hashchange", showLink);
   showLink();
-  takeHeld();
+  if (byId("held")) takeHeld(heldOf(byId("held").textContent));
 }
