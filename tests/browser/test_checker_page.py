@@ -17,7 +17,7 @@ from browser.checker_pages import Checker, written, zipped
 from hostile import test_receipts as receipts
 from making import SCHEMA, VALUES, BankLog
 from making_anchors import anchored
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
 from counterfoil.checker import MAX_PAGE_BYTES, Held, check_link, checker_page
 from counterfoil.core.schema import Schema, SchemaField
@@ -172,13 +172,15 @@ def test_a_file_dropped_anywhere(checker: Checker) -> None:
         expect(page.locator("#verdict")).to_have_text(UNKNOWN)
 
 
-def test_by_keyboard_alone(checker: Checker) -> None:
-    page = checker.page
+def test_by_keyboard_alone(page: Page, tmp_path: Path) -> None:
+    chosen: list[FileChooser] = []
+    page.on("filechooser", chosen.append)  # early, so that the browser hands its dialogs over in time
+    page.goto(written(tmp_path, checker_page()))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "drop"
-    with page.expect_file_chooser() as chosen:
+    with page.expect_file_chooser():
         page.keyboard.press("Enter")
-    chosen.value.set_files({"name": "receipt.json", "mimeType": "", "buffer": FILE})
+    chosen[0].set_files({"name": "receipt.json", "mimeType": "", "buffer": FILE})
     expect(page.locator("#verdict")).to_be_focused()  # a screen reader goes on with the verdict
     page.locator("#drop").focus()
     page.keyboard.press("Tab")
