@@ -7,14 +7,19 @@ import json
 import re
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+import pytest
+from making import signer
+from playwright.sync_api import Browser, Page
 
+from counterfoil.checker import checker_page
+from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report
+from counterfoil.store.check_file import check_file, read_head
 
 RUN = """async ([files, given]) => {
   const m = globalThis.counterfoil;
@@ -41,6 +46,8 @@ WORDED_BY_A_READER = re.compile(
     r"|is not a JSON number|codec can't decode|is not UTF-8 text"
 )
 """What cannot be read is refused by both; which words a reader of JSON or of UTF-8 has for it is its own affair."""
+SIGNER = signer().key
+Compare = Callable[..., list[Report]]
 WORDED_BY_ZIP = re.compile(r"^(.* is (?:not a bundle|damaged)): .*$")
 
 
@@ -128,3 +135,45 @@ def written(folder: Path, text: str) -> str:
     path = folder / "checker.html"
     path.write_text(text, "utf-8")
     return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def checker(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(written(tmp_path_factory.mktemp("page"), checker_page()))
+    yield Checker(page)
+    context.close()
+
+
+@pytest.fixture
+def compare(checker: Checker, tmp_path: Path) -> Compare:
+    """Checks files on the page and with core, holds the answers to be the same, and returns core's."""
+
+    def compared(files: Sequence[bytes], issuer: VerifierKey | None = SIGNER, **given: Any) -> list[Report]:
+        expected = []
+        for number, data in enumerate(files):
+            path = tmp_path / f"{number}" / "file"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+            expected.append(core(path, issuer, **given))
+        found = checker.reports(files, issuer=issuer, **given)
+        for number, (theirs, mine) in enumerate(zip(found, expected, strict=True)):
+            if theirs["what"] == "file":  # neither JSON nor zip: the command line says so before core looks
+                assert [(step["id"], step["status"]) for step in theirs["steps"]] == [("format", "failed")], number
+                assert not mine.is_intact, number
+            else:
+                require_same(theirs, mine, number)
+        return expected
+
+    return compared
+
+
+def core(path: Path, issuer: VerifierKey | None, other: bytes = b"", **given: Any) -> Report:
+    """Core's answer, with a second file as the command line takes it."""
+    if other:
+        second = path.with_name("other")
+        second.write_bytes(other)
+        is_bundle = path.read_bytes().startswith(b"PK")
+        given |= {"since": read_head(second)} if is_bundle else {"against": second}
+    return check_file(path, issuer=issuer, **given)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.checker_pages import Checker, require_same, written, zipped
+from browser.checker_pages import Checker, Compare, checker, compare, zipped
 from hostile import test_anchors as anchors
 from hostile import test_bundles as bundles
 from hostile import test_receipts as receipts
 from making import ORIGIN, VALUES, BankLog, Members, signer, time_at
 from making_anchors import CONTRACT, LOG_ID, anchored
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Error
 
-from counterfoil.checker import checker_page
 from counterfoil.core import canonical
 from counterfoil.core.anchor import Anchor
 from counterfoil.core.check_anchor import head_slots
@@ -25,55 +23,12 @@ from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.rlp import encode
 from counterfoil.core.statement import Draft
-from counterfoil.core.steps import Report
 from counterfoil.core.trust import sign_handover
 from counterfoil.errors import CounterfoilError
-from counterfoil.store.check_file import check_file, read_head
+
+__all__ = ["checker", "compare"]
 
 KEY = signer().key
-Compare = Callable[..., list[Report]]
-
-
-@pytest.fixture(scope="module")
-def checker(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checker]:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(written(tmp_path_factory.mktemp("page"), checker_page()))
-    yield Checker(page)
-    context.close()
-
-
-@pytest.fixture
-def compare(checker: Checker, tmp_path: Path) -> Compare:
-    """Checks files on the page and with core, holds the answers to be the same, and returns core's."""
-
-    def compared(files: Sequence[bytes], issuer: VerifierKey | None = KEY, **given: Any) -> list[Report]:
-        expected = []
-        for number, data in enumerate(files):
-            path = tmp_path / f"{number}" / "file"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
-            expected.append(core(path, issuer, **given))
-        found = checker.reports(files, issuer=issuer, **given)
-        for number, (theirs, mine) in enumerate(zip(found, expected, strict=True)):
-            if theirs["what"] == "file":  # neither JSON nor zip: the command line says so before core looks
-                assert [(step["id"], step["status"]) for step in theirs["steps"]] == [("format", "failed")], number
-                assert not mine.is_intact, number
-            else:
-                require_same(theirs, mine, number)
-        return expected
-
-    return compared
-
-
-def core(path: Path, issuer: VerifierKey | None, other: bytes = b"", **given: Any) -> Report:
-    """Core's answer, with a second file as the command line takes it."""
-    if other:
-        second = path.with_name("other")
-        second.write_bytes(other)
-        is_bundle = path.read_bytes().startswith(b"PK")
-        given |= {"since": read_head(second)} if is_bundle else {"against": second}
-    return check_file(path, issuer=issuer, **given)
 
 
 def cases(test: Any) -> list[Any]:

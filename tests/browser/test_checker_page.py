@@ -174,7 +174,9 @@ def test_a_file_dropped_anywhere(checker: Checker) -> None:
 
 def test_by_keyboard_alone(page: Page, tmp_path: Path) -> None:
     chosen: list[FileChooser] = []
-    page.on("filechooser", chosen.append)  # early, so that the browser hands its dialogs over in time
+    page.on(
+        "filechooser", lambda each: chosen.append(each)
+    )  # early, so that the browser hands its dialogs over in time
     page.goto(written(tmp_path, checker_page()))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "drop"
