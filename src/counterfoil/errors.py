@@ -5,10 +5,14 @@
     │   ├── InvalidInput         a value, a file or an argument is not usable
     │   ├── NotFound             the named thing is not here
     │   ├── NotAllowed           the rules forbid it
+    │   ├── NotSignedIn          nobody knows who is asking
+    │   ├── TooLarge             more was sent than is taken at once
+    │   ├── TooManyRequests      the caller asks more often than is allowed
     │   └── Stale                what the caller saw is no longer the newest state
     ├── OtherPartyError        what somebody else handed over is at fault
     │   ├── MalformedEvidence    a receipt, bundle or head cannot be read
-    │   └── DoesNotMatch         it can be read, and a check failed
+    │   ├── DoesNotMatch         it can be read, and a check failed
+    │   └── NodeUnreachable      somebody's node does not answer, or answers what cannot be
     ├── LedgerError            the shared ledger, or the way to it, is at fault
     │   ├── LedgerUnreachable    no node of the ledger answers in time
     │   ├── LedgerContradicts    nodes disagree, or one answers what cannot be
@@ -38,6 +42,7 @@ __all__ = [
     "ERROR_TABLE",
     "INSTALL_LEDGER",
     "INSTALL_ML",
+    "INSTALL_NODE",
     "CallerError",
     "CounterfoilError",
     "DoesNotMatch",
@@ -53,14 +58,18 @@ __all__ = [
     "LogUnavailable",
     "MalformedEvidence",
     "NodeError",
+    "NodeUnreachable",
     "NotAllowed",
     "NotFound",
     "NotSetUp",
+    "NotSignedIn",
     "OtherPartyError",
     "OutOfFunds",
     "OverLimit",
     "Reverted",
     "Stale",
+    "TooLarge",
+    "TooManyRequests",
     "WrongChain",
     "row_for",
 ]
@@ -70,6 +79,9 @@ INSTALL_ML: Final = "install the extra `ml`, e.g. pip install '.[ml]' in the rep
 
 INSTALL_LEDGER: Final = "install the extra `ledger`, e.g. pip install '.[ledger]' in the repository's folder"
 """What to do where a package that the shared ledger needs is missing."""
+
+INSTALL_NODE: Final = "install the extra `node`, e.g. pip install '.[node]' in the repository's folder"
+"""What to do where a package that the node needs is missing."""
 
 
 class CounterfoilError(Exception):
@@ -104,6 +116,22 @@ class NotAllowed(CallerError):
     """The rules (a policy, a retention lock, a trust list) forbid it."""
 
 
+class NotSignedIn(CallerError):
+    """Nobody knows who is asking: no key, a wrong one, or a session that has ended."""
+
+
+class TooLarge(CallerError):
+    """More was sent than is taken at once. Nothing was changed."""
+
+
+class TooManyRequests(CallerError):
+    """The caller asks more often than is allowed. Wait as long as the answer says, then repeat."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class Stale(CallerError):
     """The caller acted on a state that has since changed. Look again, then repeat."""
 
@@ -118,6 +146,10 @@ class MalformedEvidence(OtherPartyError):
 
 class DoesNotMatch(OtherPartyError):
     """Evidence was readable and a check on it failed (raised by `require_*` only)."""
+
+
+class NodeUnreachable(OtherPartyError):
+    """A node does not answer, or answers what cannot be. Whether it took the request is not known."""
 
 
 class LedgerError(CounterfoilError):
@@ -195,9 +227,13 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     InvalidInput: ErrorRow("invalid_input", 2, 422, "That cannot be used"),
     NotFound: ErrorRow("not_found", 3, 404, "Not found"),
     NotAllowed: ErrorRow("not_allowed", 6, 403, "Not allowed"),
+    NotSignedIn: ErrorRow("not_signed_in", 6, 401, "Who is asking?"),
+    TooLarge: ErrorRow("too_large", 2, 413, "That is too large"),
+    TooManyRequests: ErrorRow("too_many_requests", 5, 429, "Too many requests"),
     Stale: ErrorRow("stale", 6, 409, "Something changed in the meantime"),
     MalformedEvidence: ErrorRow("malformed_evidence", 4, 422, "This file cannot be read"),
     DoesNotMatch: ErrorRow("does_not_match", 4, 409, "This does not match"),
+    NodeUnreachable: ErrorRow("node_unreachable", 5, 502, "The node does not answer"),
     LedgerUnreachable: ErrorRow("ledger_unreachable", 5, 503, "The ledger does not answer"),
     LedgerContradicts: ErrorRow("ledger_contradicts", 4, 502, "The ledger contradicts itself"),
     WrongChain: ErrorRow("wrong_chain", 5, 502, "This is another ledger"),

@@ -24,6 +24,7 @@ _EVIDENCE: Final = "counterfoil.organisation.evidence_commands"
 COMMANDS: Final = {
     "demo": Place("counterfoil.cli.demo.demo:demo", "See everything once, on real data, in a minute."),
     "init": Place(f"{_ORGANISATION}:init", "Make a home: keys, an empty log, an empty vault."),
+    "up": Place("counterfoil.node.commands:up", "Serve the home: the HTTP API, the console, the log."),
     "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
     "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),

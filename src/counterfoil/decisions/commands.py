@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.shapes import decision_json
 from counterfoil.decisions.table_run import decide_table, preview_table
 from counterfoil.errors import InvalidInput
 
@@ -282,7 +283,7 @@ def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | Non
     session.emit(
         {
             "decided": len(decided),
-            "decisions": [_decision_json(each) for each in decided],
+            "decisions": [decision_json(each) for each in decided],
             "labels": dict(sorted(counts.items())),
             "out": str(out) if out else None,
             "skipped": skipped or 0,
@@ -290,20 +291,6 @@ def _emit_decided(session: Session, decided: Sequence[Decision], out: Path | Non
         },
         lines,
     )
-
-
-def _decision_json(made: Decision) -> dict[str, Any]:
-    return {
-        "index": made.index,
-        "label": made.label,
-        "leaf": made.leaf,
-        "promise": made.promise.encode().decode() if made.promise else None,
-        "reasons": [reason.code for reason in made.reasons],
-        "score_micro": made.score_micro,
-        "seq": made.seq,
-        "subject": made.subject,
-        "time": made.time,
-    }
 
 
 def _emit_follow_up(session: Session, org: Organisation, index: int, made: FollowUp, said: str) -> None:

@@ -19,7 +19,7 @@ from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployment, as_score
+from counterfoil.decisions.deployment import Deployed, Deployment, as_score
 from counterfoil.decisions.fitting import (
     BACKGROUND_ROWS,
     compared_rows,
@@ -31,11 +31,11 @@ from counterfoil.decisions.history import FollowUp, Histories, History
 from counterfoil.decisions.policies import Policies, RegisteredPolicy, keep_schema
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
-from counterfoil.decisions.records import DeploymentRecord, decision_schema
+from counterfoil.decisions.records import FOLLOW_UPS, DeploymentRecord, decision_schema
 from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import search_query
-from counterfoil.decisions.views import deployments
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.decisions.views import decisions, deployments
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
@@ -204,9 +204,69 @@ class Decisions:
         """Records a policy, once, and returns where it stands."""
         return self._policies.register(policy)
 
+    def deployments(self) -> list[Deployed]:
+        """Returns every model put to work under a policy, oldest first."""
+        with self._views.reading() as connection:
+            rows = connection.execute(select(deployments).order_by(deployments.c.idx)).all()
+        return [Deployed(int(row.idx), str(row.leaf), int(row.model_idx), int(row.policy_idx)) for row in rows]
+
+    def deployment(self, index: int, *, on_log_failure: OnFailure = "deny") -> Deployment:
+        """Returns a deployment on record, ready to decide as it did.
+
+        Args:
+            index: Place of its record in the log.
+            on_log_failure: See `wrap`.
+
+        Raises:
+            NotFound: There is none at that place.
+            NotAllowed: A function decided, of which only the source is on record; or the reasons it committed to
+                cannot be worked out here any more.
+            InvalidInput: Its policy is not in force.
+        """
+        known = next((each for each in self.deployments() if each.index == index), None)
+        if known is None:
+            raise NotFound(f"record {index} is no deployment", hint="see which there are: GET /api/v1/deployments")
+        registered = self._policies.at(known.policy_index)
+        policy, model, scorer, explainer = self._replays.loaded(known.leaf)
+        self._in_force(registered)
+        if scorer is None:
+            raise NotAllowed(
+                f"deployment {index} is of a function, and only its source is on record",
+                hint="decide where the function lives, or register a model file",
+            )
+        record = DeploymentRecord.read(parse_record(self.archive.entry(index)))
+        if record.reasons is not None and explainer is None:
+            raise NotAllowed(
+                f"the reasons that deployment {index} committed to cannot be worked out here",
+                hint="install the version of the library it was made with, or deploy the model anew",
+            )
+        return Deployment(
+            self,
+            self.recorder,
+            self.archive,
+            policy,
+            model,
+            known.leaf,
+            decision_schema(policy),
+            scorer,
+            explainer,
+            on_log_failure,
+        )
+
     def policies(self) -> list[RegisteredPolicy]:
         """Returns all policies on record, oldest first."""
         return self._policies.all()
+
+    def policy_at(self, index: int) -> Policy:
+        """Returns the policy whose record stands at `index`.
+
+        Raises:
+            NotFound: There is none at that place.
+        """
+        record = self.archive.record(index)
+        if record.kind != "policy":
+            raise NotFound(f"record {index} is a {record.kind}, not a policy")
+        return self._policies.at(index)
 
     # Looking back
 
@@ -226,6 +286,7 @@ class Decisions:
         since: str | None = None,
         until: str | None = None,
         overridden: bool | None = None,
+        before: int | None = None,
         limit: int = 50,
     ) -> list[Mapping[str, Any]]:
         """Finds decisions, newest first.
@@ -236,15 +297,22 @@ class Decisions:
             since: Earliest time, UTC text.
             until: Latest time, UTC text.
             overridden: Only those that were (or were not) overridden.
+            before: Only those at lower places in the log, to go on after a page.
             limit: Most rows.
 
         Raises:
             InvalidInput: For a time, limit or reference that cannot be.
         """
         tag = None if subject is None else self._vault.subject_tag(subject)
-        query = search_query(tag, label, since, until, overridden, limit)
+        query = search_query(tag, label, since, until, overridden, limit, before)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def places(self, *, before: int) -> list[int]:
+        """Returns the places of all decisions below `before`, ascending."""
+        with self._views.reading() as connection:
+            query = select(decisions.c.idx).where(decisions.c.idx < before).order_by(decisions.c.idx)
+            return [int(index) for index in connection.execute(query).scalars()]
 
     def place_of(self, leaf: str) -> int | None:
         """Returns the place of a record by leaf hash (hex), None while it waits in the queue."""
@@ -282,7 +350,9 @@ class Decisions:
 
     # What follows a decision
 
-    def override(self, index: int, *, label: str, by: str, reason: str, saw: str) -> FollowUp:
+    def override(
+        self, index: int, *, label: str, by: str, reason: str, saw: str, request: bytes | None = None
+    ) -> FollowUp:
         """Records that a person decided otherwise.
 
         Args:
@@ -291,20 +361,32 @@ class Decisions:
             by: Who decided.
             reason: Why; it is required.
             saw: `History.state` of what that person had in front of them.
+            request: Tag of the request it answers; see `store.requests`.
 
         Raises:
             Stale: When something was recorded since the reviewer looked.
             InvalidInput: For an empty reason or a label the policy does not have.
         """
-        return self._histories.override(index, label=label, by=by, reason=reason, saw=saw)
+        return self._histories.override(index, label=label, by=by, reason=reason, saw=saw, request=request)
 
-    def appeal(self, index: int, *, text: str, by: str) -> FollowUp:
+    def appeal(self, index: int, *, text: str, by: str, request: bytes | None = None) -> FollowUp:
         """Records what the person says against the decision, and who received it."""
-        return self._histories.appeal(index, text=text, by=by)
+        return self._histories.appeal(index, text=text, by=by, request=request)
 
-    def outcome(self, index: int, *, outcome: str, note: str = "") -> FollowUp:
+    def outcome(self, index: int, *, outcome: str, note: str = "", request: bytes | None = None) -> FollowUp:
         """Records what came of a decision, e.g. "repaid" or "default"."""
-        return self._histories.outcome(index, outcome=outcome, note=note)
+        return self._histories.outcome(index, outcome=outcome, note=note, request=request)
+
+    def follow_up(self, index: int) -> FollowUp:
+        """Returns an override, appeal or outcome by its place in the log.
+
+        Raises:
+            NotFound: When there is none at that place.
+        """
+        found = self._histories.follow_up(index)
+        if found.kind not in FOLLOW_UPS:
+            raise NotFound(f"record {index} is a {found.kind}, nothing that follows a decision")
+        return found
 
     # Inner parts
 

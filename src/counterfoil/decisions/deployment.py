@@ -17,15 +17,26 @@ from counterfoil.provenance import Model, Scorer, table_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
+from counterfoil.store.requests import tag_of
 
-__all__ = ["Deployment", "as_score"]
+__all__ = ["Deployed", "Deployment", "Made", "as_score"]
 
 CHUNK: Final = 1_000
 _ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class Deployed:
+    """A deployment on record: its place and leaf hash (hex), and where its model and its policy stand."""
+
+    index: int
+    leaf: str
+    model_index: int
+    policy_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
     """A decision worked out, not yet recorded."""
 
     label: str
@@ -77,20 +88,29 @@ class Deployment:
         """Whether decisions carry no reasons because a replay finds them."""
         return self._explainer is not None and self._explainer.config.on_demand
 
-    def decide(self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None) -> Decision:
+    def decide(
+        self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None, request: bytes | None = None
+    ) -> Decision:
         """Decides on one applicant and returns when the record is durable.
 
         Args:
             applicant: Feature values by name (or a pandas Series), exactly those of
                 the policy.
             subject: Your reference of the person; needed to erase the person later.
+            request: Tag of the request it answers; see `store.requests`.
 
         Raises:
             InvalidInput: For a missing, extra or unusable value. Nothing was recorded.
             LogUnavailable: When the record could not be saved (`deny`), or not even
                 queued (`spool`). There is no decision then.
         """
-        return self.record(self._answer(self.policy.check_applicant(applicant), subject))
+        return self.record(self.answer(applicant, subject=subject, request=request))
+
+    def answer(
+        self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None, request: bytes | None = None
+    ) -> Made:
+        """Decides on one applicant and records nothing yet; see `decide` and `record`."""
+        return self._answer(self.policy.check_applicant(applicant), subject, request)
 
     def decide_many(
         self,
@@ -123,7 +143,7 @@ class Deployment:
                 for place in range(start, end)
             ]
             recorded = self._recorder.record([each.prepared for each in made], self.on_log_failure)
-            decisions += [self._decision(each, result) for each, result in zip(made, recorded, strict=True)]
+            decisions += [self.decision(each, result) for each, result in zip(made, recorded, strict=True)]
             if progress is not None:
                 progress(len(decisions), len(rows))
         return decisions
@@ -144,14 +164,14 @@ class Deployment:
         except InvalidInput as error:
             raise InvalidInput(f"row {number}: {error.message}", hint=error.hint) from error
 
-    def _answer_row(self, checked: dict[str, Any], subject: str | None, number: int, recorded: int) -> _Made:
+    def _answer_row(self, checked: dict[str, Any], subject: str | None, number: int, recorded: int) -> Made:
         try:
             return self._answer(checked, subject)
         except InvalidInput as error:
             before = f"; the {recorded:,} rows before this thousand are on record" if recorded else ""
             raise InvalidInput(f"row {number}: {error.message}{before}", hint=error.hint) from error
 
-    def _answer(self, checked: dict[str, Any], subject: str | None) -> _Made:
+    def _answer(self, checked: dict[str, Any], subject: str | None, request: bytes | None = None) -> Made:
         """Asks the model, draws the line, finds the reasons, prepares the record."""
         seen = self.policy.for_model(checked)
         score = as_score(self._scorer.score(seen))
@@ -161,7 +181,7 @@ class Deployment:
         explained = self._explainer is not None and not self._explainer.config.on_demand
         if self._explainer is not None and explained:
             reasons = explain(self._explainer, checked, self.policy, label)
-        return self.prepare(checked, score, micro, label, reasons if explained else None, subject)
+        return self.prepare(checked, score, micro, label, reasons if explained else None, subject, request)
 
     def prepare(
         self,
@@ -171,7 +191,8 @@ class Deployment:
         label: str,
         reasons: tuple[Reason, ...] | None,
         subject: str | None,
-    ) -> _Made:
+        request: bytes | None = None,
+    ) -> Made:
         """Prepares the record of a decision; None for reasons means "on demand"."""
         if not 0 <= micro <= MICRO:
             raise InvalidInput(f"a score lies between 0 and 1, found {score!r}")
@@ -185,15 +206,16 @@ class Deployment:
             values["/subject"] = subject
         recorder = self._recorder
         retain_until_s = self.policy.retain_until_s(recorder.now_s())
-        draft = Draft("decision", self.policy.stream, "decision", (self.leaf,))
+        draft = Draft("decision", self.policy.stream, "decision", (self.leaf,), tag_of(request))
         prepared = recorder.prepare(draft, Private(self._schema, values, subject, retain_until_s))
-        return _Made(label, score, micro, reasons or (), subject, prepared)
+        return Made(label, score, micro, reasons or (), subject, prepared)
 
-    def record(self, made: _Made) -> Decision:
+    def record(self, made: Made) -> Decision:
         """Records a prepared decision."""
-        return self._decision(made, self._recorder.record([made.prepared], self.on_log_failure)[0])
+        return self.decision(made, self._recorder.record([made.prepared], self.on_log_failure)[0])
 
-    def _decision(self, made: _Made, recorded: Recorded) -> Decision:
+    def decision(self, made: Made, recorded: Recorded) -> Decision:
+        """Returns the decision that was worked out as `made` and is durable as `recorded`."""
         promise = None
         if recorded.promise and made.prepared.tree is not None:
             archive = self._archive

@@ -18,6 +18,7 @@ from counterfoil.provenance import Model, Provenance
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.requests import tag_of
 from counterfoil.store.views import Views
 
 __all__ = ["FollowUp", "Histories", "History"]
@@ -107,7 +108,7 @@ class Histories:
             ).first()
             query = select(follow_ups.c.idx).where(follow_ups.c.decision_idx == index).order_by(follow_ups.c.idx)
             places = connection.execute(query).scalars().all()
-        followed = tuple(self._follow_up(place) for place in places)
+        followed = tuple(self.follow_up(place) for place in places)
         leaf = self._archive.leaf_hex(index)
         return History(
             index,
@@ -122,7 +123,9 @@ class Histories:
             state_digest(leaf, [follow_up.leaf for follow_up in followed]),
         )
 
-    def override(self, index: int, *, label: str, by: str, reason: str, saw: str) -> FollowUp:
+    def override(
+        self, index: int, *, label: str, by: str, reason: str, saw: str, request: bytes | None = None
+    ) -> FollowUp:
         """Records that a person decided otherwise; see `Decisions.override`."""
         if not reason.strip() or not by.strip():
             raise InvalidInput("an override needs a name and a reason")
@@ -136,31 +139,34 @@ class Histories:
                 )
             if history.policy is not None:
                 history.policy.is_adverse(label)  # refuses labels the policy does not have
-            return self._follow(history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw})
+            return self._follow(
+                history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw}, request
+            )
 
-    def appeal(self, index: int, *, text: str, by: str) -> FollowUp:
+    def appeal(self, index: int, *, text: str, by: str, request: bytes | None = None) -> FollowUp:
         """Records what the person says against the decision, and who received it."""
         if not text.strip():
             raise InvalidInput("an appeal needs a text")
-        return self._follow(self.of(index), "appeal", {"/by": by, "/text": text})
+        return self._follow(self.of(index), "appeal", {"/by": by, "/text": text}, request)
 
-    def outcome(self, index: int, *, outcome: str, note: str = "") -> FollowUp:
+    def outcome(self, index: int, *, outcome: str, note: str = "", request: bytes | None = None) -> FollowUp:
         """Records what came of a decision, e.g. "repaid" or "default"."""
         if not outcome.strip():
             raise InvalidInput("an outcome needs a word for what came of the decision")
-        return self._follow(self.of(index), "outcome", {"/note": note, "/outcome": outcome})
+        return self._follow(self.of(index), "outcome", {"/note": note, "/outcome": outcome}, request)
 
-    def _follow(self, history: History, kind: str, values: dict[str, Any]) -> FollowUp:
+    def _follow(self, history: History, kind: str, values: dict[str, Any], request: bytes | None) -> FollowUp:
         """Records a follow-up about the same person, under the same retention lock."""
         schema = FOLLOW_UPS[kind]
         keep_schema(self._recorder, self._archive, schema)
         subject = self._subject_of(history.index)  # also where the decision is locked away
         retain_until_s = history.policy.retain_until_s(self._recorder.now_s()) if history.policy else 0
-        draft = Draft(kind, history.stream, kind, (history.leaf,))
+        draft = Draft(kind, history.stream, kind, (history.leaf,), tag_of(request))
         written = self._recorder.write(draft, Private(schema, values, subject, retain_until_s))
         return FollowUp(written.index or 0, written.leaf.hex(), kind, written.time, values)
 
-    def _follow_up(self, index: int) -> FollowUp:
+    def follow_up(self, index: int) -> FollowUp:
+        """Returns an override, appeal or outcome by its place in the log."""
         record = self._archive.record(index)
         return FollowUp(index, self._archive.leaf_hex(index), record.kind, record.time, self._views.values_of(index))
 

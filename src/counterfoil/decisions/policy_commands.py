@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.shapes import policy_json, registered_policy_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -31,7 +32,7 @@ def check_policy(session: Session, file: Path) -> None:
     rules = Policy.from_toml(file)
     gaps = rules.gaps()
     lines = [*_policy_lines(rules), "It leaves nothing open." if not gaps else "It leaves open:"]
-    session.emit(_policy_json(rules) | {"gaps": gaps}, [*lines, *(f"  {gap}" for gap in gaps)])
+    session.emit(policy_json(rules) | {"gaps": gaps}, [*lines, *(f"  {gap}" for gap in gaps)])
 
 
 @policy.command("add")
@@ -44,7 +45,7 @@ def add_policy(session: Session, file: Path) -> None:
         found = org.decisions.register_policy(rules)
     place = {"index": found.index, "leaf": found.leaf}
     session.emit(
-        place | _policy_json(rules) | {"gaps": rules.gaps()},
+        place | policy_json(rules) | {"gaps": rules.gaps()},
         [f"Policy {rules.name} {rules.version} is record {found.index}.", f"SHA-256 {rules.digest()}"],
     )
 
@@ -61,13 +62,9 @@ def list_policies(session: Session) -> None:
     ]
     header = ("record", "name", "version", "in force from", "sha256")
     session.emit(
-        {"policies": [{"index": each.index, "leaf": each.leaf} | _policy_json(each.policy) for each in found]},
+        {"policies": [registered_policy_json(each) for each in found]},
         session.table(header, rows) if rows else ["No policies yet."],
     )
-
-
-def _policy_json(rules: Policy) -> dict[str, Any]:
-    return {"name": rules.name, "policy": rules.to_json(), "sha256": rules.digest(), "version": rules.version}
 
 
 def _policy_lines(rules: Policy) -> Iterator[str]:

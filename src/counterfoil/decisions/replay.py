@@ -121,7 +121,13 @@ class Replays:
         record = self._archive.record(index)
         if record.kind != "decision" or not record.builds_on:
             raise NotFound(f"record {index} is not a decision")
-        leaf = record.builds_on[0]
+        return self.loaded(record.builds_on[0])
+
+    def loaded(self, leaf: str) -> _Loaded:
+        """Returns what a deployment decides with, by the leaf hash (hex) of its record: loaded once.
+
+        Policy, model, scorer (None for a function) and explainer (None where its method cannot be run here).
+        """
         if leaf not in self._loaded:
             deployment = DeploymentRecord.read(self._archive.record(self._views.index_of(leaf)))
             model = self._provenance.model_at(self._views.index_of(deployment.model))

@@ -23,6 +23,7 @@ def search_query(
     until: str | None,
     overridden: bool | None,
     limit: int,
+    before: int | None = None,
 ) -> Select[Any]:
     """Returns the query for decisions, newest first; see `Decisions.search`.
 
@@ -32,6 +33,8 @@ def search_query(
     if not 0 < limit <= MOST_ROWS:
         raise InvalidInput(f"a search returns 1 to {MOST_ROWS} decisions, not {limit}")
     query = select(decisions).order_by(decisions.c.idx.desc()).limit(limit)
+    if before is not None:
+        query = query.where(decisions.c.idx < before)
     if subject_tag is not None:
         query = query.where(decisions.c.subject == subject_tag)
     if label is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.core.wording import counted
+from counterfoil.decisions.shapes import found_json, history_json
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.organisation.bundles import Show
 from counterfoil.organisation.organisation import Organisation
@@ -44,7 +45,7 @@ def show(session: Session, index: int, values: bool) -> None:
     with session.open() as org:
         record = org.archive.record(index)
         history = org.decisions.history(index) if record.kind == "decision" else None
-        data = _record_json(org, index, record) | (_history_json(history) if history else {})
+        data = _record_json(org, index, record) | (history_json(history) if history else {})
         data["fields"] = _fields(org, index, record, values)
     session.emit(data, _record_lines(data, history, values))
 
@@ -72,7 +73,7 @@ def search(
         found = org.decisions.search(
             subject=subject, label=label, since=earliest, until=latest, overridden=overridden, limit=limit
         )
-        rows = [_found_json(row) for row in found]
+        rows = [found_json(row) for row in found]
     header = ("record", "time", "decision", "as it stands", "score", "outcome")
     cells = [
         (row["index"], row["time"], row["label"] or "(erased)", row["label_now"], row["score_micro"], row["outcome"])
@@ -191,13 +192,6 @@ def _time(text: str | None, rest: str, option: str) -> str | None:
     return full
 
 
-def _found_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    from counterfoil.store.streams import time_text
-
-    names = ("label", "label_now", "score_micro", "outcome")
-    return {"index": row["idx"], "time": time_text(int(row["time_s"]))} | {name: row[name] for name in names}
-
-
 def _record_json(org: Organisation, index: int, record: Record) -> dict[str, Any]:
     return {
         "about": json.loads(json.dumps(dict(record.about))),
@@ -210,18 +204,6 @@ def _record_json(org: Organisation, index: int, record: Record) -> dict[str, Any
         "seq": record.seq,
         "stream": record.stream,
         "time": record.time,
-    }
-
-
-def _history_json(history: History) -> dict[str, Any]:
-    return {
-        "followed": [
-            {"index": each.index, "kind": each.kind, "leaf": each.leaf, "time": each.time} for each in history.followed
-        ],
-        "label_now": history.label_now,
-        "model": history.model.index if history.model else None,
-        "policy": f"{history.policy.name} {history.policy.version}" if history.policy else None,
-        "state": history.state,
     }
 
 

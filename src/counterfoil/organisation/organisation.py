@@ -19,6 +19,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.erasures import STREAM, Erasures
+from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import replace_file
@@ -28,6 +29,7 @@ from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.requests import RequestsView
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
@@ -52,6 +54,7 @@ class Organisation:
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
         erasures: Erases what is private.
+        looks: Records who looked at what is private.
         archive: Reads records and proofs.
         recorder: Writes records.
         views: Searchable tables.
@@ -88,7 +91,7 @@ class Organisation:
             self.views = Views(
                 paths.views,
                 self.archive,
-                (ProvenanceView(), DecisionsView(self.archive)),
+                (ProvenanceView(), DecisionsView(self.archive), RequestsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
@@ -96,6 +99,7 @@ class Organisation:
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
+            self.looks = Looks(self.recorder, self.archive)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)
             stack.callback(self.ledger.close)

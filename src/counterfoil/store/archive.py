@@ -286,6 +286,11 @@ class Archive:
         with self._recorder.lock:
             return self._recorder.log.tile(level, number, width)
 
+    def entry_bundle(self, number: int, width: int) -> bytes:
+        """Returns an entry bundle of the log (C2SP tlog-tiles)."""
+        with self._recorder.lock:
+            return self._recorder.log.entry_bundle(number, width)
+
 
 def _replace(path: Path, data: bytes) -> None:
     try:

@@ -36,7 +36,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import parse_time
 
-__all__ = ["SCHEMA_VERSION", "Row", "View", "Views", "leaf8", "metadata", "records"]
+__all__ = ["SCHEMA_VERSION", "Row", "View", "Views", "leaf8", "metadata", "naming_faults", "records"]
 
 SCHEMA_VERSION: Final = 1
 """Version of all tables together; tables of another version are remade."""
@@ -154,7 +154,7 @@ class Views:
             LogUnavailable: When the disk refuses.
             HomeDamaged: When the tables cannot be read.
         """
-        with _naming_faults():
+        with naming_faults():
             self.catch_up()
             with self.engine.connect() as connection:
                 yield connection
@@ -189,7 +189,7 @@ class Views:
         with self._archive.lock:
             self.close()
             self._remove()
-        with _naming_faults():
+        with naming_faults():
             return self.catch_up(progress)
 
     def forget_erased(self) -> bool:
@@ -290,7 +290,7 @@ class Views:
 
 
 @contextmanager
-def _naming_faults() -> Iterator[None]:
+def naming_faults() -> Iterator[None]:
     """Turns the database's errors into ours."""
     try:
         yield

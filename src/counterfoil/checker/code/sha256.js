@@ -32,30 +32,37 @@ function rootBits(number, power) {
 
 const ROUND = Int32Array.from(fractions(64, 3), (word) => word | 0);
 const INITIAL = Int32Array.from(fractions(8, 2), (word) => word | 0);
+// One hash is computed at a time, so that all share these.
 const words = new Int32Array(64);
+const state = new Int32Array(8);
+let scratch = new Uint8Array(65536);
+let view = new DataView(scratch.buffer);
 
 /** The 32-byte hash of one prefix byte (none when it is negative) and up to two byte strings after it. */
 export function sha256(first, second = null, prefix = -1) {
   const head = prefix < 0 ? 0 : 1;
   const size = head + first.length + (second === null ? 0 : second.length);
-  const padded = new Uint8Array(((size + 8) >> 6) * 64 + 64);
-  if (head) padded[0] = prefix;
-  padded.set(first, head);
-  if (second !== null) padded.set(second, head + first.length);
-  padded[size] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 8, Math.floor(size / 0x20000000));
-  view.setUint32(padded.length - 4, (size << 3) >>> 0);
-  const state = Int32Array.from(INITIAL);
-  for (let at = 0; at < padded.length; at += 64) compress(state, view, at);
+  const end = ((size + 8) >> 6) * 64 + 64;
+  if (end > scratch.length) {
+    scratch = new Uint8Array(2 * end);
+    view = new DataView(scratch.buffer);
+  }
+  if (head) scratch[0] = prefix;
+  scratch.set(first, head);
+  if (second !== null) scratch.set(second, head + first.length);
+  scratch[size] = 0x80;
+  scratch.fill(0, size + 1, end - 8);
+  view.setUint32(end - 8, Math.floor(size / 0x20000000));
+  view.setUint32(end - 4, (size << 3) >>> 0);
+  state.set(INITIAL);
+  for (let at = 0; at < end; at += 64) compress(at);
   const digest = new Uint8Array(32);
-  const out = new DataView(digest.buffer);
-  for (let word = 0; word < 8; word += 1) out.setInt32(4 * word, state[word]);
+  for (let at = 0; at < 32; at += 1) digest[at] = state[at >> 2] >>> (24 - 8 * (at & 3));
   return digest;
 }
 
-/** One block (FIPS 180-4 6.2.2). */
-function compress(state, view, at) {
+/** One block of `scratch` (FIPS 180-4 6.2.2). */
+function compress(at) {
   for (let t = 0; t < 16; t += 1) words[t] = view.getInt32(at + 4 * t);
   for (let t = 16; t < 64; t += 1) {
     const x = words[t - 15];
@@ -64,7 +71,14 @@ function compress(state, view, at) {
     const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
     words[t] = (words[t - 16] + s0 + words[t - 7] + s1) | 0;
   }
-  let [a, b, c, d, e, f, g, h] = state;
+  let a = state[0];
+  let b = state[1];
+  let c = state[2];
+  let d = state[3];
+  let e = state[4];
+  let f = state[5];
+  let g = state[6];
+  let h = state[7];
   for (let t = 0; t < 64; t += 1) {
     const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
     const t1 = (h + s1 + ((e & f) ^ (~e & g)) + ROUND[t] + words[t]) | 0;

@@ -1,0 +1,215 @@
+"""Decisions over HTTP: deciding one by one or in bulk, looking back, and what follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from counterfoil.decisions.bodies import (
+    Appeal,
+    Applicant,
+    CheckedPolicy,
+    Decided,
+    DeployedModel,
+    Found,
+    NewFollowed,
+    Outcome,
+    Override,
+    PolicyOnRecord,
+    Replayed,
+    ToDeploy,
+    Told,
+)
+from counterfoil.decisions.history import FollowUp
+from counterfoil.decisions.ingest import NDJSON, Ingest
+from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.shapes import (
+    deployed_json,
+    found_json,
+    history_json,
+    policy_json,
+    registered_policy_json,
+)
+from counterfoil.store.recorder import OnFailure
+from counterfoil.web.answer import as_file, json_answer
+from counterfoil.web.desk import Desk
+from counterfoil.web.page import Before, Limit, Page, page_of
+from counterfoil.web.roles import READERS, STAFF, WRITERS, Role
+from counterfoil.web.room import Room, takes
+
+if TYPE_CHECKING:
+    from counterfoil.organisation import Organisation
+
+__all__ = ["DecisionRoutes"]
+
+_TOML: Final = "application/toml"
+
+Subject = Annotated[str | None, Query(description="Your reference of the person.")]
+Label = Annotated[str | None, Query(description="The decision as it stands.")]
+Since = Annotated[str | None, Query(description="Earliest time, UTC: 2026-11-23T00:00:00Z.")]
+Until = Annotated[str | None, Query(description="Latest time, UTC.")]
+Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
+Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show; all without it.")]
+OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
+
+
+class DecisionRoutes:
+    """The routes of this room.
+
+    Args:
+        org: The organisation.
+        desk: The node that serves them.
+    """
+
+    def __init__(self, org: Organisation, desk: Desk) -> None:
+        self._org = org
+        self._desk = desk
+        self._ingest = Ingest(org, desk)
+
+    def router(self) -> APIRouter:
+        """Returns the table of routes."""
+        room, operator = Room("decisions"), (Role.OPERATOR,)
+        room.reads("/policies", self.list_policies, READERS, list[PolicyOnRecord])
+        room.writes("/policies", self.register_policy, operator, PolicyOnRecord, body=takes(media_type=_TOML))
+        room.writes(
+            "/policies/check", self.check_policy, READERS, CheckedPolicy, status=200, body=takes(media_type=_TOML)
+        )
+        room.reads("/deployments", self.list_deployments, READERS, list[DeployedModel])
+        room.writes("/deployments", self.deploy, operator, DeployedModel)
+        room.writes("/deployments/{index}/decisions", self.decide, WRITERS, Decided, body=takes(Applicant))
+        batch = "/deployments/{index}/decisions/batch"
+        room.writes(batch, self.decide_many, WRITERS, status=200, body=takes(media_type=NDJSON))
+        room.reads("/decisions", self.search, STAFF, Page[Found])
+        room.reads("/decisions/{index}", self.show, STAFF, Told)
+        room.reads("/decisions/{index}/receipt", self.receipt, READERS)
+        room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
+        room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
+        room.writes("/decisions/{index}/appeals", self.appeal, WRITERS, NewFollowed)
+        room.writes("/decisions/{index}/outcomes", self.outcome, WRITERS, NewFollowed)
+        return room.router
+
+    def list_policies(self) -> list[dict[str, Any]]:
+        """Lists the policies on record, oldest first."""
+        return [registered_policy_json(each) for each in self._org.decisions.policies()]
+
+    async def register_policy(self, request: Request) -> dict[str, Any]:
+        """Records a policy, given in TOML. The same rules are recorded once."""
+        rules = Policy.from_toml(await request.body())
+        return registered_policy_json(await asyncio.to_thread(self._org.decisions.register_policy, rules))
+
+    async def check_policy(self, request: Request) -> dict[str, Any]:
+        """Reads a policy, given in TOML, strictly and says what it leaves open; records nothing."""
+        rules = Policy.from_toml(await request.body())
+        return policy_json(rules) | {"gaps": rules.gaps()}
+
+    def list_deployments(self) -> list[dict[str, Any]]:
+        """Lists the models at work under a policy, oldest first."""
+        return [deployed_json(each) for each in self._org.decisions.deployments()]
+
+    def deploy(self, wanted: ToDeploy) -> dict[str, Any]:
+        """Puts a registered model to work under a registered policy; the same again changes nothing."""
+        decisions = self._org.decisions
+        model = self._org.provenance.find_model(wanted.model)
+        made = decisions.wrap(model, decisions.policy_at(wanted.policy), background=wanted.background or None)
+        return next(deployed_json(each) for each in decisions.deployments() if each.leaf == made.leaf)
+
+    async def decide(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
+        """Decides on one applicant; the answer comes when the record is durable.
+
+        Sent again under the same `Idempotency-Key`, it is not decided again.
+        """
+        body = await request.body()
+        return await self._ingest.one(index, body, self._desk.tag(request, body), on_log_failure)
+
+    async def decide_many(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
+        """Decides on up to 10,000 applicants, one JSON object a line; the answer has one line for each, in order.
+
+        A line that cannot be decided on is answered by a problem and stops no other. Sent again under the same
+        `Idempotency-Key`, lines that are on record are not decided again.
+        """
+        request.state.most_body_bytes = self._desk.most_file_bytes
+        lines = self._ingest.lines(await request.body())
+        tags = [self._desk.tag(request, line, number) for number, line in enumerate(lines, 1)]
+        return await self._ingest.many(index, lines, tags, on_log_failure)
+
+    def search(
+        self,
+        request: Request,
+        subject: Subject = None,
+        label: Label = None,
+        since: Since = None,
+        until: Until = None,
+        overridden: Overridden = None,
+        before: Before = None,
+        limit: Limit = 50,
+    ) -> dict[str, Any]:
+        """Finds decisions, newest first. Who searched is recorded."""
+        rows = self._org.decisions.search(
+            subject=subject,
+            label=label,
+            since=since,
+            until=until,
+            overridden=overridden,
+            before=before,
+            limit=limit + 1,
+        )
+        self._desk.looked(request, "search", [int(row["idx"]) for row in rows[:limit]])
+        return page_of([found_json(row) for row in rows], limit)
+
+    def show(self, index: int, request: Request) -> dict[str, Any]:
+        """Shows a decision with its private values and all that followed. Who looked is recorded."""
+        history = self._org.decisions.history(index)
+        self._desk.looked(request, "decision", [index, *(each.index for each in history.followed)])
+        about = {name: getattr(history, name) for name in ("index", "leaf", "seq", "stream", "time")}
+        values = None if history.values is None else dict(history.values)
+        return about | {"values": values} | history_json(history, with_values=True)
+
+    def receipt(self, index: int, request: Request, show: Show = None) -> Response:
+        """Returns the receipt of a decision, the file that `counterfoil check` takes. Who took it is recorded."""
+        made = self._org.decisions.receipt(index, show)
+        self._desk.looked(request, "receipt", [index])
+        return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
+
+    def replay(self, index: int, request: Request) -> dict[str, Any]:
+        """Runs the registered model again on a decision and compares. Who asked is recorded."""
+        self._desk.looked(request, "replay", [index])
+        return self._org.decisions.replay(index).to_json()
+
+    def override(self, index: int, request: Request, told: Override) -> Response:
+        """Records that a person decided otherwise than the model. The first decision stays on record."""
+        return self._follow(index, request, "override", told)
+
+    def appeal(self, index: int, request: Request, told: Appeal) -> Response:
+        """Records what the person says against a decision."""
+        return self._follow(index, request, "appeal", told)
+
+    def outcome(self, index: int, request: Request, told: Outcome) -> Response:
+        """Records what came of a decision."""
+        return self._follow(index, request, "outcome", told)
+
+    def _follow(self, index: int, request: Request, kind: str, told: BaseModel) -> Response:
+        values, decisions = told.model_dump(), self._org.decisions
+        tag = self._desk.tag(request, orjson.dumps(values, option=orjson.OPT_SORT_KEYS))
+        kinds: dict[str, Callable[..., FollowUp]] = {
+            "override": decisions.override,
+            "appeal": decisions.appeal,
+            "outcome": decisions.outcome,
+        }
+        place, is_known = self._desk.once(tag, lambda: kinds[kind](index, request=tag, **values).index)
+        made, history = decisions.follow_up(place), decisions.history(index)
+        shown = {
+            "decision": index,
+            "index": place,
+            "kind": made.kind,
+            "label_now": history.label_now,
+            "leaf": made.leaf,
+            "state": history.state,
+            "time": made.time,
+        }
+        return json_answer(shown, 200 if is_known else 201, replayed=is_known)

@@ -1,0 +1,93 @@
+"""The HTTP app of a node: every room's routes behind one gate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+import counterfoil
+from counterfoil.decisions.api import DecisionRoutes
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
+from counterfoil.node.api import NodeRoutes
+from counterfoil.node.gate import Gate
+from counterfoil.node.node import Node
+from counterfoil.node.shares import Shares
+from counterfoil.node.tiles import LogRoutes
+from counterfoil.web.problem import problem_response
+from counterfoil.web.room import API
+
+__all__ = ["build_app"]
+
+
+def build_app(node: Node) -> Gate:
+    """Returns the ASGI app of a node."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await node.start()
+        yield
+        await node.stop()
+
+    app = FastAPI(
+        title="Counterfoil node",
+        version=counterfoil.__version__,
+        description=f"The node of {node.org.home.settings.name}, log {node.org.home.settings.origin}.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    own = NodeRoutes(node)
+    for room in (DecisionRoutes(node.org, node), own):
+        app.include_router(room.router())
+    app.include_router(own.health())
+    app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
+    app.exception_handlers |= {
+        CounterfoilError: _problem,
+        RequestValidationError: _invalid,
+        HTTPException: _http,
+        Exception: _problem,
+    }
+    settings = node.settings
+    return Gate(
+        app,
+        node.access.identify,
+        keyed=Shares(settings.requests_per_s, settings.request_burst),
+        public=Shares(settings.public_requests_per_s, settings.public_request_burst),
+        most_body_bytes=settings.most_body_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        observe=node.metrics.observe,
+    )
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    return problem_response(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """What FastAPI found wrong with the parameters, as one of our own."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
+    hint = "the OpenAPI description says what is taken: /api/v1/openapi.json"
+    return problem_response(InvalidInput(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}{more}", hint=hint))
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    """What the router refused."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(NotFound("there is nothing at this address", hint=f"see {API}/openapi.json"))
+    if error.status_code == 405:
+        found = problem_response(NotAllowed("this address does not take that method", hint=f"see {API}/openapi.json"))
+        found.status_code = 405
+        found.headers.update(error.headers or {})
+        return found
+    return problem_response(InvalidInput(str(error.detail)))

@@ -1,0 +1,52 @@
+"""The chores of a node: what each does, and how often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from counterfoil.core.wording import counted
+from counterfoil.node.chores import Chore
+from counterfoil.node.concerns import concerns
+
+if TYPE_CHECKING:
+    from counterfoil.node.node import Node
+
+__all__ = ["chores_of"]
+
+TABLES_EVERY_S: Final = 2.0
+QUEUE_EVERY_S: Final = 5.0
+COUNTS_EVERY_S: Final = 60.0
+RETENTION_EVERY_S: Final = 600.0
+ALARMS_EVERY_S: Final = 10.0
+
+
+def chores_of(node: Node) -> list[Chore]:
+    """Returns what this node does by itself."""
+    org = node.org
+
+    def tables() -> str:
+        node.requests.settle()
+        return ""
+
+    def queue() -> str:
+        moved = org.recorder.drain() if org.recorder.spool.count else 0
+        return f"moved {counted(moved, 'record')} to the log" if moved else ""
+
+    def counts() -> str:
+        written = len(org.recorder.close_epochs()) if org.recorder.streams.has_ended_epochs() else 0
+        return f"wrote {counted(written, 'count')}" if written else ""
+
+    def retention() -> str:
+        erased = org.erasures.shred_due().erased if org.erasures.due() else ()
+        return f"erased the private values of {counted(len(erased), 'record')}" if erased else ""
+
+    def alarms() -> str:
+        return node.alarms.settle(concerns(org, node.chores.list(), node.webhooks.list()))
+
+    return [
+        Chore("tables", TABLES_EVERY_S, tables),
+        Chore("queue", QUEUE_EVERY_S, queue),
+        Chore("counts", COUNTS_EVERY_S, counts),
+        Chore("retention", RETENTION_EVERY_S, retention),
+        Chore("alarms", ALARMS_EVERY_S, alarms),
+    ]

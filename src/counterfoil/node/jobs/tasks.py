@@ -1,0 +1,116 @@
+"""What jobs do: each goes on after a crash from what it kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
+from counterfoil.organisation.bundles import Show
+
+__all__ = ["TASKS"]
+
+KEPT_EVERY: Final = 500
+"""Replays between two times that what was found is saved."""
+
+
+def rebuild(run: Run) -> Mapping[str, Any]:
+    """Makes the searchable tables anew; after a crash it goes on where the tables stand."""
+    if run.is_resumed:
+        run.org.views.catch_up(run.progress)
+        return {"records": run.org.archive.size}
+    run.keep({})
+    return {"records": run.org.rebuild(run.progress)}
+
+
+def bundle(run: Run) -> Mapping[str, Any]:
+    """Writes records, their proofs and chosen fields into one file; after a crash it starts over."""
+    path = run.folder / "bundle.zip"
+    path.unlink(missing_ok=True)
+    asked = run.arguments
+    show = _show(asked.get("show", ()))
+    try:
+        if asked.get("indices"):
+            places = [int(index) for index in asked["indices"]]
+            written = run.org.bundles.write_records(path, places, show=show, progress=run.progress)
+        else:
+            end = None if asked.get("last") is None else int(asked["last"]) + 1
+            written = run.org.bundles.write_range(
+                path, int(asked.get("first") or 0), end, show=show, progress=run.progress
+            )
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return {"file": path.name, "records": written.records, "shown": written.shown, "withheld": written.withheld}
+
+
+def replay(run: Run) -> Mapping[str, Any]:
+    """Runs registered models again on recorded decisions; after a crash it goes on behind the last one kept."""
+    places = _drawn(run)
+    counts: dict[str, int] = dict(run.told.get("counts", {}))
+    different: list[int] = list(run.told.get("different", ()))
+    behind = int(run.told.get("behind", -1))
+    left = [place for place in places if place > behind]
+    done = len(places) - len(left)
+    for number, place in enumerate(left, done + 1):
+        word = _replayed(run, place)
+        counts[word] = counts.get(word, 0) + 1
+        if word == "different" and len(different) < MOST_LISTED:
+            different.append(place)
+        if number % KEPT_EVERY == 0:
+            run.keep({"behind": place, "counts": counts, "different": different})
+        run.progress(number, len(places))
+    return {"counts": counts, "different": different}
+
+
+def anchor(run: Run) -> Mapping[str, Any]:
+    """Anchors everything recorded so far and waits until that is final; after a crash it goes on by itself."""
+    size = run.org.archive.size
+    state = run.org.ledger.anchor(progress=lambda state: run.progress(min(state.proven_size, size), size))
+    return {"final_size": state.proven_size, "log_size": state.log_size}
+
+
+TASKS: Final[Mapping[str, Task]] = {"anchor": anchor, "bundle": bundle, "rebuild": rebuild, "replay": replay}
+"""Every kind of job."""
+
+
+def _show(parts: Sequence[str]) -> Show:
+    parts = tuple(parts)
+    if not parts or parts == ("nothing",):
+        return "nothing"
+    if parts == ("everything",):
+        return "everything"
+    wrong = next((part for part in parts if not part.startswith("/")), None)
+    if wrong is not None:
+        hint = "everything, nothing, or a field such as /output/label"
+        raise InvalidInput(f"show: {wrong[:80]!r} names no field", hint=hint)
+    return parts
+
+
+def _drawn(run: Run) -> list[int]:
+    """Returns the decisions to replay, ascending; the same ones after a crash."""
+    asked = run.arguments
+    if asked.get("indices"):
+        return sorted({int(index) for index in asked["indices"]})
+    top = int(run.told.get("top", run.org.archive.size))
+    run.keep({"top": top} | dict(run.told))
+    known = run.org.decisions.places(before=top)
+    sample = asked.get("sample")
+    if sample is None or int(sample) >= len(known):
+        return known
+    chosen = random.Random(int(asked.get("seed", 0)))  # noqa: S311 - a draw to repeat, not a secret
+    return sorted(chosen.sample(known, int(sample)))
+
+
+def _replayed(run: Run, place: int) -> str:
+    """Returns in a word or two what running the model again found."""
+    try:
+        report = run.org.decisions.replay(place)
+    except CounterfoilError:
+        return "not replayed"
+    if not report.is_intact:
+        return "different"
+    compared = any(str(step.status) == "passed" for step in report.steps[1:])
+    return "as recorded" if compared else "not comparable"

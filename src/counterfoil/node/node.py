@@ -1,0 +1,157 @@
+"""One organisation's node: what the HTTP rooms ask of it, and what goes on in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import Request
+
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
+from counterfoil.node.access import Access
+from counterfoil.node.alarms import Alarms
+from counterfoil.node.background import chores_of
+from counterfoil.node.chores import Chores
+from counterfoil.node.jobs.jobs import Jobs
+from counterfoil.node.metrics import Metrics
+from counterfoil.node.settings import NodeSettings
+from counterfoil.node.state import STATE_FILE, NodeState
+from counterfoil.node.webhooks.webhooks import Webhooks
+from counterfoil.node.writer import Wanted, Writer
+from counterfoil.organisation import Organisation
+from counterfoil.store.prepared import Prepared
+from counterfoil.store.recorder import OnFailure, Recorded
+from counterfoil.store.requests import WAITING, Requests
+from counterfoil.web.desk import KEY_HEADER
+from counterfoil.web.roles import principal_of
+
+__all__ = ["Node"]
+
+MOST_KEY_CHARS: Final = 200
+
+
+class Node:
+    """Serves one opened home. The HTTP app around it is `node.app`.
+
+    Attributes:
+        org: The organisation.
+        settings: What node.toml says.
+        state: The node's own state.
+        requests: What was answered before.
+        access: Who may come in.
+        jobs: Long work in the background.
+        chores: What the node does by itself.
+        alarms: What needs a person.
+        webhooks: Who is told.
+        metrics: What monitors read.
+        is_stopping: Whether it takes nothing in any more.
+    """
+
+    def __init__(self, org: Organisation, settings: NodeSettings) -> None:
+        """Opens the node's state, and brings the searchable tables up to date."""
+        self.org = org
+        self.settings = settings
+        self.most_file_bytes = settings.most_file_bytes
+        self.state = NodeState(org.home.paths.folder / STATE_FILE)
+        self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
+        self.requests.load()
+        self.access = Access(self.state, settings, org, org.recorder.now_s)
+        self.webhooks = Webhooks(self.state)
+        self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
+        self.jobs = Jobs(
+            self.state,
+            org.home.paths.folder / "jobs",
+            org,
+            finished=lambda job: self.webhooks.tell("job.finished", job.to_json()),
+        )
+        self.chores = Chores(self.state, chores_of(self))
+        self.metrics = Metrics(self)
+        self.is_stopping = False
+        self._once = threading.Lock()  # one at a time of those that look first and record then
+        self._writer: Writer | None = None
+
+    # In the event loop
+
+    async def start(self) -> None:
+        """Takes up work; called once, in the event loop that serves."""
+        self._writer = Writer(self.org.recorder, self.requests)
+        self.org.ledger.start()
+        self.webhooks.start_work()
+        self.jobs.start_work()
+        self.chores.start_work()
+
+    async def stop(self) -> None:
+        """Returns when what was taken in is committed; nothing is taken in from here on."""
+        self.is_stopping = True
+        if self._writer is not None:
+            await self._writer.close()
+        for worker in (self.chores, self.jobs, self.webhooks):
+            await asyncio.to_thread(worker.stop_work)
+        self.access.keep()
+        self.state.close()
+
+    # What the rooms ask (web.desk.Desk)
+
+    def tag(self, request: Request, body: bytes, part: int = 0) -> bytes | None:
+        """Returns the tag of a request that names itself; see `web.desk.Desk`."""
+        key = request.headers.get(KEY_HEADER)
+        if key is None:
+            return None
+        if not 1 <= len(key) <= MOST_KEY_CHARS or not (key.isascii() and key.isprintable()):
+            raise InvalidInput(
+                f"the idempotency key has {len(key)} characters, or others than visible ASCII",
+                hint=f"1 to {MOST_KEY_CHARS} visible ASCII characters, such as a UUID",
+            )
+        named = f"{key}\n{part}" if part else key
+        asked = b"%s %s\n%s" % (request.method.encode(), request.url.path.encode(), body)
+        return self.requests.tag(principal_of(request).id, named, asked)
+
+    async def write(self, prepared: Prepared, tag: bytes | None, on_failure: OnFailure = "deny") -> Recorded | int:
+        """Returns when a record is durable; see `web.desk.Desk`."""
+        return await self._open_writer().write(Wanted(prepared, tag, on_failure))
+
+    async def write_many(
+        self, wanted: Sequence[tuple[Prepared, bytes | None]], on_failure: OnFailure = "deny"
+    ) -> list[Recorded | int | CounterfoilError]:
+        """As `write` for many; see `web.desk.Desk`."""
+        return await self._open_writer().write_many([Wanted(prepared, tag, on_failure) for prepared, tag in wanted])
+
+    def once(self, tag: bytes | None, make: Callable[[], int]) -> tuple[int, bool]:
+        """Runs `make` unless the same request did before; see `web.desk.Desk`."""
+        if tag is None:
+            return make(), False
+        with self._once:
+            known = self.requests.find([tag]).get(tag)
+            if isinstance(known, CounterfoilError):
+                raise known
+            if known == WAITING:
+                raise LogUnavailable("this request was answered, and its record waits in the queue")
+            if known is not None:
+                return known, True
+            place = make()
+            self.requests.noticed([(tag, place)])
+        return place, False
+
+    def looked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:
+        """Records who looks at what is private; see `web.desk.Desk`."""
+        self.org.looks.record(by=principal_of(request).id, what=what, places=places)
+
+    def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Starts long work in the background; see `web.desk.Desk`."""
+        given = dict(arguments)
+        if given.get("subject") is not None:  # whom it is about is private, and jobs are kept in plain
+            given["indices"] = self._places_of(str(given.pop("subject")))
+        return self.jobs.start(principal_of(request).id, kind, given).to_json()
+
+    def _places_of(self, subject: str) -> list[int]:
+        places = self.org.vault.indices_of(subject)
+        if not places:
+            raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+        return list(places)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise LogUnavailable("the server has not started yet", hint="ask again in a moment")
+        return self._writer

@@ -1,0 +1,1 @@
+"""Telling other systems: alarms and finished work, sent until they are taken."""

@@ -1,0 +1,258 @@
+"""The webhooks of one node: who is told of what, and what is still to be delivered.
+
+An event is written down for each webhook that wants it before it counts as told; one
+thread delivers, with growing pauses, for three days. What a crash interrupts is
+delivered again: receivers tell repeats by `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hmac import digest as hmac_digest
+from typing import Any, Final
+
+from sqlalchemy import Column, Index, Integer, String, Table, Text, func, select
+
+from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
+from counterfoil.node.state import NodeState, metadata
+from counterfoil.node.webhooks.message import SECRET_PREFIX, headers_of, require_target, send
+from counterfoil.store.streams import time_text
+
+__all__ = ["EVENTS", "Webhook", "Webhooks"]
+
+_LOGGER: Final = logging.getLogger("counterfoil.node")
+
+EVENTS: Final = ("alarm.cleared", "alarm.raised", "job.finished")
+"""What can be told."""
+
+PAUSES_S: Final = (5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400)
+"""Pauses between tries, three days in all; after the last the message is given up and shown as failed."""
+
+MOST_HOOKS: Final = 50
+MOST_KEPT: Final = 1_000
+"""Deliveries that are over and still shown."""
+
+_IDLE_S: Final = 30.0
+
+hooks: Final = Table(
+    "webhooks",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("events", String, nullable=False),
+    Column("made_s", Integer, nullable=False),
+)
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("event_id", String, nullable=False),
+    Column("hook", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_s", Integer, nullable=False),
+    Column("said", Text, nullable=False),
+    Index("deliveries_by_state", "state", "due_s"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Somebody who is told.
+
+    Attributes:
+        id: 8 hexadecimal digits.
+        url: Where messages go.
+        events: Which, of `EVENTS`.
+        made_s: When it was added, Unix seconds.
+        waiting: Messages still to be delivered.
+        said: Why the last try failed; empty when it did not.
+    """
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    made_s: int
+    waiting: int = 0
+    said: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as the API shows it."""
+        return {
+            "events": list(self.events),
+            "id": self.id,
+            "made": time_text(self.made_s),
+            "said": self.said or None,
+            "url": self.url,
+            "waiting": self.waiting,
+        }
+
+
+class Webhooks:
+    """The webhooks of one node. Safe to use from many threads.
+
+    Args:
+        state: Where they are kept.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(self, state: NodeState, *, now: Callable[[], float] = time.time) -> None:
+        self._state = state
+        self._now = now
+        self._wake = threading.Event()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start_work(self) -> None:
+        """Delivers what is left, and what comes."""
+        self._thread = threading.Thread(target=self._work, name="counterfoil-webhooks", daemon=True)
+        self._thread.start()
+
+    def stop_work(self) -> None:
+        """Stops after the try it is in; the rest is delivered after the next start."""
+        self._is_stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(30)
+
+    def add(self, url: str, events: Sequence[str]) -> tuple[Webhook, str]:
+        """Adds a webhook; returns it and the secret that its messages are signed with, shown once.
+
+        Raises:
+            InvalidInput: An address that messages cannot go to, an unknown event, or too many webhooks.
+        """
+        require_target(url)
+        chosen = tuple(dict.fromkeys(events)) or EVENTS
+        wrong = next((event for event in chosen if event not in EVENTS), None)
+        if wrong is not None:
+            raise InvalidInput(f"there is no event {wrong[:40]!r}", hint=f"there is {', '.join(EVENTS)}")
+        made = Webhook(secrets.token_hex(4), url, chosen, int(self._now()))
+        with self._state.writing() as connection:
+            if connection.execute(select(func.count()).select_from(hooks)).scalar_one() >= MOST_HOOKS:
+                raise InvalidInput(f"there are {MOST_HOOKS} webhooks already", hint="remove one first")
+            row = {"id": made.id, "url": url, "events": ",".join(chosen), "made_s": made.made_s}
+            connection.execute(hooks.insert().values(**row))
+        return made, SECRET_PREFIX + b64encode(self._secret(made.id)).decode()
+
+    def list(self) -> list[Webhook]:
+        """Returns all webhooks, oldest first."""
+        with self._state.reading() as connection:
+            rows = connection.execute(select(hooks).order_by(hooks.c.made_s, hooks.c.id)).all()
+            waiting = select(deliveries.c.hook, func.count()).where(deliveries.c.state == "waiting")
+            counts = {row[0]: row[1] for row in connection.execute(waiting.group_by(deliveries.c.hook))}
+            said = {
+                row[0]: row[1]
+                for row in connection.execute(
+                    select(deliveries.c.hook, deliveries.c.said).order_by(deliveries.c.number)
+                )
+            }
+        return [
+            Webhook(
+                row.id, row.url, tuple(row.events.split(",")), row.made_s, counts.get(row.id, 0), said.get(row.id, "")
+            )
+            for row in rows
+        ]
+
+    def remove(self, hook_id: str) -> None:
+        """Removes a webhook and what it was still to be told.
+
+        Raises:
+            NotFound: There is none with that id.
+        """
+        with self._state.writing() as connection:
+            if not connection.execute(hooks.delete().where(hooks.c.id == hook_id)).rowcount:
+                raise NotFound(f"there is no webhook {hook_id[:20]!r}")
+            connection.execute(deliveries.delete().where(deliveries.c.hook == hook_id))
+
+    def tell(self, event: str, data: Mapping[str, Any]) -> None:
+        """Writes an event down for every webhook that wants it; returns when that is durable."""
+        time_s = int(self._now())
+        body = json.dumps({"type": event, "timestamp": time_text(time_s), "data": dict(data)}, sort_keys=True)
+        event_id = f"evt_{secrets.token_hex(12)}"
+        with self._state.writing() as connection:
+            wanted = [row.id for row in connection.execute(select(hooks)) if event in row.events.split(",")]
+            if wanted:
+                row = {"event_id": event_id, "event": event, "body": body, "state": "waiting", "tries": 0}
+                rest = {"due_s": time_s, "said": ""}
+                connection.execute(deliveries.insert(), [row | rest | {"hook": hook} for hook in wanted])
+        if wanted:
+            self._wake.set()
+
+    def deliver_due(self) -> int:
+        """Tries what is due; returns how many messages were taken."""
+        taken = 0
+        now_s = int(self._now())
+        query = (
+            select(deliveries, hooks.c.url)
+            .join(hooks, hooks.c.id == deliveries.c.hook)
+            .where(deliveries.c.state == "waiting", deliveries.c.due_s <= now_s)
+            .order_by(deliveries.c.due_s)
+            .limit(100)
+        )
+        with self._state.reading() as connection:
+            due = connection.execute(query).all()
+        for row in due:
+            if self._is_stopping:
+                break
+            body = row.body.encode()
+            said = send(row.url, body, headers_of(row.event_id, now_s, body, self._secret(row.hook)))
+            taken += not said
+            self._settle(row, said)
+        return taken
+
+    def _settle(self, row: Any, said: str) -> None:
+        """Keeps what became of one try."""
+        changes: dict[str, Any] = {"tries": row.tries + 1, "said": said}
+        if not said:
+            changes["state"] = "taken"
+        elif row.tries >= len(PAUSES_S):
+            changes["state"] = "failed"
+        else:
+            changes["due_s"] = int(self._now()) + PAUSES_S[row.tries]
+        with self._state.writing() as connection:
+            connection.execute(deliveries.update().where(deliveries.c.number == row.number).values(**changes))
+            oldest = connection.execute(
+                select(deliveries.c.number)
+                .where(deliveries.c.state != "waiting")
+                .order_by(deliveries.c.number.desc())
+                .offset(MOST_KEPT)
+                .limit(1)
+            ).scalar()
+            if oldest is not None:
+                old = (deliveries.c.number <= oldest) & (deliveries.c.state != "waiting")
+                connection.execute(deliveries.delete().where(old))
+
+    def _secret(self, hook_id: str) -> bytes:
+        """Returns a webhook's secret, 32 bytes: derived, so that it lies nowhere."""
+        return hmac_digest(self._state.secret, b"\x03webhook " + hook_id.encode(), "sha256")
+
+    def _work(self) -> None:
+        while not self._is_stopping:
+            try:
+                self.deliver_due()
+                pause_s = self._pause_s()
+            except CounterfoilError as error:
+                _LOGGER.warning("webhooks: %s", error.message)
+                pause_s = _IDLE_S
+            except Exception:
+                _LOGGER.exception("webhooks failed in a way that was not foreseen")
+                pause_s = _IDLE_S
+            self._wake.wait(pause_s)
+            self._wake.clear()
+
+    def _pause_s(self) -> float:
+        """Returns how long nothing is due."""
+        with self._state.reading() as connection:
+            due_s = connection.execute(
+                select(func.min(deliveries.c.due_s)).where(deliveries.c.state == "waiting")
+            ).scalar()
+        return _IDLE_S if due_s is None else min(_IDLE_S, max(0.2, due_s - self._now()))

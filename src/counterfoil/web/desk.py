@@ -1,0 +1,64 @@
+"""What the HTTP rooms of the capabilities ask of the node that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from fastapi import Request
+
+from counterfoil.errors import CounterfoilError
+from counterfoil.store.prepared import Prepared
+from counterfoil.store.recorder import OnFailure, Recorded
+
+__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Desk", "Job", "Progress"]
+
+KEY_HEADER = "idempotency-key"
+"""By this a caller names a request, so that sending it twice does it once."""
+
+REPLAYED_HEADER = "idempotency-replayed"
+"""Says `true` where a request was answered before and nothing was done anew."""
+
+Progress = Callable[[int, int], None]
+Job = Callable[[Progress], Mapping[str, Any]]
+
+
+class Desk(Protocol):
+    """The node, as far as the rooms know it."""
+
+    most_file_bytes: int
+    """Largest file that may be sent; a route that takes files sets `request.state.most_body_bytes` to it."""
+
+    def tag(self, request: Request, body: bytes, part: int = 0) -> bytes | None:
+        """Returns the tag of a request that names itself, None for one that does not; of its `part` for many.
+
+        Raises:
+            InvalidInput: The name is empty, longer than 200 characters, or has others than visible ASCII.
+        """
+
+    async def write(self, prepared: Prepared, tag: bytes | None, on_failure: OnFailure = "deny") -> Recorded | int:
+        """Returns when a record is durable: the record, or the place of the one the same request left before."""
+
+    async def write_many(
+        self, wanted: Sequence[tuple[Prepared, bytes | None]], on_failure: OnFailure = "deny"
+    ) -> list[Recorded | int | CounterfoilError]:
+        """As `write` for many; one result each, in order."""
+
+    def once(self, tag: bytes | None, make: Callable[[], int]) -> tuple[int, bool]:
+        """Runs `make`, which records something and returns its place, unless the same request did before.
+
+        Returns:
+            The place, and whether it was there before.
+        """
+
+    def looked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:
+        """Records who looks at what is private, before it is shown.
+
+        Args:
+            request: Says who.
+            what: What is looked at, in a few words.
+            places: Places of the records whose private values are shown.
+        """
+
+    def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Starts long work in the background, and returns it as the API shows it."""

@@ -1,0 +1,94 @@
+"""Who may do what: four roles, and the mark by which a route says which of them it needs.
+
+service    an application: decides, logs, reports outcomes, reads back what it wrote
+operator   a member of staff: all that a service may, reviews decisions, registers models and policies
+auditor    reads everything, private values too, and changes nothing
+admin      everything, also keys, access, erasures and the ledger
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from fastapi import Depends, Request
+
+from counterfoil.errors import NotAllowed, NotSignedIn
+
+__all__ = ["READERS", "STAFF", "WRITERS", "Needs", "Principal", "Role", "needs", "principal_of"]
+
+
+class Role(StrEnum):
+    """What somebody may do."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    SERVICE = "service"
+
+
+WRITERS: Final = (Role.SERVICE, Role.OPERATOR)
+"""Who makes decisions."""
+
+STAFF: Final = (Role.OPERATOR, Role.AUDITOR)
+"""Who looks at decisions about people."""
+
+READERS: Final = (Role.SERVICE, Role.OPERATOR, Role.AUDITOR)
+"""Who sees what says nothing about people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever asks, once known.
+
+    Attributes:
+        id: `key:<8 hex digits>`, `user:<name>` or `node:<origin>`.
+        roles: What it may do.
+    """
+
+    id: str
+    roles: frozenset[Role]
+
+    def may(self, roles: frozenset[Role]) -> bool:
+        """Whether it has one of `roles`; an admin has them all."""
+        return Role.ADMIN in self.roles or not self.roles.isdisjoint(roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A route's requirement: one of these roles."""
+
+    roles: frozenset[Role]
+
+    async def __call__(self, request: Request) -> Principal:
+        """Returns who asks.
+
+        Raises:
+            NotSignedIn: Nobody knows who it is.
+            NotAllowed: It has none of the roles.
+        """
+        who = principal_of(request)
+        if not who.may(self.roles):
+            needed = " or ".join(sorted({*self.roles, Role.ADMIN}))
+            raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")
+        return who
+
+
+def needs(*roles: Role) -> Any:
+    """Returns the dependency by which a route says what it needs; without a role, an admin."""
+    return Depends(Needs(frozenset(roles)))
+
+
+def principal_of(request: Request) -> Principal:
+    """Returns who asks, as the node found out before the route was reached.
+
+    Raises:
+        NotSignedIn: Nobody knows who it is.
+    """
+    who = request.scope.get("state", {}).get("principal")
+    if not isinstance(who, Principal):
+        raise NotSignedIn(
+            "this needs a key", hint="send it as `Authorization: Bearer …`; an admin makes one: counterfoil access add"
+        )
+    return who

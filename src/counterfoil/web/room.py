@@ -1,0 +1,114 @@
+"""A room: the routes of one capability, each with the roles it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from counterfoil.web.roles import Role, needs
+
+__all__ = ["API", "PUBLIC", "Problem", "Room", "takes"]
+
+API: Final = "/api/v1"
+"""Where the API lies."""
+
+PUBLIC: Final[tuple[Role, ...] | None] = None
+"""In the place of roles: anybody may ask, known or not."""
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str
+
+
+_PROBLEM: Final[dict[str, Any]] = {"model": Problem, "description": "What went wrong, and what to do about it."}
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {"4XX": _PROBLEM, "5XX": _PROBLEM}
+_AGAIN: Final = "The same request was answered before; nothing was done anew."
+_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "description": "A name of your own for this request: sent again under it, it is not done again.",
+}
+
+
+class Room:
+    """The routes of one capability.
+
+    Args:
+        tag: Its name in the OpenAPI description.
+        prefix: Of every path in it.
+    """
+
+    def __init__(self, tag: str, prefix: str = API) -> None:
+        self.router = APIRouter(tags=[tag], prefix=prefix)
+
+    def reads(
+        self, path: str, handler: Callable[..., Any], roles: Sequence[Role] | None, model: Any = None, **more: Any
+    ) -> None:
+        """Adds a GET route.
+
+        Args:
+            path: Below the room's prefix.
+            handler: A bound method; its docstring describes the route.
+            roles: Who may ask; `PUBLIC` for anybody, empty for admins only.
+            model: Shape of the answer; None where the handler makes the response itself.
+            more: What `APIRouter.add_api_route` takes.
+        """
+        self._add("GET", path, handler, roles, {"response_model": model, "responses": dict(_PROBLEMS)} | more)
+
+    def writes(
+        self,
+        path: str,
+        handler: Callable[..., Any],
+        roles: Sequence[Role] | None,
+        model: Any = None,
+        *,
+        method: str = "POST",
+        status: int = 201,
+        body: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        """Adds a route that changes something.
+
+        Args:
+            path: Below the room's prefix.
+            handler: A bound method; its docstring describes the route.
+            roles: Who may ask; `PUBLIC` for anybody, empty for admins only.
+            model: Shape of the answer; None where the handler makes the response itself.
+            method: POST, or DELETE.
+            status: Of the answer when it was done.
+            body: Description of a body that the handler reads itself; see `takes`.
+            more: What `APIRouter.add_api_route` takes.
+        """
+        extra = dict(body or {}) | ({"parameters": [_KEY]} if method == "POST" else {})
+        again = {200: {"model": model, "description": _AGAIN}} if status == 201 and model is not None else {}
+        given = {
+            "openapi_extra": extra,
+            "response_model": model,
+            "responses": _PROBLEMS | again,
+            "status_code": status,
+        }
+        self._add(method, path, handler, roles, given | more)
+
+    def _add(
+        self, method: str, path: str, handler: Callable[..., Any], roles: Sequence[Role] | None, given: dict[str, Any]
+    ) -> None:
+        dependencies = [] if roles is None else [needs(*roles)]
+        self.router.add_api_route(path, handler, methods=[method], dependencies=dependencies, **given)
+
+
+def takes(model: type[BaseModel] | None = None, *, media_type: str = "application/json") -> dict[str, Any]:
+    """Returns the description of a body that the handler reads itself: JSON of a shape, or bytes of a type."""
+    schema: dict[str, Any] = {"type": "string"} if model is None else model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}

@@ -1,0 +1,177 @@
+"""Those who send too slowly, too much, or what is no HTTP: the node stays up and says what is wrong."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+from making_node import Serving, applicant, serving
+from organisations import full_log
+
+from counterfoil.node.settings import NodeSettings
+
+SETTINGS = NodeSettings(most_body_bytes=20_000, body_timeout_s=1, head_timeout_s=1)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("node"), settings=SETTINGS) as found:
+        yield found
+
+
+def connect(node: Serving) -> socket.socket:
+    parts = urlsplit(node.url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+
+
+def ask(node: Serving, raw: bytes) -> bytes:
+    """Sends bytes and returns what comes back until the node closes the connection."""
+    with connect(node) as line:
+        line.sendall(raw)
+        return b"".join(iter(lambda: line.recv(65_536), b""))
+
+
+def decide_head(node: Serving, *more: str) -> bytes:
+    key = node.client.headers["authorization"]
+    lines = [f"POST /api/v1/deployments/{node.deployment}/decisions HTTP/1.1", "host: node", f"authorization: {key}"]
+    return "\r\n".join([*lines, *more, "", ""]).encode()
+
+
+def is_well(node: Serving) -> bool:
+    made = node.client.post(f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": applicant()})
+    return made.status_code == 201
+
+
+def test_a_head_that_does_not_end_is_not_waited_for(node):
+    assert ask(node, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ") == b""
+    assert is_well(node)
+
+
+def test_a_connection_that_says_nothing_is_not_waited_for(node):
+    assert ask(node, b"") == b""
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(node):
+    told = ask(node, decide_head(node, "content-length: 500", "connection: close") + b'{"appl')
+    assert told.startswith(b"HTTP/1.1 413 ")
+    assert b"did not arrive within 1 seconds" in told
+    assert is_well(node)
+
+
+@pytest.mark.parametrize("length", [20_001, 10**18])
+def test_a_body_announced_too_large_is_refused_unread(node, length):
+    told = ask(node, decide_head(node, f"content-length: {length}", "connection: close"))
+    assert told.startswith(b"HTTP/1.1 413 ")
+    assert b"larger than 20,000 bytes" in told
+
+
+def test_a_body_in_pieces_is_counted_as_it_comes(node):
+    piece = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
+    head = decide_head(node, "transfer-encoding: chunked", "connection: close")
+    assert ask(node, head + piece * 6 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: a\x00b\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost x\r\n\r\n",
+        b"POST /api/v1/policies HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd",
+    ],
+)
+def test_what_is_no_http_is_turned_away(node, raw):
+    told = ask(node, raw)
+    assert told == b"" or told.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 401 "))
+    assert is_well(node)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"applicant": {}}',
+        b'{"applicant": []}',
+        b'{"applicant": {}, "more": 1}',
+        b'{"applicant": {"credit_amount": NaN}}',
+        b'{"applicant": {"credit_amount": 1e999}}',
+        b'{"applicant": {"credit_amount": 1, "credit_amount": 2}}',
+        b"[" * 10_000,
+        b'{"applicant": {"credit_amount": "\\ud800"}}',
+    ],
+)
+def test_a_body_that_is_no_applicant_is_refused_and_leaves_nothing(node, body):
+    size = node.org.archive.size
+    made = node.client.post(f"/api/v1/deployments/{node.deployment}/decisions", content=body)
+    assert (made.status_code, made.headers["content-type"]) == (422, "application/problem+json")
+    assert made.json()["detail"]
+    assert node.org.archive.size == size
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 201, "caf\u00e9"])
+def test_a_request_is_named_in_plain_characters(node, key):
+    parts = urlsplit(node.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    headers = {"authorization": node.client.headers["authorization"], "idempotency-key": key.encode("latin-1")}
+    connection.request("POST", f"/api/v1/deployments/{node.deployment}/decisions", b"{}", headers)
+    assert connection.getresponse().status == 422
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/deployments/x/decisions", "/api/v1/deployments/99999999999999999999/decisions"]
+)
+def test_a_place_that_is_none_is_refused(node, path):
+    assert node.client.post(path, json={"applicant": applicant()}).status_code in (404, 422)
+
+
+def test_nothing_in_a_name_can_forge_a_header(node):
+    made = node.client.get("/api/v1/decisions/1%0d%0ax-evil:%201/receipt")
+    assert made.status_code == 422
+    assert "x-evil" not in made.headers
+
+
+def test_who_asks_too_often_is_asked_to_wait(tmp_path):
+    settings = replace(SETTINGS, requests_per_s=1, request_burst=3)
+    with serving(tmp_path, settings=settings) as node:
+        told = [node.client.get("/api/v1/policies") for _ in range(5)]
+        assert [each.status_code for each in told[:3]] == [200, 200, 200]
+        assert told[-1].status_code == 429
+        assert int(told[-1].headers["retry-after"]) >= 1
+
+
+def test_a_full_disk_is_told_and_over_when_it_is_over(tmp_path):
+    with serving(tmp_path) as node:
+        with full_log(node.org):
+            made = node.client.post(f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": applicant()})
+            assert (made.status_code, made.json()["code"]) == (503, "log_unavailable")
+            path = f"/api/v1/deployments/{node.deployment}/decisions?on_log_failure=spool"
+            kept = node.client.post(path, json={"applicant": applicant()}, headers={"idempotency-key": "a"})
+            assert (kept.status_code, kept.json()["index"]) == (201, None)
+            assert "counterfoil-promise" in kept.json()["promise"]
+        assert is_well(node)
+        again = node.client.post(path, json={"applicant": applicant()}, headers={"idempotency-key": "a"})
+        assert again.json()["leaf"] == kept.json()["leaf"]
+        assert again.json()["index"] is not None
+
+
+def test_an_unforeseen_error_says_nothing_of_the_inside(tmp_path, caplog):
+    with serving(tmp_path) as node:
+        (node.org.home.paths.folder / "views.db").unlink()
+        node.org.views.close()
+        told = node.client.get("/api/v1/decisions")
+        assert told.status_code in (200, 500, 503)
+        assert "Traceback" not in told.text
+        assert str(tmp_path) not in told.text
+    assert json.dumps(node.client.headers["authorization"]) not in caplog.text

@@ -1,0 +1,76 @@
+"""The decision routes, over real HTTP messages into the real app."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from making_node import Serving, applicant, serving
+
+
+@pytest.fixture
+def node(tmp_path):
+    with serving(tmp_path) as found:
+        yield found
+
+
+def decide(node: Serving, **more):
+    return node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": applicant(), "subject": "4711"}, **more
+    )
+
+
+def test_a_decision_is_on_record_before_it_is_answered(node):
+    made = decide(node)
+    assert made.status_code == 201
+    told = made.json()
+    assert told["index"] == node.org.archive.size - 1
+    assert node.org.archive.leaf_hex(told["index"]) == told["leaf"]
+
+
+def test_the_same_request_leaves_one_record(node):
+    first = decide(node, headers={"Idempotency-Key": "a"})
+    size = node.org.archive.size
+    again = decide(node, headers={"Idempotency-Key": "a"})
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+    assert again.json() == first.json()
+    assert node.org.archive.size == size
+
+
+def test_a_key_for_another_request_is_refused(node):
+    decide(node, headers={"Idempotency-Key": "a"})
+    other = node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions",
+        json={"applicant": applicant(), "subject": "other"},
+        headers={"Idempotency-Key": "a"},
+    )
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_input")
+
+
+def test_lines_are_answered_one_by_one_and_in_order(node):
+    good = b'{"applicant": %s, "subject": "1"}' % node.encoded
+    made = node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions/batch", content=b"\n".join([good, b"{", good])
+    )
+    lines = [json.loads(line) for line in made.content.splitlines()]
+    assert [line.get("code") for line in lines] == [None, "invalid_input", None]
+    assert lines[0]["index"] + 1 == lines[2]["index"]
+
+
+def test_who_looked_is_on_record_before_anything_is_shown(node):
+    index = decide(node).json()["index"]
+    shown = node.client.get(f"/api/v1/decisions/{index}").json()
+    look = node.org.archive.record(node.org.archive.size - 1)
+    assert (look.kind, look.builds_on) == ("look", (shown["leaf"],))
+    assert node.org.views.values_of(node.org.archive.size - 1)["/by"] == node.who
+
+
+def test_an_override_says_what_the_reviewer_saw(node):
+    index = decide(node).json()["index"]
+    shown = node.client.get(f"/api/v1/decisions/{index}").json()
+    wanted = {"label": "approve", "by": "Bo", "reason": "a person looked", "saw": shown["state"]}
+    path = f"/api/v1/decisions/{index}/overrides"
+    made = node.client.post(path, json=wanted, headers={"Idempotency-Key": "o"})
+    assert made.status_code == 201
+    assert node.client.post(path, json=wanted, headers={"Idempotency-Key": "o"}).json() == made.json()
+    assert node.client.post(path, json=wanted).json()["code"] == "stale"

@@ -1,0 +1,149 @@
+"""Long work: shown, stopped, and taken up again."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from making_node import serving, settled
+from organisations import bank
+
+from counterfoil.errors import InvalidInput, NotFound, Stale
+from counterfoil.node.jobs.job import JobState
+from counterfoil.node.jobs.jobs import Jobs
+from counterfoil.node.state import NodeState
+from counterfoil.web.roles import Principal
+
+
+@pytest.fixture
+def node(tmp_path):
+    with serving(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def org(tmp_path):
+    with bank(tmp_path) as made:
+        for number in range(5):
+            made.decide(f"person {number}")
+        yield made.org
+
+
+@pytest.fixture
+def state(tmp_path):
+    found = NodeState(tmp_path / "node.db")
+    yield found
+    found.close()
+
+
+def finished(jobs: Jobs, job_id: str) -> None:
+    settled(lambda: jobs.get(job_id).state.is_over)
+
+
+def test_a_rebuild_counts_every_record(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    jobs.start_work()
+    job = jobs.start("key:a", "rebuild", {})
+    finished(jobs, job.id)
+    done = jobs.get(job.id)
+    assert (done.state, done.told) == (JobState.DONE, {"records": org.archive.size})
+    jobs.stop_work()
+
+
+def test_a_replay_says_how_many_answered_as_recorded(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    jobs.start_work()
+    job = jobs.start("key:a", "replay", {})
+    finished(jobs, job.id)
+    assert jobs.get(job.id).told == {"counts": {"as recorded": 5}, "different": []}
+    jobs.stop_work()
+
+
+def test_a_replay_goes_on_behind_what_was_kept(org, state, tmp_path):
+    places = org.decisions.places(before=org.archive.size)
+    kept = {"behind": places[2], "counts": {"as recorded": 100}, "top": org.archive.size}
+
+    def crash(run):
+        run.keep(kept)
+        raise SystemExit  # as far as the job knows, the process is gone
+
+    jobs = Jobs(state, tmp_path / "jobs", org, tasks={"replay": crash})
+    job = jobs.start("key:a", "replay", {})
+    with pytest.raises(SystemExit):
+        jobs._do(job.id)
+
+    again = Jobs(state, tmp_path / "jobs", org)
+    assert (again.get(job.id).state, again.get(job.id).resumed) == (JobState.WAITING, 1)
+    again.start_work()
+    finished(again, job.id)
+    assert again.get(job.id).told == {"counts": {"as recorded": 102}, "different": []}
+    again.stop_work()
+
+
+def test_a_waiting_job_is_cancelled_at_once(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    job = jobs.start("key:a", "rebuild", {})
+    assert jobs.cancel(job.id).state is JobState.CANCELLED
+    with pytest.raises(Stale):
+        jobs.cancel(job.id)
+
+
+def test_a_running_job_is_cancelled_at_its_next_step(org, state, tmp_path):
+    began, go_on = threading.Event(), threading.Event()
+
+    def dig(run):
+        run.progress(0, 2)
+        began.set()
+        go_on.wait(30)
+        run.progress(1, 2)
+        return {}
+
+    jobs = Jobs(state, tmp_path / "jobs", org, tasks={"dig": dig})
+    jobs.start_work()
+    job = jobs.start("key:a", "dig", {})
+    began.wait(30)
+    jobs.cancel(job.id)
+    go_on.set()
+    finished(jobs, job.id)
+    assert (jobs.get(job.id).state, jobs.get(job.id).done) == (JobState.CANCELLED, 0)
+    jobs.stop_work()
+
+
+def test_what_goes_wrong_is_told_and_the_next_job_runs(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    jobs.start_work()
+    bad = jobs.start("key:a", "bundle", {"indices": [10_000]})
+    good = jobs.start("key:a", "bundle", {"indices": [1]})
+    finished(jobs, good.id)
+    assert (jobs.get(bad.id).state, jobs.get(bad.id).error["code"]) == (JobState.FAILED, "not_found")
+    assert jobs.file(good.id).read_bytes()[:2] == b"PK"
+    with pytest.raises(NotFound):
+        jobs.file(bad.id)
+    jobs.stop_work()
+
+
+def test_there_is_no_other_kind_of_work(org, state, tmp_path):
+    with pytest.raises(InvalidInput, match="no work called 'dig'"):
+        Jobs(state, tmp_path / "jobs", org).start("key:a", "dig", {})
+
+
+def test_whom_a_bundle_is_about_lies_nowhere_in_plain(node):
+    node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions",
+        json={"applicant": node.applicant, "subject": "secret person"},
+    )
+    from starlette.requests import Request
+
+    request = Request({"type": "http", "headers": [], "state": {"principal": Principal(node.who, frozenset())}})
+    job = node.node.start_job(request, "bundle", {"subject": "secret person"})
+    finished(node.node.jobs, job["id"])
+    assert node.node.jobs.get(job["id"]).state is JobState.DONE
+    for path in node.org.home.paths.folder.glob("node.db*"):
+        assert b"secret person" not in path.read_bytes()
+
+
+def test_a_job_is_watched_until_it_is_over(node):
+    job = node.node.jobs.start("key:a", "rebuild", {})
+    with node.client.stream("GET", f"/api/v1/jobs/{job.id}/events") as events:
+        lines = [line for line in events.iter_lines() if line.startswith("data: ")]
+    assert '"state":"done"' in lines[-1]

@@ -1,0 +1,182 @@
+"""Telling other systems, with a real receiver on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64decode, b64encode
+from hmac import digest
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from making_node import settled
+
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.node.state import NodeState
+from counterfoil.node.webhooks.message import headers_of
+from counterfoil.node.webhooks.webhooks import PAUSES_S, Webhooks
+
+
+class Receiver:
+    """Takes messages, or answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(outer.status)
+                self.send_header("content-length", "0")
+                self.send_header("location", "http://127.0.0.1:9/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_args):
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    found = Receiver()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def state(tmp_path):
+    found = NodeState(tmp_path / "node.db")
+    yield found
+    found.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_message_says_what_happened_and_is_signed(state, receiver):
+    hooks = Webhooks(state)
+    _, secret = hooks.add(receiver.url, ["job.finished"])
+    hooks.tell("job.finished", {"id": "1"})
+    assert hooks.deliver_due() == 1
+    headers, body = receiver.taken[0]
+    assert json.loads(body)["data"] == {"id": "1"}
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = digest(b64decode(secret.removeprefix("whsec_")), signed, "sha256")
+    assert headers["webhook-signature"] == "v1," + b64encode(expected).decode()
+
+
+def test_the_signature_is_the_one_of_the_standard():
+    """The example of Standard Webhooks' own specification, and of its reference libraries."""
+    secret = b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = headers_of("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', secret)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_only_who_wants_an_event_is_told(state, receiver):
+    hooks = Webhooks(state)
+    hooks.add(receiver.url, ["alarm.raised"])
+    hooks.tell("job.finished", {})
+    assert hooks.deliver_due() == 0
+
+
+def test_a_refusal_is_tried_again_later_also_after_a_restart(state, receiver):
+    clock = Clock()
+    hooks = Webhooks(state, now=clock)
+    hooks.add(receiver.url, ())
+    receiver.status = 500
+    hooks.tell("alarm.raised", {"id": "disk"})
+    assert hooks.deliver_due() == 0
+    assert hooks.list()[0].said == "it answered 500"
+
+    again = Webhooks(state, now=clock)
+    receiver.status = 200
+    assert again.deliver_due() == 0  # not due yet
+    clock.now_s += PAUSES_S[0]
+    assert again.deliver_due() == 1
+    assert receiver.taken[0][0]["webhook-id"] == receiver.taken[1][0]["webhook-id"]
+    assert again.list()[0].said == ""
+
+
+def test_after_three_days_a_message_is_given_up(state, receiver):
+    clock = Clock()
+    hooks = Webhooks(state, now=clock)
+    hooks.add(receiver.url, ())
+    receiver.status = 404
+    hooks.tell("alarm.raised", {})
+    for pause_s in (*PAUSES_S, 86_400):
+        hooks.deliver_due()
+        clock.now_s += pause_s
+    assert hooks.list()[0].waiting == 0
+    assert len(receiver.taken) == len(PAUSES_S) + 1
+
+
+def test_a_redirect_is_not_followed(state, receiver):
+    hooks = Webhooks(state)
+    hooks.add(receiver.url, ())
+    receiver.status = 302
+    hooks.tell("alarm.raised", {})
+    hooks.deliver_due()
+    assert hooks.list()[0].said == "it answered 302"
+
+
+def test_the_thread_delivers_by_itself(state, receiver):
+    hooks = Webhooks(state)
+    hooks.add(receiver.url, ())
+    hooks.start_work()
+    hooks.tell("alarm.cleared", {})
+    settled(lambda: len(receiver.taken) == 1)
+    hooks.stop_work()
+
+
+def test_who_is_removed_is_told_nothing_more(state, receiver):
+    hooks = Webhooks(state)
+    made, _ = hooks.add(receiver.url, ())
+    hooks.tell("alarm.raised", {})
+    hooks.remove(made.id)
+    assert hooks.deliver_due() == 0
+    with pytest.raises(NotFound):
+        hooks.remove(made.id)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/hook",
+        "ftp://127.0.0.1/",
+        "https://user:secret@example.org/",
+        "https:///path",
+        "https://example.org/\r\nx: y",
+        "javascript:alert(1)",
+        "https://[::1",
+        "",
+    ],
+)
+def test_messages_do_not_go_everywhere(state, url):
+    with pytest.raises(InvalidInput):
+        Webhooks(state).add(url, ())
+
+
+def test_a_secret_lies_nowhere_in_plain(state, tmp_path, receiver):
+    _, secret = Webhooks(state).add(receiver.url, ())
+    raw = b64decode(secret.removeprefix("whsec_"))
+    for path in tmp_path.glob("node.db*"):
+        data = path.read_bytes()
+        assert raw not in data
+        assert secret.encode() not in data
