@@ -190,6 +190,7 @@ def test_by_keyboard_alone(page: Page, tmp_path: Path) -> None:
     page.keyboard.type(KEY)
     expect(page.locator("#verdict")).to_have_text(SIGNED)
     assert page.evaluate("document.activeElement.id") == "issuer"  # typing is not interrupted
+    expect(page.locator("#said")).to_have_text(SIGNED)  # and a screen reader is told
     page.keyboard.press("Tab")
     with page.expect_file_chooser():
         page.keyboard.press("Space")
@@ -240,6 +241,22 @@ def test_a_browser_without_ed25519_says_so(page: Page, tmp_path: Path) -> None:
     assert step["status"] == "not checked"
     assert "this browser cannot check such signatures" in step["detail"]
     assert checker.shown()["verdict"] == UNKNOWN
+
+
+def test_a_browser_that_cannot_unpack_says_so(page: Page, tmp_path: Path) -> None:
+    page.add_init_script("globalThis.DecompressionStream = class { constructor() { throw new TypeError(); } }")
+    page.goto(written(tmp_path, checker_page()))
+    checker = Checker(page)
+    checker.choose("evidence.zip", zipped(BANK.range_bundle()))
+    expect(page.locator("#verdict")).to_contain_text("This browser cannot unpack bundles")
+
+
+def test_a_browser_whose_hashes_differ_is_not_believed(page: Page, tmp_path: Path) -> None:
+    page.add_init_script("SubtleCrypto.prototype.digest = async () => new ArrayBuffer(32)")
+    page.goto(written(tmp_path, checker_page()))
+    checker = Checker(page)
+    checker.choose("receipt.json", FILE)
+    expect(page.locator("#verdict")).to_contain_text("compute different hashes")
 
 
 # --- what a file cannot do ---

@@ -314,8 +314,8 @@ class _Page:
         return [
             *_wrapped(
                 "This page proves nothing; the file it came with does. You, or anyone you give the file to, can check "
-                "it without asking the organisation, on any computer that has the free program Counterfoil; a second, "
-                "independent checker of 150 lines comes with it:"
+                "it without asking the organisation, in a browser with Counterfoil's checker page, or on any computer "
+                "that has the free program Counterfoil; a second, independent checker of 150 lines comes with it:"
             ),
             "",
             _clean(f"    counterfoil check {shlex.quote(self._file)} --issuer KEY"),

@@ -17,11 +17,11 @@ const MAX_SCHEMAS_BYTES = 16 * 1048576;
 const MAX_SCATTERED = 100_000;
 const HASH_TILE_BYTES = 32 * TILE_WIDTH;
 export const ENTRY_TILE_BYTES = 65537 * TILE_WIDTH;
-export const ANCHOR_MEMBER = "anchor.json";
+const ANCHOR_MEMBER = "anchor.json";
 export const SHOWN_MEMBER = "disclosures.ndjson";
 
 /** Reads `bundle.json`: {origin, handovers, indices, start, end}; indices are null for a range. */
-export function parseManifest(data) {
+function parseManifest(data) {
   const value = readCanonical(data);
   require(isObject(value) && value.format === FORMAT, "not a bundle this version can read");
   const { origin, handovers } = value;
@@ -70,7 +70,7 @@ export function* entryTiles(from, end) {
 }
 
 /** The [level, number] of the hash tiles that cover all but the range. */
-export function hashTiles(from, end, size) {
+function hashTiles(from, end, size) {
   const found = new Map();
   for (const span of [[0, from], [end, size]]) {
     for (const [level, index] of cover(...span)) {

@@ -22,7 +22,7 @@ export function fill(element, ...children) {
 }
 
 /** Text that cannot hide or reorder anything: what is neither visible nor a line break gets a mark. */
-export function clean(text) {
+function clean(text) {
   const shown = Array.from(text.slice(0, MOST_SHOWN), (char) => (isPrintable(char) || char === "\n" ? char : "\ufffd"));
   const more = text.length - MOST_SHOWN;
   return shown.join("") + (more > 0 ? ` … (${more} more characters)` : "");

@@ -60,7 +60,7 @@ export class VerifierKey {
 }
 
 /** A note as read. Nothing is trusted until `signedBy` says so. */
-export class Note {
+class Note {
   constructor(text, signatures) {
     this.text = text;
     this.signatures = signatures;

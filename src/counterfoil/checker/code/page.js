@@ -11,6 +11,7 @@ import { byId, code, described, fill, make } from "./elements.js";
 import { parseLink, proofAddress } from "./link.js";
 import { VerifierKey } from "./note.js";
 import { factsView, stepsView, verdictView } from "./report_view.js";
+import { Lacking } from "./zip.js";
 
 const BREATH_MS = 40;
 const MOST_KEY_BYTES = 2048;
@@ -71,11 +72,13 @@ async function check(isMoving) {
     const report = await checkFile(state.file, brought, progressOf(run));
     if (run !== state.run) return;
     show(report);
+    // Who moves to the verdict hears it there; who is typing a key is told without being moved.
+    fill(byId("said"), isMoving ? "" : report.verdict);
     if (isMoving) byId("verdict").focus();
   } catch (error) {
     if (error instanceof Outdated) return;
     fill(byId("result"), faultView(error));
-    if (!(error instanceof Malformed)) throw error;
+    if (!(error instanceof Malformed || error instanceof Lacking)) throw error;
   } finally {
     if (run === state.run) {
       byId("progress").hidden = true;
@@ -111,7 +114,9 @@ function show(report) {
 }
 
 function faultView(error) {
-  const told = error instanceof Malformed ? `The second file is of no use here: ${error.message}.` : "The check broke off: the file could not be read.";
+  let told = "The check broke off: the file could not be read.";
+  if (error instanceof Lacking) told = error.message;
+  if (error instanceof Malformed) told = `The second file is of no use here: ${error.message}.`;
   return make("div", { class: "verdict failed" }, make("h2", { id: "verdict", tabindex: "-1" }, told));
 }
 

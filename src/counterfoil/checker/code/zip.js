@@ -33,6 +33,7 @@ export class ZipReader {
 
   /** Opens a file; Malformed when it is no zip, or one made to trick or to flood a reader. */
   static async open(file, name) {
+    requireUnpacking();
     const reader = new ZipReader();
     reader.#file = file;
     try {
@@ -200,6 +201,17 @@ export class ZipReader {
 }
 
 class NoZip extends Error {}
+
+/** What the browser lacks, in plain words: no fault of the file. */
+export class Lacking extends Error {}
+
+function requireUnpacking() {
+  try {
+    new DecompressionStream("deflate-raw");
+  } catch {
+    throw new Lacking("This browser cannot unpack bundles; a newer one can, or the command line.");
+  }
+}
 
 /** Takes sizes that need 64 bits from the member's extra field (APPNOTE 4.5.3). */
 function widen(sizes, view, at, end) {
