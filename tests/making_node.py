@@ -54,16 +54,24 @@ def applicant(**changes: Any) -> dict[str, Any]:
 @contextmanager
 def serving(folder: Path, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
     """Serves a small bank to somebody with `roles`: an admin without any, nobody known with None."""
-    with bank(folder) as made:
-        node = Node(made.org, settings or NodeSettings())
-        deployment = made.org.decisions.deployments()[-1].index
-        who, headers = "", {}
-        if None not in roles:
-            added = node.access.keys.add("test", frozenset(roles or (Role.ADMIN,)), by=HOME)
-            who, headers = added.key.principal.id, {"authorization": f"Bearer {added.token}"}
-        app = build_app(node)
-        with running(app, node.settings) as url, httpx.Client(base_url=url, timeout=30, headers=headers) as client:
-            yield Serving(node, made.org, client, url, deployment, who)
+    with bank(folder) as made, serving_home(made.org, *roles, settings=settings) as found:
+        yield found
+
+
+@contextmanager
+def serving_home(org: Organisation, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
+    """Serves an opened home; see `serving`."""
+    node = Node(org, settings or NodeSettings())
+    deployments = org.decisions.deployments()
+    who, headers = "", {}
+    if None not in roles:
+        added = node.access.keys.add("test", frozenset(roles or (Role.ADMIN,)), by=HOME)
+        who, headers = added.key.principal.id, {"authorization": f"Bearer {added.token}"}
+    with (
+        running(build_app(node), node.settings) as url,
+        httpx.Client(base_url=url, timeout=30, headers=headers) as client,
+    ):
+        yield Serving(node, org, client, url, deployments[-1].index if deployments else -1, who)
 
 
 def settled(is_so: Callable[[], bool], within_s: float = 60) -> None:

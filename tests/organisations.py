@@ -181,6 +181,24 @@ def open_home(home: Path, clock: Clock | None = None) -> Organisation:
     return Organisation.open(home, now=clock or Clock())
 
 
+def back_up(home: Path, folder: Path) -> Path:
+    """Copies a home made by `copy_home`, with the key file beside it, into a new folder; returns the copy."""
+    shutil.copytree(home, folder / "home")
+    shutil.copy(home.with_name("bank.key"), folder / "bank.key")
+    return folder / "home"
+
+
+def put_in_place(copied: Path, place: Path) -> None:
+    """Replaces a folder by a copy of another one."""
+    shutil.rmtree(place)
+    shutil.copytree(copied, place)
+
+
+def write_events(org: Organisation, count: int = 1) -> None:
+    """Writes small records at once."""
+    org.recorder.record([org.recorder.prepare(Draft("event", "events", str(place))) for place in range(count)])
+
+
 def put_to_work(
     org: Organisation, *, version: str = "1", retain_days: int = 0, on_log_failure: OnFailure = "deny"
 ) -> Deployment:

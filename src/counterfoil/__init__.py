@@ -67,6 +67,7 @@ def check(
     block: str | None = None,
     log_id: str | None = None,
     contract: str | None = None,
+    witnesses: Path | str | None = None,
 ) -> Report:
     """Checks a receipt, promise or bundle, offline; needs no home.
 
@@ -79,13 +80,14 @@ def check(
         block: Hash of the block its anchor is in, `0x…`, from a node of the ledger that you trust.
         log_id: The id that the log must have on the ledger, `0x…`.
         contract: Address of the contract that must hold it, `0x…`.
+        witnesses: A witness policy file: whose cosignatures the head must carry.
 
     Returns:
         The steps, each passed, failed or not checked; `verdict` in one sentence.
     """
     from pathlib import Path
 
-    from counterfoil.store.check_file import check_file, read_hash, read_head, read_issuer
+    from counterfoil.store.check_file import check_file, read_hash, read_head, read_issuer, read_witnesses
 
     return check_file(
         Path(file),
@@ -96,4 +98,5 @@ def check(
         block=read_hash(block) if block else None,
         log_id=read_hash(log_id) if log_id else None,
         contract=read_hash(contract, 20) if contract else None,
+        witnesses=read_witnesses(Path(witnesses)) if witnesses else None,
     )

@@ -12,6 +12,7 @@
     ├── OtherPartyError        what somebody else handed over is at fault
     │   ├── MalformedEvidence    a receipt, bundle or head cannot be read
     │   ├── DoesNotMatch         it can be read, and a check failed
+    │   ├── QuorumMissed         too few witnesses signed the log's head
     │   └── NodeUnreachable      somebody's node does not answer, or answers what cannot be
     ├── LedgerError            the shared ledger, or the way to it, is at fault
     │   ├── LedgerUnreachable    no node of the ledger answers in time
@@ -66,6 +67,7 @@ __all__ = [
     "OtherPartyError",
     "OutOfFunds",
     "OverLimit",
+    "QuorumMissed",
     "Reverted",
     "Stale",
     "TooLarge",
@@ -146,6 +148,10 @@ class MalformedEvidence(OtherPartyError):
 
 class DoesNotMatch(OtherPartyError):
     """Evidence was readable and a check on it failed (raised by `require_*` only)."""
+
+
+class QuorumMissed(OtherPartyError):
+    """Too few witnesses signed the log's head. Work goes on; they are asked again."""
 
 
 class NodeUnreachable(OtherPartyError):
@@ -233,6 +239,7 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     Stale: ErrorRow("stale", 6, 409, "Something changed in the meantime"),
     MalformedEvidence: ErrorRow("malformed_evidence", 4, 422, "This file cannot be read"),
     DoesNotMatch: ErrorRow("does_not_match", 4, 409, "This does not match"),
+    QuorumMissed: ErrorRow("quorum_missed", 5, 503, "Too few witnesses signed"),
     NodeUnreachable: ErrorRow("node_unreachable", 5, 502, "The node does not answer"),
     LedgerUnreachable: ErrorRow("ledger_unreachable", 5, 503, "The ledger does not answer"),
     LedgerContradicts: ErrorRow("ledger_contradicts", 4, 502, "The ledger contradicts itself"),

@@ -31,6 +31,7 @@ RUN = """async ([files, given]) => {
     const report = await m.check_file.checkFile(file(each), {
       issuer: given.issuer ? m.note.VerifierKey.parse(given.issuer) : null,
       ledger: { block: hex(given.block), contract: hex(given.contract), logId: hex(given.log_id) },
+      witnesses: given.witnesses ? m.witness_policy.WitnessPolicy.parse(given.witnesses) : null,
       other: file(given.other),
       now: given.now,
     });
@@ -83,6 +84,8 @@ class Checker:
             brought["other"] = sent(given["other"])
         if given.get("issuer"):
             brought["issuer"] = str(given["issuer"])
+        if given.get("witnesses"):
+            brought["witnesses"] = given["witnesses"].text()
         brought["now"] = given.get("now", "")
         return list(self.page.evaluate(RUN, [[sent(data) for data in files], brought]))
 

@@ -15,16 +15,18 @@ from hostile import test_receipts as receipts
 from making import ORIGIN, VALUES, BankLog, Members, signer, time_at
 from making_anchors import CONTRACT, LOG_ID, anchored
 from playwright.sync_api import Error
+from serving_witness import witness_signer
 
 from counterfoil.core import canonical
 from counterfoil.core.anchor import Anchor
 from counterfoil.core.check_anchor import head_slots
-from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.core.note import VerifierKey
+from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
+from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.rlp import encode
 from counterfoil.core.statement import Draft
 from counterfoil.core.trust import sign_handover
-from counterfoil.errors import CounterfoilError
+from counterfoil.core.witness_policy import WitnessPolicy
+from counterfoil.errors import CounterfoilError, InvalidInput
 
 __all__ = ["checker", "compare"]
 
@@ -316,3 +318,67 @@ def test_hostile_anchors(compare: Compare) -> None:
     compare([of_receipt(row) for row in rows])
     deep = replace(event, header=encode([[b""] * 1_000] * 11))
     compare([of_receipt(deep), of_receipt(replace(event, header=b"\xc1" * 12_000 + b"\xc0"))])
+
+
+# --- witnesses ---
+
+
+def test_heads_that_witnesses_saw(compare: Compare) -> None:
+    log = receipts.BANK
+    seen = [witness_signer(number) for number in (1, 2, 3)]
+    named = "".join(f"witness W{number} {each.key}\n" for number, each in enumerate(seen))
+    line, head = f"log {KEY}\n", log.checkpoint()
+    text = SignedCheckpoint.parse(head).note.text
+
+    def signed(*witnesses: Signer, time_s: int = 1_795_000_000, over: str = text) -> str:
+        return head + "".join(each.line(over, time_s=time_s) for each in witnesses)
+
+    heads = [
+        head,
+        signed(seen[0]),
+        signed(*seen),
+        signed(*seen, over=text.replace("\n9\n", "\n8\n")),
+        signed(*seen, time_s=2**62),
+        signed(*seen, time_s=2**63),
+        signed(seen[0], seen[0], seen[1]) + seen[1].line(text, time_s=1_795_000_001),
+    ]
+    files = [replace(receipts.RECEIPT, checkpoint=each).encode() for each in heads]
+    files += [receipts.PROMISE.encode(), receipts.rotated(2).encode(), receipts.changed(checkpoint="")]
+    files.append(zipped(Members(log.range_bundle() | {"checkpoint": heads[2].encode()})))
+    quorums = ["quorum none\n", "quorum W1\n", "group g any W0 W1 W2\nquorum g\n"]
+    quorums.append("group g 2 W0 W1\ngroup h all g W2\nquorum h\n")
+    for rest in quorums:
+        for logs in ("", line, f"log {signer(5, 'other.example').key}\n", f"log {signer(7).key}\n"):
+            compare(files, witnesses=WitnessPolicy.parse(f"{logs}{named}{rest}".encode()))
+
+
+def test_witness_policies_that_are_refused(checker: Checker) -> None:
+    key, other = witness_signer(1).key, witness_signer(2).key
+    texts = [
+        *("", "quorum", "quorum x\n", "quorum none\nquorum none\n", "x\n", "log\n", f"log {key}\nquorum none\n"),
+        *(f"witness A {KEY}\nquorum A\n", f"witness none {key}\nquorum none\n", "quorum none\x01\n", "# only\n"),
+        f"witness A {key}\nwitness B {key}\nquorum A\n",
+        f"witness A {key}\nwitness A {other}\nquorum A\n",
+        *(f"witness A {key}\ngroup g {rule} A\nquorum g\n" for rule in ("0", "2", "01", "some", "-1")),
+        f"witness A {key}\ngroup g 1 A A\nquorum g\n",
+        f"witness A {key}\ngroup g 1 A\ngroup h 1 A\nquorum h\n",
+        f"group g 1 A\nwitness A {key}\nquorum g\n",
+        "quorum none\n#" + "x" * 65_536,
+        "".join(f"log {signer(number).key}\n" for number in range(65)) + "quorum none\n",
+    ]
+    read = """(text) => {
+      try {
+        counterfoil.witness_policy.WitnessPolicy.parse(text);
+        return "read";
+      } catch (error) {
+        return error instanceof counterfoil.words.Malformed ? error.message : `broken: ${error}`;
+      }
+    }"""
+    for text in texts:
+        with pytest.raises(InvalidInput) as refused:
+            WitnessPolicy.parse(text.encode())
+        told = str(checker.page.evaluate(read, text))
+        assert told.partition(": it is of")[0] == refused.value.message.partition(": it is of")[0]
+    good = f"# two\nlog {KEY} https://x\n\nwitness\tA  {key} https://a\nwitness B {other}\ngroup g all A B\nquorum g\n"
+    WitnessPolicy.parse(good.encode())
+    assert checker.page.evaluate(read, good) == "read"

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from anvil import Anvil, needs_anvil
 
+import counterfoil
 from counterfoil.cli.main import run
+from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.ledger.accounts.account import LocalAccount, checksummed
 
 PROGRAM = "import sys; from counterfoil.cli.main import main; sys.exit(main())"
@@ -71,6 +73,18 @@ def serving(*args: str) -> Iterator[dict[str, Any]]:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+@contextmanager
+def sharing(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[Typed, list[str], str]]:
+    """Serves a ledger to two homes; yields the second home, an account of each that can pay, and where it answers."""
+    assert run(["init", str(tmp_path / "other"), "--name", "Other Bank", "--origin", "other.example"]) == 0
+    capsys.readouterr()
+    other = Typed(capsys, tmp_path / "other")
+    accounts = [each.json("ledger", "accounts", "create")["address"] for each in (typed, other)]
+    with serving(str(tmp_path / "shared"), "--fund", accounts[0], "--fund", accounts[1]) as served:
+        assert served["funded"] == 2
+        yield other, accounts, served["url"]
 
 
 def test_a_home_that_is_not_connected_is_told_how(typed: Typed) -> None:
@@ -151,15 +165,8 @@ def test_the_cost_is_estimated_without_a_home(capsys: pytest.CaptureFixture[str]
 
 
 def test_two_organisations_share_a_ledger(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other_home = tmp_path / "other"
-    assert run(["init", str(other_home), "--name", "Other Bank", "--origin", "other.example"]) == 0
-    capsys.readouterr()
-    other = Typed(capsys, other_home)
-    accounts = [each.json("ledger", "accounts", "create")["address"] for each in (typed, other)]
-    funding = [text for account in accounts for text in ("--fund", account)]
-    with serving(str(tmp_path / "shared"), *funding) as served:
-        assert served["funded"] == 2
-        way = ("--rpc", served["url"], "--yes")
+    with sharing(typed, tmp_path, capsys) as (other, _, url):
+        way = ("--rpc", url, "--yes")
         contract = typed.json("ledger", "connect", *way)["contract"]
         joined = other.json("ledger", "connect", *way, "--contract", contract)
         assert joined["contract"] == contract
@@ -168,7 +175,7 @@ def test_two_organisations_share_a_ledger(typed: Typed, tmp_path: Path, capsys: 
         assert blocks[0] < blocks[1]
         bundle = str(tmp_path / "all.zip")
         typed("bundle", bundle)
-        assert run(["check", bundle, "--issuer", str(tmp_path / "bank" / "issuer.vkey"), "--rpc", served["url"]]) == 0
+        assert run(["check", bundle, "--issuer", str(tmp_path / "bank" / "issuer.vkey"), "--rpc", url]) == 0
         assert re.search(r"shared ledger\? PASSED", capsys.readouterr().out)
     _, err = typed("ledger", "anchor", code=5)  # it is gone
     assert "error: " in err
@@ -231,7 +238,7 @@ def test_a_home_lets_go_and_connects_anew(typed: Typed, bank: Path) -> None:
     assert typed.json("ledger", "anchor")["final_size"] > 0
 
 
-def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path) -> None:
+def test_heads_that_are_the_same_are_not_judged(typed: Typed, tmp_path: Path) -> None:
     typed("ledger", "connect")
     typed("ledger", "anchor")
     head = tmp_path / "head"
@@ -240,15 +247,37 @@ def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path
     assert "they contradict nothing" in err
 
 
+def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path) -> None:
+    made = typed.json("ledger", "connect")
+    typed("ledger", "anchor")
+    true, false = tmp_path / "true", tmp_path / "false"
+    true.write_text(typed.json("log", "head")["head"])
+    with counterfoil.open(bank) as org:  # its holder signs another history of the same size
+        size = org.archive.size
+        lie = Checkpoint(ORIGIN, size, b"\7" * 32)
+        false.write_text(lie.signed(org.recorder.signer) + org.ledger.line(lie))
+    judging = ("ledger", "judge", str(true), str(false), "--contract", made["contract"], "--log-id", made["log_id"])
+    out, _ = typed(*judging)
+    assert out == (
+        f"Marked: the ledger shows for ever that two different heads over {size} records of {ORIGIN} were signed.\n"
+    )
+    assert typed.json(*judging) == {"log_id": made["log_id"], "origin": ORIGIN, "size": size}  # once is enough
+    assert [each["purpose"] for each in typed.json("ledger", "log")["transactions"]].count("judge") == 1
+    [problem] = typed.json("ledger", "status", code=1)["problems"]
+    assert problem.startswith("the ledger has marked this log")
+
+
+def test_that_the_log_is_anchored_is_said_once(typed: Typed) -> None:
+    typed("ledger", "connect")
+    for wait in ("--wait", "--no-wait"):
+        out, err = typed("ledger", "anchor", wait)
+        assert out.startswith("Anchored: all ")
+        assert "Anchored" not in err
+
+
 def test_roles_are_handed_over_in_two_steps(typed: Typed, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other_home = tmp_path / "other"
-    assert run(["init", str(other_home), "--name", "Other Bank", "--origin", "other.example"]) == 0
-    capsys.readouterr()
-    other = Typed(capsys, other_home)
-    accounts = [each.json("ledger", "accounts", "create")["address"] for each in (typed, other)]
-    funding = [text for account in accounts for text in ("--fund", account)]
-    with serving(str(tmp_path / "shared"), *funding) as served:
-        way = ("--rpc", served["url"], "--yes")
+    with sharing(typed, tmp_path, capsys) as (other, accounts, url):
+        way = ("--rpc", url, "--yes")
         made = typed.json("ledger", "connect", *way)
         other("ledger", "connect", *way, "--contract", made["contract"])
         assert typed.json("ledger", "roles", "show")["writer"] == accounts[0]

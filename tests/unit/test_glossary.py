@@ -10,10 +10,11 @@ import pytest
 
 from counterfoil.cli.commands import COMMANDS
 from counterfoil.ledger.commands import ledger
+from counterfoil.witness.commands import witness
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
 TERMS = {word for term in re.findall(r"\*\*([^*]+)\*\*", GLOSSARY) for word in re.split(r",? ", term)}
-ROOMS = ("organisation", "decisions", "provenance")
+ROOMS = ("organisation", "decisions", "provenance", "witness")
 CODE = set(re.findall(r"`(\w+)`", GLOSSARY))
 
 
@@ -25,6 +26,11 @@ def test_every_command_is_a_word_of_the_glossary(command: str) -> None:
 @pytest.mark.parametrize("subcommand", ledger.commands)
 def test_what_the_ledger_does_is_a_word_of_the_glossary(subcommand: str) -> None:
     assert subcommand in TERMS or subcommand.removesuffix("s") in TERMS
+
+
+@pytest.mark.parametrize("subcommand", witness.commands)
+def test_what_witnesses_do_is_a_word_of_the_glossary(subcommand: str) -> None:
+    assert subcommand in TERMS
 
 
 @pytest.mark.parametrize("module", ["counterfoil", *(f"counterfoil.{room}" for room in ROOMS)])

@@ -2,7 +2,8 @@
 
 Each file of `code/` is an ES module that imports by name from its neighbours. A page that is
 opened from a disk cannot load modules, so that each becomes a function here that runs once
-and returns what it exports. Nothing else is changed: whoever reads the page reads the source.
+and returns what it exports. Lines that are comments stay in the sources; nothing else is changed,
+so that whoever reads the page reads the code as it was written.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ENTRY: Final = "page"
 """The module that starts the page."""
 
 _IMPORT: Final = re.compile(r'^import \{([^}]+)\} from "\./(\w+)\.js";\n', re.M)
+_COMMENTS: Final = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.M | re.S)
 _EXPORT: Final = re.compile(r"^export (?:async )?(?:function\*?|const|class) (\w+)", re.M)
 
 
@@ -53,7 +55,7 @@ def _place(name: str, sources: dict[str, str], ordered: dict[str, str]) -> None:
 def _wrapped(name: str, source: str) -> str:
     exported = ", ".join(_EXPORT.findall(source))
     body = _IMPORT.sub(lambda found: f"const {{{found[1]}}} = modules.{found[2]};\n", source)
-    body = re.sub(r"^export ", "", body, flags=re.M)
+    body = _COMMENTS.sub("", re.sub(r"^export ", "", body, flags=re.M))
     return f"modules.{name} = (() => {{\n{body}\nreturn {{ {exported} }};\n}})();\n"
 
 

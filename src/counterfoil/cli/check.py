@@ -42,6 +42,7 @@ MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: 
 )
 @click.option("--log-id", metavar="HASH", help="The id that the log must have on the ledger.")
 @click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
+@click.option("--witnesses", type=PATH, metavar="POLICY", help="Whose cosignatures the head must carry: a policy file.")
 @click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj
@@ -56,6 +57,7 @@ def check(
     confirmations: int | None,
     log_id: str | None,
     contract: str | None,
+    witnesses: Path | None,
     require: tuple[str, ...],
     now: bool,
 ) -> int:
@@ -63,10 +65,11 @@ def check(
 
     Works offline and needs no home; only --rpc uses the network. Without --issuer it
     can say that a file is intact, and not whose it is; without --block or --rpc, not
-    whether the log's head is on a ledger. Exit code 0: nothing failed; 4: something
+    whether the log's head is on a ledger; without --witnesses, not whether anybody
+    else saw that head. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
-    from counterfoil.store.check_file import check_file, read_head
+    from counterfoil.store.check_file import check_file, read_head, read_witnesses
 
     with session.progress("Checking") as progress:
         key = _issuer(issuer)
@@ -81,6 +84,7 @@ def check(
             block=named or (answer.block if answer else None),
             log_id=_hash(log_id, "--log-id"),
             contract=_hash(contract, "--contract", 20),
+            witnesses=read_witnesses(witnesses) if witnesses else None,
             progress=progress,
         )
     if answer is not None:

@@ -8,6 +8,7 @@
 6. fields     the values shown belong to their records
 7. earlier    an earlier head the checker kept is a prefix of this log
 8. anchor     the head is on a shared ledger
+9. witnesses  enough witnesses of the checker's policy saw the head
 
 A range is read once, tile by tile; memory does not grow with its length.
 """
@@ -33,6 +34,7 @@ from counterfoil.core.bundle import (
 )
 from counterfoil.core.check_anchor import LedgerView, anchor_facts, check_anchor
 from counterfoil.core.check_receipt import LogView
+from counterfoil.core.check_witnesses import check_witnesses
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.fields import open_disclosure
 from counterfoil.core.merkle import EMPTY_ROOT, is_included, leaf_hash, root_of
@@ -43,6 +45,7 @@ from counterfoil.core.statement import Record, parse_record
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
 from counterfoil.core.tiles import TILE_WIDTH, cover, decode_bundle
 from counterfoil.core.trust import Trust
+from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.errors import CounterfoilError, MalformedEvidence
 
 __all__ = ["Watch", "check_bundle", "view_of_bundle"]
@@ -102,6 +105,7 @@ def check_bundle(
     earlier: SignedCheckpoint | None = None,
     watch: Watch | None = None,
     ledger: LedgerView | None = None,
+    witnesses: WitnessPolicy | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Checks an opened bundle.
@@ -112,6 +116,7 @@ def check_bundle(
         earlier: A signed head the checker kept from before.
         watch: Filled with what a receipt wants to know of this log.
         ledger: What the checker knows of the ledger that the log's heads are on.
+        witnesses: Whose cosignatures the checker demands on the head.
         progress: Called with (records done, records in all).
 
     Returns:
@@ -152,6 +157,7 @@ def check_bundle(
     steps.append(_fields_step(tally))  # step 6
     steps.append(_earlier_step(earlier, signed, trust, watch))  # step 7
     steps.append(check_anchor(contents.anchor, signed.head, ledger, tally.last))  # step 8
+    steps.append(check_witnesses(signed, witnesses, manifest.handovers))  # step 9
     return Report("bundle", tuple(steps), _facts(contents, signed, tally))
 
 

@@ -7,6 +7,7 @@
 5. issuer     that head, or the promise, is signed by the issuer the checker named
 6. kept       held against the log as it is today: kept, overdue, unanswered, convicted
 7. anchor     the head is on a shared ledger
+8. witnesses  enough witnesses of the checker's policy saw the head
 
 A step that needs something the checker did not give reads "not checked".
 """
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from counterfoil.core import canonical
 from counterfoil.core.check_anchor import LedgerView, anchor_facts, check_anchor, no_anchor
+from counterfoil.core.check_witnesses import check_witnesses, no_witnesses
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.fields import ABSENT, open_disclosure
 from counterfoil.core.merkle import is_included
@@ -27,6 +29,7 @@ from counterfoil.core.receipt import Promise, Receipt, Shown, parse_receipt, pro
 from counterfoil.core.statement import Record, is_time, parse_record
 from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.trust import Trust
+from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.errors import CounterfoilError, MalformedEvidence
 
 __all__ = ["LogView", "check_receipt", "shown_values"]
@@ -70,6 +73,7 @@ def check_receipt(
     log: LogView | None = None,
     now: str = "",
     ledger: LedgerView | None = None,
+    witnesses: WitnessPolicy | None = None,
 ) -> Report:
     """Checks a receipt or promise file.
 
@@ -79,6 +83,7 @@ def check_receipt(
         log: The log as shown today, to hold the receipt against.
         now: The checker's time, UTC, `2026-11-23T19:00:00Z`, for overdue promises.
         ledger: What the checker knows of the ledger that the log's heads are on.
+        witnesses: Whose cosignatures the checker demands on the head.
 
     Returns:
         A report. Hostile input yields failed steps, never an exception.
@@ -102,6 +107,7 @@ def check_receipt(
     kept, answer = _kept_step(stub, trust, log, now, tuple(steps))  # step 6
     steps.append(kept)
     steps.append(_anchor_step(stub, ledger))  # step 7
+    steps.append(_witnesses_step(stub, witnesses))  # step 8
     return Report(what, tuple(steps), _facts(stub, record, values), answer)
 
 
@@ -260,6 +266,16 @@ def _anchor_step(stub: Receipt | Promise, ledger: LedgerView | None) -> Step:
     except MalformedEvidence:
         return no_anchor("the head that the anchor leads to cannot be read")
     return check_anchor(stub.anchor, head, ledger, stub.index)
+
+
+def _witnesses_step(stub: Receipt | Promise, policy: WitnessPolicy | None) -> Step:
+    if isinstance(stub, Promise):
+        return no_witnesses("this is a promise; the record was not yet in the log")
+    try:
+        signed = SignedCheckpoint.parse(stub.checkpoint)
+    except MalformedEvidence:
+        return no_witnesses("the head cannot be read")
+    return check_witnesses(signed, policy, stub.shown.handovers)
 
 
 def _facts(stub: Receipt | Promise, record: Record, values: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,10 @@ class SignedCheckpoint:
     head: Checkpoint
     note: Note
 
+    def data(self) -> str:
+        """Returns the signed head as text, as it is exchanged."""
+        return self.note.data()
+
     @classmethod
     def parse(cls, data: str) -> SignedCheckpoint:
         """Reads a signed head. Nothing is trusted yet: ask `note.signed_by`.

@@ -39,6 +39,7 @@ ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
 MAX_NOTE_BYTES: Final = 65_536
 _MAX_SIGNATURES: Final = 100
+_COSIGNATURE_BYTES: Final = 72
 _MAX_NAME: Final = 256
 _DASH: Final = "\u2014 "
 
@@ -102,7 +103,7 @@ class VerifierKey:
         """Whether `signature` is this key's over `text`."""
         message = text.encode()
         if self.kind == COSIGNATURE:
-            if len(signature) != 72:
+            if len(signature) != _COSIGNATURE_BYTES:
                 return False
             message = _cosigned(text, int.from_bytes(signature[:8], "big"))
             signature = signature[8:]
@@ -141,7 +142,7 @@ class Signer:
             signature = time_s.to_bytes(8, "big") + self._secret.sign(_cosigned(text, time_s))
         else:
             signature = self._secret.sign(text.encode())
-        return f"{_DASH}{self.key.name} {b64encode(self.key.id + signature).decode()}\n"
+        return str(Signature(self.key.name, self.key.id, signature))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,10 @@ class Signature:
     key_id: bytes
     value: bytes
 
+    def __str__(self) -> str:
+        """Returns the line, newline included."""
+        return f"{_DASH}{self.name} {b64encode(self.key_id + self.value).decode()}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -160,12 +165,37 @@ class Note:
     text: str
     signatures: tuple[Signature, ...]
 
+    def data(self) -> str:
+        """Returns the note as text, as `parse_note` reads it."""
+        return f"{self.text}\n{''.join(map(str, self.signatures))}"
+
+    def only(self, *lines: Signature) -> Note:
+        """Returns the same text with these signature lines alone."""
+        return Note(self.text, lines)
+
     def signed_by(self, key: VerifierKey) -> bool:
         """Whether at least one line is a valid signature of `key`."""
         return any(
             line.name == key.name and line.key_id == key.id and key.is_signed(self.text, line.value)
             for line in self.signatures
         )
+
+    def cosigned_at(self, key: VerifierKey) -> int | None:
+        """Returns when the witness `key` signed this, in Unix seconds, the newest of its lines; None if it did not.
+
+        The time is the witness's own word. One beyond 2^63 - 1 makes a line invalid (C2SP tlog-cosignature).
+        """
+        times = [
+            int.from_bytes(line.value[:8], "big")
+            for line in self.signatures
+            if key.kind == COSIGNATURE
+            and line.name == key.name
+            and line.key_id == key.id
+            and len(line.value) == _COSIGNATURE_BYTES
+            and line.value[0] < 0x80
+            and key.is_signed(self.text, line.value)
+        ]
+        return max(times, default=None)
 
 
 def parse_note(data: str) -> Note:

@@ -64,7 +64,7 @@ def anchor(session: Session, wait: bool, timeout_s: int, keep: bool) -> None:
                 ) from None
         else:
             state = org.ledger.step(at_once=True)
-            session.remark(_under_way(state))
+            _Telling(session)(state)
         kept = org.ledger.keep(timeout_s=timeout_s) if keep else None
         proof = org.ledger.newest(org.archive.size)
     lines = [_anchored(state)]
@@ -122,7 +122,7 @@ def judge(session: Session, first: Path, second: Path, contract: str | None, log
 
 
 class _Telling:
-    """Says each new state once, on stderr."""
+    """Says once what is waited for, on stderr; that it is done stands in the result."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -130,19 +130,20 @@ class _Telling:
 
     def __call__(self, state: AnchorState) -> None:
         line = _under_way(state)
-        if line != self._last:
+        if line and line != self._last:
             self._session.remark(line)
-            self._last = line
+        self._last = line
 
 
 def _under_way(state: AnchorState) -> str:
+    """Returns what is waited for, in words; empty when nothing is."""
     if state.fault:
         return f"Waiting: {state.fault}"
     if state.waiting is not None:
         return "The head is sent; waiting for a block ..."
     if state.proven_size < state.ledger_size:
         return f"The head over {counted(state.ledger_size, 'record')} is in a block; waiting until it is final ..."
-    return _anchored(state)
+    return ""
 
 
 def _anchored(state: AnchorState) -> str:

@@ -71,9 +71,7 @@ class Joining:
         file = self._paths.folder / Path(named).expanduser() if named else None
         return self.accounts.open(address, file, self._ask)
 
-    def connecting(
-        self, wanted: Wanted | None, account: str | None
-    ) -> tuple[Plan, Callable[[Tell], tuple[Connection, bytes]]]:
+    def connecting(self, wanted: Wanted | None, account: str | None) -> tuple[Plan, Callable[[Tell], Connection]]:
         """Returns what connecting would send, and what does it.
 
         Args:
@@ -81,8 +79,7 @@ class Joining:
             account: Address that pays and anchors; the only one of the home by default, or a new one.
 
         Returns:
-            The plan, and what carries it out; that returns the settings, and the 20 bytes by
-            which the contract knows the key that signs heads.
+            The plan, and what carries it out and returns the settings.
         """
         wanted = wanted or Wanted(Connection.draft())
         way = self._way(wanted, account)
@@ -93,11 +90,10 @@ class Joining:
             plan = plan_of(chain, payer.address, self._log_key.name, wanted, self._signer())
             _require_same(plan, known)
 
-        def carry_out(tell: Tell) -> tuple[Connection, bytes]:
+        def carry_out(tell: Tell) -> Connection:
             with way() as (chain, payer):
                 signer = self._head_address()
-                made = connect(self._paths, wanted, chain, payer, self._log_key, signer, tell=tell, now=self._now)
-            return made, signer
+                return connect(self._paths, wanted, chain, payer, self._log_key, signer, tell=tell, now=self._now)
 
         return plan, carry_out
 

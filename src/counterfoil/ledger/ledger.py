@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger"]
 
-
 _LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
@@ -127,12 +126,12 @@ class Ledger:
             self._archive.ledger = self
             self._archive.forget_signature()
             self._worker = Worker(self._is_due, self._background_step)
-            self._recorder.appended = self._worker.notice
+            self._recorder.listeners.add(self._worker.notice)
 
     def _require_history(self) -> None:
         """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
         assert self._book is not None
-        proof = self._book.proof(2**48)  # no log is larger on the ledger
+        proof = self._book.proof()
         if proof is None:
             return
         if proof.size > self._archive.size or self._archive.root(proof.size) != proof.root:
@@ -218,7 +217,7 @@ class Ledger:
 
         def carry_out(tell: Tell) -> Connection:
             with self._lock:
-                made, _ = send(tell)
+                made = send(tell)
                 self.use(made)
             self.settle()
             return made
@@ -331,7 +330,7 @@ class Ledger:
                 connection, self._archive.size, anchored, proof.size if proof else 0, self.due(), error
             )
         found = status_of(connection, opened)
-        if not self.fault or self.fault in found.problems:
+        if not self.fault or any(self.fault in problem for problem in found.problems):
             return found
         return replace(found, problems=(*found.problems, f"in the background: {self.fault}"))
 
@@ -350,7 +349,7 @@ class Ledger:
 
     def close(self) -> None:
         """Ends anchoring in the background and lets go of everything."""
-        self._recorder.appended = None
+        self._recorder.listeners.discard(self._worker.notice)
         self._worker.stop()
         with self._lock:
             self._opened = None

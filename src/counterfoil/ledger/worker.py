@@ -1,4 +1,4 @@
-"""Anchors in the background while a home is open and records are written."""
+"""Work in the background while a home is open and records are written: anchoring, collecting cosignatures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from counterfoil.errors import CounterfoilError, HomeDamaged, LedgerError
+from counterfoil.errors import CounterfoilError, HomeDamaged, LedgerError, QuorumMissed
 
 __all__ = ["Worker"]
 
@@ -33,6 +33,7 @@ class Worker:
         step: Does it; returns whether more is under way.
         poll_s: Pause while something is under way.
         idle_s: Pause while nothing is.
+        work: What it does, in one word, for its thread's name and for faults.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Worker:
         *,
         poll_s: float = POLL_S,
         idle_s: float = IDLE_S,
+        work: str = "anchoring",
     ) -> None:
+        self._work = work
         self._poll_s = poll_s
         self._idle_s = idle_s
         self._is_due = is_due
@@ -59,7 +62,7 @@ class Worker:
         with self._lock:
             if self._is_stopped or (self._thread is not None and self._thread.is_alive()):
                 return
-            thread = threading.Thread(target=self._run, name="counterfoil-anchoring", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"counterfoil-{self._work}", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # no thread can be had now; the next record asks again
@@ -89,7 +92,7 @@ class Worker:
             except CounterfoilError as error:
                 failures += 1
                 self._tell(error)
-            except Exception as error:  # noqa: BLE001 - a thread that died would leave the log unanchored, silently
+            except Exception as error:  # noqa: BLE001 - a thread that died would leave its work undone, silently
                 if self._is_stopped:  # the home was closed over it; the next start goes on
                     return
                 failures += 1
@@ -99,7 +102,7 @@ class Worker:
             self._wake.clear()
 
     def _tell(self, error: CounterfoilError) -> None:
-        """Remarks a new fault once; an outage of the ledger is shown by `status` only."""
-        if error.message != self.fault and not isinstance(error, LedgerError):
-            _LOGGER.warning("anchoring has stopped: %s", error.message)
+        """Remarks a new fault once; an outage elsewhere is shown by `status` only."""
+        if error.message != self.fault and not isinstance(error, LedgerError | QuorumMissed):
+            _LOGGER.warning("%s has stopped: %s", self._work, error.message)
         self.fault = error.message

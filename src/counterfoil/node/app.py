@@ -20,6 +20,7 @@ from counterfoil.node.shares import Shares
 from counterfoil.node.tiles import LogRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
+from counterfoil.witness.api import WitnessRoutes
 
 __all__ = ["build_app"]
 
@@ -43,10 +44,11 @@ def build_app(node: Node) -> Gate:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    own = NodeRoutes(node)
-    for room in (DecisionRoutes(node.org, node), own):
+    own, witness = NodeRoutes(node), WitnessRoutes(node.org)
+    for room in (DecisionRoutes(node.org, node), witness, own):
         app.include_router(room.router())
     app.include_router(own.health())
+    app.include_router(witness.endpoint())
     app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
     app.exception_handlers |= {
         CounterfoilError: _problem,

@@ -36,6 +36,9 @@ def concerns(org: Organisation, chores: list[ChoreView], webhooks: list[Webhook]
         yield Concern("disk", f"{free / (1 << 30):.1f} GiB are free where the home lies", "free some space")
     if org.ledger.fault:
         yield Concern("ledger", f"anchoring fails: {org.ledger.fault}", "see counterfoil ledger status")
+    problems = org.witness.status().problems
+    if problems:
+        yield Concern("witness", "; ".join(problems), "see counterfoil witness status")
     for chore in chores:
         if chore.fault:
             yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see the status page")

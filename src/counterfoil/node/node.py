@@ -78,6 +78,7 @@ class Node:
         """Takes up work; called once, in the event loop that serves."""
         self._writer = Writer(self.org.recorder, self.requests)
         self.org.ledger.start()
+        self.org.witness.start()
         self.webhooks.start_work()
         self.jobs.start_work()
         self.chores.start_work()

@@ -90,7 +90,7 @@ class Bundles:
         path = Path(path)
         if end is None:
             self._recorder.close_epochs(up_to_now=True)
-        note = self._archive.checkpoint()
+        note = self._archive.witnessed_checkpoint()
         size = SignedCheckpoint.parse(note).head.size
         end = size if end is None else end
         if not 0 <= start <= end <= size:
@@ -125,7 +125,7 @@ class Bundles:
             progress: Called with (records done, records in all).
         """
         path = Path(path)
-        note = self._archive.checkpoint()
+        note = self._archive.witnessed_checkpoint()
         size = SignedCheckpoint.parse(note).head.size
         chosen = self._with_origins(indices)
         if not chosen:

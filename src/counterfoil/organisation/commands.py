@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 import counterfoil
-from counterfoil.core.note import ED25519, VerifierKey
+from counterfoil.core.note import COSIGNATURE, ED25519, VerifierKey
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.organisation.organisation import Organisation
@@ -21,6 +21,7 @@ from counterfoil.store.keyring import KeyEntry
 from counterfoil.store.streams import time_text
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault_erasure import Erasure
+from counterfoil.witness.cosigner import witness_name
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -94,23 +95,29 @@ def list_keys(session: Session) -> None:
 
 
 @keys.command()
-@click.argument("use", type=click.Choice(["log", "vault"]), help="Which key.")
+@click.argument("use", type=click.Choice(["log", "vault", "witness"]), help="Which key.")
 @click.pass_obj
-def rotate(session: Session, use: Literal["log", "vault"]) -> None:
+def rotate(session: Session, use: Literal["log", "vault", "witness"]) -> None:
     """Replace the log's signing key, or the key that protects the private values.
 
     The log's old key signs a hand-over to the new one, so whoever trusts the old key
-    can go on checking. The old secret is then destroyed.
+    can go on checking. The old secret is then destroyed. The witness's key has no
+    hand-over: every policy that names it must name the new one.
     """
     with session.open() as org:
         if use == "log":
             org.rotate_log_key()
+        elif use == "witness":
+            org.witness.rotate_key()
         else:
             org.rotate_vault_key()
         issuer, key_id = str(org.issuer), org.keyring.current(use).id
+        witness = str(org.witness.key) if use == "witness" else ""
     lines = [f"The {use} key was replaced; the new one is {key_id}."]
     if use == "log":
         lines += ["Hand out this public key from now on; the old one goes on to work:", f"  {issuer}"]
+    if use == "witness":
+        lines += ["Hand out this public key from now on; policies that name the old one wait in vain:", f"  {witness}"]
     session.emit({"id": key_id, "issuer": issuer, "use": use}, lines)
 
 
@@ -252,6 +259,8 @@ def _key_json(entry: KeyEntry, origin: str) -> dict[str, Any]:
 def _public_text(entry: KeyEntry, origin: str) -> str | None:
     if entry.use == "log":
         return str(VerifierKey(origin, ED25519, entry.public))
+    if entry.use == "witness":
+        return str(VerifierKey(witness_name(origin), COSIGNATURE, entry.public))
     return f"0x{entry.public.hex()}" if entry.public else None
 
 

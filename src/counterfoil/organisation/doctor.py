@@ -120,6 +120,7 @@ def _inside(organisation: Organisation) -> Iterator[Finding]:
     yield _views(organisation)
     yield _models(organisation)
     yield _ledger(organisation)
+    yield _witnesses(organisation)
 
 
 def _log(organisation: Organisation) -> Finding:
@@ -203,3 +204,24 @@ def _ledger(organisation: Organisation) -> Finding:
     found = f"{anchored:,} of {counted(size, 'record')} are under a final head on the ledger"
     why = ledger.due()
     return Finding("ledger", found, f"counterfoil ledger anchor: {why}" if why else "")
+
+
+def _witnesses(organisation: Organisation) -> Finding:
+    """As far as is known here; `counterfoil witness collect` asks them."""
+    found = organisation.witness.status()
+    watched = f"this home watches {counted(len(found.logs), 'log')}" if found.logs else "this home watches no log"
+    if found.contradictions:
+        pair = found.contradictions[0]
+        return Finding(
+            "witnesses",
+            f"{pair.origin} signed two different heads over {counted(pair.size, 'record')}",
+            f"counterfoil witness status --save {pair.origin}",
+        )
+    if not found.witnesses:
+        return Finding("witnesses", f"nobody signs this log's heads; {watched}")
+    signed = (
+        f"{found.enough_size:,} of {counted(found.log_size, 'record')} are under a head that enough witnesses signed"
+    )
+    return Finding(
+        "witnesses", f"{signed}; {watched}", f"counterfoil witness collect: {found.due}" if found.due else ""
+    )

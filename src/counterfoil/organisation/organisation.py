@@ -35,6 +35,7 @@ from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
+from counterfoil.witness import Witness
 
 __all__ = ["Organisation"]
 
@@ -53,6 +54,7 @@ class Organisation:
         provenance: Datasets and models.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
+        witness: Signs the heads of others' logs, and has this log's heads signed by others.
         erasures: Erases what is private.
         looks: Records who looked at what is private.
         archive: Reads records and proofs.
@@ -103,6 +105,8 @@ class Organisation:
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)
             stack.callback(self.ledger.close)
+            self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)
+            stack.callback(self.witness.close)
             self.recovered = log.recovered
             self._settle()
             self._stack = stack.pop_all()
@@ -176,7 +180,8 @@ class Organisation:
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
         with self._stack:  # lets go of everything, also when the disk refuses
-            self.ledger.close()  # first: it reads the log while it works
+            self.witness.close()  # first: both read the log while they work
+            self.ledger.close()
             try:
                 if self.recorder.is_sound:
                     self.archive.checkpoint()

@@ -71,6 +71,19 @@ class OnLedger(Protocol):
         """Returns the newest final anchor of at most `size` records, its consistency path left empty."""
 
 
+class OnWitnesses(Protocol):
+    """What witnesses add to heads, receipts and bundles."""
+
+    def lines(self, head: Checkpoint) -> str:
+        """Returns the cosignature lines there are for exactly this head, newlines included; never waits."""
+
+    def covering(self, index: int) -> SignedCheckpoint | None:
+        """Returns the newest head that a quorum has signed and that has this record under it; None without one."""
+
+    def ask(self) -> None:
+        """Asks the witnesses for the head of now, within a time limit; fails in silence."""
+
+
 class Archive:
     """Reads what the recorder has written.
 
@@ -87,8 +100,10 @@ class Archive:
         self._head_file = head_file
         self._known: dict[str, Schema] = {}
         self._signed: tuple[int, str] = (-1, "")
+        self._head: Checkpoint | None = None  # what `_signed` is about
         self.handovers: tuple[str, ...] = ()
         self.ledger: OnLedger | None = None
+        self.witnesses: OnWitnesses | None = None
 
     @property
     def size(self) -> int:
@@ -104,7 +119,8 @@ class Archive:
         """Returns the signed head over everything that is durable now.
 
         The head is kept on disk before anyone gets it, so that a home that lost
-        records it had signed for can be told from one that never had them.
+        records it had signed for can be told from one that never had them. It carries
+        the cosignatures that witnesses have given for exactly this head so far.
 
         Raises:
             LogUnavailable: When the disk refuses to keep the head.
@@ -117,7 +133,21 @@ class Archive:
                 note = head.signed(signer) + (self.ledger.line(head) if self.ledger and head.size else "")
                 _replace(self._head_file, note.encode())
                 self._signed = (log.size, note)
+                self._head = head
+            lines = self.witnesses.lines(self._head) if self.witnesses and self._head else ""
+            return self._signed[1] + lines
+
+    def own_checkpoint(self) -> str:
+        """Returns the signed head as `checkpoint` does, with the signatures of this home alone."""
+        with self._recorder.lock:
+            self.checkpoint()
             return self._signed[1]
+
+    def witnessed_checkpoint(self) -> str:
+        """Returns the signed head as `checkpoint` does, after asking the witnesses, if there are any, to sign it."""
+        if self.witnesses is not None:
+            self.witnesses.ask()
+        return self.checkpoint()
 
     def forget_signature(self) -> None:
         """Makes the next `checkpoint` sign anew: the signing key changed."""
@@ -178,20 +208,37 @@ class Archive:
         }
 
     def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
-        """Returns the receipt of a record, showing `pointers` (all fields when None)."""
+        """Returns the receipt of a record, showing `pointers` (all fields when None).
+
+        Its head is the newest one that a quorum of witnesses has signed, where that has the
+        record under it; otherwise the newest one.
+        """
         with self._recorder.lock:
             entry = self.entry(index)
             record = read_record(entry)
             schema = self.schema(record.schema) if record.schema else None
-            checkpoint = self.checkpoint()
-            path = tuple(self._recorder.log.inclusion(index))
+            checkpoint, size = self._head_over(index)
+            path = tuple(self._recorder.log.inclusion(index, size))
         disclosure = self.tree(index).disclose(pointers) if schema else _NOTHING
-        anchor, anchor_by = self.anchor(SignedCheckpoint.parse(checkpoint).head.size), None
+        anchor, anchor_by = self.anchor(size), None
         if self.ledger is not None and (anchor is None or anchor.size <= index):
             anchor_by = time_text(self._recorder.now_s() + self.ledger.within_s)
         return Receipt(
             Shown(self.origin, entry, schema, disclosure, self.handovers), index, path, checkpoint, anchor_by, anchor
         )
+
+    def _head_over(self, index: int) -> tuple[str, int]:
+        """Returns the head for a receipt, and its size: one that witnesses signed, unless that costs the anchor."""
+        newest = self.checkpoint()
+        size = self._signed[0]
+        found = self.witnesses.covering(index) if self.witnesses is not None else None
+        if found is None or (self._is_anchored(index, size) and not self._is_anchored(index, found.head.size)):
+            return newest, size
+        return found.data(), found.head.size
+
+    def _is_anchored(self, index: int, size: int) -> bool:
+        anchor = self.ledger.newest(size) if self.ledger is not None else None
+        return anchor is not None and anchor.size > index
 
     def anchor(self, size: int) -> Anchor | None:
         """Returns the newest final anchor, with the path from its head to the log's at `size`; None without one."""

@@ -15,10 +15,11 @@ from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
 from counterfoil.core.steps import Report, failed
+from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
 from counterfoil.store.bundle_file import BundleReader
 
-__all__ = ["check_file", "read_anchor", "read_hash", "read_head", "read_issuer"]
+__all__ = ["check_file", "read_anchor", "read_hash", "read_head", "read_issuer", "read_witnesses"]
 
 _ZIP_START: Final = b"PK"
 Progress = Callable[[int, int], None]
@@ -34,6 +35,7 @@ def check_file(
     block: bytes | None = None,
     log_id: bytes | None = None,
     contract: bytes | None = None,
+    witnesses: WitnessPolicy | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Checks one file and returns the report.
@@ -48,6 +50,7 @@ def check_file(
         block: 32-byte hash of the ledger's block, from a source the checker trusts.
         log_id: 32-byte id that the log must have on the ledger; None accepts any.
         contract: 20-byte address of the contract it must be in; None accepts any.
+        witnesses: Whose cosignatures the head must carry.
         progress: Called with (records done, records in all).
 
     Raises:
@@ -57,10 +60,12 @@ def check_file(
     if not head.startswith(_ZIP_START):
         data = _read(path, MAX_RECEIPT_BYTES)
         log = _view(against, data, issuer, progress)
-        return check_receipt(data, issuer=issuer, log=log, now=now, ledger=ledger)
+        return check_receipt(data, issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     try:
         with BundleReader(path) as members:
-            return check_bundle(members, issuer=issuer, earlier=since, ledger=ledger, progress=progress)
+            return check_bundle(
+                members, issuer=issuer, earlier=since, ledger=ledger, witnesses=witnesses, progress=progress
+            )
     except MalformedEvidence as error:
         return _unreadable("bundle", error)
 
@@ -126,6 +131,18 @@ def read_issuer(text: str) -> VerifierKey:
             raise NotFound(f"there is no key file {text[:200]!r}", hint="a key looks like bank.example+1a2b3c4d+AVt5…")
         text = _text(_read(path, MAX_NOTE_BYTES))
     return VerifierKey.parse(text)
+
+
+def read_witnesses(path: Path) -> WitnessPolicy:
+    """Reads a witness policy.
+
+    Raises:
+        NotFound: When there is no such file.
+        InvalidInput: When it is not a whole policy.
+    """
+    _first_bytes(path)
+    with path.open("rb") as file:
+        return WitnessPolicy.parse(file.read(MAX_POLICY_BYTES + 1))
 
 
 def _is_file(path: Path) -> bool:

@@ -6,6 +6,7 @@ views.db           searchable tables (derived)  spool/       decisions waiting f
 artefacts/         models' bytes by digest      schemas/     field schemas by digest
 lock               who is writing             checkpoint   the newest signed head
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
+ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class HomePaths:
     handovers: Path
     issuer: Path
     ledger: Path
+    witness: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -68,6 +70,7 @@ class HomePaths:
             handovers=folder / "handovers.json",
             issuer=folder / "issuer.vkey",
             ledger=folder / "ledger",
+            witness=folder / "witness",
         )
 
 

@@ -34,12 +34,13 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault", "head", "account"]
+Use = Literal["log", "vault", "head", "account", "witness"]
 _ALGORITHMS: Final[dict[str, str]] = {
     "log": "Ed25519",
     "vault": "AES-256-GCM",
     "head": "secp256k1",
     "account": "passphrase",
+    "witness": "Ed25519",
 }
 _NEEDED: Final = frozenset({"log", "vault"})
 _CHECK: Final = b"counterfoil unlock key"
@@ -52,10 +53,11 @@ class KeyEntry:
 
     Attributes:
         use: `log` (signs heads), `vault` (wraps the keys of private values); once connected to a ledger also
-            `head` (signs heads for its contract) and `account` (opens the account's key file unattended).
+            `head` (signs heads for its contract) and `account` (opens the account's key file unattended); once it
+            watches others' logs also `witness` (cosigns their heads).
         algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1` or `passphrase`.
         id: 16 random hex digits.
-        public: 32 bytes for `log`, 33 for `head` (SEC 1, compressed), else empty.
+        public: 32 bytes for `log` and `witness`, 33 for `head` (SEC 1, compressed), else empty.
         created: UTC, `2026-11-23T19:00:00Z`.
         retired: When a newer key took over, None while in use.
         has_secret: Whether the secret part is still kept.
@@ -159,7 +161,7 @@ class Keyring:
         return entry
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed for `log`, an AES-256 key for `vault`, a scalar for `head`.
+        """Returns 32 secret bytes: an Ed25519 seed for `log`, `witness`; an AES-256 key for `vault`; a scalar (`head`).
 
         Args:
             use: What the key is for.
@@ -270,7 +272,9 @@ def _drawn(use: str) -> tuple[bytes, bytes]:
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
         return key.private_numbers().private_value.to_bytes(KEY_BYTES, "big"), point
     secret = os.urandom(KEY_BYTES)
-    return secret, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw() if use == "log" else b""
+    if _ALGORITHMS[use] != "Ed25519":
+        return secret, b""
+    return secret, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
 def _unlocked(settings: dict[str, Any], unlock: Unlock) -> AESGCM:

@@ -115,7 +115,7 @@ class Recorder:
         self.streams = streams
         self.sign_with(signer)
         self.promise_within_s = promise_within_s
-        self.appended: Callable[[], None] | None = None  # told of every batch, under the lock; must return at once
+        self.listeners: set[Callable[[], None]] = set()  # told of every batch, under the lock; must return at once
         self._now = now
         self._vault_doubtful = False
         self._is_in_doubt = False
@@ -298,8 +298,9 @@ class Recorder:
             self.streams = trial
         if self.log.state_due:
             self._save_state()
-        if results and self.appended is not None:
-            self.appended()
+        if results:
+            for listener in tuple(self.listeners):
+                listener()
         return results[epochs:] if records else results
 
     @contextmanager

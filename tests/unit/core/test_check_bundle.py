@@ -8,7 +8,7 @@ from making import BankLog
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
 from counterfoil.core.merkle import leaf_hash
 
-STEPS = ["format", "records", "log", "issuer", "complete", "fields", "earlier", "anchor"]
+STEPS = ["format", "records", "log", "issuer", "complete", "fields", "earlier", "anchor", "witnesses"]
 LOG = BankLog().fill(300)
 KEY = LOG.key.key
 

@@ -14,7 +14,7 @@ from counterfoil.core.steps import Report, Status
 
 BANK = BankLog().fill(5)
 KEY = BANK.key.key
-STEPS = ["format", "record", "fields", "log", "issuer", "kept", "anchor"]
+STEPS = ["format", "record", "fields", "log", "issuer", "kept", "anchor", "witnesses"]
 
 
 def statuses(report: Report) -> list[Status]:
@@ -24,7 +24,7 @@ def statuses(report: Report) -> list[Status]:
 def test_the_steps_of_a_receipt() -> None:
     report = check_receipt(BANK.receipt(2).encode(), issuer=KEY)
     assert [step.id for step in report.steps] == STEPS
-    assert statuses(report) == [Status.PASSED] * 5 + [Status.NOT_CHECKED] * 2
+    assert statuses(report) == [Status.PASSED] * 5 + [Status.NOT_CHECKED] * 3
     assert report.verdict == "intact, and signed by the issuer you named"
     assert report.facts["fields"][0] == {"pointer": "/input/age", "title": "Age in years", "value": 41}
     assert (report.facts["index"], report.facts["seq"], report.facts["kind"]) == (2, 2, "decision")
@@ -33,7 +33,8 @@ def test_the_steps_of_a_receipt() -> None:
 def test_the_steps_of_a_promise() -> None:
     report = check_receipt(BANK.promise(2, time_at(60)).encode(), issuer=KEY)
     assert [step.id for step in report.steps] == STEPS
-    assert [step.id for step in report.steps if step.status is Status.NOT_CHECKED] == ["log", "kept", "anchor"]
+    unchecked = [step.id for step in report.steps if step.status is Status.NOT_CHECKED]
+    assert unchecked == ["log", "kept", "anchor", "witnesses"]
     assert report.facts["index"] is None
 
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
 import pytest
-from organisations import Clock
+from organisations import Clock, write_events
 
-from counterfoil.core.statement import Draft
 from counterfoil.errors import HomeDamaged, LedgerUnreachable
+from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.worker import Worker
 from counterfoil.organisation import Organisation
 
@@ -71,28 +70,14 @@ def test_it_goes_on_after_an_outage(worker_of: Callable[..., Worker]) -> None:
     assert worker.fault == ""
 
 
-class Heard(logging.Handler):
-    """Keeps what is remarked, whatever else listens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
-def test_what_a_person_must_mend_is_remarked_once(worker_of: Callable[..., Worker]) -> None:
-    heard, logger = Heard(), logging.getLogger("counterfoil.ledger")
-    logger.addHandler(heard)
+def test_what_a_person_must_mend_is_remarked_once(worker_of: Callable[..., Worker], heard: list[str]) -> None:
     steps = Steps(HomeDamaged("the log was altered"), HomeDamaged("the log was altered"))
     worker = worker_of(steps)
     worker.notice()
     assert steps.done.wait(WAIT_S)
     worker.stop()
-    logger.removeHandler(heard)
     assert worker.fault == "the log was altered"
-    assert heard.said == ["anchoring has stopped: the log was altered"]
+    assert heard == ["anchoring has stopped: the log was altered"]
 
 
 def test_it_goes_on_after_what_nobody_foresaw(worker_of: Callable[..., Worker]) -> None:
@@ -110,18 +95,49 @@ def test_a_stopped_worker_does_not_start_again(worker_of: Callable[..., Worker])
     assert threading.active_count() == 1 or all(each.name != "counterfoil-anchoring" for each in threading.enumerate())
 
 
+def require_soon(holds: Callable[[], bool]) -> None:
+    """Waits until something holds that a thread brings about."""
+    paused = threading.Event()
+    for _ in range(WAIT_S * 50):
+        if holds():
+            return
+        paused.wait(0.02)
+    pytest.fail("it did not come about")
+
+
 def test_records_are_anchored_in_the_background(org: Organisation, clock: Clock) -> None:
     org.ledger.connect()
     org.ledger.anchor()
-    org.recorder.write(Draft("event", "events", "one"))
+    write_events(org)
     size = org.archive.size
-    clock.move(3_600)
+    clock.move(org.ledger.within_s)
     org.ledger.wake()
-    waited = threading.Event()
-    for _ in range(WAIT_S * 50):
+
+    def is_proven() -> bool:
         proof = org.ledger.newest(org.archive.size)
-        if proof is not None and proof.size >= size:
-            break
-        waited.wait(0.02)
-    else:
-        pytest.fail(f"the record was not anchored: {org.ledger.fault}")
+        return proof is not None and proof.size >= size
+
+    require_soon(is_proven)
+
+
+def test_what_failed_in_the_background_is_a_problem(org: Organisation, clock: Clock) -> None:
+    org.ledger.connect()
+    opened, where = org.ledger.opened, org.ledger.require_connection().where
+    opened.change("revoke", opened.evidence.revoke_writer(where.log_id))
+    write_events(org)
+    clock.move(org.ledger.within_s)
+    org.ledger.wake()
+    fault = "another account may anchor this log, not the one this home uses"
+    require_soon(lambda: org.ledger.fault == fault)
+    assert f"in the background: {fault}" in org.ledger.status().problems
+
+
+def test_what_status_finds_itself_is_not_told_again_from_the_background(org: Organisation, clock: Clock) -> None:
+    org.ledger.connect()
+    org.ledger.opened.outbox.limits = SpendingLimits(1, 1)
+    clock.move(org.ledger.within_s)
+    write_events(org)
+    org.ledger.wake()
+    require_soon(lambda: org.ledger.fault != "")
+    [problem] = org.ledger.status().problems
+    assert problem.startswith("what is due cannot be sent: ")

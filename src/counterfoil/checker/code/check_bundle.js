@@ -8,11 +8,13 @@
 // 6. fields     the values shown belong to their records
 // 7. earlier    an earlier head the checker kept is a prefix of this log
 // 8. anchor     the head is on a shared ledger
+// 9. witnesses  enough witnesses of the checker's policy saw the head
 
 import { Malformed, grouped, require } from "./words.js";
 import { isSame, textOf, textOrMarks, toHex, utf8 } from "./bytes.js";
 import { Contents, ENTRY_TILE_BYTES, Rebuilt, SHOWN_MEMBER, entryTiles, parseShownLine } from "./bundle.js";
 import { checkAnchor } from "./check_anchor.js";
+import { checkWitnesses } from "./check_witnesses.js";
 import { parseCheckpoint } from "./checkpoint.js";
 import { openDisclosure } from "./fields.js";
 import { EMPTY_ROOT, isIncluded, leafHash, rootOf } from "./merkle.js";
@@ -59,7 +61,7 @@ export class Watch {
 }
 
 /**
- * Checks an opened bundle. `given` is what the checker brings: {issuer, ledger, earlier}; `progress(done, all)` is awaited
+ * Checks an opened bundle. `given` is what the checker brings: {issuer, ledger, witnesses, earlier}; `progress(done, all)` is awaited
  * now and then, so that a page can breathe.
  */
 export async function checkBundle(members, given, progress, watch = new Watch()) {
@@ -106,6 +108,7 @@ export async function checkBundle(members, given, progress, watch = new Watch())
   steps.push(fieldsStep(tally)); // step 6
   steps.push(await earlierStep(given.earlier, head, trust, watch)); // step 7
   steps.push(checkAnchor(contents.anchor, head, given.ledger, tally.last)); // step 8
+  steps.push(await checkWitnesses(head, given.witnesses, manifest.handovers)); // step 9
   return new Report("bundle", steps, factsOf(contents, head, tally));
 }
 

@@ -21,6 +21,7 @@ const QUIET = async () => {};
  *
  * - issuer: the key the checker trusts, or null
  * - ledger: {block, logId, contract}, each bytes or null
+ * - witnesses: the policy that says whose cosignatures count, or null
  * - other: a second file: a receipt is held against it, a bundle must extend its head; or null
  * - now: the checker's time, for overdue promises
  */

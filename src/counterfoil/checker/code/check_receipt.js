@@ -7,10 +7,12 @@
 // 5. issuer     that head, or the promise, is signed by the issuer the checker named
 // 6. kept       held against the log as it is today: kept, overdue, unanswered, convicted
 // 7. anchor     the head is on a shared ledger
+// 8. witnesses  enough witnesses of the checker's policy saw the head
 
 import { Malformed, require } from "./words.js";
 import { isSame, toHex } from "./bytes.js";
 import { checkAnchor, noAnchor } from "./check_anchor.js";
+import { checkWitnesses, noWitnesses } from "./check_witnesses.js";
 import { parseCheckpoint } from "./checkpoint.js";
 import { openDisclosure } from "./fields.js";
 import { isIncluded } from "./merkle.js";
@@ -29,7 +31,7 @@ const TITLES = {
 };
 
 /**
- * Checks the bytes of a file. `given` is what the checker brings: {issuer, ledger, log, now}; `log` is what somebody shows
+ * Checks the bytes of a file. `given` is what the checker brings: {issuer, ledger, witnesses, log, now}; `log` is what somebody shows
  * of the log today: {head, rootAt, leafAt, find, isWhole, lastTime, handovers}.
  */
 export async function checkReceipt(data, given) {
@@ -59,6 +61,7 @@ export async function checkReceipt(data, given) {
   const [kept, answer] = await keptStep(stub, trust, given, steps); // step 6
   steps.push(kept);
   steps.push(anchorStep(stub, given.ledger)); // step 7
+  steps.push(await witnessesStep(stub, given.witnesses)); // step 8
   return new Report(what, steps, factsOf(stub, record, values), answer);
 }
 
@@ -208,6 +211,18 @@ function anchorStep(stub, ledger) {
     return noAnchor("the head that the anchor leads to cannot be read");
   }
   return checkAnchor(stub.anchor, head, ledger, stub.index);
+}
+
+async function witnessesStep(stub, policy) {
+  if (stub.isPromise) return noWitnesses("this is a promise; the record was not yet in the log");
+  let head;
+  try {
+    head = parseCheckpoint(stub.checkpoint);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return noWitnesses("the head cannot be read");
+  }
+  return checkWitnesses(head, policy, stub.handovers);
 }
 
 function factsOf(stub, record, values) {

@@ -4,6 +4,8 @@ const ON_LEDGER =
   "The log's first so many records were on the shared ledger at the latest when that block was made. " +
   "Nobody rewrites them under that log id any more.";
 const SIGNED = "Whoever holds the issuer's key signed that head, and cannot take it back.";
+const WITNESSED =
+  "Enough witnesses of your policy saw this head, and that it extends what they had seen before: the log shows them no other history.";
 const VALUES = "Each value shown is exactly what was recorded, to the last character.";
 
 const OF_RECEIPT = {
@@ -14,6 +16,7 @@ const OF_RECEIPT = {
   issuer: SIGNED,
   kept: "The log shown today still has the record, unchanged.",
   anchor: ON_LEDGER,
+  witnesses: WITNESSED,
 };
 
 const OF_BUNDLE = {
@@ -25,6 +28,7 @@ const OF_BUNDLE = {
   fields: VALUES,
   earlier: "All that was in the log when you kept that head is still there, unchanged.",
   anchor: ON_LEDGER,
+  witnesses: WITNESSED,
 };
 
 /** What a passed step makes certain. */

@@ -72,6 +72,17 @@ class Note {
     }
     return false;
   }
+
+  /** When the witness `key` signed this (BigInt of Unix seconds, the newest of its lines); null if it did not. */
+  async cosignedAt(key) {
+    let newest = null;
+    for (const { name, id, value } of this.signatures) {
+      if (key.isOfLog || name !== key.name || !isSame(id, key.id) || value.length !== 72 || value[0] >= 0x80) continue;
+      const time = bigOf(value.slice(0, 8));
+      if ((newest === null || time > newest) && (await key.isSigned(this.text, value))) newest = time;
+    }
+    return newest;
+  }
 }
 
 /** Reads a signed note. */

@@ -11,6 +11,7 @@ import { byId, code, described, fill, make } from "./elements.js";
 import { parseLink, proofAddress } from "./link.js";
 import { VerifierKey } from "./note.js";
 import { factsView, stepsView, verdictView } from "./report_view.js";
+import { WitnessPolicy } from "./witness_policy.js";
 import { Lacking } from "./zip.js";
 
 const BREATH_MS = 40;
@@ -52,10 +53,11 @@ function given() {
       contract: fieldValue("contract", (text) => parseHex(text.toLowerCase(), 20)),
       logId: fieldValue("log-id", (text) => parseHex(text.toLowerCase(), 32)),
     },
+    witnesses: fieldValue("witnesses", WitnessPolicy.parse),
     other: state.other,
     now: `${new Date().toISOString().slice(0, 19)}Z`,
   };
-  return [found.issuer, ...Object.values(found.ledger)].includes(undefined) ? null : found;
+  return [found.issuer, found.witnesses, ...Object.values(found.ledger)].includes(undefined) ? null : found;
 }
 
 // --- checking ---
@@ -176,7 +178,7 @@ function prepareDrop() {
 
 function prepareGiven() {
   byId("given").addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["issuer", "block", "contract", "log-id"]) {
+  for (const id of ["issuer", "block", "contract", "log-id", "witnesses"]) {
     byId(id).addEventListener("input", () => (state.file ? check(false) : given()));
   }
   const [chooseKey, key] = [byId("choose-key"), byId("key-file")];

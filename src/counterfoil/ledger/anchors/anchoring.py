@@ -24,7 +24,7 @@ from typing import Final
 
 from counterfoil.core.anchor import Anchor
 from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, NotAllowed, NotSetUp, Reverted
-from counterfoil.ledger.anchors.book import MAX_SIZE, AnchorBook, AnchorRow
+from counterfoil.ledger.anchors.book import AnchorBook, AnchorRow
 from counterfoil.ledger.anchors.evidence import Evidence, LedgerHead
 from counterfoil.ledger.anchors.policy import AnchorPolicy, has_news
 from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
@@ -219,7 +219,7 @@ class Anchoring:
 
     def _require_final_stays(self) -> None:
         """Refuses a ledger that has taken back a block in which it called an anchor final."""
-        proven = self._book.proof(MAX_SIZE)
+        proven = self._book.proof()
         if proven is None:
             return
         block = self._evidence.chain.block(proven.block_number)
@@ -237,11 +237,11 @@ class Anchoring:
         )
 
     def _require_history(self, head: LedgerHead) -> None:
-        proven = self._book.proof(MAX_SIZE)
-        if proven is not None and proven.size > head.size:
+        proven = self._book.proof()
+        if proven is not None and proven.size > head.size:  # the block stands, and the state is one from before it
             raise LedgerContradicts(
                 f"the ledger holds a head over {head.size:,} records, and has shown a final one over {proven.size:,}",
-                hint="an old copy of an embedded ledger was put back, or the node is not to be trusted",
+                hint="the node answers from a state older than its blocks: use another node",
             )
         if head.size == 0:
             return

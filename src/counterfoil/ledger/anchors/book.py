@@ -38,7 +38,7 @@ from counterfoil.errors import LogUnavailable, MalformedEvidence
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 
-__all__ = ["MAX_SIZE", "AnchorBook", "AnchorRow", "EventRow"]
+__all__ = ["AnchorBook", "AnchorRow", "EventRow"]
 
 MAX_SIZE: Final = 2**48
 """No log is larger on the ledger."""
@@ -113,8 +113,8 @@ class AnchorBook:
     def __init__(self, engine: Engine) -> None:
         """For `open`."""
         self.engine = engine
-        self._newest: Anchor | None = None
-        self._is_known = False  # whether `_newest` is what the table holds
+        self._change: Connection | None = None  # the last transaction that changes proofs
+        self._known: tuple[Connection | None, Anchor | None] | None = None  # the newest proof, as that one left it
 
     @classmethod
     @contextmanager
@@ -158,7 +158,7 @@ class AnchorBook:
 
     def forget(self, connection: Connection, after_block: int) -> None:
         """Takes back what blocks above `after_block` told."""
-        self._is_known = False
+        self._change = connection
         for table in (anchors, events):
             connection.execute(table.delete().where(table.c.block > after_block))
 
@@ -195,24 +195,31 @@ class AnchorBook:
 
     def keep_proof(self, row: AnchorRow, proof: Anchor) -> None:
         """Keeps the proof of a final anchor."""
-        self._is_known = False
         with self.engine.begin() as connection:
+            self._change = connection
             connection.execute(
                 anchors.update()
                 .where(anchors.c.block == row.block, anchors.c.event == row.event)
                 .values(proof=proof.encode())
             )
 
-    def proof(self, size: int) -> Anchor | None:
-        """Returns the newest kept proof of an anchor of at most `size` records.
+    def proof(self, size: int = MAX_SIZE) -> Anchor | None:
+        """Returns the newest kept proof of an anchor of at most `size` records, of any by default.
 
         Every receipt asks for it, so the newest of all is kept in memory.
         """
-        if not self._is_known:
-            self._newest, self._is_known = self._proof(MAX_SIZE), True
-        if self._newest is None or self._newest.size <= size:
-            return self._newest
-        return self._proof(size)
+        newest = self._newest_proof()
+        return newest if newest is None or newest.size <= size else self._proof(size)
+
+    def _newest_proof(self) -> Anchor | None:
+        change, known = self._change, self._known
+        if known is not None and known[0] is change:
+            return known[1]
+        is_over = change is None or change.closed  # looked at before reading: else what is read may be from before it
+        newest = self._proof(MAX_SIZE)
+        if is_over:
+            self._known = change, newest
+        return newest
 
     def _proof(self, size: int) -> Anchor | None:
         query = (

@@ -90,6 +90,7 @@ class Sender:
         self._limits = limits
         self._settings = settings
         self._due_s: dict[bytes, float] = {}  # when a version is to be sent again
+        self._untaken: dict[bytes, str] = {}  # why a version is not with the node, in words
         # Our lowest number in no block, and since when; after a restart it is taken to have been so long before.
         self._head: tuple[int | None, float] = (None, 0.0)
         self._searched: dict[int, tuple[float, bool | None]] = {}  # when a number was looked for, and the answer
@@ -133,6 +134,7 @@ class Sender:
                 tally[_name_of(change)] += 1
                 for attempt in row.live:
                     self._due_s.pop(attempt.hash, None)
+                    self._untaken.pop(attempt.hash, None)
         self._journal.change(changes, now_s)
 
     def _renumbered(self, row: OutboxRow, look: Look, now_s: float, notes: Notes) -> Change | None:
@@ -249,6 +251,8 @@ class Sender:
             newest = row.live[-1]
             if self._due_s.get(newest.hash, now_s) <= now_s:
                 due.append((row, newest))
+            elif newest.hash in self._untaken:
+                notes.add(row, Cause.NODE_REFUSED, self._untaken[newest.hash])
             elif now_s - newest.first_sent_s >= self._settings.bump_after_s:
                 notes.add(row, Cause.LATE, "it was sent and is in no block yet; the same bytes are sent again at times")
         for row, attempt in due:
@@ -266,9 +270,11 @@ class Sender:
         for place, ((row, attempt), answer) in enumerate(zip(due, answers, strict=True)):
             is_there = answer is None or known[place]
             self._due_s[attempt.hash] = now_s + (self._settings.resend_after_s if is_there else RETRY_S)
+            self._untaken.pop(attempt.hash, None)
             if not is_there and answer is not None:
                 words = "".join(ch if ch.isprintable() else " " for ch in answer.message[:200])
-                notes.add(row, Cause.NODE_REFUSED, f"the ledger's node did not take it: {words}")
+                self._untaken[attempt.hash] = f"the ledger's node did not take it: {words}"
+                notes.add(row, Cause.NODE_REFUSED, self._untaken[attempt.hash])
 
     # Which ledger
 
@@ -294,6 +300,7 @@ class Sender:
         """Lets go of what is remembered of rows that are done."""
         hashes = {attempt.hash for row in rows for attempt in row.live}
         self._due_s = {key: value for key, value in self._due_s.items() if key in hashes}
+        self._untaken = {key: words for key, words in self._untaken.items() if key in hashes}
         numbers = {row.nonce for row in rows}
         self._searched = {key: value for key, value in self._searched.items() if key in numbers}
 

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from eth_abi.abi import encode
+from making import BankLog
+from making_anchors import anchored as proof_of
 
 from counterfoil.errors import LedgerContradicts
 from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import artefact, read_event
 from counterfoil.ledger.rpc.answers import Event
 
+LOG = BankLog().fill(9)
 LOG_ID, ROOT, HASH = b"\x01" * 32, b"\x02" * 32, b"\x03" * 32
 
 
@@ -46,6 +49,19 @@ def test_what_the_ledger_takes_back_is_forgotten(book: AnchorBook) -> None:
         book.forget(connection, 1)
     assert [row.size for row in book.rows()] == [5]
     assert [row.block for row in book.events()] == [1]
+
+
+def test_a_proof_that_is_read_during_a_change_is_not_remembered(book: AnchorBook) -> None:
+    for proof in (proof_of(LOG, 3), proof_of(LOG, 5)):
+        take(book, anchored(proof.size, proof.size))
+        row = book.newest()
+        assert row is not None
+        book.keep_proof(row, proof)
+        assert book.proof() == proof
+    with book.engine.begin() as connection:
+        book.forget(connection, 4)
+        assert book.proof() == proof_of(LOG, 5)  # another reader still sees it
+    assert book.proof() == proof_of(LOG, 3)
 
 
 def test_only_what_is_final_waits_for_its_proof(book: AnchorBook) -> None:
