@@ -161,7 +161,12 @@ def outcome(session: Session, index: int, word: str, note: str) -> None:
 @click.option("--page", type=PATH, metavar="FILE", help="Also write a page in plain words for the person.")
 @click.option("--language", default="en", show_default=True, help="Language of the page's reasons.")
 @click.option("--html", type=PATH, metavar="FILE", help="Also write receipt and checker page as one HTML file.")
-@click.option("--qr", type=PATH, metavar="FILE", help="Also write a QR code (SVG) that opens the checker page.")
+@click.option(
+    "--qr",
+    type=PATH,
+    metavar="FILE",
+    help="Also write a QR code (SVG); with public_url set, it opens the checker page.",
+)
 @click.pass_obj
 def receipt(
     session: Session,
