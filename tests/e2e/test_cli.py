@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from hashlib import sha256
 from pathlib import Path
 
 from cli_bank import PEOPLE, bank, decide_args, files, first_decision, state_of, template
@@ -268,6 +269,34 @@ def test_rebuild_mends_a_hash_that_went_bad(bank):
     assert hashes.read_bytes()[: len(good)] == good
     bank.text("receipt", str(index), "--out", "r.json")
     assert bank.data("check", "r.json", "--issuer", bank.issuer)["intact"]
+
+
+def test_a_receipt_comes_with_a_page_that_checks_it(bank):
+    index = str(first_decision(bank))
+    written = bank.data("receipt", index, "--out", "r.json", "--html", "r.html")
+    assert written["html"] == "r.html"
+    page = (bank.folder / "r.html").read_text("utf-8")
+    held = json.loads(page.partition('id="held">')[2].partition("</script>")[0])
+    assert held["receipt"].encode() == (bank.folder / "r.json").read_bytes()
+    assert held["name"] == "r.json"
+    assert "r.html already exists" in bank.error("receipt", index, "--out", "s.json", "--html", "r.html", code=2)
+
+
+def test_the_checker_page_and_its_fingerprint(bank):
+    written = bank.data("checker", "--out", "checker.html")
+    data = (bank.folder / "checker.html").read_bytes()
+    assert written == {"file": "checker.html", "sha256": sha256(data).hexdigest(), "size_bytes": len(data)}
+    assert written["sha256"] in bank.text("checker")
+    assert "already exists" in bank.error("checker", "--out", "checker.html", code=2)
+    assert "does not exist" in bank.error("checker", "--out", "nowhere/checker.html", code=2)
+
+
+def test_a_code_that_opens_the_checker_page(bank):
+    index = str(first_decision(bank))
+    settings = bank.home / "counterfoil.toml"
+    settings.write_text(settings.read_text() + 'public_url = "https://receipts.bank.example"\n')
+    bank.text("receipt", index, "--out", "r.json", "--qr", "r.svg")
+    assert "https://receipts.bank.example/check#o=bank.example/credit&amp;i=" in (bank.folder / "r.svg").read_text()
 
 
 def test_a_whole_receipt_is_held_against_the_log_of_today(bank):

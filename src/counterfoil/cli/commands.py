@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "receipt": Place(f"{_DECISIONS}:receipt", "Write the receipt for a person."),
     "bundle": Place(f"{_EVIDENCE}:bundle", "Write the file for an auditor."),
     "check": Place("counterfoil.cli.check:check", "Check a receipt or bundle. Needs no home and no network."),
+    "checker": Place("counterfoil.cli.checker:checker", "Write the checker page, which checks files in a browser."),
     "ledger": Place("counterfoil.ledger.commands:ledger", "Keep the log's head where nobody can rewrite it."),
     "witness": Place("counterfoil.witness.commands:witness", "Have others sign the log's head, and sign theirs."),
     "replay": Place("counterfoil.decisions.replay_commands:replay", "Run the model again on recorded decisions."),
@@ -49,5 +50,5 @@ COMMANDS: Final = {
 }
 """Every command, in the order in which they are listed."""
 
-WITHOUT_HOME: Final = frozenset({"check", "demo", "init", "ledger cost", "policy check"})
+WITHOUT_HOME: Final = frozenset({"check", "checker", "demo", "init", "ledger cost", "policy check"})
 """Commands that open no home, and so take no --home and no key."""

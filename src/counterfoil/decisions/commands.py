@@ -160,7 +160,13 @@ def outcome(session: Session, index: int, word: str, note: str) -> None:
 @click.option("--show", multiple=True, metavar="POINTER", help="Field or group of fields to show, e.g. /output.")
 @click.option("--page", type=PATH, metavar="FILE", help="Also write a page in plain words for the person.")
 @click.option("--language", default="en", show_default=True, help="Language of the page's reasons.")
-@click.option("--qr", type=PATH, metavar="FILE", help="Also write a QR code (SVG) that says where the record stands.")
+@click.option("--html", type=PATH, metavar="FILE", help="Also write receipt and checker page as one HTML file.")
+@click.option(
+    "--qr",
+    type=PATH,
+    metavar="FILE",
+    help="Also write a QR code (SVG); with public_url set, it opens the checker page.",
+)
 @click.pass_obj
 def receipt(
     session: Session,
@@ -169,12 +175,13 @@ def receipt(
     show: tuple[str, ...],
     page: Path | None,
     language: str,
+    html: Path | None,
     qr: Path | None,
 ) -> None:
     """Write the receipt of a decision: all its fields, or those named by --show."""
-    from counterfoil.decisions.receipts import as_text, qr_svg
+    from counterfoil.decisions.receipts import as_html, as_text, qr_svg
 
-    for path in (out, page, qr):
+    for path in (out, page, html, qr):
         if path is not None:
             require_folder(path)
     with session.open() as org:
@@ -183,17 +190,20 @@ def receipt(
         chosen = _covered(positions, show) if show else None
         made = org.decisions.receipt(index, chosen)
         files = {out: made.encode()}
+        policy = org.decisions.history(index).policy if (page or html) and record.kind == "decision" else None
+        if html is not None:
+            files[html] = as_html(made, policy, language=language, file=out.name).encode()
         if page is not None:
-            policy = org.decisions.history(index).policy if record.kind == "decision" else None
             files[page] = as_text(made, policy, language=language, name=org.home.settings.name, file=out.name).encode()
         if qr is not None:
-            files[qr] = qr_svg(made).encode()
+            files[qr] = qr_svg(made, org.home.settings.public_url).encode()
         issuer = str(org.issuer)
     _write_new(files)
     shown = sorted(positions if chosen is None else chosen)
     session.emit(
         {
             "file": str(out),
+            "html": str(html) if html else None,
             "index": index,
             "issuer": issuer,
             "page": str(page) if page else None,

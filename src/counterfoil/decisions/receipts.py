@@ -1,8 +1,10 @@
 """The receipt as the person holds it: a page in plain words, and a small QR code.
 
 The file (`core.receipt`) is what proves; the page says what the file says, and how to
-check it. The QR code carries a link with four parts, short enough to be printed small:
+check it. The QR code carries a link, short enough to be printed small. Where the
+organisation has a public address, it opens the checker page there; else it names the log:
 
+    <public_url>/check#o=<origin>&i=<place in the log>&l=<leaf hash>&k=<key id>
     https://<origin>/r#i=<place in the log>&l=<leaf hash>&k=<key id>
 
 The part behind "#" stays in the reader's browser: following the link tells the
@@ -18,6 +20,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from counterfoil.checker import Held, check_link, checker_page
 from counterfoil.core import canonical
 from counterfoil.core.fields import ABSENT, open_disclosure
 from counterfoil.core.note import parse_note
@@ -27,7 +30,7 @@ from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.records import decision_schema
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
 
-__all__ = ["as_text", "qr_svg", "qr_terminal", "qr_text"]
+__all__ = ["as_html", "as_text", "qr_svg", "qr_terminal", "qr_text"]
 
 WIDTH: Final = 76
 """Longest line of the page, in characters."""
@@ -56,31 +59,39 @@ _PROVES_NOT: Final = (
 )
 
 
-def qr_text(stub: Receipt | Promise) -> str:
-    """Returns the link that the QR code carries: where to ask, and for what."""
+def qr_text(stub: Receipt | Promise, public_url: str = "") -> str:
+    """Returns the link that the QR code carries: where to ask, and for what.
+
+    Args:
+        stub: A receipt, or the promise of one.
+        public_url: Where the organisation's node is reached; empty when it has none.
+    """
     record = parse_record(stub.shown.entry)
+    if public_url:
+        index = stub.index if isinstance(stub, Receipt) else None
+        return check_link(public_url, stub.shown.origin, stub.leaf, _key_id(record), index)
     place = f"i={stub.index}&" if isinstance(stub, Receipt) else ""
     leaf = urlsafe_b64encode(stub.leaf).decode().rstrip("=")
     return f"https://{stub.shown.origin}/r#{place}l={leaf}&k={_key_id(record)}"
 
 
-def qr_svg(stub: Receipt | Promise) -> str:
+def qr_svg(stub: Receipt | Promise, public_url: str = "") -> str:
     """Returns the QR code as an SVG image with a title and a description for screen readers."""
     record = parse_record(stub.shown.entry)
-    code = _qr(stub)
+    code, link = _qr(stub, public_url), qr_text(stub, public_url)
     image: str = code.svg_inline(
         scale=4,
         light="#fff",
         title=f"QR code of a {_what(stub)}",
-        desc=f"Links to {record.kind} number {record.seq} of {record.stream} at {stub.shown.origin}: {qr_text(stub)}",
+        desc=f"Links to {record.kind} number {record.seq} of {record.stream} at {stub.shown.origin}: {link}",
     )
     return image.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" role="img" ', 1) + "\n"
 
 
-def qr_terminal(stub: Receipt | Promise) -> str:
+def qr_terminal(stub: Receipt | Promise, public_url: str = "") -> str:
     """Returns the QR code in half-block characters, light on dark as terminals mostly are."""
     out = io.StringIO()
-    _qr(stub).terminal(out=out, compact=True, border=2)
+    _qr(stub, public_url).terminal(out=out, compact=True, border=2)
     return out.getvalue().rstrip("\n") + "\n"
 
 
@@ -116,6 +127,28 @@ def as_text(
     page = _Page(stub, record, _values(stub, record), policy, language, name, file)
     page.require_fitting()
     return "".join(f"{line}\n" for block in page.blocks() for line in block)
+
+
+def as_html(
+    stub: Receipt | Promise, policy: Policy | None = None, *, language: str = "en", file: str = "receipt.json"
+) -> str:
+    """Returns the receipt and the checker page as one HTML file, which checks itself when it is opened.
+
+    Args:
+        stub: A receipt, or the promise of one.
+        policy: The policy the decision was made under; its words for reasons go along, marked as
+            the organisation's own.
+        language: Language of these words; the page around them is English.
+        file: Name of the receipt's file.
+
+    Raises:
+        MalformedEvidence: When the record cannot be read.
+        InvalidInput: For another policy than the record's, or a language it lacks.
+    """
+    record = parse_record(stub.shown.entry)
+    _Page(stub, record, {}, policy, language, "", file).require_fitting()
+    words = {reason.code: reason.text[language] for reason in policy.reasons} if policy else {}
+    return checker_page(Held(file, stub.encode(), words))
 
 
 class _Page:
@@ -281,8 +314,8 @@ class _Page:
         return [
             *_wrapped(
                 "This page proves nothing; the file it came with does. You, or anyone you give the file to, can check "
-                "it without asking the organisation, on any computer that has the free program Counterfoil; a second, "
-                "independent checker of 150 lines comes with it:"
+                "it without asking the organisation, in a browser with Counterfoil's checker page, or on any computer "
+                "that has the free program Counterfoil; a second, independent checker of 150 lines comes with it:"
             ),
             "",
             _clean(f"    counterfoil check {shlex.quote(self._file)} --issuer KEY"),
@@ -307,10 +340,10 @@ def _values(stub: Receipt | Promise, record: Record) -> dict[str, Any]:
     return dict(values)
 
 
-def _qr(stub: Receipt | Promise) -> Any:
+def _qr(stub: Receipt | Promise, public_url: str) -> Any:
     import segno
 
-    return segno.make(qr_text(stub), error="m", micro=False)
+    return segno.make(qr_text(stub, public_url), error="m", micro=False)
 
 
 def _key_id(record: Record) -> str:

@@ -22,6 +22,7 @@ DEFAULT_EPOCH_S: Final = 3_600
 HEADING: Final = "Counterfoil's settings of this home; docs/guides/keys.md says what key_file is."
 _MAX_EPOCH_S: Final = 366 * 86_400
 _MAX_TEXT: Final = 200
+_PUBLIC_URL: Final = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~-]+)*")
 _ORIGIN: Final = re.compile(
     r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::[1-9][0-9]{0,4})?"
     r"(?:/[a-z0-9][a-z0-9._~-]*)*"
@@ -38,6 +39,8 @@ class HomeSettings:
         key_file: Path of the key file, relative to the home; empty when none is named.
         epoch_s: Seconds between two counts of the streams.
         spool_dir: Folder for decisions that wait for the log, relative to the home.
+        public_url: Where outsiders reach this home's node, `https://receipts.bank.example`, without a slash
+            at the end; the QR codes of receipts then open its checker page. Empty when there is none.
     """
 
     name: str
@@ -45,6 +48,7 @@ class HomeSettings:
     key_file: str = ""
     epoch_s: int = DEFAULT_EPOCH_S
     spool_dir: str = "spool"
+    public_url: str = ""
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -57,6 +61,11 @@ class HomeSettings:
                 )
         if not self.spool_dir:
             raise InvalidInput("spool_dir is empty", hint='write spool_dir = "spool"')
+        if self.public_url and (len(self.public_url) > _MAX_TEXT or not _PUBLIC_URL.fullmatch(self.public_url)):
+            raise InvalidInput(
+                f"public_url is {self.public_url[:_MAX_TEXT]!r}",
+                hint="a web address without a slash at the end, like https://receipts.bank.example",
+            )
         if not 1 <= self.epoch_s <= _MAX_EPOCH_S:
             raise InvalidInput(f"epoch_s is {self.epoch_s}", hint=f"between 1 and {_MAX_EPOCH_S} seconds")
 

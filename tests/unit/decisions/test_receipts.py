@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from organisations import ROW, Bank, bank, full_log, policy, rows
 from counterfoil.core.receipt import Promise, Receipt
 from counterfoil.data import german_credit_policy
 from counterfoil.decisions import Decision, Deployment, Policy
-from counterfoil.decisions.receipts import WIDTH, as_text, qr_svg, qr_terminal, qr_text
+from counterfoil.decisions.receipts import WIDTH, as_html, as_text, qr_svg, qr_terminal, qr_text
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
 
 JARGON = re.compile(r"merkle|\bhash|\bleaf|\btree\b|\broot\b|checkpoint|\bsalt|canonical|\bjson\b(?!.* --issuer)", re.I)
@@ -231,6 +232,40 @@ def test_the_link_carries_origin_place_leaf_and_key(credit: Bank, declined: Deci
     assert parts["k"] == [credit.org.issuer.id.hex()]
     assert link.query == ""  # nothing of it may reach the server
     assert len(qr_text(receipt)) < 107  # a small code
+
+
+def test_with_a_public_address_the_link_opens_the_checker_page(credit: Bank, declined: Decision) -> None:
+    receipt = receipt_of(declined)
+    link = urlsplit(qr_text(receipt, "https://receipts.bank.example/x"))
+    assert (link.scheme, link.netloc, link.path, link.query) == ("https", "receipts.bank.example", "/x/check", "")
+    parts = parse_qs(link.fragment, strict_parsing=True)
+    assert parts["o"] == ["bank.example/credit"]
+    assert parts["i"] == [str(receipt.index)]
+    assert urlsafe_b64decode(parts["l"][0] + "=") == receipt.leaf
+    assert parts["k"] == [credit.org.issuer.id.hex()]
+    image = ElementTree.fromstring(qr_svg(receipt, "https://b.example"))
+    texts = {child.tag.rpartition("}")[2]: child.text for child in image}
+    assert qr_text(receipt, "https://b.example") in str(texts["desc"])
+
+
+# --- the file that checks itself ---
+
+
+def test_receipt_and_checker_in_one_file(declined: Decision) -> None:
+    receipt = receipt_of(declined)
+    page = as_html(receipt, policy(), file="mine.json")
+    held = json.loads(page.partition('id="held">')[2].partition("</script>")[0])
+    assert held["receipt"] == receipt.encode().decode()
+    assert held["name"] == "mine.json"
+    assert held["words"] == {reason.code: reason.text["en"] for reason in policy().reasons}
+    assert json.loads(as_html(receipt).partition('id="held">')[2].partition("</script>")[0])["words"] == {}
+
+
+def test_receipt_and_checker_with_rules_that_do_not_fit(declined: Decision) -> None:
+    with pytest.raises(InvalidInput, match="not the one the decision was made under"):
+        as_html(receipt_of(declined), Policy.from_toml(german_credit_policy()))
+    with pytest.raises(InvalidInput, match="no words in 'fr'"):
+        as_html(receipt_of(declined), policy(), language="fr")
 
 
 def test_the_picture_has_a_title_and_a_description(declined: Decision) -> None:

@@ -181,6 +181,27 @@ def test_other_names_are_refused(origin: str) -> None:
         require_origin(origin)
 
 
+@pytest.mark.parametrize(
+    "url", ["", "https://receipts.bank.example", "http://127.0.0.1:8080", "https://b.example/x/Y_1"]
+)
+def test_addresses_that_outsiders_may_use(url: str) -> None:
+    settings = HomeSettings(name="Bank", origin="bank.example", public_url=url)
+    assert HomeSettings.parse(settings.to_toml().encode()) == settings
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("bank.example", "https://", "https://bank.example/", "ftp://bank.example", "https://Bank.example"),
+        *("https://a@b.example", "https://b.example?x", "https://b.example#x", "https://b.example/a b", "https://b\n"),
+        *("javascript:alert(1)", "https://b.example/x\n", "https://" + "b" * 300),
+    ],
+)
+def test_addresses_that_no_link_can_begin_with(url: str) -> None:
+    with pytest.raises(InvalidInput, match="public_url"):
+        HomeSettings(name="Bank", origin="bank.example", public_url=url)
+
+
 def test_a_second_writer_is_told_who_is_writing(tmp_path: Path) -> None:
     home = complete(tmp_path)
     with home.lock():
