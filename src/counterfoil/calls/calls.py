@@ -103,6 +103,7 @@ class Calls:
         failed: bool | None = None,
         since: str | None = None,
         until: str | None = None,
+        before: int | None = None,
         limit: int = 50,
     ) -> list[Mapping[str, Any]]:
         """Finds calls, newest first.
@@ -114,6 +115,7 @@ class Calls:
             failed: Only those that did, or did not, go wrong.
             since: Earliest time, UTC text.
             until: Latest time, UTC text.
+            before: Only those at lower places in the log, to go on after a page.
             limit: Most rows.
 
         Raises:
@@ -122,6 +124,8 @@ class Calls:
         if not 0 < limit <= MOST_ROWS:
             raise InvalidInput(f"a search returns 1 to {MOST_ROWS} calls, not {limit}")
         query = select(calls).order_by(calls.c.idx.desc()).limit(limit)
+        if before is not None:
+            query = query.where(calls.c.idx < before)
         if subject is not None:
             query = query.where(calls.c.subject == self._vault.subject_tag(subject))
         for column, wanted in ((calls.c.operation, operation), (calls.c.trace, trace)):

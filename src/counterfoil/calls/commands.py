@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.errors import NotAllowed, NotFound
+from counterfoil.calls.shapes import call_json, found_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.organisation import Organisation
 
 __all__ = ["calls"]
 
@@ -58,7 +57,7 @@ def list_calls(
             until=latest,
             limit=limit,
         )
-        rows = [_found_json(row) for row in found]
+        rows = [found_json(row) for row in found]
     header = ("record", "time", "operation", "model", "tool", "agent", "went wrong", "trace")
     cells = [(*(row[name] for name in _COLUMNS), _failed_text(row["failed"]), row["trace"]) for row in rows]
     lines = session.table(header, cells) if rows else ["No such call was found."]
@@ -75,53 +74,15 @@ def show(session: Session, index: int, values: bool) -> None:
     Values that were too large for one record are put together again.
     """
     with session.open() as org:
-        data = _call_json(org, index, values)
+        data = call_json(org.calls, org.archive, index, with_values=values)
     session.emit(data, _call_lines(data, values))
 
 
 _COLUMNS: Final = ("index", "time", "operation", "model", "tool", "agent")
 
 
-def _found_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    from counterfoil.store.streams import time_text
-
-    failed = None if row["has_failed"] is None else bool(row["has_failed"])
-    names = {name: row[name] for name in ("operation", "model", "tool", "agent", "trace")}
-    return {"index": row["idx"], "time": time_text(int(row["time_s"])), "failed": failed} | names
-
-
 def _failed_text(failed: bool | None) -> str:
     return "(erased)" if failed is None else "yes" if failed else ""
-
-
-def _call_json(org: Organisation, index: int, with_values: bool) -> dict[str, Any]:
-    record = org.archive.record(index)
-    if record.kind != "call":
-        raise NotFound(
-            f"record {index} is not a call but a {record.kind}", hint=f"counterfoil log show {index} shows it"
-        )
-    try:
-        values = org.calls.values(index)
-    except (NotFound, NotAllowed):
-        values = None
-    titles = {field.pointer: field.title for field in org.archive.schema(record.schema or "").fields}
-    fields = None
-    if values is not None:
-        fields = [
-            {"pointer": pointer, "title": titles[pointer]} | ({"value": value} if with_values else {})
-            for pointer, value in values.items()
-        ]
-    return {
-        "builds_on": [{"index": org.calls.place_of(leaf), "leaf": leaf} for leaf in record.builds_on],
-        "fields": fields,
-        "index": index,
-        "issuer": record.issuer,
-        "leaf": org.archive.leaf_hex(index),
-        "operation": record.about.get("operation"),
-        "seq": record.seq,
-        "stream": record.stream,
-        "time": record.time,
-    }
 
 
 def _call_lines(data: Mapping[str, Any], with_values: bool) -> Iterator[str]:

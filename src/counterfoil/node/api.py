@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 import counterfoil
+from counterfoil.checker import checker_page, page_digest
 from counterfoil.errors import LogUnavailable
 from counterfoil.node.bodies import JobShown, Nothing, Status, ToTell, WebhookMade, WebhookShown
 from counterfoil.node.metrics import METRICS_TYPE
@@ -60,6 +61,7 @@ class NodeRoutes:
         room.reads("/healthz", self.alive, PUBLIC, Nothing)
         room.reads("/readyz", self.ready, PUBLIC, Nothing)
         room.reads("/metrics", self.metrics, READERS)
+        room.router.add_api_route("/check", self.checker, methods=["GET"], include_in_schema=False)
         return room.router
 
     async def alive(self) -> dict[str, bool]:
@@ -71,6 +73,13 @@ class NodeRoutes:
         if not self._node.org.recorder.is_sound:
             raise LogUnavailable("the log takes no records", hint="restart the node")
         return {"done": True}
+
+    def checker(self, request: Request) -> Response:
+        """Returns the page that checks receipts and bundles in the reader's browser."""
+        headers = {"cache-control": "public, max-age=300", "etag": f'"{page_digest()[:32]}"'}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(checker_page(), media_type="text/html; charset=utf-8", headers=headers)
 
     def metrics(self) -> Response:
         """Returns the node's measures for Prometheus."""

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import counterfoil
+from counterfoil.calls.api import CallRoutes
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.node.access.api import AccessRoutes
@@ -46,7 +47,13 @@ def build_app(node: Node) -> Gate:
         redirect_slashes=False,
     )
     own, witness = NodeRoutes(node), WitnessRoutes(node.org)
-    rooms = (DecisionRoutes(node.org, node), witness, AccessRoutes(node.org, node, node.access), own)
+    rooms = (
+        DecisionRoutes(node.org, node),
+        CallRoutes(node.org, node),
+        witness,
+        AccessRoutes(node.org, node, node.access),
+        own,
+    )
     for room in rooms:
         app.include_router(room.router())
     app.include_router(own.health())

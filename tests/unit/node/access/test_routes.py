@@ -25,6 +25,7 @@ OPEN = frozenset(
         ("GET", "/api/v1/openapi.json"),
         ("GET", "/healthz"),
         ("POST", "/add-checkpoint"),
+        ("GET", "/check"),
         ("GET", "/readyz"),
         ("GET", "/log/checkpoint"),
         ("GET", "/log/issuer.vkey"),
