@@ -72,12 +72,12 @@ class Needs:
             NotAllowed: It has none of the roles, or another site's page sent the form.
         """
         who = principal_of(request)
-        guard = request.scope["state"].get(FORM_GUARD)
-        if guard is not None:
-            await guard(request)
         if not who.may(self.roles):
             needed = " or ".join(sorted({*self.roles, Role.ADMIN}))
             raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")
+        guard = request.scope["state"].get(FORM_GUARD)
+        if guard is not None:
+            await guard(request)
         return who
 
 

@@ -161,7 +161,7 @@ class Access:
         """Ends a session; one that has ended already is no error."""
         ended = self.sessions.end(token)
         if ended is not None:
-            self._records.write(Change("sign out", f"user:{ended.user}", f"user:{ended.user}"))
+            self._records.write_or_keep(Change("sign out", f"user:{ended.user}", f"user:{ended.user}"))
 
     def token_in(self, scope: Scope) -> str | None:
         """Returns the token in the session cookie of a request, None without one."""

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, select
 
 from counterfoil.core.schema import Schema, SchemaField
 from counterfoil.core.statement import Draft
+from counterfoil.errors import LogUnavailable
 from counterfoil.node.access.tables import untold
 from counterfoil.node.state import NodeState
 from counterfoil.store.archive import Archive
@@ -107,6 +108,14 @@ class AccessRecords:
     def keep(self, connection: Connection, change: Change) -> None:
         """Keeps, in the transaction that takes a right away, what `settle` will put on record."""
         connection.execute(untold.insert().values(values=json.dumps(change.values())))
+
+    def write_or_keep(self, change: Change) -> None:
+        """Puts on record what was done already; keeps it for `settle` while the log is away."""
+        try:
+            self.write(change)
+        except LogUnavailable:
+            with self._state.writing() as connection:
+                self.keep(connection, change)
 
     def settle(self) -> None:
         """Puts on record what was kept; after a crash in between, it may be there twice.

@@ -93,6 +93,15 @@ def test_signing_out_ends_the_session_for_good(home):
     assert home.told()[-1]["/what"] == "sign out"
 
 
+def test_signing_out_works_while_the_log_cannot_be_written(home):
+    made = login(home)
+    with full_log(home.org):
+        home.access.logout(made.token)
+    assert browse(home, made.token)[0] is None
+    home.access.keep()
+    assert home.told()[-1]["/what"] == "sign out"
+
+
 def test_a_silent_session_ends(home):
     made = login(home)
     home.clock.move(600)
