@@ -11,29 +11,33 @@ from typing import Final
 import pytest
 
 from counterfoil.ledger.connection import Connection
+from counterfoil.node.settings import NodeSettings
 
-GUIDE: Final = Path(__file__).parents[2] / "docs" / "guides" / "real-chain.md"
+DOCS: Final = Path(__file__).parents[2] / "docs"
+GUIDE: Final = DOCS / "guides" / "real-chain.md"
+PAGES: Final = {GUIDE: Connection, DOCS / "reference" / "node.md": NodeSettings}
 WRITTEN: Final = "written by `connect`"
 
 
-def rows() -> dict[str, tuple[str, str]]:
-    """Returns the table of settings: the default and the meaning of each, by name."""
-    table = GUIDE.read_text(encoding="utf-8").partition("\n## Every setting\n")[2].partition("\n## ")[0]
+def rows(page: Path) -> dict[str, tuple[str, str]]:
+    """Returns a page's table of settings: the default and the meaning of each, by name."""
+    table = page.read_text(encoding="utf-8").partition("\n## Every setting\n")[2].partition("\n## ")[0]
     return {
         name: (default, meaning)
         for name, default, meaning in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", table, re.M)
     }
 
 
-def test_every_setting_is_listed_in_order_and_nothing_else() -> None:
-    assert list(rows()) == [each.name for each in fields(Connection)]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_setting_is_listed_in_order_and_nothing_else(page: Path) -> None:
+    assert list(rows(page)) == [each.name for each in fields(PAGES[page])]
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Connection)])
-def test_the_default_is_the_one_of_the_program(name: str) -> None:
-    default = next(each.default for each in fields(Connection) if each.name == name)
-    shown = WRITTEN if default is MISSING else f"`{json.dumps(default)}`"
-    assert rows()[name][0] == shown
+@pytest.mark.parametrize(("page", "name"), [(page, each.name) for page, kind in PAGES.items() for each in fields(kind)])
+def test_the_default_is_the_one_of_the_program(page: Path, name: str) -> None:
+    default = next(each.default for each in fields(PAGES[page]) if each.name == name)
+    shown = list(default) if isinstance(default, tuple) else default
+    assert rows(page)[name][0] == (WRITTEN if default is MISSING else f"`{json.dumps(shown)}`")
 
 
 def test_the_guide_for_beginners_has_the_same_defaults() -> None:

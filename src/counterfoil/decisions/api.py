@@ -135,8 +135,7 @@ class DecisionRoutes:
         """
         request.state.most_body_bytes = self._desk.most_file_bytes
         lines = self._ingest.lines(await request.body())
-        tags = [self._desk.tag(request, line, number) for number, line in enumerate(lines, 1)]
-        return await self._ingest.many(index, lines, tags, on_log_failure)
+        return await self._ingest.many(index, lines, self._desk.tags(request, lines), on_log_failure)
 
     def search(
         self,

@@ -98,19 +98,20 @@ class Node:
 
     # What the rooms ask (web.desk.Desk)
 
-    def tag(self, request: Request, body: bytes, part: int = 0) -> bytes | None:
+    def tag(self, request: Request, body: bytes) -> bytes | None:
         """Returns the tag of a request that names itself; see `web.desk.Desk`."""
-        key = request.headers.get(KEY_HEADER)
+        key = _key_of(request)
         if key is None:
             return None
-        if not 1 <= len(key) <= MOST_KEY_CHARS or not (key.isascii() and key.isprintable()):
-            raise InvalidInput(
-                f"the idempotency key has {len(key)} characters, or others than visible ASCII",
-                hint=f"1 to {MOST_KEY_CHARS} visible ASCII characters, such as a UUID",
-            )
-        named = f"{key}\n{part}" if part else key
-        asked = b"%s %s\n%s" % (request.method.encode(), request.url.path.encode(), body)
-        return self.requests.tag(principal_of(request).id, named, asked)
+        return self.requests.tag(principal_of(request).id, key, _asked(request) + body)
+
+    def tags(self, request: Request, parts: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Returns one tag for each part of a request; see `web.desk.Desk`."""
+        key = _key_of(request)
+        if key is None:
+            return [None] * len(parts)
+        who, asked, tag = principal_of(request).id, _asked(request), self.requests.tag
+        return [tag(who, f"{key}\n{number}", asked + part) for number, part in enumerate(parts, 1)]
 
     async def write(self, prepared: Prepared, tag: bytes | None, on_failure: OnFailure = "deny") -> Recorded | int:
         """Returns when a record is durable; see `web.desk.Desk`."""
@@ -159,3 +160,22 @@ class Node:
         if self._writer is None:
             raise LogUnavailable("the server has not started yet", hint="ask again in a moment")
         return self._writer
+
+
+def _key_of(request: Request) -> str | None:
+    """Returns the name that a request gives itself, None without one.
+
+    Raises:
+        InvalidInput: It cannot be one.
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is not None and (not 1 <= len(key) <= MOST_KEY_CHARS or not (key.isascii() and key.isprintable())):
+        raise InvalidInput(
+            f"the idempotency key has {len(key)} characters, or others than visible ASCII",
+            hint=f"1 to {MOST_KEY_CHARS} visible ASCII characters, such as a UUID",
+        )
+    return key
+
+
+def _asked(request: Request) -> bytes:
+    return b"%s %s\n" % (request.method.encode(), request.url.path.encode())

@@ -88,8 +88,13 @@ def _require_usable(private: Private) -> None:
             "a person's reference is empty or not text",
             hint="pass None for a record about nobody, str(...) of a number",
         )
-    if subject is not None and any("\ud800" <= character <= "\udfff" for character in subject):
-        raise InvalidInput("a person's reference holds half of a surrogate pair, which is not a character")
+    if subject is not None and not subject.isascii():
+        try:
+            subject.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput(
+                "a person's reference holds half of a surrogate pair, which is not a character"
+            ) from error
 
 
 def _template(draft: Draft, issuer: str) -> Template:

@@ -29,12 +29,15 @@ class Desk(Protocol):
     most_file_bytes: int
     """Largest file that may be sent; a route that takes files sets `request.state.most_body_bytes` to it."""
 
-    def tag(self, request: Request, body: bytes, part: int = 0) -> bytes | None:
-        """Returns the tag of a request that names itself, None for one that does not; of its `part` for many.
+    def tag(self, request: Request, body: bytes) -> bytes | None:
+        """Returns the tag of a request that names itself, None for one that does not.
 
         Raises:
             InvalidInput: The name is empty, longer than 200 characters, or has others than visible ASCII.
         """
+
+    def tags(self, request: Request, parts: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Returns as many tags: one for each part of a request that asks for many things; see `tag`."""
 
     async def write(self, prepared: Prepared, tag: bytes | None, on_failure: OnFailure = "deny") -> Recorded | int:
         """Returns when a record is durable: the record, or the place of the one the same request left before."""
