@@ -38,6 +38,8 @@ __all__ = [
     "ERROR_TABLE",
     "INSTALL_LEDGER",
     "INSTALL_ML",
+    "INSTALL_OBJECTS",
+    "INSTALL_POSTGRES",
     "CallerError",
     "CounterfoilError",
     "DoesNotMatch",
@@ -70,6 +72,12 @@ INSTALL_ML: Final = "install the extra `ml`, e.g. pip install '.[ml]' in the rep
 
 INSTALL_LEDGER: Final = "install the extra `ledger`, e.g. pip install '.[ledger]' in the repository's folder"
 """What to do where a package that the shared ledger needs is missing."""
+
+INSTALL_POSTGRES: Final = "install the extra `postgres`, e.g. pip install '.[postgres]' in the repository's folder"
+"""What to do where the package that PostgreSQL needs is missing."""
+
+INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
+"""What to do where the package that object stores need is missing."""
 
 
 class CounterfoilError(Exception):

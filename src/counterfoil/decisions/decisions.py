@@ -33,7 +33,7 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
 from counterfoil.decisions.records import DeploymentRecord, decision_schema
 from counterfoil.decisions.replay import Replays
-from counterfoil.decisions.search import search_query
+from counterfoil.decisions.search import DecisionCount, count_query, read_count, search_query
 from counterfoil.decisions.views import deployments
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
@@ -245,6 +245,22 @@ class Decisions:
         query = search_query(tag, label, since, until, overridden, limit)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def counts(self, *, since: str | None = None, until: str | None = None) -> list[DecisionCount]:
+        """Returns how many decisions stand at each label, by day and policy, oldest first.
+
+        Exact at any time: an override counts under its own label on the decision's day, and
+        an erased decision without one. Costs the number of days and labels, not of decisions.
+
+        Args:
+            since: The earliest day, named by any time of it, UTC text.
+            until: The latest day, likewise.
+
+        Raises:
+            InvalidInput: For a time that cannot be.
+        """
+        with self._views.reading() as connection:
+            return [read_count(row) for row in connection.execute(count_query(since, until))]
 
     def place_of(self, leaf: str) -> int | None:
         """Returns the place of a record by leaf hash (hex), None while it waits in the queue."""

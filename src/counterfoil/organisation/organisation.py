@@ -27,11 +27,13 @@ from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
+from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
+from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 from counterfoil.store.views import Views
 
 __all__ = ["Organisation"]
@@ -86,7 +88,7 @@ class Organisation:
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key)
             self.views = Views(
-                paths.views,
+                _view_database(home, self.archive),
                 self.archive,
                 (ProvenanceView(), DecisionsView(self.archive)),
             )
@@ -274,6 +276,14 @@ def _save(path: Path, data: bytes) -> None:
         replace_file(path, data, mode=0o644)
     except OSError as error:
         raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
+
+
+def _view_database(home: Home, archive: Archive) -> ViewDatabase:
+    """Returns where the searchable tables are: in the home, or on a server, in a schema of this log's own."""
+    url = home.settings.views_url
+    if not url:
+        return SqliteViews(home.paths.views)
+    return PostgresViews(url, lambda: schema_name("views", home.settings.origin, archive.identity))
 
 
 def _open_vault(home: Home, keyring: Keyring) -> Vault:

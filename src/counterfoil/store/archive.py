@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from counterfoil.core import canonical
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.fields import Disclosure, FieldTree
-from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.receipt import Receipt, Shown
 from counterfoil.core.schema import Schema
 from counterfoil.core.statement import Record, parse_record, read_record
@@ -200,9 +199,19 @@ class Archive:
             return None
         return replace(found, consistency=self.consistency(found.size, size))
 
+    @property
+    def identity(self) -> bytes:
+        """The 32 bytes by which this log differs from every other: its first record's leaf hash; empty before that."""
+        return self.leaf(0) if self.size else b""
+
+    def leaf(self, index: int) -> bytes:
+        """Returns the leaf hash of a record, 32 bytes, without reading the record."""
+        with self._recorder.lock:
+            return self._recorder.log.leaf_hash(index)
+
     def leaf_hex(self, index: int) -> str:
         """Returns the leaf hash of a record, as other records refer to it."""
-        return leaf_hash(self.entry(index)).hex()
+        return self.leaf(index).hex()
 
     def schema(self, digest: str) -> Schema:
         """Returns a schema by digest.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from counterfoil.errors import InvalidInput
+from counterfoil.store.database_url import require_database_url
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["CONFIG_FILE", "DEFAULT_EPOCH_S", "HOME_FORMAT", "HomeSettings", "require_origin"]
@@ -38,6 +39,8 @@ class HomeSettings:
         key_file: Path of the key file, relative to the home; empty when none is named.
         epoch_s: Seconds between two counts of the streams.
         spool_dir: Folder for decisions that wait for the log, relative to the home.
+        views_url: PostgreSQL database of the searchable tables; empty keeps them in views.db.
+        outbox_url: PostgreSQL database of the outbox; empty keeps it in ledger/.
     """
 
     name: str
@@ -45,6 +48,8 @@ class HomeSettings:
     key_file: str = ""
     epoch_s: int = DEFAULT_EPOCH_S
     spool_dir: str = "spool"
+    views_url: str = ""
+    outbox_url: str = ""
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -55,6 +60,9 @@ class HomeSettings:
                 raise InvalidInput(
                     f"{setting} has control characters, or is longer than {_MAX_TEXT}", hint="use plain text"
                 )
+        for setting, url in (("views_url", self.views_url), ("outbox_url", self.outbox_url)):
+            if url:
+                require_database_url(setting, url)
         if not self.spool_dir:
             raise InvalidInput("spool_dir is empty", hint='write spool_dir = "spool"')
         if not 1 <= self.epoch_s <= _MAX_EPOCH_S:
