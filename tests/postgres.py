@@ -83,10 +83,11 @@ class PostgresServer:
             self._process.wait(timeout=60)
             self._process = None
 
-    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, database: str = "postgres", schema: str = "public") -> list[tuple[Any, ...]]:
         import psycopg
 
         with psycopg.connect(self.url(database), autocommit=True) as session:
+            session.execute(f'SET search_path = "{schema}"')
             cursor = session.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
