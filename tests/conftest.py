@@ -39,3 +39,15 @@ def views_on(request: pytest.FixtureRequest) -> Iterator[str]:
         organisations.views_url = server.new_database()
     yield request.param
     organisations.views_url = ""
+
+
+@pytest.fixture(params=["file", "postgres"])
+def outbox_on(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Outboxes of this test keep their rows there; the test runs once for each."""
+    import counter
+
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        counter.outbox_url = server.new_database()
+    yield request.param
+    counter.outbox_url = ""

@@ -126,7 +126,7 @@ def running_server() -> Iterator[PostgresServer]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # it takes long to write down what is thrown away
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -65,10 +65,12 @@ class Ledger:
         archive: Archive,
         keyring: Keyring,
         *,
+        outbox_url: str = "",
         now: Callable[[], float] = clock.time,
     ) -> None:
         """Reads the settings, when the home is connected; opens nothing yet."""
         self.folder = folder
+        self._outbox_url = outbox_url
         self._recorder = recorder
         self._archive = archive
         self._keyring = keyring
@@ -94,7 +96,7 @@ class Ledger:
         """Where this home keeps what belongs to the ledger."""
         from counterfoil.ledger.connection import LedgerPaths
 
-        return LedgerPaths(self.folder)
+        return LedgerPaths(self.folder, self._outbox_url)
 
     @property
     def fault(self) -> str:
@@ -263,8 +265,10 @@ class Ledger:
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
-                for file in (self.paths.outbox(where.chain_id, bytes.fromhex(account[2:])), self.paths.book(where)):
-                    _set_aside(file, int(self._now()))
+                from counterfoil.ledger.outbox_place import wanted_place
+
+                wanted_place(self.paths, where.chain_id, bytes.fromhex(account[2:])).set_aside(int(self._now()))
+                _set_aside(self.paths.book(where), int(self._now()))
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept

@@ -99,7 +99,9 @@ class Organisation:
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
             self.bundles = Bundles(self.recorder, self.archive, self.views)
-            self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)
+            self.ledger = Ledger(
+                paths.ledger, self.recorder, self.archive, self.keyring, outbox_url=settings.outbox_url, now=now
+            )
             stack.callback(self.ledger.close)
             self.recovered = log.recovered
             self._settle()

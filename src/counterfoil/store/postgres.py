@@ -34,7 +34,7 @@ PATIENCE: Final[dict[str, str | int]] = {
 }
 """How long a server that went silent is waited for; the address may say otherwise."""
 
-_SLUG_CHARS: Final = 30  # a PostgreSQL name has at most 63 bytes
+_SLUG_CHARS: Final = 24  # a PostgreSQL name has at most 63 bytes
 _DIGEST_CHARS: Final = 16
 
 

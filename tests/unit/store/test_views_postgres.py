@@ -115,9 +115,7 @@ def test_what_is_erased_is_vacuumed_out_of_every_table(home: Bank, postgres: Pos
     assert run(postgres, database, schema, "SELECT is_scrub_due FROM cursor") == [(False,)]
 
 
-def test_an_erasure_that_the_server_missed_is_wiped_when_it_is_back(
-    own_server: PostgresServer, tmp_path: Path
-) -> None:
+def test_an_erasure_that_the_server_missed_is_wiped_when_it_is_back(own_server: PostgresServer, tmp_path: Path) -> None:
     with bank(tmp_path) as home:
         for number in range(40):
             home.decide(f"p{number}")
