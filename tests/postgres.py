@@ -46,6 +46,7 @@ class PostgresServer:
         self._user = user
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self.settings = dict(SETTINGS)
 
     def make(self) -> None:
         command = [str(self._binaries / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER]
@@ -62,7 +63,7 @@ class PostgresServer:
 
     def start(self) -> None:
         command = [str(self._binaries / "postgres"), "-D", str(self.data), "-k", str(self.folder)]
-        for name, value in SETTINGS.items():
+        for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, user=self._user, cwd=self.folder, stdout=log, stderr=log)

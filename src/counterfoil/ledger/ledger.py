@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
+    from counterfoil.ledger.moving import Moved
     from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.status import LedgerStatus
 
@@ -272,6 +273,30 @@ class Ledger:
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept
+
+    def move_outbox(self, *, source_url: str = "", dry_run: bool = False) -> Moved:
+        """Moves the outbox to where the settings of the home want it; see `moving`.
+
+        Args:
+            source_url: The database to move it back from, where the settings name none.
+            dry_run: Look, and change nothing.
+
+        Raises:
+            NotAllowed: Something is in flight.
+        """
+        from counterfoil.ledger.moving import move_outbox
+
+        connection = self.require_connection()
+        account = bytes.fromhex(connection.account[2:])
+        with self._lock:
+            return move_outbox(
+                self.paths,
+                connection.chain_id,
+                account,
+                source_url=source_url,
+                dry_run=dry_run,
+                now_s=int(self._now()),
+            )
 
     # What talks to the ledger
 

@@ -108,7 +108,7 @@ def open_engine(url: str, schema: str, settings: Mapping[str, str]) -> Engine:
         max_overflow=-1,
         pool_pre_ping=True,
     )
-    event.listen(engine, "handle_error", lambda context: _hide_rows(context.original_exception))
+    event.listen(engine, "handle_error", _hide_rows_of)
     return engine
 
 
@@ -135,6 +135,13 @@ def copy_rows(connection: Connection, statement: str, rows: Iterable[Sequence[An
         raise DBAPIError.instance(
             statement, None, error, psycopg.Error, True, session.closed, connection.dialect
         ) from error
+
+
+def _hide_rows_of(context: Any) -> None:
+    error = context.original_exception
+    _hide_rows(error)
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {_first_line(error)}",)
 
 
 def _hide_rows(error: BaseException) -> None:

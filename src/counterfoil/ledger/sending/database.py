@@ -30,6 +30,9 @@ class OutboxDatabase(Protocol):
 
     where: str
 
+    def exists(self) -> bool:
+        """Whether there are tables at all; makes none."""
+
     def open(self, facts: Mapping[str, str]) -> None:
         """Takes the lock, then opens the tables; makes them, with `facts` about them, where there are none.
 

@@ -113,13 +113,23 @@ class PostgresOutbox:
 
     def set_aside(self, time_s: int) -> None:
         """Renames the schema."""
+        with self._apart() as connection:
+            if connection.execute(_NAMED, {"name": self._schema}).scalar() is not None:
+                aside = f"set_aside_{time_s}_{sha256(self._schema.encode()).hexdigest()[:16]}"
+                connection.exec_driver_sql(f'ALTER SCHEMA "{self._schema}" RENAME TO "{aside}"')
+
+    def exists(self) -> bool:
+        """Whether the schema is there and holds tables."""
+        with self._apart() as connection:
+            return bool(inspect(connection).get_table_names(schema=self._schema))
+
+    @contextmanager
+    def _apart(self) -> Iterator[Connection]:
+        """Opens a transaction without holding the lock."""
         engine = open_engine(self._url, self._schema, _SESSION)
         try:
             with self._naming_faults(), engine.begin() as connection:
-                known = connection.execute(_NAMED, {"name": self._schema}).scalar()
-                if known is not None:
-                    aside = f"set_aside_{time_s}_{sha256(self._schema.encode()).hexdigest()[:16]}"
-                    connection.exec_driver_sql(f'ALTER SCHEMA "{self._schema}" RENAME TO "{aside}"')
+                yield connection
         finally:
             engine.dispose()
 

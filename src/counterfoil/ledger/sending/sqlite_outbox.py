@@ -47,6 +47,10 @@ class SqliteOutbox:
         self._lock_fd = -1
         self._engine: Engine | None = None
 
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
     def open(self, facts: Mapping[str, str]) -> None:
         """Takes the lock, then opens the file; makes it, with `facts`, when there is none.
 
