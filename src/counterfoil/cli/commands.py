@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "bundle": Place(f"{_EVIDENCE}:bundle", "Write the file for an auditor."),
     "check": Place("counterfoil.cli.check:check", "Check a receipt or bundle. Needs no home and no network."),
     "ledger": Place("counterfoil.ledger.commands:ledger", "Keep the log's head where nobody can rewrite it."),
+    "depot": Place("counterfoil.organisation.depot_commands:depot", "Keep finished parts in an object store."),
     "replay": Place("counterfoil.decisions.replay_commands:replay", "Run the model again on recorded decisions."),
     "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
     "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),

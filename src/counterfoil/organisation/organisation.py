@@ -18,9 +18,11 @@ from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
+from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.provenance import Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
@@ -57,6 +59,7 @@ class Organisation:
         archive: Reads records and proofs.
         recorder: Writes records.
         views: Searchable tables.
+        depot: Moves finished parts to an object store, where the settings name one.
         vault: Private values.
         keyring: The organisation's keys.
     """
@@ -69,7 +72,9 @@ class Organisation:
             paths, settings = home.paths, home.settings
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
-            log = Log.open(paths.log, is_entry=is_record, least_size=signed.head.size if signed else 0)
+            depot = _open_depot(home)
+            least_size = signed.head.size if signed else 0
+            log = Log.open(paths.log, is_entry=is_record, least_size=least_size, depot=depot)
             stack.callback(log.release)
             self.vault = _open_vault(home, self.keyring)
             stack.callback(self.vault.close)
@@ -86,7 +91,8 @@ class Organisation:
             _require_history(signed, log)
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
-            self.objects = Objects(paths.artefacts, vault_key)
+            self.objects = Objects(paths.artefacts, vault_key, depot)
+            self.depot = HomeDepot(depot, self.recorder, self.archive, self.objects)
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,
@@ -156,7 +162,7 @@ class Organisation:
         """
         home = Home.open(Path(folder))
         with home.lock():
-            return Log.rebuild_hashes(home.paths.log)
+            return Log.rebuild_hashes(home.paths.log, _open_depot(home))
 
     def __enter__(self) -> Self:
         return self
@@ -278,6 +284,11 @@ def _save(path: Path, data: bytes) -> None:
         replace_file(path, data, mode=0o644)
     except OSError as error:
         raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
+
+
+def _open_depot(home: Home) -> Depot:
+    cache_bytes = home.settings.depot_cache_mib << 20
+    return Depot(home.settings.depot_url, home.paths.depot, home.paths.cache, cache_bytes)
 
 
 def _view_database(home: Home, archive: Archive) -> ViewDatabase:

@@ -128,7 +128,9 @@ class Archive:
 
         Raises:
             NotFound: When the log has no such place.
+            LogUnavailable: When it is in a depot that is away.
         """
+        self._recorder.log.bring(max(index, 0), index + 1)  # nobody who records waits for a depot
         with self._recorder.lock:
             if not 0 <= index < self.size:
                 raise NotFound(f"there is no record {index}; the log has {self.size}")
@@ -178,6 +180,7 @@ class Archive:
 
     def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
         """Returns the receipt of a record, showing `pointers` (all fields when None)."""
+        self._recorder.log.bring(max(index, 0), index + 1)
         with self._recorder.lock:
             entry = self.entry(index)
             record = read_record(entry)
@@ -271,8 +274,10 @@ class Archive:
         """Yields entries start..end-1, a batch at a time; writers go on in between."""
         end = self.size if end is None else end
         for first in range(start, end, READ_BATCH):
+            last = min(first + READ_BATCH, end)
+            self._recorder.log.bring(first, last)
             with self._recorder.lock:
-                batch = list(self._recorder.log.entries(first, min(first + READ_BATCH, end)))
+                batch = list(self._recorder.log.entries(first, last))
             yield from batch
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:

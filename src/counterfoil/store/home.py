@@ -5,6 +5,7 @@ log/               the log                      vault.db     private values, enc
 views.db           searchable tables (derived)  spool/       decisions waiting for the log
 artefacts/         models' bytes by digest      schemas/     field schemas by digest
 lock               who is writing             checkpoint   the newest signed head
+depot.json         what the depot keeps       cache/       what was fetched from it
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 """
 
@@ -49,6 +50,8 @@ class HomePaths:
     handovers: Path
     issuer: Path
     ledger: Path
+    depot: Path
+    cache: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -68,6 +71,8 @@ class HomePaths:
             handovers=folder / "handovers.json",
             issuer=folder / "issuer.vkey",
             ledger=folder / "ledger",
+            depot=folder / "depot.json",
+            cache=folder / "cache",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from counterfoil.errors import InvalidInput
 from counterfoil.store.database_url import require_database_url
+from counterfoil.store.depot import require_depot_url
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["CONFIG_FILE", "DEFAULT_EPOCH_S", "HOME_FORMAT", "HomeSettings", "require_origin"]
@@ -22,6 +23,7 @@ DEFAULT_EPOCH_S: Final = 3_600
 
 HEADING: Final = "Counterfoil's settings of this home; docs/guides/keys.md says what key_file is."
 _MAX_EPOCH_S: Final = 366 * 86_400
+_MAX_CACHE_MIB: Final = 1 << 20
 _MAX_TEXT: Final = 200
 _ORIGIN: Final = re.compile(
     r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::[1-9][0-9]{0,4})?"
@@ -41,6 +43,8 @@ class HomeSettings:
         spool_dir: Folder for decisions that wait for the log, relative to the home.
         views_url: PostgreSQL database of the searchable tables; empty keeps them in views.db.
         outbox_url: PostgreSQL database of the outbox; empty keeps it in ledger/.
+        depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
+        depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
     """
 
     name: str
@@ -50,6 +54,8 @@ class HomeSettings:
     spool_dir: str = "spool"
     views_url: str = ""
     outbox_url: str = ""
+    depot_url: str = ""
+    depot_cache_mib: int = 1_024
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -63,6 +69,10 @@ class HomeSettings:
         for setting, url in (("views_url", self.views_url), ("outbox_url", self.outbox_url)):
             if url:
                 require_database_url(setting, url)
+        if self.depot_url:
+            require_depot_url(self.depot_url)
+        if not 1 <= self.depot_cache_mib <= _MAX_CACHE_MIB:
+            raise InvalidInput(f"depot_cache_mib is {self.depot_cache_mib}", hint=f"between 1 and {_MAX_CACHE_MIB}")
         if not self.spool_dir:
             raise InvalidInput("spool_dir is empty", hint='write spool_dir = "spool"')
         if not 1 <= self.epoch_s <= _MAX_EPOCH_S:
