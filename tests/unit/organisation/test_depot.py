@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import organisations
@@ -33,11 +32,11 @@ def long_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(long_home: Path, tmp_path: Path) -> Iterator[Path]:
+def home(long_home: Path, tmp_path: Path) -> Path:
     shutil.copytree(long_home, tmp_path, dirs_exist_ok=True)
     with (tmp_path / "home" / "counterfoil.toml").open("a") as settings:
         settings.write(f'depot_url = "file://{tmp_path}/depot"\n')
-    yield tmp_path / "home"
+    return tmp_path / "home"
 
 
 def first_decision(org: Organisation) -> int:

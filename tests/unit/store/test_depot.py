@@ -232,9 +232,7 @@ def test_a_segment_goes_only_when_it_is_kept_and_never_the_newest(folder: Path) 
     log.close(None)
 
 
-def test_while_the_store_is_away_the_log_grows_and_says_what_it_cannot_read(
-    folder: Path, entries: list[bytes]
-) -> None:
+def test_while_the_store_is_away_the_log_grows_and_says_what_it_cannot_read(folder: Path, entries: list[bytes]) -> None:
     depot = depot_at(f"file://{folder}/depot", folder)
     log = opened(folder, depot)
     push_and_drop(log, depot)
