@@ -93,6 +93,10 @@ def _place(run: Run, place: str, org: Organisation) -> Iterator[tuple[Callable[[
         def used() -> int:
             return int(server.execute("SELECT pg_database_size('home1')")[0][0])
 
+        version = server.execute("SHOW server_version")[0][0]
+        run.note(
+            "postgres_records_folded_per_cpu_s", f"PostgreSQL {version} on a Unix socket; its own CPU is counted too"
+        )
         empty = used()
         yield lambda: time.process_time() + _server_cpu_s(server), lambda: used() - empty
         views.close()
