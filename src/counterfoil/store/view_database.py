@@ -29,6 +29,9 @@ class ViewDatabase(Protocol):
     scrubs_beside_readers: bool
     """Whether `scrub` waits for nobody who reads."""
 
+    def reach(self) -> None:
+        """Makes sure that the database answers, where finding out may take long; called without any lock."""
+
     def open(self) -> Engine:
         """Returns the database; it may be empty."""
 
@@ -59,6 +62,9 @@ class SqliteViews:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def reach(self) -> None:
+        """A file is there or is made."""
 
     def open(self) -> Engine:
         self._path.touch(mode=0o600)  # SQLite gives its side files the same
@@ -115,6 +121,14 @@ class PostgresViews:
     def __init__(self, url: str, schema: Callable[[], str]) -> None:
         self._url = url
         self._schema = schema
+
+    def reach(self) -> None:
+        engine = self.open()
+        try:
+            with engine.connect():
+                pass
+        finally:
+            engine.dispose()
 
     def open(self) -> Engine:
         return open_engine(self._url, self._schema(), {"synchronous_commit": "off"})

@@ -117,7 +117,7 @@ class Views:
         self._database = database
         self._archive = archive
         self._views = tuple(views)
-        self._names: dict[str, int] = {}
+        self._names: tuple[int, dict[str, int]] = (0, {})  # ids of names, as of a size that was committed
         self._engine: Engine | None = None
         self._owner = os.urandom(16).hex()
         self._is_scrub_due = False
@@ -127,6 +127,7 @@ class Views:
         """The database; its tables are made anew when they are not those of this log and version."""
         if self._engine is not None:
             return self._engine
+        self._database.reach()  # nobody who records waits for a server that does not answer
         with self._archive.lock:  # a lock of its own could wait for this one while somebody waits the other way
             if self._engine is None:
                 try:
@@ -139,7 +140,7 @@ class Views:
             return self._engine
 
     def _opened(self) -> Engine:
-        self._names.clear()
+        self._names = (0, {})
         engine = self._database.open()
         try:
             with engine.begin() as connection:
@@ -220,6 +221,7 @@ class Views:
             LogUnavailable: When the disk refuses, or the database server is away.
         """
         with self._naming_faults():
+            self._database.reach()
             with self._archive.lock:
                 self.close()
                 self._database.remove()
@@ -250,16 +252,6 @@ class Views:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
-
-    def name_id(self, connection: Connection, name: str) -> int:
-        """Returns the small number that stands for a name in the tables."""
-        known = self._names.get(name)
-        if known is None:
-            known = connection.execute(select(names.c.id).where(names.c.name == name)).scalar()
-            if known is None:
-                known = connection.execute(names.insert().values(name=name)).inserted_primary_key[0]  # type: ignore[index]
-            self._names[name] = known
-        return known
 
     def index_of(self, leaf_hex: str) -> int:
         """Returns the place of the record with this leaf hash.
@@ -294,16 +286,10 @@ class Views:
 
     def _fold(self, pending: Sequence[tuple[int, bytes]]) -> None:
         """Takes one batch: rows and cursor in one transaction."""
-        if not pending:
-            return
-        try:
+        if pending:
             # Decrypted before the database is locked: reading waits for the log's lock, whose holder may
             # be waiting for the database.
-            rows = self._rows(pending)
-            self._fold_together(rows)
-        except BaseException:
-            self._names.clear()  # ids given in a transaction that was rolled back
-            raise
+            self._fold_together(self._rows(pending))
 
     def _fold_together(self, ready: Sequence[Row]) -> None:
         with self.engine.begin() as connection:
@@ -315,14 +301,12 @@ class Views:
             rows = [row for row in ready if row.index >= done]  # somebody else may have been faster
             if not rows or rows[0].index != done:
                 return
-            for name in {name for row in rows for name in (row.record.kind, row.record.stream)} - self._names.keys():
-                self.name_id(connection, name)
-            known = self._names
+            ids = self._ids(connection, done, {name for row in rows for name in (row.record.kind, row.record.stream)})
             insert_rows(
                 connection,
                 records,
                 [
-                    (r.index, known[r.record.kind], known[r.record.stream], r.record.seq, r.time_s, leaf8(r.leaf))
+                    (r.index, ids[r.record.kind], ids[r.record.stream], r.record.seq, r.time_s, leaf8(r.leaf))
                     for r in rows
                 ],
             )
@@ -330,10 +314,27 @@ class Views:
                 wanted = [row for row in rows if row.record.kind in view.kinds]
                 if wanted:
                     view.fold(connection, wanted)
-            change: dict[str, Any] = {"size": rows[-1].index + 1}
+            end = rows[-1].index + 1
+            change: dict[str, Any] = {"size": end}
             if any(row.record.kind == "erasure" for row in rows):
                 change["is_scrub_due"] = self._is_scrub_due = True
             connection.execute(cursor.update().values(change))
+        self._names = (end, ids)
+
+    def _ids(self, connection: Connection, done: int, wanted: set[str]) -> dict[str, int]:
+        """Returns the small numbers that stand for names in the tables.
+
+        What is known from before holds for tables that stand where they were left: a server
+        that crashed may have lost its newest commits, and with them a name.
+        """
+        size, known = self._names
+        ids = dict(known) if size == done else {}
+        for name in wanted - ids.keys():
+            found = connection.execute(select(names.c.id).where(names.c.name == name)).scalar()
+            if found is None:
+                found = connection.execute(names.insert().values(name=name)).inserted_primary_key[0]  # type: ignore[index]
+            ids[name] = int(found)
+        return ids
 
     def _rows(self, pending: Sequence[tuple[int, bytes]]) -> list[Row]:
         wanted = frozenset().union(*(view.kinds for view in self._views))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from organisations import ROW, Bank, bank, copy_home, open_home, put_to_work, table_rows
 from postgres import GUARDED, PASSWORD, PostgresServer, running_server
 
+from counterfoil.core.statement import Draft
 from counterfoil.errors import CounterfoilError, HomeDamaged, InvalidInput, LogUnavailable, NotSetUp
 from counterfoil.store.home_settings import HomeSettings
 
@@ -223,6 +226,64 @@ def test_rebuild_moves_the_tables_from_the_file_to_the_server_and_back(
             home.org.rebuild()
             assert table_rows(home.org) == in_file
             home.loans = put_to_work(home.org)
+
+
+def test_nobody_who_records_waits_for_a_server_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, bank(tmp_path) as home:  # it takes calls, and says nothing
+        home.org.close()
+        with (home.folder / "counterfoil.toml").open("a") as settings:
+            settings.write(f'views_url = "postgresql://127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=60"\n')
+        home.org = open_home(home.folder, home.clock)
+        told: list[BaseException] = []
+
+        def search() -> None:
+            try:
+                home.org.decisions.search()
+            except CounterfoilError as error:
+                told.append(error)
+
+        searching = threading.Thread(target=search)
+        searching.start()
+        call, _ = silent.accept()
+        home.org.recorder.write(Draft("event", "events", "meanwhile"))
+        assert home.org.archive.receipt(home.org.archive.size - 1).encode()
+        assert searching.is_alive()
+        call.close()
+        silent.close()
+        searching.join(60)
+        assert [type(each) for each in told] == [LogUnavailable]
+
+
+def test_threads_search_and_override_while_sessions_are_ended(home: Bank, postgres: PostgresServer) -> None:
+    faults: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            for count in range(4):
+                index = home.decide(f"p{number}-{count}").index or 0
+                while True:
+                    try:
+                        saw = home.org.decisions.history(index).state
+                        home.org.decisions.override(index, label="decline", by="Bo", reason="why", saw=saw)
+                        break
+                    except LogUnavailable:
+                        continue
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            faults.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        postgres.kill_sessions()
+        threads[-1].join(0.05)
+    for thread in threads:
+        thread.join(60)
+    assert faults == []
+    live = table_rows(home.org)
+    assert len(live["decisions"]) == 16
+    home.org.rebuild()
+    assert table_rows(home.org) == live
 
 
 # Getting in
