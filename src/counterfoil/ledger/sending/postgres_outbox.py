@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from counterfoil.errors import HomeDamaged, LedgerBusy, NotSetUp
 from counterfoil.ledger.sending.database import read_meta, require_version
@@ -27,6 +27,10 @@ __all__ = ["RESTORE", "PostgresOutbox", "outbox_schema"]
 
 RESTORE: Final = "nothing was changed; restore the database from a backup made after the last sending"
 
+LOCK_WAIT_MS: Final = 2_000
+"""How long the lock is waited for: a server needs a moment to notice that a killed process is gone."""
+
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 _SESSION: Final = {
     "synchronous_commit": "on",
     "tcp_keepalives_idle": "15",  # seconds: the server lets go of the lock of a machine that vanished
@@ -153,9 +157,15 @@ class PostgresOutbox:
             holder.close()
 
     def _take_lock(self, connection: Connection) -> None:
-        key = {"key": self._lock_key}
-        if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
+        try:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'")
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": self._lock_key})
             connection.commit()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            connection.rollback()
+        else:
             return
         holder = connection.execute(
             _HOLDER, {"high": self._lock_key >> 32 & 0xFFFFFFFF, "low": self._lock_key & 0xFFFFFFFF}
