@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,11 +21,11 @@ MIB = 1 << 20
 BUCKET = "evidence"
 
 
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def s3_server() -> Iterator[Any]:
     """A server that speaks S3, on loopback; s3fs finds it by the environment, as it finds any other."""
     server = pytest.importorskip("moto.server", reason="moto is not installed")
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
@@ -35,16 +37,25 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
-    import s3fs
+    s3fs.S3FileSystem.clear_instance_cache()
+    with suppress(FileExistsError):  # all servers of a process keep the same buckets
+        s3fs.S3FileSystem().mkdir(BUCKET)
+    try:
+        yield running
+    finally:
+        s3fs.S3FileSystem.clear_instance_cache()
+        running.stop()
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
-    s3fs.S3FileSystem().mkdir(BUCKET)
-    yield f"s3://{BUCKET}/homes"
-    running.stop()
-    for name, value in before.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
+
+@pytest.fixture
+def s3() -> Iterator[str]:
+    with s3_server():
+        yield f"s3://{BUCKET}/homes"
 
 
 @pytest.fixture(params=["file", "memory", "s3"])
@@ -113,6 +124,20 @@ def test_bytes_that_were_altered_in_the_store_are_not_taken(url: str, tmp_path: 
         fs.invalidate_cache()
     with pytest.raises(LogUnavailable):
         depot.local("a")
+
+
+def test_an_s3_store_that_is_gone_is_told_as_such(tmp_path: Path) -> None:
+    depot = depot_at(f"s3://{BUCKET}/homes", tmp_path)
+    path = tmp_path / "part"
+    path.write_bytes(os.urandom(MIB))
+    with s3_server() as running:
+        depot.keep("a", path, name)
+        running.stop()
+        for attempt in (lambda: depot.local("a"), lambda: depot.keep("b", path, name)):
+            with pytest.raises(LogUnavailable, match="the depot does not answer") as caught:
+                attempt()
+            assert "when it is back" in caught.value.hint
+        assert list(depot.kept) == ["a"]
 
 
 def test_the_cache_keeps_to_its_size_and_the_newest(tmp_path: Path) -> None:
