@@ -249,15 +249,9 @@ class Decisions:
     def counts(self, *, since: str | None = None, until: str | None = None) -> list[DecisionCount]:
         """Returns how many decisions stand at each label, by day and policy, oldest first.
 
-        Exact at any time: an override counts under its own label on the decision's day, and
-        an erased decision without one. Costs the number of days and labels, not of decisions.
-
-        Args:
-            since: The earliest day, named by any time of it, UTC text.
-            until: The latest day, likewise.
-
-        Raises:
-            InvalidInput: For a time that cannot be.
+        Exact at any time: an overridden decision counts under its new label, an erased one under
+        none. Costs the number of days, not of decisions. `since` and `until` name the first and
+        the last day by any time of it, UTC text (InvalidInput for what is none).
         """
         with self._views.reading() as connection:
             return [read_count(row) for row in connection.execute(count_query(since, until))]

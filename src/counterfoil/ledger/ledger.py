@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
-    from counterfoil.ledger.moving import Moved
     from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.status import LedgerStatus
 
@@ -253,6 +252,8 @@ class Ledger:
         Raises:
             NotAllowed: A transaction is under way.
         """
+        from counterfoil.ledger.outbox_place import set_aside, wanted_place
+
         self.require_connection()
         open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
         if open_rows:
@@ -266,37 +267,11 @@ class Ledger:
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
-                from counterfoil.ledger.outbox_place import wanted_place
-
                 wanted_place(self.paths, where.chain_id, bytes.fromhex(account[2:])).set_aside(int(self._now()))
-                _set_aside(self.paths.book(where), int(self._now()))
+                set_aside(self.paths.book(where), int(self._now()))
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept
-
-    def move_outbox(self, *, source_url: str = "", dry_run: bool = False) -> Moved:
-        """Moves the outbox to where the settings of the home want it; see `moving`.
-
-        Args:
-            source_url: The database to move it back from, where the settings name none.
-            dry_run: Look, and change nothing.
-
-        Raises:
-            NotAllowed: Something is in flight.
-        """
-        from counterfoil.ledger.moving import move_outbox
-
-        connection = self.require_connection()
-        account = bytes.fromhex(connection.account[2:])
-        with self._lock:
-            return move_outbox(
-                self.paths,
-                connection.chain_id,
-                account,
-                source_url=source_url,
-                dry_run=dry_run,
-                now_s=int(self._now()),
-            )
 
     # What talks to the ledger
 
@@ -419,11 +394,3 @@ class Ledger:
                 self._opened = self._open(ask=None)  # nobody may be asked from a thread
         state = self.step()
         return state.waiting is not None or state.proven_size < state.ledger_size
-
-
-def _set_aside(path: Path, time_s: int) -> None:
-    """Renames a database with its side files, so that nothing is lost and nobody goes on from it."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{path}{suffix}")
-        if file.exists():
-            file.replace(path.with_name(f"set-aside-{time_s}-{path.name}{suffix}"))

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Table, func, select, text
 from counterfoil.core.wording import counted
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.accounts.account import checksummed
+from counterfoil.ledger.connection import Connection as Settings
 from counterfoil.ledger.connection import LedgerPaths
 from counterfoil.ledger.outbox_place import moved_name, wanted_place
 from counterfoil.ledger.sending.database import RESTORE, OutboxDatabase, read_meta
@@ -53,14 +54,13 @@ class Moved:
 
 
 def move_outbox(
-    paths: LedgerPaths, chain_id: int, account: bytes, *, source_url: str = "", dry_run: bool = False, now_s: int
+    paths: LedgerPaths, connection: Settings, *, source_url: str = "", dry_run: bool = False, now_s: int
 ) -> Moved:
     """Moves an account's outbox to where the settings want it.
 
     Args:
         paths: Where the home keeps what belongs to the ledger, and the wanted database.
-        chain_id: The chain.
-        account: 20 bytes.
+        connection: Names chain and account.
         source_url: The database to move it back from, where the settings name none.
         dry_run: Look, and change nothing.
         now_s: Unix seconds, for the name of what is set aside.
@@ -70,15 +70,16 @@ def move_outbox(
         NotAllowed: Something is in flight, or there is another outbox at the wanted place.
         LedgerBusy: A process is sending from it.
     """
+    chain_id, account = connection.chain_id, bytes.fromhex(connection.account[2:])
     source, target = _source(paths, chain_id, account, source_url), wanted_place(paths, chain_id, account)
     if not source.exists():
         raise NotFound(f"there is no outbox in {source.where}", hint="nothing has to be moved")
     with closing(source):
         source.open({})
-        with source.reading() as connection:
-            facts = read_meta(connection)
-            rows = _require_quiet(connection, facts, chain_id, account)
-            content = {table: _content(connection, table) for table in _TABLES}
+        with source.reading() as reader:
+            facts = read_meta(reader)
+            rows = _require_quiet(reader, facts, chain_id, account)
+            content = {table: _content(reader, table) for table in _TABLES}
         if dry_run:
             return Moved(source.where, target.where, rows, False)
         with closing(target):

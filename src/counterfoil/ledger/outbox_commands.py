@@ -27,8 +27,11 @@ def move_outbox(session: Session, source_url: str, dry_run: bool) -> None:
     not done; the old one is set aside, not deleted.
     """
     require_packages()
+    from counterfoil.ledger import moving
+
     with session.open() as org:
-        moved = org.ledger.move_outbox(source_url=source_url, dry_run=dry_run)
+        settings, now_s = org.ledger.require_connection(), org.recorder.now_s()
+        moved = moving.move_outbox(org.ledger.paths, settings, source_url=source_url, dry_run=dry_run, now_s=now_s)
     number = counted(moved.rows, "transaction")
     said = f"{number} moved from {moved.source} to {moved.target}."
     if not moved.is_done:

@@ -13,9 +13,9 @@ from counterfoil.errors import NotSetUp
 from counterfoil.ledger.connection import LedgerPaths
 from counterfoil.ledger.sending.database import OutboxDatabase
 from counterfoil.ledger.sending.postgres_outbox import PostgresOutbox, outbox_schema
-from counterfoil.ledger.sending.sqlite_outbox import SqliteOutbox
+from counterfoil.ledger.sending.sqlite_outbox import SqliteOutbox, set_aside
 
-__all__ = ["moved_name", "outbox_place", "wanted_place"]
+__all__ = ["moved_name", "outbox_place", "set_aside", "wanted_place"]
 
 MOVE: Final = "run `counterfoil ledger move-outbox`"
 

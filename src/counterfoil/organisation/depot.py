@@ -12,12 +12,13 @@ from counterfoil.core.merkle import HASH_SIZE_BYTES, leaf_hash
 from counterfoil.core.tiles import TILE_WIDTH
 from counterfoil.errors import HomeDamaged, NotSetUp
 from counterfoil.store.archive import Archive
+from counterfoil.store.away_segments import segment_key
 from counterfoil.store.bundle_index import whole_entries
 from counterfoil.store.depot import Depot
 from counterfoil.store.objects import Objects
 from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.segment import SEGMENT_ENTRIES, key_of
+from counterfoil.store.segment import SEGMENT_ENTRIES
 
 __all__ = ["DepotStatus", "HomeDepot", "Pushed"]
 
@@ -140,7 +141,7 @@ class HomeDepot:
         with self._recorder.lock:
             segments = self._recorder.log.segments
             for number in segments.finished():
-                if self._depot.find(key_of(number)) is not None:  # one may have become full since
+                if self._depot.find(segment_key(number)) is not None:  # one may have become full since
                     freed += segments.drop(number)
         for key, path in self._objects.plain().items():
             if self._depot.find(key) is not None:
@@ -150,7 +151,7 @@ class HomeDepot:
 
     def _finished(self) -> dict[str, Path]:
         with self._recorder.lock:
-            segments = {key_of(number): path for number, path in self._recorder.log.segments.finished().items()}
+            segments = {segment_key(number): path for number, path in self._recorder.log.segments.finished().items()}
         return segments | self._objects.plain()
 
     def _name(self) -> str:

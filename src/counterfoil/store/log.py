@@ -144,9 +144,8 @@ class Log:
     def rebuild_hashes(cls, folder: Path, depot: Depot | None = None) -> int:
         """Derives hash files and indexes anew from the segments, in bounded memory.
 
-        The log must not be open. Without a readable state, an empty one is written, so
-        that the next `open` derives everything, asks `is_entry` for every entry, and
-        `extra` is None.
+        The log must not be open. Without a readable state, an empty one is written: the next
+        `open` then derives everything, asks `is_entry` for every entry, and `extra` is None.
 
         Returns:
             Number of entries covered by the state.
@@ -222,7 +221,7 @@ class Log:
 
     @property
     def segments(self) -> Segments:
-        """The files of the entries, for who moves finished ones."""
+        """The files of the entries."""
         return self._segments
 
     def bring(self, start: int, end: int) -> None:

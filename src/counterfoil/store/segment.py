@@ -17,25 +17,19 @@ from pathlib import Path
 
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.store import bundle_index
+from counterfoil.store.away_segments import AwaySegments
 from counterfoil.store.bundle_index import BUNDLE_ENTRIES, LENGTH_BYTES, whole_entries
-from counterfoil.store.depot import Depot, Kept
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import sync_data, sync_folder, write_all
 
-__all__ = ["SEGMENT_ENTRIES", "Segments", "key_of"]
+__all__ = ["SEGMENT_ENTRIES", "Segments"]
 
 SEGMENT_ENTRIES = 65_536
 
 _COPY_BYTES = 1 << 20
 _REWRITE_BYTES = 4096
 
-_TRIES = 3
-
 _RESTORE = "keep a copy of the log folder as it is, then restore it from a backup"
-
-
-def key_of(number: int) -> str:
-    """Returns what a segment is called in a depot."""
-    return f"entries/{number:03d}.seg"
 
 
 class Segments:
@@ -71,8 +65,7 @@ class Segments:
         self.poisoned = ""
         self._folder = folder
         self._read_only = read_only
-        self._depot = depot
-        self._away: set[int] = set()  # finished segments that are in the depot and not here
+        self._away = AwaySegments(depot)
         self._lengths = list(lengths)
         self._fds: dict[int, int] = {}
         self._bundle = lru_cache(maxsize=2)(self._read_bundle)
@@ -239,7 +232,7 @@ class Segments:
     def finished(self) -> dict[int, Path]:
         """Returns the full segments that are here and may be elsewhere: all but the newest, which a crash touches."""
         numbers = range(max(len(self._lengths) - 2, 0))
-        return {number: self._path(number) for number in numbers if number not in self._away}
+        return {number: self._path(number) for number in numbers if number not in self._away.numbers}
 
     def drop(self, number: int) -> int:
         """Deletes a segment's file, where the depot keeps it; returns the bytes that it had.
@@ -247,19 +240,17 @@ class Segments:
         Raises:
             NotAllowed: The depot does not keep it, or it is needed here.
         """
-        kept = self._kept(number)
+        kept = self._away.kept(number, self._lengths[number])
         if kept is None or number not in self.finished():
             raise NotAllowed(f"segment {number} is not in the depot, or is needed here")
-        self._away.add(number)  # first: readers then look in the depot
+        self._away.numbers.add(number)  # first: readers then look in the depot
         self._path(number).unlink(missing_ok=True)
         return kept.size_bytes
 
     def bring(self, start: int, end: int) -> None:
         """Fetches the segments of entries start..end-1 that are not here. Needs no lock, unlike the rest."""
-        if self._away:
-            for number in range(start // SEGMENT_ENTRIES, -(-end // SEGMENT_ENTRIES)):
-                if number in self._away and self._depot is not None:
-                    self._depot.local(key_of(number))
+        if self._away.numbers:
+            self._away.bring(range(start // SEGMENT_ENTRIES, -(-end // SEGMENT_ENTRIES)))
 
     def close(self) -> None:
         """Gives back the file descriptors."""
@@ -378,17 +369,9 @@ class Segments:
         try:
             return FileIO(self._path(number))
         except FileNotFoundError as error:
-            if self._depot is None or self._kept(number) is None:
+            if self._away.kept(number, self._lengths[number]) is None:
                 raise HomeDamaged(f"segment {self._path(number)} is missing", hint=_RESTORE) from error
-        for _ in range(_TRIES):  # another reader may need the room at once
-            with suppress(FileNotFoundError):
-                return FileIO(self._depot.local(key_of(number)))
-        raise LogUnavailable(f"segment {number} was fetched, and was gone before it was read", hint="try again")
-
-    def _kept(self, number: int) -> Kept | None:
-        """Returns what the depot keeps of a finished segment; nothing where it is not the one on record."""
-        kept = self._depot.find(key_of(number)) if self._depot is not None else None
-        return kept if kept is not None and kept.size_bytes == self._lengths[number] else None
+        return self._away.open(number)
 
     def _index_path(self, number: int) -> Path:
         return self._folder / f"{number:03d}.idx"
@@ -409,8 +392,8 @@ class Segments:
             path = self._path(number)
             found = path.stat().st_size if path.exists() else 0
             finished = number < len(self._lengths) - 2
-            if finished and not path.exists() and self._kept(number) is not None:
-                self._away.add(number)
+            if finished and not path.exists() and self._away.kept(number, length) is not None:
+                self._away.numbers.add(number)
                 continue
             if found < length or (finished and found > length):
                 raise HomeDamaged(f"{path} has {found} bytes, {length} were recorded", hint=_RESTORE)

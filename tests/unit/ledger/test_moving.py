@@ -10,6 +10,7 @@ from postgres import PostgresServer
 
 from counterfoil.core.statement import Draft
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, NotSetUp
+from counterfoil.ledger.moving import Moved, move_outbox
 from counterfoil.organisation import Organisation
 
 
@@ -34,6 +35,11 @@ def name_outbox(home: Path, url: str) -> None:
     config.write_text("\n".join([*lines, *([f'outbox_url = "{url}"'] if url else [])]) + "\n")
 
 
+def move(org: Organisation, source_url: str = "", *, dry_run: bool = False) -> Moved:
+    settings = org.ledger.require_connection()
+    return move_outbox(org.ledger.paths, settings, source_url=source_url, dry_run=dry_run, now_s=org.recorder.now_s())
+
+
 def anchor_one_more(org: Organisation) -> int:
     org.recorder.write(Draft("event", "events", "one more"))
     return org.ledger.anchor().proven_size
@@ -52,11 +58,11 @@ def test_there_and_back_and_anchoring_goes_on_each_time(home: Path, url: str) ->
         with pytest.raises(NotSetUp) as caught:
             org.ledger.anchor()
         assert "move-outbox" in caught.value.hint
-        looked = org.ledger.move_outbox(dry_run=True)
+        looked = move(org, dry_run=True)
         assert (looked.rows, looked.is_done) == (len(before), False)
         with pytest.raises(NotSetUp):
             org.ledger.anchor()
-        assert org.ledger.move_outbox().is_done
+        assert move(org).is_done
         assert sent(org) == before
         assert anchor_one_more(org) == org.archive.size
         after = sent(org)
@@ -66,11 +72,11 @@ def test_there_and_back_and_anchoring_goes_on_each_time(home: Path, url: str) ->
     with open_home(home) as org:
         with pytest.raises(NotSetUp, match="moved to a database"):
             org.ledger.anchor()
-        assert org.ledger.move_outbox(source_url=url).is_done
+        assert move(org, source_url=url).is_done
         assert sent(org) == after
         assert anchor_one_more(org) == org.archive.size
         with pytest.raises(NotFound):
-            org.ledger.move_outbox(source_url=url)
+            move(org, source_url=url)
 
 
 def test_an_interrupted_move_is_ended_by_repeating_it(home: Path, url: str) -> None:
@@ -78,16 +84,16 @@ def test_an_interrupted_move_is_ended_by_repeating_it(home: Path, url: str) -> N
     kept = file.read_bytes()
     name_outbox(home, url)
     with open_home(home) as org:
-        org.ledger.move_outbox()
+        move(org)
         file.write_bytes(kept)  # as if it had ended before the file was set aside
         with pytest.raises(NotSetUp):
             org.ledger.anchor()
-        org.ledger.move_outbox()
+        move(org)
         assert not file.exists()
         assert anchor_one_more(org) == org.archive.size
     file.write_bytes(kept)
     with open_home(home) as org, pytest.raises(NotAllowed, match="holds another outbox"):
-        org.ledger.move_outbox()
+        move(org)
 
 
 def test_nothing_is_moved_while_something_is_in_flight(home: Path, url: str) -> None:
@@ -96,23 +102,23 @@ def test_nothing_is_moved_while_something_is_in_flight(home: Path, url: str) -> 
     name_outbox(home, url)
     with open_home(home) as org:
         with pytest.raises(NotAllowed, match="1 transaction of the outbox is not done"):
-            org.ledger.move_outbox()
+            move(org)
         with pytest.raises(NotAllowed):
-            org.ledger.move_outbox(dry_run=True)
+            move(org, dry_run=True)
     assert next((home / "ledger").glob("outbox-*.db")).exists()
 
 
 def test_what_makes_no_sense_is_refused(home: Path, url: str) -> None:
     with open_home(home) as org:
         with pytest.raises(InvalidInput, match="no outbox_url"):
-            org.ledger.move_outbox()
+            move(org)
         with pytest.raises(InvalidInput, match="password"):
-            org.ledger.move_outbox(source_url="postgresql://a:b@c/d")
+            move(org, source_url="postgresql://a:b@c/d")
         with pytest.raises(NotFound):
-            org.ledger.move_outbox(source_url=url)
+            move(org, source_url=url)
     name_outbox(home, url)
     with open_home(home) as org, pytest.raises(InvalidInput, match="leave --from out"):
-        org.ledger.move_outbox(source_url=url)
+        move(org, source_url=url)
 
 
 def test_letting_go_by_force_sets_the_rows_in_the_database_aside(
@@ -120,7 +126,7 @@ def test_letting_go_by_force_sets_the_rows_in_the_database_aside(
 ) -> None:
     name_outbox(home, url)
     with open_home(home) as org:
-        org.ledger.move_outbox()
+        move(org)
         org.ledger.disconnect(force=True)
     database = url.partition("///")[2].partition("?")[0]
     names = [row[0] for row in postgres.execute("SELECT nspname FROM pg_namespace", database)]

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotAllowed, NotSetUp
+from counterfoil.store.away_segments import segment_key
 from counterfoil.store.depot import Depot, require_depot_url
 from counterfoil.store.log import Log
-from counterfoil.store.segment import SEGMENT_ENTRIES, key_of
+from counterfoil.store.segment import SEGMENT_ENTRIES
 
 MIB = 1 << 20
 BUCKET = "evidence"
@@ -219,7 +220,7 @@ def opened(folder: Path, depot: Depot) -> Log:
 def push_and_drop(log: Log, depot: Depot) -> list[int]:
     numbers = list(log.segments.finished())
     for number, path in log.segments.finished().items():
-        depot.keep(key_of(number), path, name)
+        depot.keep(segment_key(number), path, name)
         log.segments.drop(number)
     return numbers
 
@@ -251,7 +252,7 @@ def test_a_segment_goes_only_when_it_is_kept_and_never_the_newest(folder: Path) 
     log = opened(folder, depot)
     with pytest.raises(NotAllowed):
         log.segments.drop(0)
-    depot.keep(key_of(2), folder / "log" / "entries" / "002.seg", name)
+    depot.keep(segment_key(2), folder / "log" / "entries" / "002.seg", name)
     with pytest.raises(NotAllowed):
         log.segments.drop(2)
     log.close(None)
@@ -282,7 +283,7 @@ def test_a_store_that_holds_another_length_than_the_log_has_is_damage(folder: Pa
     push_and_drop(log, depot)
     log.close(None)
     manifest = folder / "depot.json"
-    size = str(depot.kept[key_of(0)].size_bytes)
+    size = str(depot.kept[segment_key(0)].size_bytes)
     manifest.write_text(manifest.read_text().replace(f'"bytes": {size}', '"bytes": 5', 1))
     with pytest.raises(HomeDamaged):
         opened(folder, depot_at(f"file://{folder}/depot", folder))
@@ -298,7 +299,7 @@ def test_many_readers_fetch_through_a_cache_that_holds_one_segment(folder: Path,
         try:
             for _ in range(5):
                 log.bring(start, start + 1)
-                depot.local(key_of(start // SEGMENT_ENTRIES))
+                depot.local(segment_key(start // SEGMENT_ENTRIES))
         except BaseException as error:  # noqa: BLE001 - handed to the test
             faults.append(error)
 

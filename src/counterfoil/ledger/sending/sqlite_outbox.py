@@ -20,7 +20,7 @@ from counterfoil.ledger.sending.database import RESTORE, read_meta, require_vers
 from counterfoil.ledger.sending.tables import SCHEMA_VERSION, metadata, outbox_meta
 from counterfoil.store.durable import sync_folder
 
-__all__ = ["SqliteOutbox", "naming_faults"]
+__all__ = ["SqliteOutbox", "naming_faults", "set_aside"]
 
 _READING: Final = "reading"
 """Execution option of a connection that only reads: it needs no lock for writing."""
@@ -95,11 +95,16 @@ class SqliteOutbox:
             self._lock_fd = -1
 
     def set_aside(self, time_s: int) -> None:
-        """Renames the file with its side files, so that nothing is lost and nobody goes on from it."""
-        for suffix in ("", "-wal", "-shm"):
-            file = Path(f"{self.path}{suffix}")
-            if file.exists():
-                file.replace(self.path.with_name(f"set-aside-{time_s}-{self.path.name}{suffix}"))
+        """Renames the file with its side files."""
+        set_aside(self.path, time_s)
+
+
+def set_aside(path: Path, time_s: int) -> None:
+    """Renames a database with its side files, so that nothing is lost and nobody goes on from it."""
+    for suffix in ("", "-wal", "-shm"):
+        file = Path(f"{path}{suffix}")
+        if file.exists():
+            file.replace(path.with_name(f"set-aside-{time_s}-{path.name}{suffix}"))
 
 
 def _hold_lock(path: Path) -> int:
