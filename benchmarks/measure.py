@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 SYNCS = 20
-PACKAGES = ("counterfoil", "cryptography", "sqlalchemy", "orjson", "mlflow", "opentelemetry-sdk")
+PACKAGES = ("counterfoil", "cryptography", "sqlalchemy", "psycopg", "orjson", "mlflow", "opentelemetry-sdk")
 
 
 @dataclass(frozen=True, slots=True)

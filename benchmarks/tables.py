@@ -14,6 +14,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 TITLES = {
     "decisions": "Recording decisions, and what a slow sink loses",
     "check": "Checking an auditor's bundle",
+    "views": "Searching a million decisions",
     "memory": "Memory over a million records",
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",

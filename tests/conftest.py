@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+from postgres import PostgresServer, running_server
 
 # No deadline: two workers share two cores, and a slow example is not a wrong one.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,3 +20,34 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 # titanoboa's plugin loads py_ecc, which lets Python recurse until the process dies: see ledger/recursion.py.
 sys.setrecursionlimit(12_288)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server, one for each process of the test run."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def views_on(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Homes of this test keep their searchable tables there; the test runs once for each."""
+    import organisations  # heavy, and not for every test
+
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        organisations.views_url = server.new_database()
+    yield request.param
+    organisations.views_url = ""
+
+
+@pytest.fixture(params=["file", "postgres"])
+def outbox_on(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Outboxes of this test keep their rows there; the test runs once for each."""
+    import counter
+
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        counter.outbox_url = server.new_database()
+    yield request.param
+    counter.outbox_url = ""

@@ -21,8 +21,12 @@ from counterfoil.ledger.accounts.transaction import Transaction
 from counterfoil.ledger.rpc.answers import Event, TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain, FeePolicy, Finality
 from counterfoil.ledger.rpc.endpoint import Endpoint
+from counterfoil.ledger.sending.database import OutboxDatabase
 from counterfoil.ledger.sending.outbox import Outbox, OutboxRow, SendingSettings, SpendingLimits, State
+from counterfoil.ledger.sending.postgres_outbox import PostgresOutbox
 from counterfoil.ledger.sending.rows import OPEN
+from counterfoil.ledger.sending.sqlite_outbox import SqliteOutbox
+from counterfoil.store.postgres import schema_name
 
 SOURCE = """
 # pragma version 0.4.3
@@ -47,6 +51,16 @@ def count(key: bytes32):
 def shut(is_shut: bool):
     self.is_shut = is_shut
 """
+
+outbox_url = ""
+"""Where outboxes opened from now on keep their rows; in files while empty. Set by the fixture `outbox_on`."""
+
+
+def place_of(path: Path, url: str = "") -> OutboxDatabase:
+    """Returns the outbox that a test calls by a file's name, wherever it is kept."""
+    url = url or outbox_url
+    return PostgresOutbox(url, schema_name("outbox", "test", str(path).encode())) if url else SqliteOutbox(path)
+
 
 ETHER = 10**18
 BLOCK_S = 12
@@ -158,7 +172,8 @@ class Counting:
         self.outbox.close()
 
     def _open(self) -> Outbox:
-        return Outbox(self.path, self.through, self.account, limits=self.limits, settings=self.settings, now=self.clock)
+        place, chain = place_of(self.path), self.through
+        return Outbox(place, chain, self.account, limits=self.limits, settings=self.settings, now=self.clock)
 
     def reopen(self) -> None:
         """As after a restart of the process: whatever was only in memory is gone."""

@@ -38,9 +38,12 @@ def request(method: str = "GET", *headers: tuple[bytes, bytes], path: str = "/",
 class Home:
     """An opened home with its access, which can be opened again."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, public_url: str = "", **settings: Any) -> None:
         self.settings = NodeSettings(**settings)
         self.folder = copy_home(folder)
+        if public_url:
+            config = self.folder / "counterfoil.toml"
+            config.write_text(f'{config.read_text()}public_url = "{public_url}"\n')
         self.clock = Clock()
         self.open()
 

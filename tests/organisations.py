@@ -87,6 +87,10 @@ text = {{ en = "How you live." }}
 """
 
 
+views_url = ""
+"""Where homes copied from now on keep their searchable tables; set by the fixture `views_on`."""
+
+
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -173,6 +177,9 @@ def bank(folder: Path, *, retain_days: int = 0, on_log_failure: OnFailure = "den
 def copy_home(folder: Path) -> Path:
     """Copies the template and its key file into `folder` and returns the home."""
     shutil.copytree(_template(), folder, dirs_exist_ok=True)
+    if views_url:
+        with (folder / "home" / "counterfoil.toml").open("a") as settings:
+            settings.write(f'views_url = "{views_url}"\n')
     return folder / "home"
 
 
@@ -213,12 +220,12 @@ def put_to_work(
 
 def table_rows(org: Organisation) -> dict[str, list[tuple[Any, ...]]]:
     """Returns every row of every searchable table, brought up to date; numbers of names become names."""
-    from sqlalchemy import text
+    from sqlalchemy import inspect, text
 
     with org.views.reading() as connection:
-        listed = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        tables = [str(row[0]) for row in connection.execute(text(listed))]
+        tables = sorted(inspect(connection).get_table_names())
         found = {name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] for name in tables}
+    found["cursor"] = [row[:2] for row in found["cursor"]]  # who keeps them, and whether to wipe, is no content
     names = dict(found.pop("names"))
     found["records"] = [(row[0], names[row[1]], names[row[2]], *row[3:]) for row in found["records"]]
     return {name: sorted(found[name], key=repr) for name in found}

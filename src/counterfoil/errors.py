@@ -44,6 +44,8 @@ __all__ = [
     "INSTALL_LEDGER",
     "INSTALL_ML",
     "INSTALL_NODE",
+    "INSTALL_OBJECTS",
+    "INSTALL_POSTGRES",
     "CallerError",
     "CounterfoilError",
     "DoesNotMatch",
@@ -84,6 +86,12 @@ INSTALL_LEDGER: Final = "install the extra `ledger`, e.g. pip install '.[ledger]
 
 INSTALL_NODE: Final = "install the extra `node`, e.g. pip install '.[node]' in the repository's folder"
 """What to do where a package that the node needs is missing."""
+
+INSTALL_POSTGRES: Final = "install the extra `postgres`, e.g. pip install '.[postgres]' in the repository's folder"
+"""What to do where the package that PostgreSQL needs is missing."""
+
+INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
+"""What to do where the package that object stores need is missing."""
 
 
 class CounterfoilError(Exception):

@@ -2,6 +2,8 @@
 
     python outbox_writer.py OUTBOX SECRET COUNTER CHAIN_ID (URL | FOLDER)
 
+The variable OUTBOX_URL names a database to keep its rows in, instead of the file OUTBOX.
+
 For every line `<seed>` on standard input a child is forked, so that a run costs no
 imports. Standard output gets `started <pid>`, then `submitted <id> <key>` for each row
 that is durable, then `ended <status>`. With a folder, the embedded ledger in it is opened
@@ -19,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from counter import GENEROUS, TWELVE_BLOCKS, count_call, key_of
+from counter import GENEROUS, TWELVE_BLOCKS, count_call, key_of, place_of
 
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.embedded.ledger import EmbeddedLedger
@@ -49,7 +51,9 @@ def run(seed: str, path: Path, secret: bytes, counter: bytes, chain_id: int, whe
     rpc = Endpoint(where) if is_url else EmbeddedLedger.open(Path(where))
     with rpc as ledger:
         chain = Chain(ledger, chain_id, TWELVE_BLOCKS if is_url else Finality(), FeePolicy())
-        with Outbox(path, chain, LocalAccount(secret), limits=GENEROUS) as outbox:
+        with Outbox(
+            place_of(path, os.environ.get("OUTBOX_URL", "")), chain, LocalAccount(secret), limits=GENEROUS
+        ) as outbox:
             for thread in range(THREADS):
                 arguments = (outbox, counter, f"{seed}.{thread}")
                 threading.Thread(target=submit_forever, args=arguments, daemon=True).start()

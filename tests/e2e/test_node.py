@@ -153,10 +153,10 @@ def test_tls_files_that_are_none_are_told(home, tmp_path):
 
 
 def test_a_misspelt_setting_is_refused(home):
-    (home / "node.toml").write_text('format = 1\npublic_urll = "https://x.example"\n')
+    (home / "node.toml").write_text('format = 1\nlistenn = "127.0.0.1:0"\n')
     told = counterfoil("up", "--home", str(home))
     assert told.returncode == 5
-    assert "did you mean public_url?" in told.stderr
+    assert "did you mean listen?" in told.stderr
 
 
 def self_signed(folder: Path) -> Path:

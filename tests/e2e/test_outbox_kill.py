@@ -14,8 +14,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import counter
+import pytest
 from anvil import Anvil, needs_anvil
 from counter import GENEROUS, TWELVE_BLOCKS, Counting, Wallet, key_of
+from postgres import PostgresServer
 
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.embedded.ledger import EmbeddedLedger
@@ -73,14 +76,14 @@ def writing(
             process.wait(timeout=30)
 
 
-def require_each_once(counting: Counting, acknowledged: list[str]) -> None:
+def require_each_once(counting: Counting, acknowledged: list[str], kills: int = KILLS) -> None:
     rows = {row.key: row for row in counting.outbox.rows()}
     assert set(acknowledged) <= set(rows)
     assert {row.state for row in rows.values()} == {State.FINAL}
     assert sorted(row.nonce or 0 for row in rows.values()) == list(range(len(rows)))
     counted = Counter(event.topics[1] for event in counting.events())
     assert counted == Counter(key_of(key) for key in rows)
-    assert len(acknowledged) > 2 * KILLS
+    assert len(acknowledged) > 2 * kills
 
 
 def test_a_sender_killed_fifty_times_beside_the_embedded_ledger(tmp_path: Path) -> None:
@@ -94,6 +97,24 @@ def test_a_sender_killed_fifty_times_beside_the_embedded_ledger(tmp_path: Path) 
     with EmbeddedLedger.open(folder) as ledger, Counting(path, Chain.connect(ledger), account, counter) as counting:
         counting.settle(steps=200)
         require_each_once(counting, acknowledged)
+
+
+def test_a_sender_killed_often_whose_outbox_is_in_postgresql(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployer, account, folder = LocalAccount.create(), LocalAccount.create(), tmp_path / "ledger"
+    path, kills = tmp_path / "outbox.db", 12
+    monkeypatch.setenv("OUTBOX_URL", postgres.new_database())
+    monkeypatch.setattr(counter, "outbox_url", os.environ["OUTBOX_URL"])
+    with EmbeddedLedger.create(folder, funded=dict.fromkeys((deployer.address, account.address), 10**21)) as ledger:
+        chain_id = ledger.chain_id
+        contract = Wallet(Chain.connect(ledger), deployer).deploy()
+    with writing(path, account, contract, chain_id, str(folder), lambda: None) as writer:
+        acknowledged = [key for seed in range(kills) for key in writer.run_until_killed(seed)]
+    with EmbeddedLedger.open(folder) as ledger, Counting(path, Chain.connect(ledger), account, contract) as counting:
+        counting.settle(steps=200)
+        require_each_once(counting, acknowledged, kills)
+    assert not path.exists()
 
 
 @needs_anvil

@@ -47,6 +47,17 @@ PROMISED = {
         "batch_processor_spans_per_cpu_s",
     },
     "start": {"help_s", "check_receipt_s"},
+    "views": {
+        "sqlite_records_folded_per_cpu_s",
+        "sqlite_bytes_per_record",
+        "sqlite_subject_ms",
+        "sqlite_newest_ms",
+        "sqlite_label_ms",
+        "sqlite_window_ms",
+        "sqlite_label_window_ms",
+        "sqlite_overridden_ms",
+        "sqlite_counts_ms",
+    },
 }
 PEERS = {
     "mlflow_traces_per_cpu_s",

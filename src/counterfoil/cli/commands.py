@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "checker": Place("counterfoil.cli.checker:checker", "Write the checker page, which checks files in a browser."),
     "ledger": Place("counterfoil.ledger.commands:ledger", "Keep the log's head where nobody can rewrite it."),
     "witness": Place("counterfoil.witness.commands:witness", "Have others sign the log's head, and sign theirs."),
+    "depot": Place("counterfoil.organisation.depot_commands:depot", "Keep finished parts in an object store."),
     "replay": Place("counterfoil.decisions.replay_commands:replay", "Run the model again on recorded decisions."),
     "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
     "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),

@@ -33,7 +33,7 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Explainer, explainer_for
 from counterfoil.decisions.records import FOLLOW_UPS, DeploymentRecord, decision_schema
 from counterfoil.decisions.replay import Replays
-from counterfoil.decisions.search import search_query
+from counterfoil.decisions.search import DecisionCount, count_query, read_count, search_query
 from counterfoil.decisions.views import decisions, deployments
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
@@ -314,6 +314,16 @@ class Decisions:
         with self._views.reading() as connection:
             query = select(decisions.c.idx).where(decisions.c.idx < before).order_by(decisions.c.idx)
             return [int(index) for index in connection.execute(query).scalars()]
+
+    def counts(self, *, since: str | None = None, until: str | None = None) -> list[DecisionCount]:
+        """Returns how many decisions stand at each label, by day and policy, oldest first.
+
+        Exact at any time: an overridden decision counts under its new label, an erased one under
+        none. Costs the number of days, not of decisions. `since` and `until` name the first and
+        the last day by any time of it, UTC text (InvalidInput for what is none).
+        """
+        with self._views.reading() as connection:
+            return [read_count(row) for row in connection.execute(count_query(since, until))]
 
     def place_of(self, leaf: str) -> int | None:
         """Returns the place of a record by leaf hash (hex), None while it waits in the queue."""

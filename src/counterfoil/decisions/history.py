@@ -130,6 +130,7 @@ class Histories:
         """Records that a person decided otherwise; see `Decisions.override`."""
         if not reason.strip() or not by.strip():
             raise InvalidInput("an override needs a name and a reason")
+        self._views.catch_up()  # where that takes long, nobody who records waits for it
         with self._recorder.exclusive():  # nothing may slip in between the look and the record
             history = self.of(index)
             if saw != history.state:

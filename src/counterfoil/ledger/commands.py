@@ -16,6 +16,7 @@ from counterfoil.ledger.account_commands import accounts
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchor_commands import PROVES_NOTHING_YET, anchor, judge, log, status
 from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month, monthly_costs
+from counterfoil.ledger.outbox_commands import move_outbox
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.role_commands import roles
 
@@ -40,7 +41,7 @@ def ledger() -> None:
     """Keep the log's head where nobody can rewrite it, not even its author."""
 
 
-for each in (status, anchor, log, judge, roles, accounts):
+for each in (status, anchor, log, judge, roles, accounts, move_outbox):
     ledger.add_command(each)
 
 

@@ -27,6 +27,7 @@ from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain
@@ -239,8 +240,8 @@ def record_of(connection: Connection, origin: str, signer: bytes) -> Draft:
 
 def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, now: Callable[[], float]) -> Outbox:
     limit_wei = wanted.draft.spend_per_day_wei
-    file = paths.outbox(chain.chain_id, account.address)
-    return Outbox(file, chain, account, limits=SpendingLimits(limit_wei, limit_wei), now=now)
+    place = outbox_place(paths, chain.chain_id, account.address)
+    return Outbox(place, chain, account, limits=SpendingLimits(limit_wei, limit_wei), now=now)
 
 
 def _deployed(outbox: Outbox, chain: Chain, tell: Told) -> bytes:

@@ -30,9 +30,15 @@ _CONNECT: Final = "`counterfoil ledger connect` connects it"
 
 @dataclass(frozen=True, slots=True)
 class LedgerPaths:
-    """Where a home keeps what belongs to the ledger."""
+    """Where a home keeps what belongs to the ledger.
+
+    Attributes:
+        folder: Its folder.
+        outbox_url: The PostgreSQL database of the outbox; empty keeps it in the folder.
+    """
 
     folder: Path
+    outbox_url: str = ""
 
     @property
     def settings(self) -> Path:
@@ -59,7 +65,7 @@ class LedgerPaths:
         return self.folder / f"anchors-{where.chain_id}-{where.log_id.hex()[:8]}.db"
 
     def outbox(self, chain_id: int, account: bytes) -> Path:
-        """What one account sends on one chain, and what became of it."""
+        """What one account sends on one chain, and what became of it, where that is in a file."""
         return self.folder / f"outbox-{chain_id}-{account.hex()[:8]}.db"
 
 

@@ -64,10 +64,12 @@ class Ledger:
         archive: Archive,
         keyring: Keyring,
         *,
+        outbox_url: str = "",
         now: Callable[[], float] = clock.time,
     ) -> None:
         """Reads the settings, when the home is connected; opens nothing yet."""
         self.folder = folder
+        self._outbox_url = outbox_url
         self._recorder = recorder
         self._archive = archive
         self._keyring = keyring
@@ -93,7 +95,7 @@ class Ledger:
         """Where this home keeps what belongs to the ledger."""
         from counterfoil.ledger.connection import LedgerPaths
 
-        return LedgerPaths(self.folder)
+        return LedgerPaths(self.folder, self._outbox_url)
 
     @property
     def fault(self) -> str:
@@ -249,6 +251,8 @@ class Ledger:
         Raises:
             NotAllowed: A transaction is under way.
         """
+        from counterfoil.ledger.outbox_place import set_aside, wanted_place
+
         self.require_connection()
         open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
         if open_rows:
@@ -262,8 +266,8 @@ class Ledger:
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
-                for file in (self.paths.outbox(where.chain_id, bytes.fromhex(account[2:])), self.paths.book(where)):
-                    _set_aside(file, int(self._now()))
+                wanted_place(self.paths, where.chain_id, bytes.fromhex(account[2:])).set_aside(int(self._now()))
+                set_aside(self.paths.book(where), int(self._now()))
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept
@@ -389,11 +393,3 @@ class Ledger:
                 self._opened = self._open(ask=None)  # nobody may be asked from a thread
         state = self.step()
         return state.waiting is not None or state.proven_size < state.ledger_size
-
-
-def _set_aside(path: Path, time_s: int) -> None:
-    """Renames a database with its side files, so that nothing is lost and nobody goes on from it."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{path}{suffix}")
-        if file.exists():
-            file.replace(path.with_name(f"set-aside-{time_s}-{path.name}{suffix}"))

@@ -12,6 +12,7 @@ from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import Evidence
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.sending.outbox import Outbox
@@ -89,11 +90,16 @@ def open_ledger(
     chain = open_chain(paths, connection, stack, now)
     where = connection.where
     evidence = Evidence(chain, where.contract)
-    file = paths.outbox(chain.chain_id, account.address)
+    place = outbox_place(paths, chain.chain_id, account.address)
     limits = SpendingLimits(connection.spend_per_day_wei, connection.spend_per_day_wei)
     outbox = stack.enter_context(
         Outbox(
-            file, chain, account, limits=limits, settings=SendingSettings(bump_after_s=connection.bump_after_s), now=now
+            place,
+            chain,
+            account,
+            limits=limits,
+            settings=SendingSettings(bump_after_s=connection.bump_after_s),
+            now=now,
         )
     )
     topics = [None, where.log_id]  # every event of the contract names its log there

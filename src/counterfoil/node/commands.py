@@ -31,13 +31,12 @@ _NOT_ENCRYPTED: Final = (
 
 @click.command()
 @click.option("--listen", metavar="ADDRESS:PORT", help="Where to listen; port 0 takes a free one.")
-@click.option("--public-url", metavar="URL", help="How others reach this node.")
 @click.option("--open-to-network", is_flag=True, help="Listen beyond this machine though nothing is encrypted.")
 @click.pass_obj
-def up(session: Session, listen: str | None, public_url: str | None, open_to_network: bool) -> None:
+def up(session: Session, listen: str | None, open_to_network: bool) -> None:
     """Serve this home over HTTP: the API, the console, and the log for whoever checks it.
 
-    The settings are in node.toml of the home; options here go before them. The first
+    The settings are in node.toml of the home; --listen goes before them. The first
     start makes a key for an admin and shows it once. Ctrl-C or SIGTERM finishes what is
     under way, signs the newest head and stops.
     """
@@ -47,7 +46,8 @@ def up(session: Session, listen: str | None, public_url: str | None, open_to_net
     from counterfoil.node.server import Server, bind
     from counterfoil.node.settings import NodeSettings
 
-    settings = _with_options(NodeSettings.load(session.folder()), listen, public_url)
+    settings = NodeSettings.load(session.folder())
+    settings = settings if listen is None else replace(settings, listen=listen)
     if not (settings.is_local or settings.tls_cert or settings.proxies or open_to_network):
         hint = "name tls_cert and tls_key, or your proxies, in node.toml; --open-to-network does without"
         raise InvalidInput(f"{settings.listen} is open to other machines, and nothing would be encrypted", hint=hint)
@@ -55,7 +55,7 @@ def up(session: Session, listen: str | None, public_url: str | None, open_to_net
         node = Node(org, settings)
         server = Server(build_app(node), settings)
         first = node.access.first_admin()
-        url = _address(settings, listening.getsockname()[1])
+        url = org.home.settings.public_url or _address(settings, listening.getsockname()[1])
         lines = [f"The node of {org.home.settings.name} answers at {url}. Interrupt it to stop."]
         if first is not None:
             lines += ["A key for an admin, shown this once:", f"  {first.token}"]
@@ -83,14 +83,7 @@ def require_packages() -> None:
         raise NotSetUp(f"the node needs packages that are missing: {', '.join(missing)}", hint=INSTALL_NODE)
 
 
-def _with_options(settings: Any, listen: str | None, public_url: str | None) -> Any:
-    given = {"listen": listen, "public_url": public_url}
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
-
-
 def _address(settings: Any, port: int) -> str:
-    if settings.public_url:
-        return str(settings.public_url)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{'https' if settings.tls_cert else 'http'}://{host}:{port}"
 

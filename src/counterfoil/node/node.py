@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import Request
@@ -56,7 +57,8 @@ class Node:
         self.most_file_bytes = settings.most_file_bytes
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
-        self.requests.load()
+        with suppress(LogUnavailable):  # a database server that is away: named requests wait for it, others go on
+            self.requests.load()
         self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)

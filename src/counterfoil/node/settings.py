@@ -18,7 +18,6 @@ NODE_FORMAT: Final = 1
 
 HEADING: Final = "How this home's node serves; docs/reference/node.md says what each setting means."
 _LISTEN: Final = re.compile(r"(?:\[[0-9a-f:]+\]|[a-z0-9.-]+):\d{1,5}")
-_URL: Final = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,6 @@ class NodeSettings:
 
     Attributes:
         listen: Address and port; port 0 takes a free one.
-        public_url: How others reach this node, `https://node.bank.example`; empty while nobody outside does.
         tls_cert: File with the certificate and its chain, PEM; empty behind a proxy.
         tls_key: File with its secret key, PEM.
         proxies: Addresses of proxies whose word about the client's address is taken.
@@ -51,7 +49,6 @@ class NodeSettings:
     """
 
     listen: str = "127.0.0.1:8000"
-    public_url: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     proxies: tuple[str, ...] = ()
@@ -75,10 +72,6 @@ class NodeSettings:
     def __post_init__(self) -> None:
         if not _LISTEN.fullmatch(self.listen) or int(self.listen.rpartition(":")[2]) > 65_535:
             raise InvalidInput(f"listen is {self.listen[:80]!r}", hint="address and port, like 127.0.0.1:8000")
-        if self.public_url and not _URL.fullmatch(self.public_url):
-            raise InvalidInput(
-                f"public_url is {self.public_url[:80]!r}", hint="how others reach it: https://node.bank.example"
-            )
         if bool(self.tls_cert) != bool(self.tls_key):
             raise InvalidInput("tls_cert and tls_key go together", hint="name both files, or neither")
         for name in _AT_LEAST_ONE:

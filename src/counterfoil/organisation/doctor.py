@@ -119,6 +119,7 @@ def _inside(organisation: Organisation) -> Iterator[Finding]:
     yield _clock(organisation)
     yield _views(organisation)
     yield _models(organisation)
+    yield from _depot(organisation)
     yield _ledger(organisation)
     yield _witnesses(organisation)
 
@@ -144,6 +145,17 @@ def _vault(organisation: Organisation) -> Iterator[Finding]:
     due = organisation.erasures.due()
     if due:
         yield Finding("erasures", f"the retention of {len(due):,} locked records has ended", "counterfoil erase --due")
+
+
+def _depot(organisation: Organisation) -> Iterator[Finding]:
+    """Where the settings name a depot, or parts are in one."""
+    status = organisation.depot.status()
+    if not status.is_named and status.kept:
+        found = f"{counted(status.kept, 'part')} of this home are in a depot, and the settings name none"
+        yield Finding("depot", found, "write depot_url into counterfoil.toml again")
+    elif status.is_named:
+        found = f"{counted(status.kept, 'part')} in the depot, {status.waiting:,} wait to be pushed"
+        yield Finding("depot", found, "counterfoil depot push" if status.waiting else "")
 
 
 def _queue(organisation: Organisation) -> Finding:

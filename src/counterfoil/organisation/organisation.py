@@ -19,22 +19,26 @@ from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
+from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
+from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.requests import RequestsView
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
+from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 from counterfoil.store.views import Views
 from counterfoil.witness import Witness
 
@@ -62,6 +66,7 @@ class Organisation:
         archive: Reads records and proofs.
         recorder: Writes records.
         views: Searchable tables.
+        depot: Moves finished parts to an object store, where the settings name one.
         vault: Private values.
         keyring: The organisation's keys.
     """
@@ -74,7 +79,9 @@ class Organisation:
             paths, settings = home.paths, home.settings
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
-            log = Log.open(paths.log, is_entry=is_record, least_size=signed.head.size if signed else 0)
+            depot = _open_depot(home)
+            least_size = signed.head.size if signed else 0
+            log = Log.open(paths.log, is_entry=is_record, least_size=least_size, depot=depot)
             stack.callback(log.release)
             self.vault = _open_vault(home, self.keyring)
             stack.callback(self.vault.close)
@@ -91,9 +98,10 @@ class Organisation:
             _require_history(signed, log)
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
-            self.objects = Objects(paths.artefacts, vault_key)
+            self.objects = Objects(paths.artefacts, vault_key, depot)
+            self.depot = HomeDepot(depot, self.recorder, self.archive, self.objects)
             self.views = Views(
-                paths.views,
+                _view_database(home, self.archive),
                 self.archive,
                 (ProvenanceView(), DecisionsView(self.archive), CallsView(), RequestsView()),
             )
@@ -106,7 +114,9 @@ class Organisation:
             self.calls = Calls(self.recorder, self.archive, self.vault, self.views)
             self.looks = Looks(self.recorder, self.archive)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
-            self.ledger = Ledger(paths.ledger, self.recorder, self.archive, self.keyring, now=now)
+            self.ledger = Ledger(
+                paths.ledger, self.recorder, self.archive, self.keyring, outbox_url=settings.outbox_url, now=now
+            )
             stack.callback(self.ledger.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)
             stack.callback(self.witness.close)
@@ -163,7 +173,7 @@ class Organisation:
         """
         home = Home.open(Path(folder))
         with home.lock():
-            return Log.rebuild_hashes(home.paths.log)
+            return Log.rebuild_hashes(home.paths.log, _open_depot(home))
 
     def __enter__(self) -> Self:
         return self
@@ -295,6 +305,19 @@ def _save(path: Path, data: bytes) -> None:
         replace_file(path, data, mode=0o644)
     except OSError as error:
         raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
+
+
+def _open_depot(home: Home) -> Depot:
+    cache_bytes = home.settings.depot_cache_mib << 20
+    return Depot(home.settings.depot_url, home.paths.depot, home.paths.cache, cache_bytes)
+
+
+def _view_database(home: Home, archive: Archive) -> ViewDatabase:
+    """Returns where the searchable tables are: in the home, or on a server, in a schema of this log's own."""
+    url = home.settings.views_url
+    if not url:
+        return SqliteViews(home.paths.views)
+    return PostgresViews(url, lambda: schema_name("views", home.settings.origin, archive.identity))
 
 
 def _open_vault(home: Home, keyring: Keyring) -> Vault:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from counterfoil.core import canonical
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.fields import Disclosure, FieldTree
-from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.receipt import Receipt, Shown
 from counterfoil.core.schema import Schema
 from counterfoil.core.statement import Record, parse_record, read_record
@@ -159,7 +158,9 @@ class Archive:
 
         Raises:
             NotFound: When the log has no such place.
+            LogUnavailable: When it is in a depot that is away.
         """
+        self._recorder.log.bring(max(index, 0), index + 1)  # nobody who records waits for a depot
         with self._recorder.lock:
             if not 0 <= index < self.size:
                 raise NotFound(f"there is no record {index}; the log has {self.size}")
@@ -213,6 +214,7 @@ class Archive:
         Its head is the newest one that a quorum of witnesses has signed, where that has the
         record under it; otherwise the newest one.
         """
+        self._recorder.log.bring(max(index, 0), index + 1)
         with self._recorder.lock:
             entry = self.entry(index)
             record = read_record(entry)
@@ -247,9 +249,19 @@ class Archive:
             return None
         return replace(found, consistency=self.consistency(found.size, size))
 
+    @property
+    def identity(self) -> bytes:
+        """The 32 bytes by which this log differs from every other: its first record's leaf hash; empty before that."""
+        return self.leaf(0) if self.size else b""
+
+    def leaf(self, index: int) -> bytes:
+        """Returns the leaf hash of a record, 32 bytes, without reading the record."""
+        with self._recorder.lock:
+            return self._recorder.log.leaf_hash(index)
+
     def leaf_hex(self, index: int) -> str:
         """Returns the leaf hash of a record, as other records refer to it."""
-        return leaf_hash(self.entry(index)).hex()
+        return self.leaf(index).hex()
 
     def schema(self, digest: str) -> Schema:
         """Returns a schema by digest.
@@ -309,8 +321,10 @@ class Archive:
         """Yields entries start..end-1, a batch at a time; writers go on in between."""
         end = self.size if end is None else end
         for first in range(start, end, READ_BATCH):
+            last = min(first + READ_BATCH, end)
+            self._recorder.log.bring(first, last)
             with self._recorder.lock:
-                batch = list(self._recorder.log.entries(first, min(first + READ_BATCH, end)))
+                batch = list(self._recorder.log.entries(first, last))
             yield from batch
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:

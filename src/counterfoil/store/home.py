@@ -5,6 +5,7 @@ log/               the log                      vault.db     private values, enc
 views.db           searchable tables (derived)  spool/       decisions waiting for the log
 artefacts/         models' bytes by digest      schemas/     field schemas by digest
 lock               who is writing             checkpoint   the newest signed head
+depot.json         what the depot keeps       cache/       what was fetched from it
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
 """
@@ -51,6 +52,8 @@ class HomePaths:
     issuer: Path
     ledger: Path
     witness: Path
+    depot: Path
+    cache: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -71,6 +74,8 @@ class HomePaths:
             issuer=folder / "issuer.vkey",
             ledger=folder / "ledger",
             witness=folder / "witness",
+            depot=folder / "depot.json",
+            cache=folder / "cache",
         )
 
 

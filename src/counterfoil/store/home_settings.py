@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from counterfoil.errors import InvalidInput
+from counterfoil.store.database_url import require_database_url
+from counterfoil.store.depot import require_depot_url
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["CONFIG_FILE", "DEFAULT_EPOCH_S", "HOME_FORMAT", "HomeSettings", "require_origin"]
@@ -21,6 +23,7 @@ DEFAULT_EPOCH_S: Final = 3_600
 
 HEADING: Final = "Counterfoil's settings of this home; docs/guides/keys.md says what key_file is."
 _MAX_EPOCH_S: Final = 366 * 86_400
+_MAX_CACHE_MIB: Final = 1 << 20
 _MAX_TEXT: Final = 200
 _PUBLIC_URL: Final = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~-]+)*")
 _ORIGIN: Final = re.compile(
@@ -41,6 +44,10 @@ class HomeSettings:
         spool_dir: Folder for decisions that wait for the log, relative to the home.
         public_url: Where outsiders reach this home's node, `https://receipts.bank.example`, without a slash
             at the end; the QR codes of receipts then open its checker page. Empty when there is none.
+        views_url: PostgreSQL database of the searchable tables; empty keeps them in views.db.
+        outbox_url: PostgreSQL database of the outbox; empty keeps it in ledger/.
+        depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
+        depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
     """
 
     name: str
@@ -49,6 +56,10 @@ class HomeSettings:
     epoch_s: int = DEFAULT_EPOCH_S
     spool_dir: str = "spool"
     public_url: str = ""
+    views_url: str = ""
+    outbox_url: str = ""
+    depot_url: str = ""
+    depot_cache_mib: int = 1_024
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -59,6 +70,13 @@ class HomeSettings:
                 raise InvalidInput(
                     f"{setting} has control characters, or is longer than {_MAX_TEXT}", hint="use plain text"
                 )
+        for setting, url in (("views_url", self.views_url), ("outbox_url", self.outbox_url)):
+            if url:
+                require_database_url(setting, url)
+        if self.depot_url:
+            require_depot_url(self.depot_url)
+        if not 1 <= self.depot_cache_mib <= _MAX_CACHE_MIB:
+            raise InvalidInput(f"depot_cache_mib is {self.depot_cache_mib}", hint=f"between 1 and {_MAX_CACHE_MIB}")
         if not self.spool_dir:
             raise InvalidInput("spool_dir is empty", hint='write spool_dir = "spool"')
         if self.public_url and (len(self.public_url) > _MAX_TEXT or not _PUBLIC_URL.fullmatch(self.public_url)):

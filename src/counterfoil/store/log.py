@@ -22,6 +22,7 @@ from counterfoil.core.canonical import JsonValue
 from counterfoil.core.merkle import consistency_path, inclusion_path
 from counterfoil.core.tiles import MAX_ENTRY_BYTES, TILE_WIDTH, tile_width
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import sync_folder
 from counterfoil.store.log_hashes import hash_into, open_hashes, rewrite_hashes
 from counterfoil.store.log_state import STATE_FILE, LogState
@@ -96,6 +97,7 @@ class Log:
         is_entry: Callable[[bytes], bool],
         read_only: bool = False,
         least_size: int = 0,
+        depot: Depot | None = None,
     ) -> Log:
         """Opens a log and mends what a crash left behind.
 
@@ -107,6 +109,7 @@ class Log:
             is_entry: Whether bytes are an entry; asked for entries after the saved state.
             read_only: Open beside a writer: change nothing.
             least_size: Entries known to be durable, from the newest signed head.
+            depot: Where finished segments may be instead of the folder.
 
         Raises:
             HomeDamaged: When files contradict the saved state or each other, or fewer
@@ -116,7 +119,7 @@ class Log:
         state = LogState.load(folder)
         log = None
         try:
-            segments = Segments(folder / "entries", state.segment_bytes, state.size, read_only=read_only)
+            segments = Segments(folder / "entries", state.segment_bytes, state.size, read_only=read_only, depot=depot)
             tree = open_hashes(folder, state, segments, read_only=read_only)
             log = cls(folder, state, segments, tree, read_only=read_only)
             log._catch_up(is_entry)
@@ -138,12 +141,11 @@ class Log:
         return log
 
     @classmethod
-    def rebuild_hashes(cls, folder: Path) -> int:
+    def rebuild_hashes(cls, folder: Path, depot: Depot | None = None) -> int:
         """Derives hash files and indexes anew from the segments, in bounded memory.
 
-        The log must not be open. Without a readable state, an empty one is written, so
-        that the next `open` derives everything, asks `is_entry` for every entry, and
-        `extra` is None.
+        The log must not be open. Without a readable state, an empty one is written: the next
+        `open` then derives everything, asks `is_entry` for every entry, and `extra` is None.
 
         Returns:
             Number of entries covered by the state.
@@ -156,7 +158,7 @@ class Log:
             if not (folder / STATE_FILE).exists() and any(folder.glob("entries/*.seg")):
                 LogState().save(folder)
             state = LogState.load(folder)
-            segments = Segments(folder / "entries", state.segment_bytes, state.size)
+            segments = Segments(folder / "entries", state.segment_bytes, state.size, depot=depot)
             try:
                 rewrite_hashes(folder, state, segments)
                 segments.drop_indexes()
@@ -216,6 +218,15 @@ class Log:
         self._segments.save_index()
         self._flush_if_possible()
         return first
+
+    @property
+    def segments(self) -> Segments:
+        """The files of the entries."""
+        return self._segments
+
+    def bring(self, start: int, end: int) -> None:
+        """Makes entries start..end-1 readable without waiting for a depot. Needs no lock, unlike the rest."""
+        self._segments.bring(start, end)
 
     def entry(self, index: int) -> bytes:
         """Returns one entry (NotFound when there is none at `index`)."""

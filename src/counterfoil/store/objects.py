@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import replace_file
 
 __all__ = ["Objects"]
@@ -31,16 +32,23 @@ _SEALED: Final = ".sealed"
 _NONCE_BYTES: Final = 12
 
 
+def key_of(digest: str) -> str:
+    """Returns what a file is called in a depot."""
+    return f"artefacts/{digest}"
+
+
 class Objects:
     """A folder of files, each named by the SHA-256 (hex) of its bytes.
 
     Args:
         folder: The folder; it exists.
         vault_key: 32 bytes; the sealing key is derived from it.
+        depot: Where models may be instead; sealed files stay here, for they change with the vault's key.
     """
 
-    def __init__(self, folder: Path, vault_key: bytes) -> None:
+    def __init__(self, folder: Path, vault_key: bytes, depot: Depot | None = None) -> None:
         self._folder = folder
+        self._depot = depot
         self._cipher = _cipher(vault_key)
 
     def put(self, data: bytes) -> str:
@@ -51,7 +59,7 @@ class Objects:
         """
         digest = sha256(data).hexdigest()
         path = self._folder / digest
-        if not path.exists():
+        if not path.exists() and not self._is_away(digest):
             try:
                 replace_file(path, data)
             except OSError as error:
@@ -63,12 +71,13 @@ class Objects:
 
         Raises:
             NotFound: When this home does not have them.
+            LogUnavailable: When they are in a depot that is away.
             HomeDamaged: When the file no longer has the digest it is named by.
         """
         if not _DIGEST.fullmatch(digest):
             raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
         try:
-            data = (self._folder / digest).read_bytes()
+            data = self._path(digest).read_bytes()
         except FileNotFoundError:
             raise NotFound(
                 f"the file with the digest {digest[:12]}… is not in this home",
@@ -77,6 +86,19 @@ class Objects:
         if sha256(data).hexdigest() != digest:
             raise HomeDamaged(f"the file {digest[:12]}… was altered: it no longer has the digest it is named by")
         return data
+
+    def plain(self) -> dict[str, Path]:
+        """Returns the files here that never change, by what they are called in a depot."""
+        return {key_of(path.name): path for path in sorted(self._folder.iterdir()) if _DIGEST.fullmatch(path.name)}
+
+    def _is_away(self, digest: str) -> bool:
+        return self._depot is not None and self._depot.find(key_of(digest)) is not None
+
+    def _path(self, digest: str) -> Path:
+        path = self._folder / digest
+        if self._depot is not None and not path.exists() and self._is_away(digest):
+            return self._depot.local(key_of(digest))
+        return path
 
     def put_sealed(self, data: bytes) -> str:
         """Keeps `data` encrypted and returns the digest of its contents."""

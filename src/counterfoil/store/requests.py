@@ -24,7 +24,8 @@ from counterfoil.core.statement import read_record
 from counterfoil.errors import InvalidInput
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.views import Row, Views, metadata, naming_faults
+from counterfoil.store.view_database import insert_rows
+from counterfoil.store.views import Row, Views, metadata
 
 __all__ = ["WAITING", "Requests", "RequestsView", "key_of", "other_request", "tag_of"]
 
@@ -53,13 +54,13 @@ class RequestsView:
 
     def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Takes records in log order."""
-        found: list[dict[str, Any]] = []
+        found = []
         for row in rows:
             tag = _tag_in(row.record.about_bytes, row.record)
             if tag is not None:
-                found.append({"tag": tag[:TAG_BYTES], "body": tag[TAG_BYTES:], "idx": row.index})
+                found.append((row.index, tag[:TAG_BYTES], tag[TAG_BYTES:]))
         if found:
-            connection.execute(requests.insert(), found)
+            insert_rows(connection, requests, found)
 
 
 class Requests:
@@ -75,6 +76,8 @@ class Requests:
     def __init__(self, secret: bytes, views: Views, archive: Archive, recorder: Recorder) -> None:
         self._secret = secret
         self._recorder = recorder  # its queue is another after the vault's key was replaced
+        self._is_loaded = False
+        self._settled = 0  # what the tables knew when tags were last forgotten here
         self._waits = False  # whether a tag in memory is of a record in the queue
         self._views = views
         self._archive = archive
@@ -82,7 +85,12 @@ class Requests:
         self._recent: dict[bytes, tuple[bytes, int]] = {}
 
     def load(self) -> None:
-        """Brings the tables up to date, and takes in what waits in the queue; before anybody asks."""
+        """Brings the tables up to date, and takes in what waits in the queue; who asks first does it where nobody has.
+
+        Raises:
+            LogUnavailable: The tables cannot be used now.
+        """
+        self._settled = self._archive.size
         self._views.catch_up()
         for item in self._recorder.spool.entries():
             record = read_record(item.entry)
@@ -90,6 +98,7 @@ class Requests:
             if tag is not None:
                 self._recent[tag[:TAG_BYTES]] = (tag[TAG_BYTES:], WAITING)
                 self._waits = True
+        self._is_loaded = True
 
     def tag(self, who: str, key: str, body: bytes) -> bytes:
         """Returns the tag of a request, 24 bytes.
@@ -113,6 +122,8 @@ class Requests:
         """
         found: dict[bytes, tuple[bytes, int]] = {}
         asked = list(tags)
+        if not self._is_loaded:
+            self.load()
         if self._waits and not self._recorder.spool.count:  # what waited is in the log by now
             self.settle()
         with self._lock:
@@ -124,7 +135,9 @@ class Requests:
                 else:
                     found[name] = known
         if left:
-            with naming_faults(), self._views.engine.connect() as connection:
+            if self._views.size() < self._settled:  # a database server that crashed may have lost its newest rows
+                self._views.catch_up()
+            with self._views.naming_faults(), self._views.engine.connect() as connection:
                 for start in range(0, len(left), 500):
                     query = select(requests).where(requests.c.tag.in_(left[start : start + 500]))
                     found |= {row.tag: (row.body, int(row.idx)) for row in connection.execute(query)}
@@ -148,10 +161,17 @@ class Requests:
         return len(self._recent) >= MAX_RECENT
 
     def settle(self) -> None:
-        """Brings the tables up to date and forgets what they know now."""
+        """Brings the tables up to date and forgets what they know now.
+
+        Raises:
+            LogUnavailable: The tables cannot be used now; nothing is forgotten.
+        """
+        if not self._is_loaded:
+            self.load()
         size = self._archive.size
         self._views.catch_up()
         with self._lock:
+            self._settled = size
             self._recent = {
                 name: (body, index) for name, (body, index) in self._recent.items() if index == WAITING or index >= size
             }
@@ -161,7 +181,7 @@ class Requests:
 
     def _forget_logged(self, waiting: Sequence[bytes]) -> None:
         """Forgets waiting requests whose records have moved from the queue to the log."""
-        with self._views.engine.connect() as connection:
+        with self._views.naming_faults(), self._views.engine.connect() as connection:
             for start in range(0, len(waiting), 500):
                 query = select(requests.c.tag).where(requests.c.tag.in_(waiting[start : start + 500]))
                 logged = connection.execute(query).scalars().all()

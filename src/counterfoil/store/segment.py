@@ -15,9 +15,11 @@ from io import FileIO
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from counterfoil.errors import HomeDamaged, LogUnavailable
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.store import bundle_index
+from counterfoil.store.away_segments import AwaySegments
 from counterfoil.store.bundle_index import BUNDLE_ENTRIES, LENGTH_BYTES, whole_entries
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import sync_data, sync_folder, write_all
 
 __all__ = ["SEGMENT_ENTRIES", "Segments"]
@@ -38,7 +40,15 @@ class Segments:
         poisoned: Why nothing can be appended any more, or an empty string.
     """
 
-    def __init__(self, folder: Path, lengths: Sequence[int], size: int, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lengths: Sequence[int],
+        size: int,
+        *,
+        read_only: bool = False,
+        depot: Depot | None = None,
+    ) -> None:
         """Takes over the files in `folder` up to entry `size`.
 
         Args:
@@ -46,6 +56,7 @@ class Segments:
             lengths: Bytes of each segment up to `size`, the unfinished last one included.
             size: Number of entries in them.
             read_only: Never write, not even what can be derived.
+            depot: Where finished segments may be instead.
 
         Raises:
             HomeDamaged: When a file is missing, too short, or too long for a finished one.
@@ -54,6 +65,7 @@ class Segments:
         self.poisoned = ""
         self._folder = folder
         self._read_only = read_only
+        self._away = AwaySegments(depot)
         self._lengths = list(lengths)
         self._fds: dict[int, int] = {}
         self._bundle = lru_cache(maxsize=2)(self._read_bundle)
@@ -217,6 +229,29 @@ class Segments:
             if start < stop:
                 raise HomeDamaged(f"entry {start} cannot be read from {self._path(number)}", hint=_RESTORE)
 
+    def finished(self) -> dict[int, Path]:
+        """Returns the full segments that are here and may be elsewhere: all but the newest, which a crash touches."""
+        numbers = range(max(len(self._lengths) - 2, 0))
+        return {number: self._path(number) for number in numbers if number not in self._away.numbers}
+
+    def drop(self, number: int) -> int:
+        """Deletes a segment's file, where the depot keeps it; returns the bytes that it had.
+
+        Raises:
+            NotAllowed: The depot does not keep it, or it is needed here.
+        """
+        kept = self._away.kept(number, self._lengths[number])
+        if kept is None or number not in self.finished():
+            raise NotAllowed(f"segment {number} is not in the depot, or is needed here")
+        self._away.numbers.add(number)  # first: readers then look in the depot
+        self._path(number).unlink(missing_ok=True)
+        return kept.size_bytes
+
+    def bring(self, start: int, end: int) -> None:
+        """Fetches the segments of entries start..end-1 that are not here. Needs no lock, unlike the rest."""
+        if self._away.numbers:
+            self._away.bring(range(start // SEGMENT_ENTRIES, -(-end // SEGMENT_ENTRIES)))
+
     def close(self) -> None:
         """Gives back the file descriptors."""
         for fd in self._fds.values():
@@ -334,7 +369,9 @@ class Segments:
         try:
             return FileIO(self._path(number))
         except FileNotFoundError as error:
-            raise HomeDamaged(f"segment {self._path(number)} is missing", hint=_RESTORE) from error
+            if self._away.kept(number, self._lengths[number]) is None:
+                raise HomeDamaged(f"segment {self._path(number)} is missing", hint=_RESTORE) from error
+        return self._away.open(number)
 
     def _index_path(self, number: int) -> Path:
         return self._folder / f"{number:03d}.idx"
@@ -355,5 +392,8 @@ class Segments:
             path = self._path(number)
             found = path.stat().st_size if path.exists() else 0
             finished = number < len(self._lengths) - 2
+            if finished and not path.exists() and self._away.kept(number, length) is not None:
+                self._away.numbers.add(number)
+                continue
             if found < length or (finished and found > length):
                 raise HomeDamaged(f"{path} has {found} bytes, {length} were recorded", hint=_RESTORE)

@@ -7,14 +7,15 @@ read; each step moves rows and cursor in one transaction.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -23,25 +24,29 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
     select,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.statement import Record, read_record
-from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed, NotFound
+from counterfoil.errors import CounterfoilError, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import parse_time
+from counterfoil.store.view_database import ViewDatabase, insert_rows
 
-__all__ = ["SCHEMA_VERSION", "Row", "View", "Views", "leaf8", "metadata", "naming_faults", "records"]
+__all__ = ["SCHEMA_VERSION", "Place", "Row", "View", "Views", "leaf8", "metadata", "records"]
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Version of all tables together; tables of another version are remade."""
 
 BATCH: Final = 2_000
+
+_OPENINGS: Final = 3
+"""How often tables are looked at anew while another process takes them over, before a read goes on."""
+
+Place: Final = BigInteger().with_variant(Integer, "sqlite")
+"""A place in the log. SQLite's `INTEGER` holds 64 bits, and as primary key costs nothing."""
 
 metadata: Final = MetaData()
 """Every view adds its tables here."""
@@ -51,14 +56,18 @@ cursor: Final = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("is_scrub_due", Boolean, nullable=False),
 )
+"""One row: how far the tables have read, who keeps them, and whether an erasure left old versions of rows behind."""
+
 names: Final = Table(
     "names", metadata, Column("id", Integer, primary_key=True), Column("name", String, unique=True, nullable=False)
 )
 records: Final = Table(
     "records",
     metadata,
-    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("idx", Place, primary_key=True, autoincrement=False),
     Column("kind", Integer, nullable=False),
     Column("stream", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -95,44 +104,56 @@ class View(Protocol):
 class Views:
     """The derived tables of one home.
 
+    Several processes may be pointed at the same tables, as when a copy of a home is opened:
+    whoever opened them last keeps them, and the others look anew whether they are theirs.
+
     Args:
-        path: The SQLite file.
+        database: Where the tables are.
         archive: Where records come from.
         views: One per capability.
     """
 
-    def __init__(self, path: Path, archive: Archive, views: Sequence[View]) -> None:
-        self._path = path
+    def __init__(self, database: ViewDatabase, archive: Archive, views: Sequence[View]) -> None:
+        self._database = database
         self._archive = archive
         self._views = tuple(views)
-        self._names: dict[str, int] = {}
+        self._names: tuple[int, dict[str, int]] = (0, {})  # ids of names, as of a size that was committed
         self._engine: Engine | None = None
+        self._owner = os.urandom(16).hex()
+        self._is_scrub_due = False
 
     @property
     def engine(self) -> Engine:
         """The database; its tables are made anew when they are not those of this log and version."""
         if self._engine is not None:
             return self._engine
+        self._database.reach()  # nobody who records waits for a server that does not answer
         with self._archive.lock:  # a lock of its own could wait for this one while somebody waits the other way
             if self._engine is None:
                 try:
                     self._engine = self._opened()
-                except DatabaseError:  # not a database any more: nothing in it is truth
-                    self._remove()
+                except DatabaseError as error:
+                    if not self._database.is_torn(error):
+                        raise
+                    self._database.remove()
                     self._engine = self._opened()
             return self._engine
 
     def _opened(self) -> Engine:
-        self._names.clear()
-        self._path.touch(mode=0o600)  # SQLite gives its side files the same
-        # Errors go to logs; they must not quote labels and scores.
-        engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool, hide_parameters=True)
-        event.listen(engine, "connect", _configure)
-        with engine.begin() as connection:
-            metadata.create_all(connection, [cursor])
-            known = connection.execute(select(cursor.c.version, cursor.c.size)).first()
-            if known is None or known[0] != SCHEMA_VERSION or not self._is_of_this_log(connection, known[1]):
-                _remake(connection)
+        self._names = (0, {})
+        engine = self._database.open()
+        try:
+            with engine.begin() as connection:
+                self._database.prepare(connection)
+                metadata.create_all(connection, [cursor])
+                known = connection.execute(select(cursor.c.version, cursor.c.size)).first()
+                if known is None or known[0] != SCHEMA_VERSION or not self._is_of_this_log(connection, known[1]):
+                    _remake(connection)
+                connection.execute(cursor.update().values(owner=self._owner))
+                self._is_scrub_due = bool(connection.execute(select(cursor.c.is_scrub_due)).scalar_one())
+        except BaseException:
+            engine.dispose()
+            raise
         return engine
 
     def _is_of_this_log(self, connection: Connection, size: int) -> bool:
@@ -140,27 +161,49 @@ class Views:
         if size == 0:
             return True
         found = connection.execute(select(records.c.leaf8).where(records.c.idx == size - 1)).scalar()
-        return size <= self._archive.size and found == leaf8(leaf_hash(self._archive.entry(size - 1)))
-
-    def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        return size <= self._archive.size and found == leaf8(self._archive.leaf(size - 1))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Brings the tables up to date and opens them for a query.
 
         Raises:
-            LogUnavailable: When the disk refuses.
+            LogUnavailable: When the disk refuses, or the database server is away.
             HomeDamaged: When the tables cannot be read.
+            NotSetUp: When a package is missing, or the server forbids.
         """
-        with naming_faults():
-            self.catch_up()
+        with self.naming_faults():
+            self._catch_up()
             with self.engine.connect() as connection:
                 yield connection
 
     def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Reads what the log has gained; returns the number of records read."""
+        """Reads what the log has gained; returns the number of records read.
+
+        Raises:
+            LogUnavailable: When the disk refuses, or the database server is away.
+            HomeDamaged: When the tables cannot be read.
+        """
+        with self.naming_faults():
+            return self._catch_up(progress)
+
+    def size(self) -> int:
+        """Returns how many records the tables have read.
+
+        Raises:
+            LogUnavailable: When the disk refuses, or the database server is away.
+        """
+        with self.naming_faults():
+            return self._size()
+
+    def _catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Reads on, and wipes what an erasure emptied where that makes no reader wait."""
+        count = self._read_on(progress)
+        if self._is_scrub_due and self._database.scrubs_beside_readers:
+            self._scrub()
+        return count
+
+    def _read_on(self, progress: Callable[[int, int], None] | None = None) -> int:
         size = self._archive.size
         done = self._size()
         if done >= size:
@@ -184,39 +227,40 @@ class Views:
         """Remakes every table from log and vault; returns the number of records.
 
         Raises:
-            LogUnavailable: When the disk refuses.
+            LogUnavailable: When the disk refuses, or the database server is away.
         """
-        with self._archive.lock:
-            self.close()
-            self._remove()
-        with naming_faults():
-            return self.catch_up(progress)
+        with self.naming_faults():
+            self._database.reach()
+            with self._archive.lock:
+                self.close()
+                self._database.remove()
+            return self._catch_up(progress)
 
     def forget_erased(self) -> bool:
-        """Takes in newly logged erasures and empties the write-ahead file; returns whether it is empty."""
+        """Takes in newly logged erasures and wipes what they emptied; returns whether nothing is left of it.
+
+        Where that fails, the next query reads the erasure before anything else, and the next
+        call wipes.
+        """
         try:
-            self.catch_up()
-            with self.engine.connect() as connection:
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
-        except DatabaseError:  # e.g. a full disk; the next query reads the erasure before anything else
+            with self.naming_faults():
+                self._read_on()
+                return self._scrub()
+        except CounterfoilError:  # e.g. a full disk, or a server that is away
             return False
-        return not busy
+
+    def _scrub(self) -> bool:
+        self._is_scrub_due = not self._database.scrub(self.engine, [table.name for table in metadata.sorted_tables])
+        if not self._is_scrub_due:
+            with self.engine.begin() as connection:
+                connection.execute(cursor.update().values(is_scrub_due=False))
+        return not self._is_scrub_due
 
     def close(self) -> None:
         """Lets go of the database; the next query opens it again."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-
-    def name_id(self, connection: Connection, name: str) -> int:
-        """Returns the small number that stands for a name in the tables."""
-        known = self._names.get(name)
-        if known is None:
-            known = connection.execute(select(names.c.id).where(names.c.name == name)).scalar()
-            if known is None:
-                known = connection.execute(names.insert().values(name=name)).inserted_primary_key[0]  # type: ignore[index]
-            self._names[name] = known
-        return known
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
 
     def index_of(self, leaf_hex: str) -> int:
         """Returns the place of the record with this leaf hash.
@@ -228,7 +272,7 @@ class Views:
         with self.reading() as connection:
             found = connection.execute(select(records.c.idx).where(records.c.leaf8 == leaf8(leaf))).scalars()
             for index in found:
-                if leaf_hash(self._archive.entry(index)) == leaf:
+                if self._archive.leaf(index) == leaf:
                     return int(index)
         raise NotFound(f"the log has no record with the digest {leaf_hex[:16]}…")
 
@@ -240,36 +284,38 @@ class Views:
             return None
 
     def _size(self) -> int:
-        with self.engine.connect() as connection:
-            return int(connection.execute(select(cursor.c.size)).scalar_one())
+        """Returns how far the tables have read; looks anew whose they are when somebody else opened them."""
+        for _ in range(_OPENINGS):
+            with self.engine.connect() as connection:
+                size, owner = connection.execute(select(cursor.c.size, cursor.c.owner)).one()
+            if owner == self._owner:
+                break
+            self.close()
+        return int(size)
 
     def _fold(self, pending: Sequence[tuple[int, bytes]]) -> None:
         """Takes one batch: rows and cursor in one transaction."""
-        if not pending:
-            return
-        try:
+        if pending:
             # Decrypted before the database is locked: reading waits for the log's lock, whose holder may
             # be waiting for the database.
-            rows = self._rows(pending)
-            self._fold_together(rows)
-        except BaseException:
-            self._names.clear()  # ids given in a transaction that was rolled back
-            raise
+            self._fold_together(self._rows(pending))
 
     def _fold_together(self, ready: Sequence[Row]) -> None:
         with self.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE cursor SET size = size")  # takes the write lock first
+            # Takes the write lock first; does nothing to tables that somebody else keeps by now.
+            ours = connection.execute(cursor.update().where(cursor.c.owner == self._owner).values(size=cursor.c.size))
+            if not ours.rowcount:
+                return
             done = int(connection.execute(select(cursor.c.size)).scalar_one())
             rows = [row for row in ready if row.index >= done]  # somebody else may have been faster
-            if not rows:
+            if not rows or rows[0].index != done:
                 return
-            for name in {name for row in rows for name in (row.record.kind, row.record.stream)} - self._names.keys():
-                self.name_id(connection, name)
-            known = self._names
-            connection.exec_driver_sql(
-                "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            ids = self._ids(connection, done, {name for row in rows for name in (row.record.kind, row.record.stream)})
+            insert_rows(
+                connection,
+                records,
                 [
-                    (r.index, known[r.record.kind], known[r.record.stream], r.record.seq, r.time_s, leaf8(r.leaf))
+                    (r.index, ids[r.record.kind], ids[r.record.stream], r.record.seq, r.time_s, leaf8(r.leaf))
                     for r in rows
                 ],
             )
@@ -277,7 +323,27 @@ class Views:
                 wanted = [row for row in rows if row.record.kind in view.kinds]
                 if wanted:
                     view.fold(connection, wanted)
-            connection.execute(cursor.update().values(size=rows[-1].index + 1))
+            end = rows[-1].index + 1
+            change: dict[str, Any] = {"size": end}
+            if any(row.record.kind == "erasure" for row in rows):
+                change["is_scrub_due"] = self._is_scrub_due = True
+            connection.execute(cursor.update().values(change))
+        self._names = (end, ids)
+
+    def _ids(self, connection: Connection, done: int, wanted: set[str]) -> dict[str, int]:
+        """Returns the small numbers that stand for names in the tables.
+
+        What is known from before holds for tables that stand where they were left: a server
+        that crashed may have lost its newest commits, and with them a name.
+        """
+        size, known = self._names
+        ids = dict(known) if size == done else {}
+        for name in wanted - ids.keys():
+            found = connection.execute(select(names.c.id).where(names.c.name == name)).scalar()
+            if found is None:
+                found = connection.execute(names.insert().values(name=name)).inserted_primary_key[0]  # type: ignore[index]
+            ids[name] = int(found)
+        return ids
 
     def _rows(self, pending: Sequence[tuple[int, bytes]]) -> list[Row]:
         wanted = frozenset().union(*(view.kinds for view in self._views))
@@ -288,20 +354,13 @@ class Views:
             Row(index, leaf, record, _time_s(record.time), *private.get(index, nothing)) for index, leaf, record in read
         ]
 
-
-@contextmanager
-def naming_faults() -> Iterator[None]:
-    """Turns the database's errors into ours."""
-    try:
-        yield
-    except OperationalError as error:
-        raise LogUnavailable(
-            f"the searchable tables cannot be used: {error.orig}", hint="free some disk space, then try again"
-        ) from error
-    except DatabaseError as error:
-        raise HomeDamaged(
-            f"the searchable tables are damaged: {error.orig}", hint="run `counterfoil rebuild`; nothing is lost"
-        ) from error
+    @contextmanager
+    def naming_faults(self) -> Iterator[None]:
+        """Turns the database's errors into ours."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._database.fault(error) from error
 
 
 _times: dict[str, int] = {}
@@ -317,23 +376,11 @@ def _time_s(text: str) -> int:
 
 
 def leaf8(leaf: bytes) -> int:
-    """Returns the first 8 bytes of a leaf hash as SQLite's signed integer."""
+    """Returns the first 8 bytes of a leaf hash as a signed 64-bit integer."""
     return int.from_bytes(leaf[:8], "big", signed=True)
 
 
 def _remake(connection: Connection) -> None:
     metadata.drop_all(connection)
     metadata.create_all(connection)
-    connection.execute(cursor.insert().values(version=SCHEMA_VERSION, size=0))
-
-
-def _configure(connection: Any, _record: Any) -> None:
-    """Derived tables need no fsync: what a crash takes is read again from the log. What is erased is wiped."""
-    for pragma in (
-        "busy_timeout=10000",
-        "journal_mode=WAL",
-        "synchronous=OFF",
-        "temp_store=MEMORY",
-        "secure_delete=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(cursor.insert().values(version=SCHEMA_VERSION, size=0, owner="", is_scrub_due=False))

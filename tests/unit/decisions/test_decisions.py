@@ -15,7 +15,7 @@ from counterfoil.store.streams import time_text
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Bank]:
+def home(tmp_path: Path, views_on: str) -> Iterator[Bank]:
     with bank(tmp_path) as made:
         yield made
 

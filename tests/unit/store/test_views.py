@@ -13,7 +13,14 @@ from counterfoil.store.views import leaf8
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Bank]:
+def home(tmp_path: Path, views_on: str) -> Iterator[Bank]:
+    with bank(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def in_file(tmp_path: Path) -> Iterator[Bank]:
+    """A bank whose tables are in a file of the home."""
     with bank(tmp_path) as made:
         yield made
 
@@ -57,16 +64,16 @@ def test_leaf_numbers_keep_their_sign() -> None:
     assert leaf8(b"\x7f" + b"\xff" * 31) == 2**63 - 1
 
 
-def test_a_step_that_fails_leaves_no_half_rows(home: Bank) -> None:
-    home.org.decisions.search()
-    before = table_rows(home.org)
-    home.loans.decide_many([ROW] * 200)
+def test_a_step_that_fails_leaves_no_half_rows(in_file: Bank) -> None:
+    in_file.org.decisions.search()
+    before = table_rows(in_file.org)
+    in_file.loans.decide_many([ROW] * 200)
     with full_disk(20_000), pytest.raises(LogUnavailable):
-        home.org.decisions.search()
-    after = table_rows(home.org)
+        in_file.org.decisions.search()
+    after = table_rows(in_file.org)
     assert len(after["decisions"]) == len(before["decisions"]) + 200
-    home.org.rebuild()
-    assert table_rows(home.org) == after
+    in_file.org.rebuild()
+    assert table_rows(in_file.org) == after
 
 
 def test_tables_remade_elsewhere_meanwhile_are_not_doubled(home: Bank) -> None:
@@ -78,13 +85,13 @@ def test_tables_remade_elsewhere_meanwhile_are_not_doubled(home: Bank) -> None:
     assert table_rows(home.org) == live
 
 
-def test_no_value_of_a_person_is_in_the_tables_but_what_they_are_for(home: Bank) -> None:
-    home.decide("Annabella Musterfrau", note="a secret")
-    home.org.decisions.search()
-    with home.org.views.reading() as connection:
+def test_no_value_of_a_person_is_in_the_tables_but_what_they_are_for(in_file: Bank) -> None:
+    in_file.decide("Annabella Musterfrau", note="a secret")
+    in_file.org.decisions.search()
+    with in_file.org.views.reading() as connection:
         connection.execute(text("SELECT 1"))
-    home.org.close()
-    data = b"".join(path.read_bytes() for path in home.folder.glob("views.db*"))
+    in_file.org.close()
+    data = b"".join(path.read_bytes() for path in in_file.folder.glob("views.db*"))
     for value in (b"Annabella", b"a secret"):
         assert value not in data
     assert b"approve" in data

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotFound
 from counterfoil.ledger.accounts.transaction import SignedTransaction
-from counterfoil.ledger.sending.database import READING, naming_faults, read_meta
+from counterfoil.ledger.sending.database import OutboxDatabase, read_meta
 from counterfoil.ledger.sending.rows import OPEN, Attempt, Kind, OutboxRow, State, read_attempt, read_row
 from counterfoil.ledger.sending.spending import DAY_S, SpendingLimits
 from counterfoil.ledger.sending.tables import attempts, outbox, outbox_meta, spent
@@ -67,16 +67,28 @@ class Change:
 class Journal:
     """The tables of one outbox."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: OutboxDatabase) -> None:
+        """Takes over tables that are open."""
+        self._database = database
         self._is_open = True
         self._lock = threading.Lock()  # one writer at a time; the file's own lock would make threads wait in naps
+        self._tenure = database.hold()
 
     def close(self) -> None:
         """Lets go of the database."""
         with self._lock:
             self._is_open = False
-            self._engine.dispose()
+            self._database.close()
+
+    def begin_step(self) -> None:
+        """Makes sure of the lock; what a step writes down from here on fails once it was lost meanwhile.
+
+        Another process may have held it in between and brought on the same rows: then what the
+        step knows of them is old, and a new step must look again.
+        """
+        with self._lock:
+            self._require_open()
+            self._tenure = self._database.hold()
 
     # What comes in
 
@@ -115,7 +127,7 @@ class Journal:
 
     def fill(self, nonces: Iterable[int], account: bytes, now_s: float) -> None:
         """Adds rows that do nothing but use up numbers which would hold up the ones after them."""
-        with self._writing() as connection:
+        with self._stepping() as connection:
             for nonce in nonces:
                 connection.execute(
                     outbox.insert().values(
@@ -164,7 +176,7 @@ class Journal:
         """
         if not planned:
             return []
-        with self._writing() as connection:
+        with self._stepping() as connection:
             held = _held(connection, first)
             free = (number for number in count(first) if number not in held)
             for row, gas_limit in planned:
@@ -180,7 +192,7 @@ class Journal:
         """Keeps the bytes of new signed versions; their rows are then sent."""
         if not signed:
             return
-        with self._writing() as connection:
+        with self._stepping() as connection:
             for each in signed:
                 transaction = each.signed.transaction
                 connection.execute(
@@ -213,7 +225,7 @@ class Journal:
         """Writes down what has become of rows, all of it or nothing; a row that changed meanwhile stays as it is."""
         if not changes:
             return
-        with self._writing() as connection:
+        with self._stepping() as connection:
             for each in changes:
                 values = {"state": each.state, "changed_s": now_s, **each.values}
                 if each.state.is_done:
@@ -233,7 +245,7 @@ class Journal:
 
     def keep_meta(self, name: str, value: str) -> None:
         """Writes down one more fact; it must not be known yet."""
-        with self._writing() as connection:
+        with self._stepping() as connection:
             connection.execute(outbox_meta.insert().values(name=name, value=value))
 
     def row(self, row_id: int) -> OutboxRow:
@@ -300,15 +312,30 @@ class Journal:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        """For what stands alone: it reads all it needs."""
         with self._lock:
             self._require_open()
-            with naming_faults(), self._engine.begin() as connection:
+            self._database.hold()
+            with self._database.writing() as connection:
+                yield connection
+
+    @contextmanager
+    def _stepping(self) -> Iterator[Connection]:
+        """For what rests on rows that a step has read before."""
+        with self._lock:
+            self._require_open()
+            if self._database.hold() != self._tenure:
+                raise LogUnavailable(
+                    "the outbox's lock was lost for a moment, so nothing more was sent",
+                    hint="the next step looks again and goes on by itself",
+                )
+            with self._database.writing() as connection:
                 yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._require_open()
-        with naming_faults(), self._engine.connect().execution_options(**{READING: True}) as connection:
+        with self._database.reading() as connection:
             yield connection
 
     def _require_open(self) -> None:

@@ -7,12 +7,10 @@ crash too. Why no row can be executed twice stands in `settling`.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -26,7 +24,7 @@ from counterfoil.errors import (
 )
 from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.rpc.chain import Chain
-from counterfoil.ledger.sending.database import hold_lock, open_engine
+from counterfoil.ledger.sending.database import OutboxDatabase
 from counterfoil.ledger.sending.journal import Journal, Order
 from counterfoil.ledger.sending.rows import Attempt, Kind, OutboxRow, State
 from counterfoil.ledger.sending.sender import Sender, SendingSettings, Tally
@@ -100,12 +98,12 @@ class Stepped:
 class Outbox:
     """Sends an account's transactions, each once. Safe to use from several threads.
 
-    Use it as a context manager, or call `close`. The file is one process's at a time, and
-    an account needs an outbox of its own: two outboxes of one account get in each other's way.
-    Never go on from an old copy of the file: it would send again what the newer one has sent.
+    Use it as a context manager, or call `close`. It is one process's at a time, and an
+    account needs an outbox of its own: two outboxes of one account get in each other's way.
+    Never go on from an old copy of its rows: it would send again what the newer one has sent.
 
     Args:
-        path: The SQLite file; made when it is not there. A lock file lies beside it.
+        database: Where its rows are kept; made when they are not there.
         chain: The ledger.
         account: Signs.
         limits: The most that may be spent.
@@ -113,8 +111,8 @@ class Outbox:
         now: Returns Unix seconds.
 
     Raises:
-        LedgerBusy: Another process is sending from this file.
-        HomeDamaged: The file is torn; it is left as it is.
+        LedgerBusy: Another process is sending from it.
+        HomeDamaged: It is torn; it is left as it is.
         WrongChain: It belongs to another chain.
         NotAllowed: It belongs to another account.
         NotSetUp: It was written by a newer version.
@@ -123,7 +121,7 @@ class Outbox:
 
     def __init__(
         self,
-        path: Path,
+        database: OutboxDatabase,
         chain: Chain,
         account: Account,
         *,
@@ -131,24 +129,18 @@ class Outbox:
         settings: SendingSettings | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.path = path
+        self.where = database.where
         self.chain = chain
         self.account = account
         self.limits = limits
         self.settings = settings or SendingSettings()
         self._now = now
-        self._lock_fd = hold_lock(path)
+        database.open({"chain_id": str(chain.chain_id), "account": account.address.hex()})
         try:
-            facts = {"chain_id": str(chain.chain_id), "account": account.address.hex()}
-            self._journal = Journal(open_engine(path, facts))
-        except BaseException:
-            os.close(self._lock_fd)
-            raise
-        try:
+            self._journal = Journal(database)
             self._require_ours()
         except BaseException:
-            self._journal.close()
-            os.close(self._lock_fd)
+            database.close()
             raise
         self._sender = Sender(chain, account, self._journal, limits, self.settings)
         self._stepping = threading.Lock()  # one step at a time; guards all of `_sender`, `_notes`, `_trouble_since_s`
@@ -169,9 +161,6 @@ class Outbox:
         self._closing.set()
         with self._stepping:
             self._journal.close()
-            if self._lock_fd >= 0:
-                os.close(self._lock_fd)
-                self._lock_fd = -1
 
     # What callers ask for
 
@@ -280,9 +269,11 @@ class Outbox:
         Raises:
             WrongChain: The node serves another ledger; nothing was sent to it.
             HomeDamaged: The outbox cannot be read.
-            LogUnavailable: The disk refuses.
+            LedgerBusy: The lock was lost with the connection to the database, and another process has it.
+            LogUnavailable: The disk refuses, or the database is away.
         """
         with self._stepping:
+            self._journal.begin_step()
             rows, now_s, tally = self._journal.open_rows(), self._now(), Tally()
             notes = Notes(self._notes, now_s)
             trouble = None
@@ -339,12 +330,12 @@ class Outbox:
         chain_id, known = facts.get("chain_id", "?"), bytes.fromhex(facts.get("account", ""))
         if chain_id != str(self.chain.chain_id):
             raise WrongChain(
-                f"the outbox {self.path} sends to chain {chain_id}, and the node serves {self.chain.chain_id}",
+                f"the outbox {self.where} sends to chain {chain_id}, and the node serves {self.chain.chain_id}",
                 hint="name the right node with --rpc, or use another outbox",
             )
         if known != self.account.address:
             raise NotAllowed(
-                f"the outbox {self.path} sends for {checksummed(known)}, not for {checksummed(self.account.address)}",
+                f"the outbox {self.where} sends for {checksummed(known)}, not for {checksummed(self.account.address)}",
                 hint="an account needs an outbox of its own",
             )
 

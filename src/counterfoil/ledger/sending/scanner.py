@@ -24,7 +24,7 @@ from sqlalchemy import BigInteger, Column, Connection, Engine, LargeBinary, Meta
 from counterfoil.errors import InvalidInput, LedgerContradicts, Reverted
 from counterfoil.ledger.rpc.answers import Block, Event
 from counterfoil.ledger.rpc.chain import Chain
-from counterfoil.ledger.sending.database import naming_faults
+from counterfoil.ledger.sending.sqlite_outbox import naming_faults
 
 __all__ = ["NEAR_SPAN", "SPAN", "EventReader", "Scanned", "Scanner", "metadata"]
 

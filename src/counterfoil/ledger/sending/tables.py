@@ -20,6 +20,8 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from counterfoil.store.view_database import table_text
+
 __all__ = ["SCHEMA_VERSION", "Wei", "attempts", "metadata", "outbox", "outbox_meta", "spent"]
 
 SCHEMA_VERSION: Final = 1
@@ -40,6 +42,16 @@ class Wei(TypeDecorator[int]):
 
     def process_result_value(self, value: Any | None, dialect: Any) -> int | None:
         return None if value is None else int(value)
+
+
+class Words(TypeDecorator[str]):
+    """What a contract or a node said: as every database holds it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return table_text(value)
 
 
 metadata: Final = MetaData()
@@ -77,7 +89,7 @@ outbox: Final = Table(
     Column("block_hash", LargeBinary(32)),
     Column("gas_used", BigInteger),
     Column("fee_paid_wei", Wei),
-    Column("error", Text, nullable=False, default=""),
+    Column("error", Words, nullable=False, default=""),
     Index("outbox_by_state", "state"),
     sqlite_autoincrement=True,  # the id of a row is never given to another
 )

@@ -89,14 +89,15 @@ class Access:
         self._org = org
         self.now_s = now
         self._secret = state.secret
-        self._is_secure = bool(settings.tls_cert) or settings.public_url.startswith("https://")
+        self._public_url = org.home.settings.public_url
+        self._is_secure = bool(settings.tls_cert) or org.home.settings.public_url.startswith("https://")
         self._cookie = f"__Host-{COOKIE}" if self._is_secure else COOKIE
         self._records = AccessRecords(state, org.recorder, org.archive)
         self._lockouts = Lockouts(state, settings, now)
         self.keys = Keys(state, self._records, now)
         self.sessions = Sessions(state, settings, now)
         self.users = Users(state, self._records, self.sessions, Passwords(cost), self._lockouts, now)
-        self.peers = Peers(state, self._records, Nonces(state, now), settings, now)
+        self.peers = Peers(state, self._records, Nonces(state, now), settings, org.home.settings.public_url, now)
         self._settle()
 
     # What the gate asks
@@ -128,7 +129,7 @@ class Access:
         if is_signed:
             return self.peers.identify(scope)
         if scope["method"] not in SAFE_METHODS:
-            require_own_page(scope, self._settings.public_url)
+            require_own_page(scope, self._public_url)
         return self._identify_session(scope, cookies) if cookies else None
 
     # What the console's pages ask

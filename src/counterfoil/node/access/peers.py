@@ -68,13 +68,14 @@ class Peers:
         records: AccessRecords,
         nonces: Nonces,
         settings: NodeSettings,
+        public_url: str,
         now: Callable[[], float],
     ) -> None:
         self._state = state
         self._records = records
         self._nonces = nonces
         self._most_body_bytes = settings.most_body_bytes
-        self._public_url = urlsplit(settings.public_url)
+        self._public_url = urlsplit(public_url)
         self._now = now
         self._changing = threading.Lock()  # covers whoever replaces a peer in _peers
         with state.reading() as connection:

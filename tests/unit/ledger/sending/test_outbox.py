@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import counter
 import pytest
 from anvil import Anvil, needs_anvil
 from counter import (
@@ -19,6 +20,7 @@ from counter import (
     counting_on_anvil,
     creation_code,
     key_of,
+    place_of,
     shut_call,
 )
 
@@ -27,7 +29,7 @@ from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.rpc.chain import Chain, Finality
 from counterfoil.ledger.sending.outbox import Cause, Kind, Outbox, State
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 
 @pytest.fixture
@@ -264,15 +266,17 @@ def test_what_cannot_be_sent_is_refused_at_once(order: dict[str, object], counti
     assert counting.outbox.rows() == []
 
 
-def test_one_process_sends_from_a_file(counting: AnvilCounting) -> None:
+def test_one_process_sends_from_an_outbox(counting: AnvilCounting) -> None:
     with pytest.raises(LedgerBusy, match="this process"):
         Counting(counting.path, counting.chain, counting.account, counting.counter)
     program = f"""
+import sys
 from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from counter import place_of
 from counterfoil.errors import LedgerBusy
-from counterfoil.ledger.sending.database import hold_lock
 try:
-    hold_lock(Path({str(counting.path)!r}))
+    place_of(Path({str(counting.path)!r}), {counter.outbox_url!r}).open({{}})
 except LedgerBusy as error:
     print(error.message)
 """
@@ -289,10 +293,10 @@ def test_an_outbox_is_of_one_account_and_one_chain(counting: AnvilCounting) -> N
     counting.outbox.close()
     other = LocalAccount(counting.anvil.keys[1])
     with pytest.raises(NotAllowed, match="an account needs|sends for"):
-        Outbox(counting.path, counting.chain, other, limits=GENEROUS)
+        Outbox(place_of(counting.path), counting.chain, other, limits=GENEROUS)
     elsewhere = Chain(counting.chain.rpc, 5, counting.chain.finality, counting.chain.fees)
     with pytest.raises(WrongChain):
-        Outbox(counting.path, elsewhere, counting.account, limits=GENEROUS)
+        Outbox(place_of(counting.path), elsewhere, counting.account, limits=GENEROUS)
     counting.reopen()
 
 

@@ -13,7 +13,7 @@ from counterfoil.errors import NotAllowed, NotFound
 from counterfoil.ledger.rpc.chain import GWEI, FeePolicy
 from counterfoil.ledger.sending.outbox import Cause, Kind, State
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 
 @pytest.fixture

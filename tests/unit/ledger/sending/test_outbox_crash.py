@@ -16,7 +16,7 @@ from counterfoil.ledger.rpc.chain import GWEI, Chain
 from counterfoil.ledger.rpc.rpc import Call, Rpc
 from counterfoil.ledger.sending.outbox import State
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 
 class Killed(BaseException):
@@ -93,7 +93,7 @@ def dearly(counting: AnvilCounting) -> list[Callable[[], object]]:
         lambda: counting.set_base_fee(20 * GWEI),
         counting.mine,
         counting.outbox_step,
-        lambda: counting.outbox.cancel(1),
+        lambda: counting.outbox.cancel(counting.outbox.row_of("a").id),
         lambda: counting.set_base_fee(15 * GWEI),
         counting.outbox_step,
         counting.mine,

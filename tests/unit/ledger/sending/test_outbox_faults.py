@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from anvil import needs_anvil
-from counter import TWELVE_BLOCKS, AnvilCounting, count_call, counting_on_anvil, key_of
+from counter import TWELVE_BLOCKS, AnvilCounting, count_call, counting_on_anvil, key_of, place_of
 from lying_node import How
 
 from counterfoil.errors import HomeDamaged, LedgerContradicts, LedgerUnreachable, WrongChain
@@ -19,8 +17,9 @@ from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import SignedTransaction, Transaction
 from counterfoil.ledger.rpc.rpc import RpcError
 from counterfoil.ledger.sending.outbox import Cause, State
+from counterfoil.ledger.sending.tables import attempts
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 PATIENT_S, HASTY_S = 20.0, 0.3
 
@@ -255,8 +254,11 @@ def test_bytes_that_were_altered_on_the_disk_are_not_sent(counting: AnvilCountin
     counting.outbox.step()
     counting.anvil.call("anvil_dropAllTransactions")
     counting.outbox.close()
-    with closing(sqlite3.connect(counting.path)) as database, database:
-        database.execute("UPDATE attempts SET raw = zeroblob(100)")
+    place = place_of(counting.path)
+    place.open({})
+    with place.writing() as connection:
+        connection.execute(attempts.update().values(raw=bytes(100)))
+    place.close()
     counting.reopen()
     with pytest.raises(HomeDamaged, match="row 1"):
         counting.outbox.step()

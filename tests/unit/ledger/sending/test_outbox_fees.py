@@ -15,7 +15,7 @@ from counterfoil.ledger.rpc.chain import GWEI, FeePolicy, Fees
 from counterfoil.ledger.sending.outbox import Attempt, Cause, Kind, SendingSettings, State
 from counterfoil.ledger.sending.signing import raised
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 CEILING_WEI = 40 * GWEI
 BUMP_S = 100.0

@@ -13,7 +13,7 @@ from counterfoil.ledger.rpc.chain import GWEI
 from counterfoil.ledger.sending.outbox import Cause, SpendingLimits, State
 from counterfoil.ledger.sending.spending import DAY_S, Budget
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 DAY_WEI = 3 * 10**14
 """What one row of a test may cost at its worst, or a few may cost indeed."""

@@ -28,6 +28,9 @@ THREADS, SUBMITS = 8, 50
 BUMP_S = 100.0
 
 
+pytestmark = pytest.mark.usefixtures("outbox_on")
+
+
 @pytest.fixture
 def counting(tmp_path: Path) -> Iterator[AnvilCounting]:
     settings = SendingSettings(bump_after_s=BUMP_S)

@@ -10,7 +10,7 @@ from counter import TWELVE_BLOCKS, counting_on_anvil
 
 from counterfoil.ledger.sending.outbox import State
 
-pytestmark = needs_anvil
+pytestmark = [needs_anvil, pytest.mark.usefixtures("outbox_on")]
 
 
 @pytest.mark.parametrize("depth", range(1, 11))

@@ -444,16 +444,19 @@ def test_a_key_needs_no_token(home):
 # Cookies
 
 
-def test_the_cookie_is_kept_from_scripts_and_other_sites(home):
+def test_the_cookie_is_kept_from_scripts_and_other_sites(home, tmp_path):
     cookie = home.access.cookie("t")
     assert cookie == "counterfoil=t; Path=/; Max-Age=3600; HttpOnly; SameSite=Strict"
     assert "Max-Age=0" in home.access.no_cookie()
-    for settings in ({"public_url": "https://node.bank.example"}, {"tls_cert": "c", "tls_key": "k"}):
-        secure = Access(home.state, type(home.settings)(**settings), home.org, home.clock, CHEAP)
+    others = {"proxy": {"public_url": "https://node.bank.example"}, "tls": {"tls_cert": "c", "tls_key": "k"}}
+    for name, settings in others.items():
+        other = Home(tmp_path / name, **settings)
+        secure = other.access
         assert secure.cookie("t").startswith("__Host-counterfoil=t; Path=/;")
         assert secure.cookie("t").endswith("; Secure")
         assert secure.token_in(request("GET", (b"cookie", b"a=b; __Host-counterfoil=t"))) == "t"
         assert secure.token_in(request("GET", (b"cookie", b"counterfoil=t"))) is None
+        other.close()
 
 
 def test_nobody_types_a_password_that_the_network_reads(home):

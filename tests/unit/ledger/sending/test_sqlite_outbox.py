@@ -15,6 +15,7 @@ from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.rpc.chain import Chain, FeePolicy, Finality
 from counterfoil.ledger.rpc.endpoint import Endpoint
 from counterfoil.ledger.sending.outbox import Outbox
+from counterfoil.ledger.sending.sqlite_outbox import SqliteOutbox
 
 ACCOUNT = LocalAccount(b"\x01" * 32)
 ROWS = 80
@@ -23,7 +24,7 @@ ROWS = 80
 def opened(path: Path) -> Outbox:
     """An outbox whose ledger is never asked."""
     chain = Chain(Endpoint("http://127.0.0.1:1"), 1, Finality(), FeePolicy())
-    return Outbox(path, chain, ACCOUNT, limits=GENEROUS)
+    return Outbox(SqliteOutbox(path), chain, ACCOUNT, limits=GENEROUS)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,120 @@
+"""A home whose old parts are in a depot: proofs, receipts, replays and erasures go on; plain text never leaves."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import organisations
+import pytest
+from organisations import bank, copy_home, open_home, put_to_work, table_rows
+
+from counterfoil.core.statement import Draft
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotFound, NotSetUp
+from counterfoil.organisation import Organisation
+from counterfoil.store.check_file import check_file
+from counterfoil.store.segment import SEGMENT_ENTRIES
+
+FULL = 2 * SEGMENT_ENTRIES + 2_000
+
+
+@pytest.fixture(scope="module")
+def long_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a decision in its first segment, and two full segments."""
+    folder = tmp_path_factory.mktemp("long")
+    with bank(folder) as home:
+        home.decide("anna", note="a secret")
+        org = home.org
+        prepared = org.recorder.prepare(Draft("event", "events", "padding"))
+        while org.archive.size < FULL:
+            org.recorder.record([prepared] * 4_000)
+    return folder
+
+
+@pytest.fixture
+def home(long_home: Path, tmp_path: Path) -> Path:
+    shutil.copytree(long_home, tmp_path, dirs_exist_ok=True)
+    with (tmp_path / "home" / "counterfoil.toml").open("a") as settings:
+        settings.write(f'depot_url = "file://{tmp_path}/depot"\n')
+    return tmp_path / "home"
+
+
+def first_decision(org: Organisation) -> int:
+    return int(org.decisions.search(limit=1)[0]["idx"])
+
+
+def test_what_is_in_the_depot_is_proved_shown_and_replayed(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        waiting = org.depot.status()
+        assert (waiting.kept, waiting.waiting) == (0, 2)  # a segment and a model
+        pushed = org.depot.push(drop=True)
+        assert (pushed.parts, pushed.size_bytes) == (2, waiting.waiting_bytes)
+        assert pushed.freed_bytes == pushed.size_bytes
+        assert org.depot.push(drop=True).parts == 0
+        assert not (home / "log" / "entries" / "000.seg").exists()
+        index = first_decision(org)
+        assert check_file(_written(tmp_path / "r.json", org.archive.receipt(index).encode())).is_intact
+        assert org.decisions.replay(index).is_intact
+        org.erasures.erase_person("anna", basis="test")
+        with pytest.raises(NotFound):
+            org.archive.tree(index)
+    with open_home(home) as org:
+        status = org.depot.status()
+        assert (status.kept, status.waiting, status.here_too_bytes) == (2, 0, 0)
+        live = table_rows(org)
+        org.rebuild()
+        assert table_rows(org) == live
+        assert put_to_work(org).decide(organisations.ROW).index is not None
+    assert Organisation.rebuild_hashes(home) > FULL
+
+
+def _written(path: Path, data: bytes | str) -> Path:
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def test_nothing_private_is_in_the_depot(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+        tag = org.vault.subject_tag("anna")
+    data = b"".join(path.read_bytes() for path in (tmp_path / "depot").rglob("*") if path.is_file())
+    assert len(data) > SEGMENT_ENTRIES
+    for secret in (b"anna", b"a secret", tag, tag.hex().encode(), b'"approve"'):
+        assert secret not in data
+
+
+def test_while_the_depot_is_away_deciding_goes_on_and_pushing_resumes(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        loans, index = put_to_work(org), first_decision(org)
+        org.depot.push(drop=True)
+        (tmp_path / "depot").rename(tmp_path / "away")
+        (tmp_path / "depot").write_bytes(b"")  # nothing can be put there
+        assert loans.decide(organisations.ROW).check().is_intact
+        with pytest.raises(LogUnavailable) as caught:
+            org.archive.receipt(index)
+        assert "depot" in caught.value.message
+        org.objects.put(b"another model")
+        with pytest.raises(LogUnavailable):
+            org.depot.push()
+        assert org.depot.status().waiting == 1
+        (tmp_path / "depot").unlink()
+        (tmp_path / "away").rename(tmp_path / "depot")
+        assert org.archive.receipt(index).encode()
+        assert org.depot.push().parts == 1
+
+
+def test_a_segment_that_was_altered_here_is_not_pushed(home: Path) -> None:
+    path = home / "log" / "entries" / "000.seg"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with open_home(home) as org, pytest.raises(HomeDamaged, match="altered"):
+        org.depot.push(drop=True)
+    assert path.exists()
+
+
+def test_without_a_depot_in_the_settings(tmp_path: Path) -> None:
+    with open_home(copy_home(tmp_path)) as org:
+        assert not org.depot.status().is_named
+        with pytest.raises(NotSetUp, match="no depot"):
+            org.depot.push()
