@@ -17,6 +17,7 @@ TABLES_EVERY_S: Final = 2.0
 QUEUE_EVERY_S: Final = 5.0
 COUNTS_EVERY_S: Final = 60.0
 RETENTION_EVERY_S: Final = 600.0
+DEPOT_EVERY_S: Final = 300.0
 ALARMS_EVERY_S: Final = 10.0
 ACCESS_EVERY_S: Final = 60.0
 
@@ -41,6 +42,10 @@ def chores_of(node: Node) -> list[Chore]:
         erased = org.erasures.shred_due().erased if org.erasures.due() else ()
         return f"erased the private values of {counted(len(erased), 'record')}" if erased else ""
 
+    def depot() -> str:
+        copied = org.depot.push().parts if org.home.settings.depot_url else 0
+        return f"copied {counted(copied, 'part')} to the depot" if copied else ""
+
     def alarms() -> str:
         return node.alarms.settle(concerns(org, node.chores.list(), node.webhooks.list()))
 
@@ -54,5 +59,6 @@ def chores_of(node: Node) -> list[Chore]:
         Chore("counts", COUNTS_EVERY_S, counts),
         Chore("retention", RETENTION_EVERY_S, retention),
         Chore("access", ACCESS_EVERY_S, access),
+        Chore("depot", DEPOT_EVERY_S, depot),
         Chore("alarms", ALARMS_EVERY_S, alarms),
     ]

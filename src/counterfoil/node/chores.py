@@ -5,6 +5,7 @@
     counts      writes the epoch records that are due
     retention   erases what was locked away and whose retention has ended
     access      writes down when keys and sessions were last used
+    depot       copies finished parts to the object store, where the settings name one
     alarms      looks whether anything needs a person
 
 Anchoring has a thread of its own (`ledger.worker`). When a chore last ran and why it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from making_node import serving
-from organisations import bank, full_log
+from organisations import bank, copy_home, full_log, open_home
 
 from counterfoil.errors import LogUnavailable
 from counterfoil.node.alarms import Alarms, Concern
@@ -72,6 +72,18 @@ def test_what_is_due_for_erasure_is_erased_by_itself(tmp_path):
         assert node.chores.run(chore(node, "retention")).told == "erased the private values of 1 record"
         assert made.org.vault.stats().erased == 1
         assert made.org.archive.record(index).kind == "decision"
+        node.state.close()
+
+
+def test_finished_parts_are_copied_to_the_depot_by_themselves(tmp_path):
+    home = copy_home(tmp_path / "a")
+    config = home / "counterfoil.toml"
+    config.write_text(f'{config.read_text()}depot_url = "file://{tmp_path / "depot"}"\n')
+    with open_home(home) as org:
+        node = Node(org, NodeSettings())
+        assert node.chores.run(chore(node, "depot")).told == "copied 1 part to the depot"  # the model
+        assert node.chores.run(chore(node, "depot")).told == "copied 1 part to the depot"  # nothing new
+        assert org.depot.status().kept == 1
         node.state.close()
 
 
