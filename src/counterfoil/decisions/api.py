@@ -25,6 +25,7 @@ from counterfoil.decisions.bodies import (
     Replayed,
     ToDeploy,
     Told,
+    ToReplay,
 )
 from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.ingest import NDJSON, Ingest
@@ -37,11 +38,11 @@ from counterfoil.decisions.shapes import (
     registered_policy_json,
 )
 from counterfoil.store.recorder import OnFailure
-from counterfoil.web.answer import as_file, json_answer
+from counterfoil.web.answer import answered, as_file, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
 from counterfoil.web.roles import READERS, STAFF, WRITERS, Role
-from counterfoil.web.room import Room, takes
+from counterfoil.web.room import Room, Started, takes
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -84,11 +85,23 @@ class DecisionRoutes:
         room.writes("/deployments", self.deploy, operator, DeployedModel)
         room.writes("/deployments/{index}/decisions", self.decide, WRITERS, Decided, body=takes(Applicant))
         batch = "/deployments/{index}/decisions/batch"
-        room.writes(batch, self.decide_many, WRITERS, status=200, body=takes(media_type=NDJSON))
+        lines = {
+            200: {"content": {NDJSON: {"schema": {"type": "string"}}}, "description": "A decision or problem a line."}
+        }
+        room.writes(
+            batch,
+            self.decide_many,
+            WRITERS,
+            status=200,
+            body=takes(media_type=NDJSON),
+            responses=lines,
+            response_class=Response,
+        )
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
         room.reads("/decisions/{index}/receipt", self.receipt, READERS)
         room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
+        room.writes("/replays", self.replay_many, STAFF, Started, status=202)
         room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
         room.writes("/decisions/{index}/appeals", self.appeal, WRITERS, NewFollowed)
         room.writes("/decisions/{index}/outcomes", self.outcome, WRITERS, NewFollowed)
@@ -179,6 +192,13 @@ class DecisionRoutes:
         """Runs the registered model again on a decision and compares. Who asked is recorded."""
         self._desk.looked(request, "replay", [index])
         return self._org.decisions.replay(index).to_json()
+
+    def replay_many(self, request: Request, wanted: ToReplay) -> Response:
+        """Runs registered models again on many decisions, in the background. Who asked is recorded."""
+        self._desk.looked(request, "replays", wanted.records)
+        asked = wanted.model_dump()
+        given = {"indices": wanted.records, "sample": wanted.sample, "seed": wanted.seed}
+        return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "replay", given)))
 
     def override(self, index: int, request: Request, told: Override) -> Response:
         """Records that a person decided otherwise than the model. The first decision stays on record."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -21,6 +21,7 @@ __all__ = [
     "Replayed",
     "ReportStep",
     "ToDeploy",
+    "ToReplay",
     "Told",
 ]
 
@@ -188,3 +189,15 @@ class Replayed(BaseModel):
     answer: str | None
     steps: list[ReportStep]
     facts: dict[str, Any]
+
+
+class ToReplay(BaseModel):
+    """Decisions to be replayed."""
+
+    model_config = {"extra": "forbid"}
+
+    records: list[Annotated[int, Field(ge=0, le=2**53)]] = Field(
+        default_factory=list, max_length=100_000, description="Places of decisions; all of them without."
+    )
+    sample: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="So many, drawn from all of them.")
+    seed: int = Field(0, ge=0, le=2**53, description="The same seed draws the same ones.")

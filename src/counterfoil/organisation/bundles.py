@@ -16,9 +16,10 @@ from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.bundle_file import BundleWriter
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
-__all__ = ["Bundles", "Show", "Written"]
+__all__ = ["Bundles", "Show", "Written", "places_about", "read_show"]
 
 Show = Literal["nothing", "everything"] | tuple[str, ...]
 """Fields to show: none, all that still exist, or those whose pointer starts with one of these."""
@@ -214,6 +215,36 @@ class Bundles:
                 chosen.add(index)
                 waiting += [self._views.index_of(leaf) for leaf in record.builds_on]
         return sorted(chosen)
+
+
+def read_show(parts: Sequence[str]) -> Show:
+    """Returns the fields to show, as people name them: `everything`, `nothing`, or pointers.
+
+    Raises:
+        InvalidInput: One is none of these.
+    """
+    if not parts or tuple(parts) == ("nothing",):
+        return "nothing"
+    if tuple(parts) == ("everything",):
+        return "everything"
+    wrong = next((part for part in parts if not part.startswith("/")), None)
+    if wrong is not None:
+        raise InvalidInput(
+            f"{wrong[:60]!r} names no field to show", hint="everything, nothing, or a field such as /output/label"
+        )
+    return tuple(parts)
+
+
+def places_about(vault: Vault, subject: str) -> list[int]:
+    """Returns the places of the records about a person.
+
+    Raises:
+        NotFound: There is none.
+    """
+    places = vault.indices_of(subject)
+    if not places:
+        raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+    return places
 
 
 def _matching(pointers: Iterable[str], show: Sequence[str]) -> list[str]:
