@@ -75,6 +75,8 @@ def test_every_write_takes_an_idempotency_key():
 def test_answers_are_as_described(node, case):
     answer = case.call(base_url=node.url, timeout=60, headers=dict(node.client.headers))
     assert answer.status_code != 500, answer.text
+    if not case.path.startswith("/api/"):
+        return  # formats of others: tests of their own hold them to these
     case.validate_response(answer, checks=CHECKS)
     if answer.status_code >= 400:
         problem = answer.json()

@@ -76,7 +76,9 @@ def test_malformed_json_is_a_problem_and_no_record(node, body):
 @pytest.mark.parametrize("path", ["erasures", "bundles", "ledger/connect", "replays", "deployments"])
 @pytest.mark.parametrize("body", [b"{", b"[]", b"1", b"\xff\xfe", b'{"__proto__": 1}', b"[" * 4_000])
 def test_malformed_json_for_typed_routes(node, path, body):
-    status, headers, answer = sent(node, request(node, "POST", f"/api/v1/{path}", body, "Content-Type: application/json"))
+    status, headers, answer = sent(
+        node, request(node, "POST", f"/api/v1/{path}", body, "Content-Type: application/json")
+    )
     assert (status, headers["content-type"]) == (422, "application/problem+json")
     assert json.loads(answer)["code"] == "invalid_input"
 

@@ -68,7 +68,8 @@ def build_app(node: Node) -> Gate:
 
 def description() -> dict[str, Any]:
     """Returns the OpenAPI description of every node; it is the same for each and needs no home."""
-    nobody: Any = SimpleNamespace(org=SimpleNamespace(witness=None), access=None, settings=NodeSettings())  # the rooms are laid out, and nobody comes in
+    # The rooms are laid out, and nobody comes in.
+    nobody: Any = SimpleNamespace(org=SimpleNamespace(witness=None), access=None, settings=NodeSettings())
     return _app(nobody).openapi()
 
 

@@ -7,7 +7,7 @@ import zipfile
 
 import httpx
 import pytest
-from making_node import Serving, serving
+from making_node import Serving, serving, settled
 from organisations import ROW
 
 import counterfoil
@@ -164,7 +164,7 @@ def test_bundles_are_what_the_command_line_writes(node, tmp_path):
     about, _ = bundle(node, tmp_path, subject="7", show=["everything"])
     assert about.is_intact
     assert looks(node)[-1] == "bundle"
-    assert list(node.node.incoming.iterdir()) == []
+    settled(lambda: list(node.node.incoming.iterdir()) == [])  # it goes when it was sent
 
 
 def test_records_added_to_fill_a_range_show_no_field(node, tmp_path):
