@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from counterfoil.core import canonical
 from counterfoil.decisions.bodies import (
     Appeal,
     Applicant,
@@ -37,6 +38,7 @@ from counterfoil.decisions.shapes import (
     policy_json,
     registered_policy_json,
 )
+from counterfoil.errors import InvalidInput
 from counterfoil.store.recorder import OnFailure
 from counterfoil.web.answer import answered, as_file, json_answer
 from counterfoil.web.desk import Desk
@@ -49,14 +51,20 @@ if TYPE_CHECKING:
 
 __all__ = ["DecisionRoutes"]
 
-_TOML: Final = "application/toml"
+_JSON: Final = "application/json"
+_POLICY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/toml": {"schema": {"type": "string"}}, _JSON: {"schema": {"type": "object"}}},
+    }
+}
 
 Subject = Annotated[str | None, Query(description="Your reference of the person.")]
 Label = Annotated[str | None, Query(description="The decision as it stands.")]
 Since = Annotated[str | None, Query(description="Earliest time, UTC: 2026-11-23T00:00:00Z.")]
 Until = Annotated[str | None, Query(description="Latest time, UTC.")]
 Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
-Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show; all without it.")]
+Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show, or `nothing`; all without it.")]
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
 
 
@@ -77,10 +85,8 @@ class DecisionRoutes:
         """Returns the table of routes."""
         room, operator = Room("decisions"), (Role.OPERATOR,)
         room.reads("/policies", self.list_policies, READERS, list[PolicyOnRecord])
-        room.writes("/policies", self.register_policy, operator, PolicyOnRecord, body=takes(media_type=_TOML))
-        room.writes(
-            "/policies/check", self.check_policy, READERS, CheckedPolicy, status=200, body=takes(media_type=_TOML)
-        )
+        room.writes("/policies", self.register_policy, operator, PolicyOnRecord, body=_POLICY)
+        room.writes("/policies/check", self.check_policy, READERS, CheckedPolicy, status=200, body=_POLICY)
         room.reads("/deployments", self.list_deployments, READERS, list[DeployedModel])
         room.writes("/deployments", self.deploy, operator, DeployedModel)
         room.writes("/deployments/{index}/decisions", self.decide, WRITERS, Decided, body=takes(Applicant))
@@ -112,13 +118,13 @@ class DecisionRoutes:
         return [registered_policy_json(each) for each in self._org.decisions.policies()]
 
     async def register_policy(self, request: Request) -> dict[str, Any]:
-        """Records a policy, given in TOML. The same rules are recorded once."""
-        rules = Policy.from_toml(await request.body())
+        """Records a policy, given in TOML or as JSON of the same shape. The same rules are recorded once."""
+        rules = await _policy_in(request)
         return registered_policy_json(await asyncio.to_thread(self._org.decisions.register_policy, rules))
 
     async def check_policy(self, request: Request) -> dict[str, Any]:
-        """Reads a policy, given in TOML, strictly and says what it leaves open; records nothing."""
-        rules = Policy.from_toml(await request.body())
+        """Reads a policy, in TOML or JSON, strictly and says what it leaves open; records nothing."""
+        rules = await _policy_in(request)
         return policy_json(rules) | {"gaps": rules.gaps()}
 
     def list_deployments(self) -> list[dict[str, Any]]:
@@ -184,7 +190,7 @@ class DecisionRoutes:
 
     def receipt(self, index: int, request: Request, show: Show = None) -> Response:
         """Returns the receipt of a decision, the file that `counterfoil check` takes. Who took it is recorded."""
-        made = self._org.decisions.receipt(index, show)
+        made = self._org.decisions.receipt(index, () if show == ["nothing"] else show)
         self._desk.looked(request, "receipt", [index])
         return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
 
@@ -232,3 +238,13 @@ class DecisionRoutes:
             "time": made.time,
         }
         return json_answer(shown, 200 if is_known else 201, replayed=is_known)
+
+
+async def _policy_in(request: Request) -> Policy:
+    body = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip() != _JSON:
+        return Policy.from_toml(body)
+    document = canonical.loads(body)
+    if not isinstance(document, dict):
+        raise InvalidInput("the body is not a policy: it holds no JSON object")
+    return Policy.from_json(document)

@@ -35,15 +35,25 @@ class Applicant(BaseModel):
     subject: str | None = Field(None, description="Your reference of the person; needed to erase them later.")
 
 
+class Contribution(BaseModel):
+    """A reason with the features behind it."""
+
+    code: str
+    contribution_micro: int = Field(description="In millionths; negative, for it lowered the score.")
+    features: list[str]
+
+
 class Decided(BaseModel):
     """A decision on record."""
 
+    contributions: list[Contribution] = Field(description="Of each reason: what its features did to the score.")
     index: int | None = Field(description="Place of its record in the log; null while it waits in the queue.")
     label: str | None = Field(description="What was decided; null where that was erased since.")
     leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
     promise: str | None = Field(description="The signed promise while it waits; null once recorded.")
     reasons: list[str] = Field(description="Codes of the reasons, at most four.")
-    score_micro: int | None = Field(description="The score in millionths; null where that was erased since.")
+    score: float | None = Field(description="The model's answer, from 0 to 1; null where that was erased since.")
+    score_micro: int | None = Field(description="The same in millionths; what the label rests on.")
     seq: int = Field(description="Its number in the stream.")
     subject: str | None = Field(description="Your reference of the person.")
     time: str = Field(description="When it was recorded, UTC.")

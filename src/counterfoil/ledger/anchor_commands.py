@@ -15,9 +15,8 @@ from counterfoil.ledger.shapes import state_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.history import SentTransaction, ToldEvent
-    from counterfoil.ledger.status import LedgerStatus
+    from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 __all__ = ["PROVES_NOTHING_YET", "anchor", "judge", "log", "status"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.connecting import Plan, Wanted
     from counterfoil.ledger.connection import Connection
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.standing import AnchorState
 
 __all__ = ["accounts_json", "connected_json", "plan_json", "state_json", "wanted_of"]
 

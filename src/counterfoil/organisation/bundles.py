@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from counterfoil.core.bundle import Manifest, ShownLine, entry_tiles, hash_tiles
 from counterfoil.core.checkpoint import SignedCheckpoint
@@ -14,34 +13,14 @@ from counterfoil.core.statement import Record, read_record
 from counterfoil.core.tiles import TILE_WIDTH, encode_bundle, tile_path
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
-from counterfoil.store.bundle_file import BundleWriter
+from counterfoil.store.bundle_file import BundleWriter, Show, Written
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
-__all__ = ["Bundles", "Show", "Written", "places_about", "read_show"]
-
-Show = Literal["nothing", "everything"] | tuple[str, ...]
-"""Fields to show: none, all that still exist, or those whose pointer starts with one of these."""
+__all__ = ["Bundles", "Written", "places_about", "read_show"]
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What went into a bundle.
-
-    Attributes:
-        path: The file.
-        records: How many records it holds.
-        shown: How many of them show fields.
-        withheld: How many have fields that were erased or are locked away.
-    """
-
-    path: Path
-    records: int
-    shown: int
-    withheld: int
 
 
 @dataclass

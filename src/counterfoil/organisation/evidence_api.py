@@ -21,8 +21,9 @@ from counterfoil.core.steps import Report
 from counterfoil.decisions.shapes import history_json
 from counterfoil.errors import InvalidInput
 from counterfoil.organisation.bodies import Checked, Head, LoggedRecord, Proven, ToBundle
-from counterfoil.organisation.bundles import Show, places_about, read_show
+from counterfoil.organisation.bundles import places_about, read_show
 from counterfoil.organisation.shapes import fields_json, record_json
+from counterfoil.store.bundle_file import Show, Written
 from counterfoil.store.check_file import check_file, other_file, read_hash
 from counterfoil.store.streams import time_text
 from counterfoil.web.answer import answered, as_file
@@ -154,7 +155,8 @@ class EvidenceRoutes:
         """Writes records, their proofs and chosen fields into one file for an auditor. Who took it is recorded.
 
         Up to 2,000 records are answered at once; more are written in the background, and the answer says where to
-        ask. Only a range, whole blocks of 256 records, can show that nothing is missing.
+        ask. Only a range, whole blocks of 256 records, can show that nothing is missing. The headers `bundle-records`,
+        `bundle-shown` and `bundle-withheld` count what is in it.
         """
         show = read_show(wanted.show)
         places = self._places(wanted)
@@ -164,12 +166,14 @@ class EvidenceRoutes:
             return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "bundle", asked)))
         made = new_scratch(self._desk.incoming)
         try:
-            path = self._written(made / "bundle.zip", wanted, places, show)
+            written = self._written(made / "bundle.zip", wanted, places, show)
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             raise
         gone = BackgroundTask(shutil.rmtree, made, ignore_errors=True)
-        return FileResponse(path, headers=as_file("bundle.zip"), media_type=_ZIP, background=gone)
+        counts = {f"bundle-{name}": str(getattr(written, name)) for name in ("records", "shown", "withheld")}
+        headers = as_file("bundle.zip") | counts
+        return FileResponse(written.path, headers=headers, media_type=_ZIP, background=gone)
 
     def _places(self, wanted: ToBundle) -> Sequence[int]:
         if wanted.subject is not None:
@@ -182,11 +186,11 @@ class EvidenceRoutes:
             raise InvalidInput(f"the log has records 0 to {size - 1}; {first} to {last} is not a part of it")
         return range(first, last + 1)
 
-    def _written(self, path: Path, wanted: ToBundle, places: Sequence[int], show: Show) -> Path:
+    def _written(self, path: Path, wanted: ToBundle, places: Sequence[int], show: Show) -> Written:
         if wanted.records or wanted.subject is not None:
-            return self._org.bundles.write_records(path, places, show=show).path
+            return self._org.bundles.write_records(path, places, show=show)
         end = None if wanted.last is None else wanted.last + 1
-        return self._org.bundles.write_range(path, wanted.first or 0, end, show=show).path
+        return self._org.bundles.write_range(path, wanted.first or 0, end, show=show)
 
 
 def _report(path: Path, **trusted: Any) -> Report:
