@@ -155,8 +155,6 @@ def bundle(
     )
 
 
-
-
 def _record_lines(data: Mapping[str, Any], history: History | None, with_values: bool) -> Iterator[str]:
     yield f"Record {data['index']}: {data['kind']} number {data['seq']} of {data['stream']}, {data['time']}"
     yield f"leaf    {data['leaf']}"
