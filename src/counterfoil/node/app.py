@@ -96,7 +96,7 @@ def _app(node: Node, **more: Any) -> FastAPI:
 
 
 def _operation_id(route: APIRoute) -> str:
-    return f"{route.tags[0]}_{route.name}"
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 async def _problem(_request: Request, error: Exception) -> Response:

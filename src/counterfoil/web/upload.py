@@ -61,9 +61,12 @@ async def received(request: Request, folder: Path, name: str) -> AsyncIterator[P
     """
     with scratch(folder) as made:
         path = made / name
-        with _naming_faults(), path.open("wb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
+        try:
+            with _naming_faults(), path.open("wb") as file:
+                async for chunk in request.stream():
+                    file.write(chunk)
+        except RuntimeError as error:  # read before, to find the token that a page's form has to carry
+            raise InvalidInput("the body is a form", hint="send the file's bytes as the body") from error
         if not path.stat().st_size:
             raise InvalidInput("the body is empty", hint="send the file's bytes as the body")
         yield path

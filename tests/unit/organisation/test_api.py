@@ -105,7 +105,7 @@ def test_an_erasure_that_cannot_be_is_refused(node, wanted):
 
 def test_keys_are_listed_without_secrets_and_replaced(node):
     before = node.client.get(f"{API}/keys").json()
-    assert {each["use"] for each in before["keys"]} == {"log", "vault"}
+    assert {each["use"] for each in before["keys"]} >= {"log", "vault"}
     assert all("secret" not in each for each in before["keys"])
     made = node.client.post(f"{API}/keys/log/rotate", headers={"Idempotency-Key": "k"}).json()
     again = node.client.post(f"{API}/keys/log/rotate", headers={"Idempotency-Key": "k"}).json()
