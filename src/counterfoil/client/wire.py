@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,12 +99,15 @@ class Wire:
             verify=_trusted(ca_file),
             trust_env=False,  # neither a proxy nor another key from the environment
         )
+        self._discretion = _Discretion(self._client.base_url.host)
+        logging.getLogger("httpx").addFilter(self._discretion)
 
     def __repr__(self) -> str:
         return f"Wire({self.url!r})"
 
     def close(self) -> None:
         """Lets go of the connections."""
+        logging.getLogger("httpx").removeFilter(self._discretion)
         self._client.close()
 
     def get(self, path: str, params: Params | None = None) -> Any:
@@ -228,6 +232,8 @@ class Wire:
                 if not isinstance(fault, _PASSING) and answer.status_code not in (502, 504):
                     raise fault
                 wait_s = _asked_wait_s(answer, min(MOST_WAIT_S, FIRST_WAIT_S * 2**number))
+                if isinstance(fault, TooManyRequests):
+                    fault.retry_after_s = max(1, round(wait_s))
             if number == MOST_TRIES - 1 or time.monotonic() + wait_s > ends:
                 break
             time.sleep(wait_s)
@@ -245,6 +251,23 @@ class Wire:
             return answer
         finally:
             answer.close()
+
+
+class _Discretion(logging.Filter):
+    """Keeps what is asked about people out of httpx's log, which quotes addresses with their queries."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self._host = host
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(self._without_query(each) for each in record.args)
+        return True
+
+    def _without_query(self, value: object) -> object:
+        is_ours = getattr(value, "host", None) == self._host and hasattr(value, "copy_with")
+        return value.copy_with(query=None) if is_ours else value  # type: ignore[attr-defined]
 
 
 @contextmanager

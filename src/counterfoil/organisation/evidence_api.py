@@ -43,6 +43,9 @@ MOST_CHECKED_BYTES: Final = 64 * 1_048_576
 CHECKS_AT_ONCE: Final = 2
 """Files checked at the same time; others wait."""
 
+TAKEN_AT_ONCE: Final = 8
+"""Files to be checked that lie on the disk at the same time, however many ask."""
+
 MOST_AT_ONCE: Final = 2_000
 """Records in a bundle that is answered at once; a larger one is written in the background."""
 
@@ -78,6 +81,7 @@ class EvidenceRoutes:
         self._org = org
         self._desk = desk
         self._checking = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._taking = asyncio.Semaphore(TAKEN_AT_ONCE)
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
@@ -147,7 +151,7 @@ class EvidenceRoutes:
             contract=read_hash(contract, 20) if contract else None,
             now=time_text(self._org.recorder.now_s()) if now else "",
         )
-        async with received(request, self._desk.incoming, "file") as path, self._checking:
+        async with self._taking, received(request, self._desk.incoming, "file") as path, self._checking:
             report = await asyncio.to_thread(checking, path)
         return {"exit_code": report.exit_code(required or ()), "file": file} | report.to_json()
 

@@ -241,6 +241,15 @@ def test_the_key_is_in_no_message_and_no_log(caplog):
     assert SECRET not in caplog.text
 
 
+def test_whom_it_asks_about_is_in_no_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    with standing(says({"items": [], "next": None})) as (stand, url), counterfoil.connect(url, SECRET) as org:
+        assert org.decisions.search(subject="customer-4711") == []
+    assert "customer-4711" in stand.paths[0]
+    assert "/api/v1/decisions" in caplog.text
+    assert "customer-4711" not in caplog.text
+
+
 @pytest.mark.parametrize("key", ["", "a b", "a\r\nx-role: admin", "ключ", "\x00"])
 def test_what_is_no_key_is_refused_and_not_quoted(key):
     with pytest.raises(InvalidInput) as refused:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from making_node import Serving, serving
+from making_node import Serving, serving, settled
+from organisations import ROW
 
+import counterfoil
 from counterfoil.core.note import VerifierKey
 from counterfoil.web.roles import Role
 
@@ -125,6 +127,37 @@ def test_the_home_is_looked_over(node):
         each["id"] for each in told["findings"]
     }
     assert told["todo"] == sum(each["todo"] is not None for each in told["findings"])
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "kind"),
+    [
+        ("rebuild", None, "rebuild"),
+        ("replays", {}, "replay"),
+        ("replays", {"sample": 1, "seed": 3}, "replay"),
+    ],
+)
+def test_long_work_is_started_once_and_done(node, path, wanted, kind):
+    decide(node)
+    named = {"Idempotency-Key": "w"}
+    started = node.client.post(f"{API}/{path}", json=wanted, headers=named)
+    assert (started.status_code, started.json()["kind"]) == (202, kind)
+    assert node.client.post(f"{API}/{path}", json=wanted, headers=named).json() == started.json()
+    job = f"{API}/jobs/{started.json()['id']}"
+    settled(lambda: node.client.get(job).json()["state"] == "done")
+    assert len(node.client.get(f"{API}/jobs").json()) == 1
+
+
+def test_a_large_bundle_about_a_person_is_long_work(node, tmp_path):
+    deployment = node.org.decisions.deployment(node.deployment)
+    deployment.decide_many([ROW] * 2_001, subjects=["busy"] * 2_001)
+    started = node.client.post(f"{API}/bundles", json={"subject": "busy", "show": ["/output"]})
+    assert started.status_code == 202
+    job = f"{API}/jobs/{started.json()['id']}"
+    settled(lambda: node.client.get(job).json()["state"] == "done")
+    assert node.client.get(job).json()["told"]["shown"] == 2_001
+    (tmp_path / "b.zip").write_bytes(node.client.get(f"{job}/file").content)
+    assert counterfoil.check(tmp_path / "b.zip", issuer=node.org.issuer).is_intact
 
 
 def test_only_an_admin_erases_and_replaces_keys(tmp_path):
