@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from counterfoil.client import Remote
     from counterfoil.core.note import VerifierKey
     from counterfoil.core.steps import Report
     from counterfoil.organisation import Organisation
     from counterfoil.store.unlock import Unlock
 
-__all__ = ["__version__", "check", "create", "open"]
+__all__ = ["__version__", "check", "connect", "create", "open"]
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,36 @@ def open(home: Path | str, *, unlock: Unlock | None = None) -> Organisation:
     from counterfoil.organisation import Organisation
 
     return Organisation.open(home, unlock)
+
+
+def connect(
+    url: str,
+    key: str,
+    *,
+    timeout_s: float = 60.0,
+    patience_s: float = 30.0,
+    ca_file: Path | str | None = None,
+    allow_plain_http: bool = False,
+) -> Remote:
+    """Returns a node's organisation, with the calls of a home that is opened here; asks for nothing yet.
+
+    Args:
+        url: Address of the node, `https://node.bank.example`.
+        key: What an admin of the node gave out (`counterfoil access add`); never shown or logged.
+        timeout_s: Longest that the node may say nothing.
+        patience_s: How long a request is tried again when the node is away or busy; it is never done twice.
+        ca_file: Certificates that the node's own is checked against; the machine's own without it.
+        allow_plain_http: Whether to reach another machine without encryption, in a network of your own.
+
+    Raises:
+        InvalidInput: The address or the key cannot be.
+        NotSetUp: The extra `client` is not installed.
+    """
+    from counterfoil.client import Remote
+
+    return Remote(
+        url, key, timeout_s=timeout_s, patience_s=patience_s, ca_file=ca_file, allow_plain_http=allow_plain_http
+    )
 
 
 def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | None = None) -> Organisation:

@@ -41,6 +41,7 @@ from typing import Final
 
 __all__ = [
     "ERROR_TABLE",
+    "INSTALL_CLIENT",
     "INSTALL_LEDGER",
     "INSTALL_ML",
     "INSTALL_NODE",
@@ -92,6 +93,10 @@ INSTALL_POSTGRES: Final = "install the extra `postgres`, e.g. pip install '.[pos
 
 INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
 """What to do where the package that object stores need is missing."""
+
+
+INSTALL_CLIENT: Final = "install the extra `client`, e.g. pip install '.[client]' in the repository's folder"
+"""What to do where a package that the client needs is missing."""
 
 
 class CounterfoilError(Exception):

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making_node import serving
 
 from counterfoil.cli.commands import COMMANDS
 from counterfoil.cli.main import run
 
 ROOT = Path(__file__).parents[2]
 FIRST = ROOT / "docs" / "guides" / "first-decisions.md"
+CLIENT = ROOT / "docs" / "guides" / "client.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TOLD = [PAGES[0], *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "reference" / "evidence.md"]
 
@@ -76,7 +78,7 @@ def test_the_first_guide_ends_with_a_check_that_passes(first: tuple[Path, dict[s
     assert first[1]["decision"].reasons
 
 
-@pytest.mark.parametrize("page", [page for page in TOLD if page != FIRST and blocks(page)], ids=name_of)
+@pytest.mark.parametrize("page", [page for page in TOLD if page not in (FIRST, CLIENT) and blocks(page)], ids=name_of)
 def test_samples_run(
     page: Path, first: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +92,17 @@ def test_samples_run(
         assert names["decision"].label == "decline"
         assert names["report"].is_intact
         names["org"].close()
+
+
+def test_the_clients_guide_ends_with_a_check_that_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(tmp_path) as node:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COUNTERFOIL_NODE", node.url)
+        monkeypatch.setenv("COUNTERFOIL_KEY", node.client.headers["authorization"].removeprefix("Bearer "))
+        Path("issuer.vkey").write_text(f"{node.org.issuer}\n")
+        names = run_page(CLIENT, {})
+    assert names["decision"].label == "decline"
+    assert names["report"].verdict == "intact, and signed by the issuer you named"
 
 
 def test_every_command_named_in_passing_exists() -> None:

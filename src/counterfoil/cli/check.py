@@ -12,7 +12,7 @@ import click
 
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report, Status, Step, failed
+from counterfoil.core.steps import Report, Status, Step
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
@@ -69,13 +69,13 @@ def check(
     else saw that head. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
-    from counterfoil.store.check_file import check_file, read_head, read_witnesses
+    from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses
 
     with session.progress("Checking") as progress:
         key = _issuer(issuer)
         named = _hash(block, "--block")
         answer = _asked(file, rpc, confirmations, key)
-        report = _neither(file) or check_file(
+        report = other_file(file) or check_file(
             file,
             issuer=key,
             against=against,
@@ -93,19 +93,6 @@ def check(
     code = report.exit_code(require)
     session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
     return code
-
-
-def _neither(file: Path) -> Report | None:
-    """Returns the report on what is neither a zip file nor a JSON object; None for all else."""
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(4096).lstrip()
-    except OSError:
-        return None  # why it cannot be opened is told later
-    if start.startswith((b"{", b"PK")):
-        return None
-    told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
-    return Report("file", (failed("format", "Can the file be read?", told),))
 
 
 def report_lines(report: Report) -> Iterator[str]:

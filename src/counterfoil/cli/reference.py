@@ -1,4 +1,4 @@
-"""The reference pages of commands and errors, made from the commands and the table themselves.
+"""The reference pages of commands, errors and the HTTP API, made from what they describe.
 
 python -m counterfoil.cli.reference docs/reference
 """
@@ -16,9 +16,9 @@ import click
 from counterfoil.cli.main import INTERRUPTED, USAGE, cli
 from counterfoil.errors import ERROR_TABLE, CounterfoilError, ErrorRow, row_for
 
-__all__ = ["commands", "commands_page", "errors_page", "write_pages"]
+__all__ = ["api_page", "commands", "commands_page", "errors_page", "write_pages"]
 
-PAGES: Final = ("cli.md", "errors.md")
+PAGES: Final = ("cli.md", "errors.md", "api.md")
 
 EXIT_CODES: Final = {
     0: "Done. For `check` and `replay`: nothing failed.",
@@ -85,9 +85,37 @@ def errors_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def api_page() -> str:
+    """Returns docs/reference/api.md."""
+    from counterfoil.cli.api_reference import operations_text
+    from counterfoil.node.app import description
+    from counterfoil.web.room import API
+
+    parts = [
+        "# HTTP API",
+        _MADE,
+        f"What a node serves; `GET {API}/openapi.json` describes it for programs. A key goes into the "
+        "header `Authorization: Bearer …`, and has one or more roles; an admin may do everything. What is for anybody "
+        "needs no key.",
+        "**Errors** are `application/problem+json` (RFC 9457): `code` is one of [these](errors.md), `detail` says what "
+        "was found and expected, `hint` what to try next. Nothing that was refused has changed anything. `retry-after` "
+        "says when to ask again.",
+        "**Once and not twice.** Every POST takes an `Idempotency-Key`, up to 200 visible ASCII characters of your "
+        "own. The same request sent again under it is not done again: it is answered as before, with "
+        "`Idempotency-Replayed: true`. The key with another request is refused. For records it holds for ever; for "
+        "erasures, keys, the ledger and long work, 30 days. Where such a request broke off half-way, its repeat is "
+        "refused as `stale`: look how things stand, then ask under a new key.",
+        "**Who looked** is a record: reading private values, searching, taking a receipt or a bundle, before anything "
+        "is shown.",
+        "**Pages.** A list of decisions holds `limit` items and `next`; give it as `before` for the page after.",
+        *operations_text(description()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def write_pages(folder: Path) -> None:
-    """Writes both pages into a folder."""
-    for name, text in zip(PAGES, (commands_page(), errors_page()), strict=True):
+    """Writes all pages into a folder."""
+    for name, text in zip(PAGES, (commands_page(), errors_page(), api_page()), strict=True):
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from counterfoil.core import canonical
 from counterfoil.decisions.bodies import (
     Appeal,
     Applicant,
@@ -25,6 +26,7 @@ from counterfoil.decisions.bodies import (
     Replayed,
     ToDeploy,
     Told,
+    ToReplay,
 )
 from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.ingest import NDJSON, Ingest
@@ -36,26 +38,33 @@ from counterfoil.decisions.shapes import (
     policy_json,
     registered_policy_json,
 )
+from counterfoil.errors import InvalidInput
 from counterfoil.store.recorder import OnFailure
-from counterfoil.web.answer import as_file, json_answer
+from counterfoil.web.answer import answered, as_file, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
 from counterfoil.web.roles import READERS, STAFF, WRITERS, Role
-from counterfoil.web.room import Room, takes
+from counterfoil.web.room import Room, Started, takes
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
 
 __all__ = ["DecisionRoutes"]
 
-_TOML: Final = "application/toml"
+_JSON: Final = "application/json"
+_POLICY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/toml": {"schema": {"type": "string"}}, _JSON: {"schema": {"type": "object"}}},
+    }
+}
 
 Subject = Annotated[str | None, Query(description="Your reference of the person.")]
 Label = Annotated[str | None, Query(description="The decision as it stands.")]
 Since = Annotated[str | None, Query(description="Earliest time, UTC: 2026-11-23T00:00:00Z.")]
 Until = Annotated[str | None, Query(description="Latest time, UTC.")]
 Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
-Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show; all without it.")]
+Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show, or `nothing`; all without it.")]
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
 
 
@@ -76,19 +85,29 @@ class DecisionRoutes:
         """Returns the table of routes."""
         room, operator = Room("decisions"), (Role.OPERATOR,)
         room.reads("/policies", self.list_policies, READERS, list[PolicyOnRecord])
-        room.writes("/policies", self.register_policy, operator, PolicyOnRecord, body=takes(media_type=_TOML))
-        room.writes(
-            "/policies/check", self.check_policy, READERS, CheckedPolicy, status=200, body=takes(media_type=_TOML)
-        )
+        room.writes("/policies", self.register_policy, operator, PolicyOnRecord, body=_POLICY)
+        room.writes("/policies/check", self.check_policy, READERS, CheckedPolicy, status=200, body=_POLICY)
         room.reads("/deployments", self.list_deployments, READERS, list[DeployedModel])
         room.writes("/deployments", self.deploy, operator, DeployedModel)
         room.writes("/deployments/{index}/decisions", self.decide, WRITERS, Decided, body=takes(Applicant))
         batch = "/deployments/{index}/decisions/batch"
-        room.writes(batch, self.decide_many, WRITERS, status=200, body=takes(media_type=NDJSON))
+        lines = {
+            200: {"content": {NDJSON: {"schema": {"type": "string"}}}, "description": "A decision or problem a line."}
+        }
+        room.writes(
+            batch,
+            self.decide_many,
+            WRITERS,
+            status=200,
+            body=takes(media_type=NDJSON),
+            responses=lines,
+            response_class=Response,
+        )
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
         room.reads("/decisions/{index}/receipt", self.receipt, READERS)
         room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
+        room.writes("/replays", self.replay_many, STAFF, Started, status=202)
         room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
         room.writes("/decisions/{index}/appeals", self.appeal, WRITERS, NewFollowed)
         room.writes("/decisions/{index}/outcomes", self.outcome, WRITERS, NewFollowed)
@@ -99,13 +118,13 @@ class DecisionRoutes:
         return [registered_policy_json(each) for each in self._org.decisions.policies()]
 
     async def register_policy(self, request: Request) -> dict[str, Any]:
-        """Records a policy, given in TOML. The same rules are recorded once."""
-        rules = Policy.from_toml(await request.body())
+        """Records a policy, given in TOML or as JSON of the same shape. The same rules are recorded once."""
+        rules = await _policy_in(request)
         return registered_policy_json(await asyncio.to_thread(self._org.decisions.register_policy, rules))
 
     async def check_policy(self, request: Request) -> dict[str, Any]:
-        """Reads a policy, given in TOML, strictly and says what it leaves open; records nothing."""
-        rules = Policy.from_toml(await request.body())
+        """Reads a policy, in TOML or JSON, strictly and says what it leaves open; records nothing."""
+        rules = await _policy_in(request)
         return policy_json(rules) | {"gaps": rules.gaps()}
 
     def list_deployments(self) -> list[dict[str, Any]]:
@@ -171,7 +190,7 @@ class DecisionRoutes:
 
     def receipt(self, index: int, request: Request, show: Show = None) -> Response:
         """Returns the receipt of a decision, the file that `counterfoil check` takes. Who took it is recorded."""
-        made = self._org.decisions.receipt(index, show)
+        made = self._org.decisions.receipt(index, () if show == ["nothing"] else show)
         self._desk.looked(request, "receipt", [index])
         return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
 
@@ -179,6 +198,13 @@ class DecisionRoutes:
         """Runs the registered model again on a decision and compares. Who asked is recorded."""
         self._desk.looked(request, "replay", [index])
         return self._org.decisions.replay(index).to_json()
+
+    def replay_many(self, request: Request, wanted: ToReplay) -> Response:
+        """Runs registered models again on many decisions, in the background. Who asked is recorded."""
+        self._desk.looked(request, "replays", wanted.records)
+        asked = wanted.model_dump()
+        given = {"indices": wanted.records, "sample": wanted.sample, "seed": wanted.seed}
+        return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "replay", given)))
 
     def override(self, index: int, request: Request, told: Override) -> Response:
         """Records that a person decided otherwise than the model. The first decision stays on record."""
@@ -212,3 +238,13 @@ class DecisionRoutes:
             "time": made.time,
         }
         return json_answer(shown, 200 if is_known else 201, replayed=is_known)
+
+
+async def _policy_in(request: Request) -> Policy:
+    body = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip() != _JSON:
+        return Policy.from_toml(body)
+    document = canonical.loads(body)
+    if not isinstance(document, dict):
+        raise InvalidInput("the body is not a policy: it holds no JSON object")
+    return Policy.from_json(document)

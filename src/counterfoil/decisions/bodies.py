@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -21,6 +21,7 @@ __all__ = [
     "Replayed",
     "ReportStep",
     "ToDeploy",
+    "ToReplay",
     "Told",
 ]
 
@@ -34,15 +35,25 @@ class Applicant(BaseModel):
     subject: str | None = Field(None, description="Your reference of the person; needed to erase them later.")
 
 
+class Contribution(BaseModel):
+    """A reason with the features behind it."""
+
+    code: str
+    contribution_micro: int = Field(description="In millionths; negative, for it lowered the score.")
+    features: list[str]
+
+
 class Decided(BaseModel):
     """A decision on record."""
 
+    contributions: list[Contribution] = Field(description="Of each reason: what its features did to the score.")
     index: int | None = Field(description="Place of its record in the log; null while it waits in the queue.")
     label: str | None = Field(description="What was decided; null where that was erased since.")
     leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
     promise: str | None = Field(description="The signed promise while it waits; null once recorded.")
     reasons: list[str] = Field(description="Codes of the reasons, at most four.")
-    score_micro: int | None = Field(description="The score in millionths; null where that was erased since.")
+    score: float | None = Field(description="The model's answer, from 0 to 1; null where that was erased since.")
+    score_micro: int | None = Field(description="The same in millionths; what the label rests on.")
     seq: int = Field(description="Its number in the stream.")
     subject: str | None = Field(description="Your reference of the person.")
     time: str = Field(description="When it was recorded, UTC.")
@@ -188,3 +199,15 @@ class Replayed(BaseModel):
     answer: str | None
     steps: list[ReportStep]
     facts: dict[str, Any]
+
+
+class ToReplay(BaseModel):
+    """Decisions to be replayed."""
+
+    model_config = {"extra": "forbid"}
+
+    records: list[Annotated[int, Field(ge=0, le=2**53)]] = Field(
+        default_factory=list, max_length=100_000, description="Places of decisions; all of them without."
+    )
+    sample: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="So many, drawn from all of them.")
+    seed: int = Field(0, ge=0, le=2**53, description="The same seed draws the same ones.")

@@ -19,7 +19,7 @@ from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 from counterfoil.store.requests import tag_of
 
-__all__ = ["Deployed", "Deployment", "Made", "as_score"]
+__all__ = ["Deployed", "Deployment", "Made", "applicant_rows", "as_score"]
 
 CHUNK: Final = 1_000
 _ROUNDING: Final = 1e-6
@@ -133,7 +133,7 @@ class Deployment:
                 model itself refuses a row behind the first thousand; the message says so.
             LogUnavailable: When the log went away on the way; what was recorded stays.
         """
-        rows, references = _rows(applicants, subjects)
+        rows, references = applicant_rows(applicants, subjects)
         checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
         decisions: list[Decision] = []
         for start in range(0, len(rows), CHUNK):
@@ -253,7 +253,9 @@ def as_score(answer: Any) -> float:
     return min(max(number, 0.0), 1.0)
 
 
-def _rows(applicants: Any, subjects: Sequence[str] | str | None) -> tuple[list[dict[str, Any]], list[str | None]]:
+def applicant_rows(
+    applicants: Any, subjects: Sequence[str] | str | None
+) -> tuple[list[dict[str, Any]], list[str | None]]:
     """Returns rows and references from a DataFrame or a list of objects."""
     rows = table_rows(applicants, "applicants")
     if subjects is None:

@@ -152,11 +152,13 @@ class Ingest:
         record = self._org.archive.record(index)
         values = self._org.views.values_of(index, record) or {}
         return {
+            "contributions": list(values.get("/reasons", ())),
             "index": index,
             "label": values.get("/output/label"),
             "leaf": self._org.archive.leaf_hex(index),
             "promise": None,
             "reasons": [reason["code"] for reason in values.get("/reasons", ())],
+            "score": values.get("/output/score"),
             "score_micro": values.get("/output/score_micro"),
             "seq": record.seq,
             "subject": values.get("/subject"),

@@ -18,11 +18,13 @@ __all__ = ["decision_json", "deployed_json", "found_json", "history_json", "poli
 def decision_json(made: Decision) -> dict[str, Any]:
     """Returns a decision just made."""
     return {
+        "contributions": [reason.to_json() for reason in made.reasons],
         "index": made.index,
         "label": made.label,
         "leaf": made.leaf,
         "promise": made.promise.encode().decode() if made.promise else None,
         "reasons": [reason.code for reason in made.reasons],
+        "score": made.score,
         "score_micro": made.score_micro,
         "seq": made.seq,
         "subject": made.subject,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from counterfoil.ledger.packages import require_packages
+from counterfoil.ledger.shapes import accounts_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -28,15 +29,8 @@ def accounts() -> None:
 def list_accounts(session: Session) -> None:
     """List the accounts whose key files are in this home."""
     require_packages()
-    from counterfoil.ledger.accounts.account import checksummed
-
     with session.open() as org:
-        used = org.ledger.connection.account if org.ledger.connection else ""
-        rows = [
-            {"address": address, "file": str(each.path), "used": address == used}
-            for each in org.ledger.joining.accounts.files()
-            if (address := checksummed(each.address or b""))
-        ]
+        rows = accounts_json(org.ledger)
     table = session.table(
         ("address", "key file", "used"), [(row["address"], row["file"], "yes" if row["used"] else "") for row in rows]
     )

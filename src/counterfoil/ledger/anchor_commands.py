@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from counterfoil.core.wording import counted
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.packages import require_packages
+from counterfoil.ledger.shapes import state_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.history import SentTransaction, ToldEvent
-    from counterfoil.ledger.status import LedgerStatus
+    from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 __all__ = ["PROVES_NOTHING_YET", "anchor", "judge", "log", "status"]
 
@@ -75,7 +75,7 @@ def anchor(session: Session, wait: bool, timeout_s: int, keep: bool) -> None:
     if kept is not None:
         lines.append(f"The ledger keeps the head over {counted(kept, 'record')} for good.")
     block = {"hash": f"0x{proof.block_hash.hex()}", "number": proof.block_number} if proof else None
-    session.emit(_state_json(state) | {"block": block, "kept": kept}, lines)
+    session.emit(state_json(state) | {"block": block, "kept": kept}, lines)
 
 
 @click.command()
@@ -153,17 +153,6 @@ def _anchored(state: AnchorState) -> str:
         return f"Anchored: all {counted(state.proven_size, 'record')} of the log, final{counts}."
     records = counted(state.log_size, "record")
     return f"Anchored: {state.proven_size:,} of {records}, final; {state.ledger_size:,} in a block."
-
-
-def _state_json(state: AnchorState) -> dict[str, Any]:
-    return {
-        "due": state.due or None,
-        "fault": state.fault or None,
-        "final_size": state.proven_size,
-        "ledger_size": state.ledger_size,
-        "log_size": state.log_size,
-        "waiting": state.waiting.id if state.waiting else None,
-    }
 
 
 def _status_lines(found: LedgerStatus) -> Iterator[str]:

@@ -19,11 +19,11 @@ from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month,
 from counterfoil.ledger.outbox_commands import move_outbox
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.role_commands import roles
+from counterfoil.ledger.shapes import connected_json, plan_json, wanted_of
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.ledger.connecting import Plan
-    from counterfoil.organisation import Organisation
 
 __all__ = ["ledger"]
 
@@ -149,10 +149,10 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
     from counterfoil.ledger.accounts.account import checksummed
 
     with session.open() as org:
-        if dry_run and not given["rpc"] and _has_no_ledger(org):
+        if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
             session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
             return
-        plan, carry_out = org.ledger.joining.deployment(_wanted(given, None), given["account"])
+        plan, carry_out = org.ledger.joining.deployment(wanted_of(given), given["account"])
         lines = _plan_lines(plan)
         if _is_refused(session, plan, lines, dry_run, yes or not given["rpc"]):
             return
@@ -178,11 +178,9 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
     interrupted connect goes on where it stopped.
     """
     require_packages()
-    from counterfoil.ledger.accounts.account import parse_address
-
     with session.open() as org:
-        wanted = _wanted(given, parse_address(contract) if contract else None, anew)
-        if dry_run and not given["rpc"] and _has_no_ledger(org):
+        wanted = wanted_of(given, contract, anew)
+        if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
             session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
             return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])
@@ -191,7 +189,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
             return
         made = carry_out(session.remark)
     session.emit(
-        {"account": made.account, "chain_id": made.chain_id, "contract": made.contract, "log_id": made.log_id},
+        connected_json(made),
         [
             f"Connected to chain {made.chain_id}, contract {made.contract}.",
             f"The log's id there is {made.log_id}.",
@@ -298,34 +296,8 @@ def cost(
     )
 
 
-def _has_no_ledger(org: Organisation) -> bool:
-    from counterfoil.ledger.treasury import is_ledger
-
-    return not is_ledger(org.ledger.paths.embedded)
-
-
 def _pair(prices: tuple[float, float]) -> str:
     return f"{prices[0]:g} to {prices[1]:g}"
-
-
-def _wanted(given: dict[str, Any], contract: bytes | None, anew: bool = False) -> Any:
-    from counterfoil.ledger.connecting import Wanted
-    from counterfoil.ledger.connection import Connection
-
-    names = (
-        "agree",
-        "allow_plain_http",
-        "fee_ceiling_gwei",
-        "spend_per_day_gwei",
-        "finality",
-        "confirmations",
-        "anchor_records",
-        "anchor_age_s",
-    )
-    settings = {name: given[name] for name in names if given.get(name) is not None}
-    if given.get("signer"):
-        settings["signer"] = given["signer"]
-    return Wanted(Connection.draft(rpc=tuple(given["rpc"]), **settings), contract, anew)
 
 
 def _plan_lines(plan: Plan) -> list[str]:
@@ -341,11 +313,7 @@ def _plan_lines(plan: Plan) -> list[str]:
 def _is_refused(session: Session, plan: Plan, lines: list[str], dry_run: bool, yes: bool) -> bool:
     """Whether it ends here: a dry run. Asks for a yes where fees are real."""
     if dry_run:
-        steps = [{"gas": step.gas, "most_wei": step.most_wei, "title": step.title} for step in plan.steps]
-        session.emit(
-            {"balance_wei": plan.balance_wei, "chain_id": plan.chain_id, "done": False, "steps": steps},
-            ["This is what would be sent.", *lines, "Nothing was sent."],
-        )
+        session.emit(plan_json(plan), ["This is what would be sent.", *lines, "Nothing was sent."])
         return True
     plan.require_funds()
     if not yes and plan.steps:

@@ -60,6 +60,13 @@ class LedgerPaths:
         """Folder of the embedded ledger, when this home runs one."""
         return self.folder / "embedded"
 
+    @property
+    def has_embedded(self) -> bool:
+        """Whether this home has a ledger of its own."""
+        from counterfoil.ledger.treasury import is_ledger
+
+        return is_ledger(self.embedded)
+
     def book(self, where: LogAddress) -> Path:
         """The anchors that the ledger told of one log."""
         return self.folder / f"anchors-{where.chain_id}-{where.log_id.hex()[:8]}.db"

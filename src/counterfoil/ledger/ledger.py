@@ -33,7 +33,6 @@ from counterfoil.store.recorder import Recorder
 
 if TYPE_CHECKING:
     from counterfoil.core.anchor import Anchor
-    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.anchors.book import AnchorBook
     from counterfoil.ledger.anchors.head_signer import HeadSigner
     from counterfoil.ledger.connecting import Plan, Wanted
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
     from counterfoil.ledger.opening import OpenedLedger
-    from counterfoil.ledger.status import LedgerStatus
+    from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 __all__ = ["Ledger"]
 

@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.errors import CounterfoilError, LedgerError, OverLimit
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.rpc.rpc import RpcError
+from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 if TYPE_CHECKING:
-    from counterfoil.ledger.anchors.anchoring import AnchorState
     from counterfoil.ledger.connection import Connection
     from counterfoil.ledger.opening import OpenedLedger
 
-__all__ = ["LedgerStatus", "status_known_here", "status_of"]
+__all__ = ["status_known_here", "status_of"]
 
 CLIENT_NAME: Final = "counterfoil/embedded"
 """How an embedded ledger names itself to its clients."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerStatus:
-    """Where a log and its ledger stand.
-
-    Attributes:
-        is_embedded: Whether the ledger is the home's own.
-        is_lone: Whether it is an embedded ledger, the home's own or one that somebody serves: one party holds it.
-        chain_id: The chain.
-        contract: Address of the Evidence contract.
-        log_id: The log's id there.
-        account: Address that anchors.
-        state: What is anchored, due and under way.
-        spent_wei: Paid in the last 24 hours; None when the ledger could not be opened.
-        limit_wei: Most that may be.
-        block: Height of the newest block; None when the ledger does not answer.
-        final_block: Height of the newest final block; None likewise.
-        balance_wei: What the account holds; None likewise.
-        nodes: One line for each node.
-        problems: What stands in the way, in words.
-    """
-
-    is_embedded: bool
-    is_lone: bool
-    chain_id: int
-    contract: str
-    log_id: str
-    account: str
-    state: AnchorState
-    spent_wei: int | None
-    limit_wei: int
-    block: int | None
-    final_block: int | None
-    balance_wei: int | None
-    nodes: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the status as JSON."""
-        return {
-            "account": self.account,
-            "balance_wei": self.balance_wei,
-            "block": self.block,
-            "chain_id": self.chain_id,
-            "contract": self.contract,
-            "due": self.state.due or None,
-            "final_block": self.final_block,
-            "final_size": self.state.proven_size,
-            "is_embedded": self.is_embedded,
-            "is_lone": self.is_lone,
-            "ledger_size": self.state.ledger_size,
-            "log_id": self.log_id,
-            "log_size": self.state.log_size,
-            "nodes": list(self.nodes),
-            "problems": list(self.problems),
-            "spent_in_24_h_wei": self.spent_wei,
-            "spend_limit_in_24_h_wei": self.limit_wei,
-            "waiting": self.state.waiting.id if self.state.waiting else None,
-        }
 
 
 def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
@@ -128,8 +67,6 @@ def status_known_here(
         due: Why an anchor is due.
         error: Why the ledger could not be opened.
     """
-    from counterfoil.ledger.anchors.anchoring import AnchorState
-
     state = AnchorState(log_size, ledger_size, proven_size, bool(due), due, None, error.message)
     return LedgerStatus(
         is_embedded=connection.is_embedded,

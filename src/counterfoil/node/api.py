@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 import counterfoil
 from counterfoil.checker import checker_page, page_digest
@@ -60,7 +60,7 @@ class NodeRoutes:
         room = Room("health", prefix="")
         room.reads("/healthz", self.alive, PUBLIC, Nothing)
         room.reads("/readyz", self.ready, PUBLIC, Nothing)
-        room.reads("/metrics", self.metrics, READERS)
+        room.reads("/metrics", self.metrics, READERS, response_class=PlainTextResponse)
         room.router.add_api_route("/check", self.checker, methods=["GET"], include_in_schema=False)
         return room.router
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -14,17 +17,25 @@ import counterfoil
 from counterfoil.calls.api import CallRoutes
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
+from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
+from counterfoil.node.settings import NodeSettings
 from counterfoil.node.shares import Shares
 from counterfoil.node.tiles import LogRoutes
+from counterfoil.organisation.api import OrganisationRoutes
+from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
 
-__all__ = ["build_app"]
+__all__ = ["ROOMS", "build_app", "description"]
+
+ROOMS: Final = (DecisionRoutes, CallRoutes, ProvenanceRoutes, EvidenceRoutes, OrganisationRoutes, LedgerRoutes)
+"""The rooms of the capabilities."""
 
 
 def build_app(node: Node) -> Gate:
@@ -36,29 +47,7 @@ def build_app(node: Node) -> Gate:
         yield
         await node.stop()
 
-    app = FastAPI(
-        title="Counterfoil node",
-        version=counterfoil.__version__,
-        description=f"The node of {node.org.home.settings.name}, log {node.org.home.settings.origin}.",
-        openapi_url=f"{API}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        redirect_slashes=False,
-    )
-    own, witness = NodeRoutes(node), WitnessRoutes(node.org)
-    rooms = (
-        DecisionRoutes(node.org, node),
-        CallRoutes(node.org, node),
-        witness,
-        AccessRoutes(node.org, node, node.access),
-        own,
-    )
-    for room in rooms:
-        app.include_router(room.router())
-    app.include_router(own.health())
-    app.include_router(witness.endpoint())
-    app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
+    app = _app(node, lifespan=lifespan)
     app.exception_handlers |= {
         CounterfoilError: _problem,
         RequestValidationError: _invalid,
@@ -75,6 +64,39 @@ def build_app(node: Node) -> Gate:
         body_timeout_s=settings.body_timeout_s,
         observe=node.metrics.observe,
     )
+
+
+def description() -> dict[str, Any]:
+    """Returns the OpenAPI description of every node; it is the same for each and needs no home."""
+    # The rooms are laid out, and nobody comes in.
+    nobody: Any = SimpleNamespace(org=SimpleNamespace(witness=None), access=None, settings=NodeSettings())
+    return _app(nobody).openapi()
+
+
+def _app(node: Node, **more: Any) -> FastAPI:
+    app = FastAPI(
+        title="Counterfoil node",
+        version=counterfoil.__version__,
+        description="One organisation's records: deciding, looking back, handing out, checking.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        **more,
+    )
+    own, witness = NodeRoutes(node), WitnessRoutes(node.org)
+    access = AccessRoutes(node.org, node, node.access)
+    for room in (*(routes(node.org, node) for routes in ROOMS), witness, access, own):
+        app.include_router(room.router())
+    app.include_router(own.health())
+    app.include_router(witness.endpoint())
+    app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 async def _problem(_request: Request, error: Exception) -> Response:
@@ -99,8 +121,8 @@ async def _http(_request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return problem_response(NotFound("there is nothing at this address", hint=f"see {API}/openapi.json"))
     if error.status_code == 405:
-        found = problem_response(NotAllowed("this address does not take that method", hint=f"see {API}/openapi.json"))
-        found.status_code = 405
+        refused = NotAllowed("this address does not take that method", hint=f"see {API}/openapi.json")
+        found = problem_response(refused, 405)
         found.headers.update(error.headers or {})
         return found
     return problem_response(InvalidInput(str(error.detail)))

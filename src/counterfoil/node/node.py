@@ -13,6 +13,7 @@ from fastapi import Request
 from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
 from counterfoil.node.access import Access
 from counterfoil.node.alarms import Alarms
+from counterfoil.node.answers import Answers
 from counterfoil.node.background import chores_of
 from counterfoil.node.chores import Chores
 from counterfoil.node.jobs.jobs import Jobs
@@ -25,12 +26,16 @@ from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING, Requests
-from counterfoil.web.desk import KEY_HEADER
+from counterfoil.web.desk import KEY_HEADER, Answer
 from counterfoil.web.roles import principal_of
+from counterfoil.web.upload import emptied
 
 __all__ = ["Node"]
 
 MOST_KEY_CHARS: Final = 200
+
+INCOMING: Final = "incoming"
+"""Folder of the home for files on their way in or out."""
 
 
 class Node:
@@ -40,7 +45,9 @@ class Node:
         org: The organisation.
         settings: What node.toml says.
         state: The node's own state.
-        requests: What was answered before.
+        requests: What was answered before, and left a record.
+        answers: What was answered before, and left none of its own.
+        incoming: Files on their way in or out.
         access: Who may come in.
         jobs: Long work in the background.
         chores: What the node does by itself.
@@ -55,10 +62,13 @@ class Node:
         self.org = org
         self.settings = settings
         self.most_file_bytes = settings.most_file_bytes
+        self.public_entries = settings.public_entries
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
         with suppress(LogUnavailable):  # a database server that is away: named requests wait for it, others go on
             self.requests.load()
+        self.answers = Answers(self.state, org.recorder.now_s)
+        self.incoming = emptied(org.home.paths.folder / INCOMING)
         self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
@@ -140,6 +150,10 @@ class Node:
             place = make()
             self.requests.noticed([(tag, place)])
         return place, False
+
+    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+        """Runs `make` unless the same request was answered before; see `web.desk.Desk`."""
+        return self.answers.answered(tag, make)
 
     def looked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:
         """Records who looks at what is private; see `web.desk.Desk`."""

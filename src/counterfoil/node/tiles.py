@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.tiles import TILE_WIDTH
 from counterfoil.errors import NotFound
-from counterfoil.web.roles import STAFF, needs
+from counterfoil.web.roles import STAFF, Role, needs
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -75,11 +75,19 @@ class LogRoutes:
         """Returns the table of routes."""
         router = APIRouter(prefix=LOG_PREFIX, tags=["log"])
         auditors = [] if self._public_entries else [needs(*STAFF)]
-        router.add_api_route("/checkpoint", self.checkpoint, response_class=Response)
-        router.add_api_route("/issuer.vkey", self.issuer, response_class=Response)
+        anybody: dict[str, Any] = {"response_class": Response, "openapi_extra": {"x-roles": ["anybody"]}}
+        router.add_api_route("/checkpoint", self.checkpoint, **anybody)
+        router.add_api_route("/issuer.vkey", self.issuer, **anybody)
         # Before the tiles of a level, whose pattern would match it too.
-        router.add_api_route("/tile/entries/{path:path}", self.entries, response_class=Response, dependencies=auditors)
-        router.add_api_route("/tile/{level}/{path:path}", self.tile, response_class=Response)
+        read = {"x-roles": ["anybody"] if self._public_entries else sorted({*STAFF, Role.ADMIN})}
+        router.add_api_route(
+            "/tile/entries/{path:path}",
+            self.entries,
+            response_class=Response,
+            openapi_extra=read,
+            dependencies=auditors,
+        )
+        router.add_api_route("/tile/{level}/{path:path}", self.tile, **anybody)
         return router
 
     async def checkpoint(self, request: Request) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from counterfoil.core.bundle import Manifest, ShownLine, entry_tiles, hash_tiles
 from counterfoil.core.checkpoint import SignedCheckpoint
@@ -14,33 +13,14 @@ from counterfoil.core.statement import Record, read_record
 from counterfoil.core.tiles import TILE_WIDTH, encode_bundle, tile_path
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
-from counterfoil.store.bundle_file import BundleWriter
+from counterfoil.store.bundle_file import BundleWriter, Show, Written
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
-__all__ = ["Bundles", "Show", "Written"]
-
-Show = Literal["nothing", "everything"] | tuple[str, ...]
-"""Fields to show: none, all that still exist, or those whose pointer starts with one of these."""
+__all__ = ["Bundles", "Written", "places_about", "read_show"]
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What went into a bundle.
-
-    Attributes:
-        path: The file.
-        records: How many records it holds.
-        shown: How many of them show fields.
-        withheld: How many have fields that were erased or are locked away.
-    """
-
-    path: Path
-    records: int
-    shown: int
-    withheld: int
 
 
 @dataclass
@@ -214,6 +194,36 @@ class Bundles:
                 chosen.add(index)
                 waiting += [self._views.index_of(leaf) for leaf in record.builds_on]
         return sorted(chosen)
+
+
+def read_show(parts: Sequence[str]) -> Show:
+    """Returns the fields to show, as people name them: `everything`, `nothing`, or pointers.
+
+    Raises:
+        InvalidInput: One is none of these.
+    """
+    if not parts or tuple(parts) == ("nothing",):
+        return "nothing"
+    if tuple(parts) == ("everything",):
+        return "everything"
+    wrong = next((part for part in parts if not part.startswith("/")), None)
+    if wrong is not None:
+        raise InvalidInput(
+            f"{wrong[:60]!r} names no field to show", hint="everything, nothing, or a field such as /output/label"
+        )
+    return tuple(parts)
+
+
+def places_about(vault: Vault, subject: str) -> list[int]:
+    """Returns the places of the records about a person.
+
+    Raises:
+        NotFound: There is none.
+    """
+    places = vault.indices_of(subject)
+    if not places:
+        raise NotFound("no record is about that person", hint="use the reference the decision was made with")
+    return places
 
 
 def _matching(pointers: Iterable[str], show: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 import counterfoil
-from counterfoil.core.note import COSIGNATURE, ED25519, VerifierKey
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.organisation.organisation import Organisation
+from counterfoil.organisation.shapes import erasure_json, findings_json, key_json
 from counterfoil.store.durable import replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import CONFIG_FILE, HOME_FORMAT, HomeSettings
-from counterfoil.store.keyring import KeyEntry
 from counterfoil.store.streams import time_text
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault_erasure import Erasure
-from counterfoil.witness.cosigner import witness_name
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -83,7 +81,7 @@ def list_keys(session: Session) -> None:
     """List every key this home has had, oldest first."""
     with session.open() as org:
         issuer, origin = str(org.issuer), org.home.settings.origin
-        listed = [_key_json(entry, origin) for entry in org.keyring.entries()]
+        listed = [key_json(entry, origin) for entry in org.keyring.entries()]
     rows = [
         (each["use"], each["algorithm"], each["id"], each["created"], each["retired"] or "in use", each["public"] or "")
         for each in listed
@@ -172,8 +170,8 @@ def erase(
     """
     _require_one(person, record, fields, due, basis)
     with session.open() as org:
-        plan, carry_out = _erasure(org, person, record, fields, basis or "")
-        data: dict[str, Any] = _erasure_json(plan, record, fields) | {"dry_run": dry_run}
+        plan, carry_out = org.erasures.plan(person=person, record=record, fields=fields, basis=basis or "")
+        data: dict[str, Any] = erasure_json(plan, record, fields) | {"dry_run": dry_run}
         lines = list(_erasure_lines(plan, record, fields))
         if dry_run or not yes:
             lines.insert(0, "This is what would happen.")
@@ -235,33 +233,10 @@ def doctor(session: Session) -> int:
         else "All is well."
     )
     session.emit(
-        {
-            "findings": [{"found": each.found, "id": each.id, "todo": each.todo or None} for each in findings],
-            "todo": needed,
-        },
+        findings_json(findings),
         lines,
     )
     return 1 if needed else 0
-
-
-def _key_json(entry: KeyEntry, origin: str) -> dict[str, Any]:
-    return {
-        "algorithm": entry.algorithm,
-        "created": entry.created,
-        "has_secret": entry.has_secret,
-        "id": entry.id,
-        "public": _public_text(entry, origin),
-        "retired": entry.retired,
-        "use": entry.use,
-    }
-
-
-def _public_text(entry: KeyEntry, origin: str) -> str | None:
-    if entry.use in ("log", "node"):
-        return str(VerifierKey(origin, ED25519, entry.public))
-    if entry.use == "witness":
-        return str(VerifierKey(witness_name(origin), COSIGNATURE, entry.public))
-    return f"0x{entry.public.hex()}" if entry.public else None
 
 
 def _require_one(person: str | None, record: int | None, fields: tuple[str, ...], due: bool, basis: str | None) -> None:
@@ -273,26 +248,6 @@ def _require_one(person: str | None, record: int | None, fields: tuple[str, ...]
         raise click.UsageError("--due needs no --basis: it was given when the records were locked away")
     if not due and basis is None:
         raise click.UsageError("--basis is missing: an erasure says why")
-
-
-def _erasure(
-    org: Organisation, person: str | None, record: int | None, fields: tuple[str, ...], basis: str
-) -> tuple[Erasure, Callable[[], object]]:
-    """Returns what would be erased, and what does it."""
-    if person is not None:
-        return org.erasures.plan_person(person), lambda: org.erasures.erase_person(person, basis=basis)
-    if record is None:
-        return Erasure(tuple(org.erasures.due())), org.erasures.shred_due
-    if not fields:
-        return org.erasures.plan_record(record), lambda: org.erasures.erase_record(record, basis=basis)
-    org.archive.tree(record).without(fields)  # names a wrong field now
-    locked = org.erasures.plan_record(record).restricted
-    return Erasure((), locked), lambda: org.erasures.erase_fields(record, fields, basis=basis)
-
-
-def _erasure_json(plan: Erasure, record: int | None, fields: tuple[str, ...]) -> dict[str, Any]:
-    kept = [] if fields else [{"index": index, "until": time_text(until_s)} for index, until_s in plan.restricted]
-    return {"erased": list(plan.erased), "fields": sorted(set(fields)), "record": record, "restricted": kept}
 
 
 def _erasure_lines(plan: Erasure, record: int | None, fields: tuple[str, ...]) -> Iterator[str]:

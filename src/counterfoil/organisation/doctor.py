@@ -17,7 +17,7 @@ from counterfoil.store.home import Home
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.views import records
 
-__all__ = ["LEAST_FREE_BYTES", "Finding", "examine"]
+__all__ = ["LEAST_FREE_BYTES", "Finding", "examine", "examine_opened"]
 
 LEAST_FREE_BYTES: Final = 1 << 30
 """Less free space than this on a disk of the home is worth a word."""
@@ -53,10 +53,7 @@ def examine(folder: Path, unlock: Callable[[Home], Unlock]) -> Iterator[Finding]
     except HomeDamaged as error:
         yield Finding("home", error.message, error.hint)
         return
-    yield Finding("home", f"{home.settings.name}, {home.settings.origin}, in {home.paths.folder}")
-    yield _folder_mode(home)
-    yield _key_file(home)
-    yield from _disks(home)
+    yield from _around(home)
     try:
         organisation = Organisation.open(folder, unlock(home))
     except CounterfoilError as error:
@@ -65,6 +62,20 @@ def examine(folder: Path, unlock: Callable[[Home], Unlock]) -> Iterator[Finding]
     with organisation:
         yield Finding("open", "nobody else is writing, and the keys open")
         yield from _inside(organisation)
+
+
+def examine_opened(organisation: Organisation) -> Iterator[Finding]:
+    """Yields findings about a home that is open already, in the same order."""
+    yield from _around(organisation.home)
+    yield from _inside(organisation)
+
+
+def _around(home: Home) -> Iterator[Finding]:
+    """What can be told without opening it."""
+    yield Finding("home", f"{home.settings.name}, {home.settings.origin}, in {home.paths.folder}")
+    yield _folder_mode(home)
+    yield _key_file(home)
+    yield from _disks(home)
 
 
 def _folder_mode(home: Home) -> Finding:

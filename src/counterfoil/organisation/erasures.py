@@ -13,7 +13,7 @@ is made up for by the next.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -50,6 +50,31 @@ class Erasures:
         self._vault = vault
         self._views = views
         self._is_behind = False  # whether an erasure may be in the log and not yet carried out
+
+    def plan(
+        self, *, person: str | None = None, record: int | None = None, fields: Sequence[str] = (), basis: str = ""
+    ) -> tuple[Erasure, Callable[[], object]]:
+        """Returns what an erasure would do, and what does it; nothing is changed yet.
+
+        Args:
+            person: Everything about this person; or
+            record: one record; or, without both, what was locked away and whose retention has ended.
+            fields: Only these fields of the record.
+            basis: Why; needed by all but what is due.
+
+        Raises:
+            NotFound: There is no such record or person.
+            InvalidInput: For a field the record does not have.
+        """
+        if person is not None:
+            return self.plan_person(person), lambda: self.erase_person(person, basis=basis)
+        if record is None:
+            return Erasure(tuple(self.due())), self.shred_due
+        if not fields:
+            return self.plan_record(record), lambda: self.erase_record(record, basis=basis)
+        self._archive.tree(record).without(fields)  # names a wrong field now
+        locked = self.plan_record(record).restricted
+        return Erasure((), locked), lambda: self.erase_fields(record, fields, basis=basis)
 
     def plan_person(self, subject: str) -> Erasure:
         """Returns what `erase_person` would do, and changes nothing.

@@ -11,13 +11,12 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.decisions.shapes import found_json, history_json
-from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.organisation.bundles import Show
-from counterfoil.organisation.organisation import Organisation
+from counterfoil.errors import InvalidInput
+from counterfoil.organisation.bundles import places_about, read_show
+from counterfoil.organisation.shapes import fields_json, record_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.core.statement import Record
     from counterfoil.decisions import History
 
 __all__ = ["bundle", "log"]
@@ -43,8 +42,8 @@ def show(session: Session, index: int, values: bool) -> None:
     with session.open() as org:
         record = org.archive.record(index)
         history = org.decisions.history(index) if record.kind == "decision" else None
-        data = _record_json(org, index, record) | (history_json(history) if history else {})
-        data["fields"] = _fields(org, index, record, values)
+        data = record_json(org, index, record) | (history_json(history) if history else {})
+        data["fields"] = fields_json(org, index, record, with_values=values)
     session.emit(data, _record_lines(data, history, values))
 
 
@@ -127,12 +126,12 @@ def bundle(
     chosen += [name for name, given in (("--index", indices), ("--subject", subject)) if given]
     if len(chosen) > 1:
         raise click.UsageError(f"{' and '.join(chosen)} cannot be combined")
-    fields = _show(show)
+    fields = read_show(show)
     if out.exists():
         raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     with session.open() as org, session.progress("Writing") as progress:
         if indices or subject is not None:
-            places = list(indices) if subject is None else _places_of(org, subject)
+            places = list(indices) if subject is None else places_about(org.vault, subject)
             written = org.bundles.write_records(out, places, show=fields, progress=progress)
         else:
             end = None if last is None else last + 1
@@ -154,57 +153,6 @@ def bundle(
         },
         lines,
     )
-
-
-def _places_of(org: Organisation, subject: str) -> list[int]:
-    places = org.vault.indices_of(subject)
-    if not places:
-        raise NotFound("no record is about that person", hint="use the reference the decision was made with")
-    return places
-
-
-def _show(parts: tuple[str, ...]) -> Show:
-    """Reads --show."""
-    if not parts or parts == ("nothing",):
-        return "nothing"
-    if parts == ("everything",):
-        return "everything"
-    wrong = next((part for part in parts if not part.startswith("/")), None)
-    if wrong is not None:
-        raise InvalidInput(
-            f"--show {wrong!r} names no field", hint="everything, nothing, or a field such as /output/label"
-        )
-    return parts
-
-
-def _record_json(org: Organisation, index: int, record: Record) -> dict[str, Any]:
-    return {
-        "about": json.loads(json.dumps(dict(record.about))),
-        "builds_on": list(record.builds_on),
-        "index": index,
-        "issuer": record.issuer,
-        "kind": record.kind,
-        "leaf": org.archive.leaf_hex(index),
-        "name": record.name,
-        "seq": record.seq,
-        "stream": record.stream,
-        "time": record.time,
-    }
-
-
-def _fields(org: Organisation, index: int, record: Record, with_values: bool) -> list[dict[str, Any]] | None:
-    """Returns a record's private fields; None when they are gone or locked away."""
-    if record.schema is None:
-        return []
-    values = org.views.values_of(index)
-    if values is None:
-        return None
-    schema = org.archive.schema(record.schema)
-    listed = []
-    for field in schema.fields:
-        entry = {"pointer": field.pointer, "title": field.title, "is_there": field.pointer in values}
-        listed.append(entry | ({"value": values.get(field.pointer)} if with_values else {}))
-    return listed
 
 
 def _record_lines(data: Mapping[str, Any], history: History | None, with_values: bool) -> Iterator[str]:

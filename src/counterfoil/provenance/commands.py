@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from counterfoil.core.wording import counted
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import NotFound
 from counterfoil.provenance.provenance import Dataset, Model
-from counterfoil.provenance.tables import describe_csv
+from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
+from counterfoil.provenance.tables import read_rows
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -108,11 +108,11 @@ def add_model(
             name=name or file.stem,
             version=number,
             training=_training(org, training) if training else None,
-            sample=read_rows(file=sample) if sample else None,
+            sample=read_rows(sample) if sample else None,
             code=pairs,
             trusted=trusted,
             features=features,
-            positive=_as_class(positive),
+            positive=class_of(positive),
         )
     session.emit(
         model_json(found),
@@ -157,49 +157,6 @@ def show_model(session: Session, model: str) -> None:
     )
 
 
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """Returns the rows of a CSV table, numbers where a whole column holds numbers; empty places are None.
-
-    Raises:
-        NotFound: When there is no such file.
-        InvalidInput: When it is not a table in UTF-8.
-    """
-    readers = {"integer": int, "number": float, "text": str}
-    kinds = {column: readers[kind] for column, kind in describe_csv(file, "sample", {}).columns}
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        return [
-            {name: kinds[name](value) if value else None for name, value in row.items()}
-            for row in csv.DictReader(text, strict=True)
-        ]
-
-
-def key_values(pairs: tuple[str, ...], option: str) -> dict[str, str]:
-    """Returns KEY=VALUE options as a table.
-
-    Raises:
-        InvalidInput: For one without a key or an equals sign, or a key given twice.
-    """
-    table: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise InvalidInput(f"{option} {pair!r} is not KEY=VALUE", hint=f"for example {option} licence=CC-BY-4.0")
-        if key in table:
-            raise InvalidInput(f"{option} gives {key!r} twice", hint="keep one of them")
-        table[key] = value
-    return table
-
-
-def dataset_json(found: Dataset) -> dict[str, Any]:
-    """Returns a dataset as JSON values."""
-    return {"index": found.index, "leaf": found.leaf, "sha256": found.record.sha256} | dict(found.record.draft().about)
-
-
-def model_json(found: Model) -> dict[str, Any]:
-    """Returns a model as JSON values."""
-    return {"index": found.index, "leaf": found.leaf} | dict(found.record.draft().about)
-
-
 def _model_lines(found: Model) -> Iterator[str]:
     record = found.record
     yield f"form        {record.form}, {record.size_bytes:,} bytes"
@@ -241,9 +198,3 @@ def _training(org: Organisation, wanted: str) -> Dataset:
         raise NotFound(
             f"the file {wanted} is not registered as a dataset, in the form it has now", hint=hint
         ) from error
-
-
-def _as_class(text: str | None) -> Any:
-    if text is None:
-        return None
-    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 
@@ -24,6 +24,9 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["Dataset", "Model", "Provenance"]
+
+MOST_DIGITS: Final = 16
+"""Digits of a place in the log, at most."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -93,6 +96,7 @@ class Provenance:
         name: str = "",
         notes: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
+        file_name: str = "",
     ) -> Dataset:
         """Records a CSV file's digest, rows and columns; the file itself stays where it is.
 
@@ -103,13 +107,14 @@ class Provenance:
             name: Its name; the file's name when empty.
             notes: Licence, source, purpose, in free words.
             progress: Called with (bytes read, bytes in all).
+            file_name: The file's name where it comes from; the path's own when empty.
 
         Raises:
             NotFound: When there is no such file.
             InvalidInput: When it is not a table with a header.
         """
         path = Path(path)
-        record = describe_csv(path, name or path.stem, dict(notes or {}), progress)
+        record = describe_csv(path, name or path.stem, dict(notes or {}), progress, file_name)
         for known in self.datasets():
             if known.record == record:
                 return known
@@ -264,7 +269,7 @@ class Provenance:
         named = self.models(wanted)
         if named:
             return named[-1]
-        if wanted.isascii() and wanted.isdigit():
+        if wanted.isascii() and wanted.isdigit() and len(wanted) <= MOST_DIGITS:
             return self.model_at(int(wanted))
         known = ", ".join(sorted({each.record.name for each in self.models()})[:8])
         hint = f"registered are {known}" if known else "register one: counterfoil model add"

@@ -55,7 +55,11 @@ class DatasetRecord:
         Raises:
             MalformedEvidence: When the record says something else.
         """
-        about = record.about
+        return cls.from_about(record.about)
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> DatasetRecord:
+        """Reads a dataset from the public part of its record; see `read`."""
         try:
             file = about["file"]
             return cls(
@@ -138,7 +142,11 @@ class ModelRecord:
         Raises:
             MalformedEvidence: When the record says something else.
         """
-        about = record.about
+        return cls.from_about(record.about)
+
+    @classmethod
+    def from_about(cls, about: Mapping[str, Any]) -> ModelRecord:
+        """Reads a model from the public part of its record; see `read`."""
         try:
             artefact = about["artefact"]
             training = about["training"]

@@ -7,12 +7,12 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.records import DatasetRecord
 
-__all__ = ["describe_csv"]
+__all__ = ["describe_csv", "read_rows"]
 
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_COLUMNS: Final = 1_000
@@ -45,7 +45,11 @@ class _Hashing(io.RawIOBase):
 
 
 def describe_csv(
-    path: Path, name: str, notes: dict[str, str], progress: Callable[[int, int], None] | None = None
+    path: Path,
+    name: str,
+    notes: dict[str, str],
+    progress: Callable[[int, int], None] | None = None,
+    file_name: str = "",
 ) -> DatasetRecord:
     """Returns what a CSV file with a header row holds.
 
@@ -54,6 +58,7 @@ def describe_csv(
         name: Name of the dataset.
         notes: Licence, source, purpose.
         progress: Called with (bytes read, bytes in all).
+        file_name: The file's name where it comes from; the path's own when empty.
 
     Raises:
         NotFound: When there is no such file.
@@ -69,7 +74,23 @@ def describe_csv(
         except (UnicodeDecodeError, csv.Error) as error:
             raise InvalidInput(f"{path.name} is not a CSV table in UTF-8: {error}") from error
         digest, size = source.digest.hexdigest(), source.read_bytes
-    return DatasetRecord(name, path.name, digest, size, rows, columns, notes)
+    return DatasetRecord(name, file_name or path.name, digest, size, rows, columns, notes)
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Returns the rows of a CSV table, numbers where a whole column holds numbers; empty places are None.
+
+    Raises:
+        NotFound: When there is no such file.
+        InvalidInput: When it is not a table in UTF-8.
+    """
+    readers = {"integer": int, "number": float, "text": str}
+    kinds = {column: readers[kind] for column, kind in describe_csv(file, "sample", {}).columns}
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        return [
+            {name: kinds[name](value) if value else None for name, value in row.items()}
+            for row in csv.DictReader(text, strict=True)
+        ]
 
 
 def _scan(reader: Iterator[list[str]], path: Path) -> tuple[tuple[tuple[str, str], ...], int]:

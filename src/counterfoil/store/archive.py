@@ -221,7 +221,11 @@ class Archive:
             schema = self.schema(record.schema) if record.schema else None
             checkpoint, size = self._head_over(index)
             path = tuple(self._recorder.log.inclusion(index, size))
-        disclosure = self.tree(index).disclose(pointers) if schema else _NOTHING
+        disclosure = _NOTHING
+        if schema is not None:
+            wanted = None if pointers is None else list(pointers)
+            # What shows nothing needs no values: it goes on to prove a record that was erased.
+            disclosure = Disclosure((), (record.digest,)) if wanted == [] else self.tree(index).disclose(wanted)
         anchor, anchor_by = self.anchor(size), None
         if self.ledger is not None and (anchor is None or anchor.size <= index):
             anchor_by = time_text(self._recorder.now_s() + self.ledger.within_s)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
-__all__ = ["BundleReader", "BundleWriter"]
+__all__ = ["BundleReader", "BundleWriter", "Show", "Written"]
 
 MAX_MEMBERS: Final = 2_000_000
 MAX_RATIO: Final = 1_000
@@ -20,6 +21,27 @@ MAX_RATIO: Final = 1_000
 _END_BYTES: Final = 22
 _ZIP64_COUNT: Final = 0xFFFF
 _DATE: Final = (1980, 1, 1, 0, 0, 0)  # the same content gives the same file
+
+
+Show = Literal["nothing", "everything"] | tuple[str, ...]
+"""Fields to show: none, all that still exist, or those whose pointer starts with one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What went into a bundle.
+
+    Attributes:
+        path: The file.
+        records: How many records it holds.
+        shown: How many of them show fields.
+        withheld: How many have fields that were erased or are locked away.
+    """
+
+    path: Path
+    records: int
+    shown: int
+    withheld: int
 
 
 class BundleReader:

@@ -19,7 +19,7 @@ from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
 from counterfoil.store.bundle_file import BundleReader
 
-__all__ = ["check_file", "read_anchor", "read_hash", "read_head", "read_issuer", "read_witnesses"]
+__all__ = ["check_file", "other_file", "read_anchor", "read_hash", "read_head", "read_issuer", "read_witnesses"]
 
 _ZIP_START: Final = b"PK"
 Progress = Callable[[int, int], None]
@@ -68,6 +68,19 @@ def check_file(
             )
     except MalformedEvidence as error:
         return _unreadable("bundle", error)
+
+
+def other_file(file: Path) -> Report | None:
+    """Returns the report on what is neither a zip file nor a JSON object; None for all else."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(4096).lstrip()
+    except OSError:
+        return None  # why it cannot be opened is told later
+    if start.startswith((b"{", b"PK")):
+        return None
+    told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
+    return Report("file", (failed("format", "Can the file be read?", told),))
 
 
 def read_head(path: Path) -> SignedCheckpoint:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
+from fastapi import Request
 from starlette.responses import Response
 
-from counterfoil.web.desk import REPLAYED_HEADER
+from counterfoil.web.desk import REPLAYED_HEADER, Answer, Desk
 
-__all__ = ["as_file", "json_answer"]
+__all__ = ["answered", "as_file", "json_answer"]
 
 
 def json_answer(value: Mapping[str, Any], status: int = 200, *, replayed: bool = False) -> Response:
@@ -22,3 +23,17 @@ def json_answer(value: Mapping[str, Any], status: int = 200, *, replayed: bool =
 def as_file(name: str) -> dict[str, str]:
     """Returns the headers of an answer that a browser should save under `name`, never show."""
     return {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
+
+
+def answered(desk: Desk, request: Request, asked: Mapping[str, Any], make: Callable[[], Answer]) -> Response:
+    """Returns what `make` answers; the same request sent again under its key gets the same answer.
+
+    Args:
+        desk: The node.
+        request: Names itself by its idempotency key, or does not.
+        asked: What it asks for, beside method and path.
+        make: Does it; see `Desk.answered`.
+    """
+    tag = desk.tag(request, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
+    status, body, is_known = desk.answered(tag, make)
+    return json_answer(body, status, replayed=is_known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import Request
@@ -11,7 +12,7 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 
-__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Desk", "Job", "Progress"]
+__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Answer", "Desk", "Job", "Progress"]
 
 KEY_HEADER = "idempotency-key"
 """By this a caller names a request, so that sending it twice does it once."""
@@ -20,6 +21,10 @@ REPLAYED_HEADER = "idempotency-replayed"
 """Says `true` where a request was answered before and nothing was done anew."""
 
 Progress = Callable[[int, int], None]
+
+Answer = tuple[int, Mapping[str, Any]]
+"""Status and body of an answer."""
+
 Job = Callable[[Progress], Mapping[str, Any]]
 
 
@@ -28,6 +33,12 @@ class Desk(Protocol):
 
     most_file_bytes: int
     """Largest file that may be sent; a route that takes files sets `request.state.most_body_bytes` to it."""
+
+    incoming: Path
+    """Folder for files that come in or go out; emptied when the node starts."""
+
+    public_entries: bool
+    """Whether anybody may read the log's entries."""
 
     def tag(self, request: Request, body: bytes) -> bytes | None:
         """Returns the tag of a request that names itself, None for one that does not.
@@ -52,6 +63,22 @@ class Desk(Protocol):
 
         Returns:
             The place, and whether it was there before.
+        """
+
+    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+        """Runs `make` unless the same request was answered before; for work that leaves no record of its own request.
+
+        Args:
+            tag: Of the request; without one, `make` always runs.
+            make: Returns status and body; the body is kept, so it holds no private value.
+
+        Returns:
+            Status, body, and whether they are those of an earlier answer.
+
+        Raises:
+            InvalidInput: The key was used for another request.
+            HomeBusy: The same request is under way.
+            Stale: It broke off before, and nobody knows how far it came.
         """
 
     def looked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:

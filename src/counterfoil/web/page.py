@@ -15,7 +15,7 @@ MOST_ITEMS: Final = 1_000
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Most items.")]
-Before = Annotated[int | None, Query(ge=0, description="Go on below this place: `next` of the page before.")]
+Before = Annotated[int | None, Query(ge=0, le=2**53, description="Go on below this place: `next` of the page before.")]
 
 
 class Page(BaseModel, Generic[T]):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from starlette.responses import Response
 
-from counterfoil.errors import CounterfoilError, NotSignedIn, TooManyRequests, row_for
+from counterfoil.errors import CounterfoilError, NotSignedIn, TooLarge, TooManyRequests, row_for
 
 __all__ = ["PROBLEM_TYPE", "PROBLEM_URL", "problem", "problem_response"]
 
@@ -32,12 +32,14 @@ def problem(error: BaseException) -> dict[str, Any]:
     }
 
 
-def problem_response(error: BaseException) -> Response:
-    """Returns the response for an error."""
-    members = problem(error)
+def problem_response(error: BaseException, status: int = 0) -> Response:
+    """Returns the response for an error; with `status` in the place of the table's where that is not 0."""
+    members = problem(error) | ({"status": status} if status else {})
     headers = {"cache-control": "no-store"}
     if isinstance(error, NotSignedIn):
         headers["www-authenticate"] = 'Bearer realm="counterfoil"'
+    if isinstance(error, TooLarge):
+        headers["connection"] = "close"  # what is still on its way would keep the connection busy, for ever if it likes
     if isinstance(error, TooManyRequests):
         headers["retry-after"] = str(error.retry_after_s)
     elif members["status"] == 503:

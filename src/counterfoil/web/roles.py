@@ -8,6 +8,7 @@ admin      everything, also keys, access, erasures and the ledger
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -16,7 +17,18 @@ from fastapi import Depends, Request
 
 from counterfoil.errors import NotAllowed, NotSignedIn
 
-__all__ = ["FORM_GUARD", "READERS", "STAFF", "WRITERS", "Needs", "Principal", "Role", "needs", "principal_of"]
+__all__ = [
+    "FORM_GUARD",
+    "READERS",
+    "STAFF",
+    "WRITERS",
+    "Needs",
+    "Principal",
+    "Role",
+    "needs",
+    "principal_of",
+    "require",
+]
 
 
 class Role(StrEnum):
@@ -71,10 +83,7 @@ class Needs:
             NotSignedIn: Nobody knows who it is.
             NotAllowed: It has none of the roles, or another site's page sent the form.
         """
-        who = principal_of(request)
-        if not who.may(self.roles):
-            needed = " or ".join(sorted({*self.roles, Role.ADMIN}))
-            raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")
+        who = require(request, self.roles)
         guard = request.scope["state"].get(FORM_GUARD)
         if guard is not None:
             await guard(request)
@@ -84,6 +93,20 @@ class Needs:
 def needs(*roles: Role) -> Any:
     """Returns the dependency by which a route says what it needs; without a role, an admin."""
     return Depends(Needs(frozenset(roles)))
+
+
+def require(request: Request, roles: Iterable[Role]) -> Principal:
+    """Returns who asks, where it has one of `roles`; an admin has them all.
+
+    Raises:
+        NotSignedIn: Nobody knows who it is.
+        NotAllowed: It has none of the roles.
+    """
+    who, wanted = principal_of(request), frozenset(roles)
+    if not who.may(wanted):
+        needed = " or ".join(sorted({*wanted, Role.ADMIN}))
+        raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")
+    return who
 
 
 def principal_of(request: Request) -> Principal:

@@ -8,9 +8,10 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from counterfoil.web.problem import PROBLEM_TYPE
 from counterfoil.web.roles import Role, needs
 
-__all__ = ["API", "PUBLIC", "Problem", "Room", "takes"]
+__all__ = ["API", "PUBLIC", "Problem", "Room", "Started", "takes"]
 
 API: Final = "/api/v1"
 """Where the API lies."""
@@ -30,7 +31,16 @@ class Problem(BaseModel):
     hint: str
 
 
-_PROBLEM: Final[dict[str, Any]] = {"model": Problem, "description": "What went wrong, and what to do about it."}
+class Started(BaseModel):
+    """Long work that was started; ask for it by its id."""
+
+    model_config = {"extra": "allow"}
+
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "content": {PROBLEM_TYPE: {"schema": Problem.model_json_schema()}},
+    "description": "What went wrong, and what to do about it.",
+}
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {"4XX": _PROBLEM, "5XX": _PROBLEM}
 _AGAIN: Final = "The same request was answered before; nothing was done anew."
 _KEY: Final[dict[str, Any]] = {
@@ -96,7 +106,7 @@ class Room:
         given = {
             "openapi_extra": extra,
             "response_model": model,
-            "responses": _PROBLEMS | again,
+            "responses": _PROBLEMS | again | more.pop("responses", {}),
             "status_code": status,
         }
         self._add(method, path, handler, roles, given | more)
@@ -105,6 +115,8 @@ class Room:
         self, method: str, path: str, handler: Callable[..., Any], roles: Sequence[Role] | None, given: dict[str, Any]
     ) -> None:
         dependencies = [] if roles is None else [needs(*roles)]
+        who = ["anybody"] if roles is None else sorted({*roles, Role.ADMIN})
+        given["openapi_extra"] = given.get("openapi_extra", {}) | {"x-roles": who}
         self.router.add_api_route(path, handler, methods=[method], dependencies=dependencies, **given)
 
 

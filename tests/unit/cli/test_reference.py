@@ -7,15 +7,16 @@ import pytest
 
 from counterfoil.cli.commands import COMMANDS, WITHOUT_HOME
 from counterfoil.cli.main import cli
-from counterfoil.cli.reference import EXIT_CODES, commands, commands_page, errors_page
+from counterfoil.cli.reference import EXIT_CODES, api_page, commands, commands_page, errors_page
 from counterfoil.errors import ERROR_TABLE
+from counterfoil.node.app import description
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference"
 ALL = dict(commands())
 
 
 def test_the_pages_are_what_the_commands_say():
-    for name, page in (("cli.md", commands_page()), ("errors.md", errors_page())):
+    for name, page in (("cli.md", commands_page()), ("errors.md", errors_page()), ("api.md", api_page())):
         assert (DOCS / name).read_text("utf-8") == page, "run: python -m counterfoil.cli.reference docs/reference"
 
 
@@ -65,3 +66,12 @@ def test_each_command_can_be_found(name):
     command = cli.get_command(context, name)
     assert command is not None
     assert command.name == name
+
+
+def test_every_route_is_on_the_page():
+    page = (DOCS / "api.md").read_text("utf-8")
+    for path, item in description()["paths"].items():
+        for method, operation in item.items():
+            section = page.partition(f"\n### {method.upper()} {path}\n")[2].partition("\n### ")[0]
+            assert operation["operationId"] in section, (method, path)
+            assert all(f"`{each['name']}`" in section for each in operation.get("parameters", ())[:-1])

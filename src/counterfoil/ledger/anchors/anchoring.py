@@ -19,7 +19,6 @@ from __future__ import annotations
 import threading
 import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.anchor import Anchor
@@ -31,10 +30,11 @@ from counterfoil.ledger.anchors.proofs import event_proof, storage_proof
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.rows import OutboxRow, State
 from counterfoil.ledger.sending.scanner import Scanner
+from counterfoil.ledger.standing import AnchorState
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 
-__all__ = ["PURPOSE", "AnchorState", "Anchoring"]
+__all__ = ["PURPOSE", "Anchoring"]
 
 PURPOSE: Final = "anchor"
 POLL_S: Final = 1.0
@@ -43,34 +43,6 @@ _ANCHOR_GAS: Final = 80_000
 
 _REFUSED_PAUSE_S: Final = 60
 """After a refused anchor nothing is sent for so long: the reason may cost a fee every time."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnchorState:
-    """Where a log and its ledger stand.
-
-    Attributes:
-        log_size: Records in the log.
-        ledger_size: Records under the newest head in a block.
-        proven_size: Records under the newest final head whose proof is kept.
-        has_news: Whether the log has gained more than counts of its streams since the newest head in a block.
-        due: Why an anchor is due, in words; empty when none is.
-        waiting: The anchor under way, None without one.
-        fault: What stands in the way, in words; empty when nothing does.
-    """
-
-    log_size: int
-    ledger_size: int
-    proven_size: int
-    has_news: bool
-    due: str
-    waiting: OutboxRow | None
-    fault: str = ""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether everything is under a final head, but for counts that were added since."""
-        return not self.has_news and self.proven_size >= self.ledger_size
 
 
 class Anchoring:

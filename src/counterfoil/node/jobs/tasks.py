@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.errors import CounterfoilError
 from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
-from counterfoil.organisation.bundles import Show
+from counterfoil.organisation.bundles import read_show
 
 __all__ = ["TASKS"]
 
@@ -30,7 +30,7 @@ def bundle(run: Run) -> Mapping[str, Any]:
     path = run.folder / "bundle.zip"
     path.unlink(missing_ok=True)
     asked = run.arguments
-    show = _show(asked.get("show", ()))
+    show = read_show(asked.get("show", ()))
     try:
         if asked.get("indices"):
             places = [int(index) for index in asked["indices"]]
@@ -69,24 +69,12 @@ def anchor(run: Run) -> Mapping[str, Any]:
     """Anchors everything recorded so far and waits until that is final; after a crash it goes on by itself."""
     size = run.org.archive.size
     state = run.org.ledger.anchor(progress=lambda state: run.progress(min(state.proven_size, size), size))
-    return {"final_size": state.proven_size, "log_size": state.log_size}
+    kept = run.org.ledger.keep() if run.arguments.get("keep") else None
+    return {"final_size": state.proven_size, "kept": kept, "log_size": state.log_size}
 
 
 TASKS: Final[Mapping[str, Task]] = {"anchor": anchor, "bundle": bundle, "rebuild": rebuild, "replay": replay}
 """Every kind of job."""
-
-
-def _show(parts: Sequence[str]) -> Show:
-    parts = tuple(parts)
-    if not parts or parts == ("nothing",):
-        return "nothing"
-    if parts == ("everything",):
-        return "everything"
-    wrong = next((part for part in parts if not part.startswith("/")), None)
-    if wrong is not None:
-        hint = "everything, nothing, or a field such as /output/label"
-        raise InvalidInput(f"show: {wrong[:80]!r} names no field", hint=hint)
-    return parts
 
 
 def _drawn(run: Run) -> list[int]:

@@ -1,0 +1,155 @@
+"""Datasets and models of a node."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from counterfoil.client.reading import dataset_in, model_in
+from counterfoil.client.wire import Wire
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance import Dataset, Model, Scorer, table_rows
+from counterfoil.provenance.candidate import Candidate
+
+__all__ = ["RemoteProvenance"]
+
+_CHUNK_BYTES: Final = 1 << 18
+
+
+class RemoteProvenance:
+    """The provenance of one organisation's data and models; see `provenance.Provenance`.
+
+    Args:
+        wire: The way to the node.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def register_dataset(
+        self,
+        path: Path | str,
+        *,
+        name: str = "",
+        notes: Mapping[str, str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Dataset:
+        """Records a CSV file's digest, rows and columns; the node reads it once and keeps nothing of it."""
+        path = Path(path)
+        if not path.is_file():
+            raise NotFound(f"there is no file {path}")
+        params = {"name": name or path.stem, "file": path.name, "note": _pairs(notes)}
+        content = lambda: _chunks(path, progress)  # noqa: E731 - read again at each try
+        return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type="text/csv"))
+
+    def register_model(
+        self,
+        model: Any,
+        *,
+        name: str,
+        version: str = "",
+        training: Dataset | None = None,
+        sample: Any = None,
+        code: Mapping[str, str] | None = None,
+        trusted: Sequence[str] = (),
+        features: Sequence[str] = (),
+        positive: Any = None,
+        fits: Callable[[Scorer], None] | None = None,
+    ) -> Model:
+        """Records a model and has the node keep its artefact for replay; see `Provenance.register_model`.
+
+        An estimator is exported here, and tried here against its artefact; what travels is a file. A model that
+        came as a file is loaded by the node only, so `fits` is not asked about it.
+        """
+        if isinstance(model, str | Path):
+            path = Path(model)
+            if not path.is_file():
+                raise NotFound(f"there is no file {path}")
+            data = path.read_bytes()
+        else:
+            candidate = Candidate.of(model, trusted=trusted, features=features, positive=positive)
+            scorer = candidate.scorer()
+            if fits is not None:
+                fits(scorer)
+            candidate.certify(scorer, sample)
+            data, positive = candidate.artefact.data, candidate.artefact.positive
+            features = features or ([each.name for each in scorer.features] if _is_skops(candidate) else ())
+            sample = sample if _is_skops(candidate) else None  # whole numbers are tried on rows made up from them
+        params = {
+            "name": name,
+            "version": version,
+            "training": None if training is None else str(training.index),
+            "code": _pairs(code),
+            "trust": list(trusted) or None,
+            "feature": list(features) or None,
+            "positive": None if positive is None else str(positive),
+        }
+        if sample is None:
+            return model_in(self._wire.post("/models", params=params, content=lambda: data, media_type=_BYTES))
+        parts = {"file": ("model", data), "sample": ("sample.csv", _csv(sample))}
+        return model_in(self._wire.post("/models", params=params, files=parts))
+
+    def datasets(self) -> list[Dataset]:
+        """Returns all registered datasets, oldest first."""
+        return [dataset_in(each) for each in self._wire.get("/datasets")]
+
+    def models(self, name: str | None = None) -> list[Model]:
+        """Returns all registered models, or those of one name, oldest first."""
+        return [model_in(each) for each in self._wire.get("/models", {"name": name})]
+
+    def model_at(self, index: int) -> Model:
+        """Returns the model whose record stands at `index` (NotFound when there is none)."""
+        found = next((each for each in self.models() if each.index == index), None)
+        if found is None:
+            raise NotFound(f"record {index} is not a model")
+        return found
+
+    def find_model(self, wanted: str) -> Model:
+        """Returns a model by name (its newest version) or by its place in the log."""
+        return model_in(self._wire.get(f"/models/{_segment(wanted)}"))
+
+    def find_dataset(self, wanted: str) -> Dataset:
+        """Returns a dataset by name (the newest of it) or by its place in the log."""
+        return dataset_in(self._wire.get(f"/datasets/{_segment(wanted)}"))
+
+
+_BYTES: Final = "application/octet-stream"
+
+
+def _is_skops(candidate: Candidate) -> bool:
+    return candidate.artefact.form == "skops"
+
+
+def _segment(text: str) -> str:
+    if not text or "/" in text or text in (".", ".."):
+        raise InvalidInput(f"{text[:60]!r} cannot be asked for by name", hint="give the place of its record")
+    return quote(text, safe="")
+
+
+def _pairs(table: Mapping[str, str] | None) -> list[str] | None:
+    return [f"{key}={value}" for key, value in (table or {}).items()] or None
+
+
+def _chunks(path: Path, progress: Callable[[int, int], None] | None) -> Iterator[bytes]:
+    done, total = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+            done += len(chunk)
+            if progress is not None:
+                progress(done, total)
+
+
+def _csv(sample: Any) -> bytes:
+    """Returns rows as a table; what is missing is an empty place."""
+    rows = table_rows(sample, "sample rows")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

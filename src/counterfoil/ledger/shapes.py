@@ -1,0 +1,74 @@
+"""The ledger as JSON, and what is asked of it: one shape for the command line and the HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.connecting import Plan, Wanted
+    from counterfoil.ledger.connection import Connection
+    from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.standing import AnchorState
+
+__all__ = ["accounts_json", "connected_json", "plan_json", "state_json", "wanted_of"]
+
+_SETTINGS: Final = (
+    "agree",
+    "allow_plain_http",
+    "fee_ceiling_gwei",
+    "spend_per_day_gwei",
+    "finality",
+    "confirmations",
+    "anchor_records",
+    "anchor_age_s",
+)
+
+
+def accounts_json(ledger: Ledger) -> list[dict[str, Any]]:
+    """Returns the accounts whose key files are in the home."""
+    from counterfoil.ledger.accounts.account import checksummed
+
+    used = ledger.connection.account if ledger.connection else ""
+    listed = [(checksummed(each.address or b""), str(each.path)) for each in ledger.joining.accounts.files()]
+    return [{"address": address, "file": file, "used": address == used} for address, file in listed]
+
+
+def connected_json(made: Connection) -> dict[str, Any]:
+    """Returns what was connected to."""
+    return {"account": made.account, "chain_id": made.chain_id, "contract": made.contract, "log_id": made.log_id}
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Returns what would be sent."""
+    steps = [{"gas": step.gas, "most_wei": step.most_wei, "title": step.title} for step in plan.steps]
+    return {"balance_wei": plan.balance_wei, "chain_id": plan.chain_id, "done": False, "steps": steps}
+
+
+def state_json(state: AnchorState) -> dict[str, Any]:
+    """Returns where a log and its ledger stand."""
+    return {
+        "due": state.due or None,
+        "fault": state.fault or None,
+        "final_size": state.proven_size,
+        "ledger_size": state.ledger_size,
+        "log_size": state.log_size,
+        "waiting": state.waiting.id if state.waiting else None,
+    }
+
+
+def wanted_of(given: Mapping[str, Any], contract: str | None = None, anew: bool = False) -> Wanted:
+    """Returns what to connect to, as options say it; what is None is left at its default.
+
+    Raises:
+        InvalidInput: One of them cannot be.
+    """
+    from counterfoil.ledger.accounts.account import parse_address
+    from counterfoil.ledger.connecting import Wanted
+    from counterfoil.ledger.connection import Connection
+
+    settings = {name: given[name] for name in _SETTINGS if given.get(name) is not None}
+    if given.get("signer"):
+        settings["signer"] = given["signer"]
+    draft = Connection.draft(rpc=tuple(given["rpc"]), **settings)
+    return Wanted(draft, parse_address(contract) if contract else None, anew)

@@ -1,0 +1,101 @@
+"""The organisation over HTTP: who it is, its keys, erasing, and looking its home over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from counterfoil.organisation.bodies import About, Erased, Findings, Keys, Rotated, ToErase
+from counterfoil.organisation.doctor import examine_opened
+from counterfoil.organisation.shapes import about_json, erasure_json, findings_json, key_json
+from counterfoil.web.answer import answered
+from counterfoil.web.desk import Answer, Desk
+from counterfoil.web.roles import STAFF
+from counterfoil.web.room import PUBLIC, Room, Started
+
+if TYPE_CHECKING:
+    from counterfoil.organisation.organisation import Organisation
+
+__all__ = ["OrganisationRoutes"]
+
+ABOUT_KEPT_S: Final = 60
+"""For so long others may keep what they were told about the organisation."""
+
+
+class OrganisationRoutes:
+    """The routes of this room.
+
+    Args:
+        org: The organisation.
+        desk: The node that serves them.
+    """
+
+    def __init__(self, org: Organisation, desk: Desk) -> None:
+        self._org = org
+        self._desk = desk
+
+    def router(self) -> APIRouter:
+        """Returns the table of routes."""
+        room, admin = Room("organisation"), ()
+        room.reads("/organisation", self.about, PUBLIC, About)
+        room.reads("/keys", self.list_keys, STAFF, Keys)
+        room.writes("/keys/{use}/rotate", self.rotate_key, admin, Rotated, status=200)
+        room.writes("/erasures", self.erase, admin, Erased, status=200)
+        room.reads("/doctor", self.examine, STAFF, Findings)
+        room.writes("/rebuild", self.rebuild, admin, Started, status=202)
+        return room.router
+
+    def about(self, response: Response) -> dict[str, Any]:
+        """Says whose node this is. What it says proves nothing: a checker has the issuer's key from elsewhere."""
+        response.headers["cache-control"] = f"public, max-age={ABOUT_KEPT_S}"
+        return about_json(self._org)
+
+    def list_keys(self) -> dict[str, Any]:
+        """Lists every key this home has had, oldest first; no secrets."""
+        origin = self._org.home.settings.origin
+        listed = [key_json(entry, origin) for entry in self._org.keyring.entries()]
+        return {"issuer": str(self._org.issuer), "keys": listed}
+
+    def rotate_key(self, use: Literal["log", "vault"], request: Request) -> Response:
+        """Replaces the log's signing key, or the key that protects the private values.
+
+        The log's old key signs a hand-over to the new one, so whoever trusts it can go on checking.
+        """
+
+        def rotate() -> Answer:
+            if use == "log":
+                self._org.rotate_log_key()
+            else:
+                self._org.rotate_vault_key()
+            return 200, {"id": self._org.keyring.current(use).id, "issuer": str(self._org.issuer), "use": use}
+
+        return answered(self._desk, request, {"use": use}, rotate)
+
+    def erase(self, request: Request, wanted: ToErase) -> Response:
+        """Erases private values for good; the log and every proof stay as they are.
+
+        What must be kept until a date becomes unreadable at once, and is erased as `due` after it. `dry_run` says
+        what would happen.
+        """
+
+        def erase() -> Answer:
+            plan, carry_out = self._org.erasures.plan(
+                person=wanted.person, record=wanted.record, fields=wanted.fields, basis=wanted.basis
+            )
+            told = erasure_json(plan, wanted.record, wanted.fields) | {"dry_run": wanted.dry_run}
+            if wanted.dry_run or not (plan.erased or plan.restricted or wanted.fields):
+                return 200, told | {"done": False, "scrubbed": None}
+            carry_out()
+            return 200, told | {"done": True, "scrubbed": self._org.vault.scrub()}
+
+        return answered(self._desk, request, wanted.model_dump(), erase)
+
+    def examine(self) -> dict[str, Any]:
+        """Looks the home over and says what needs doing."""
+        return findings_json(list(examine_opened(self._org)))
+
+    def rebuild(self, request: Request) -> Response:
+        """Makes the searchable tables and the schema files anew from log and vault, in the background."""
+        return answered(self._desk, request, {}, lambda: (202, self._desk.start_job(request, "rebuild", {})))

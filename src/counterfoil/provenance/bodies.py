@@ -1,0 +1,54 @@
+"""What the provenance routes answer, as the OpenAPI description says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+__all__ = ["DatasetOnRecord", "ModelOnRecord"]
+
+
+class Column(BaseModel):
+    """One column of a table."""
+
+    name: str
+    type: str = Field(description="integer, number or text.")
+
+
+class DatasetFile(BaseModel):
+    """The file that a dataset was read from."""
+
+    name: str
+    sha256: str
+    sizeBytes: int  # noqa: N815 - as it is in the record
+
+
+class DatasetOnRecord(BaseModel):
+    """A registered dataset."""
+
+    index: int = Field(description="Place of its record in the log.")
+    leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
+    name: str
+    sha256: str
+    rows: int
+    columns: list[Column]
+    file: DatasetFile
+    notes: dict[str, str]
+
+
+class ModelOnRecord(BaseModel):
+    """A registered model."""
+
+    index: int = Field(description="Place of its record in the log.")
+    leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
+    name: str
+    version: str
+    artefact: dict[str, Any] = Field(description="Form, digests and size of its bytes, and types that they may load.")
+    certificate: dict[str, Any] = Field(description="How exactly a replay must match, and what was tried to know it.")
+    agreement: dict[str, Any] | None = Field(description="The same for the object it was exported from.")
+    code: dict[str, str]
+    environment: dict[str, Any]
+    features: list[str]
+    positive: str = Field(description="The outcome its score is about.")
+    training: str | None = Field(description="Leaf hash of the dataset it was trained on.")

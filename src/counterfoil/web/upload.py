@@ -1,0 +1,119 @@
+"""Files that come in over HTTP: on disk as they arrive, never whole in memory, and gone when they were dealt with."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from counterfoil.errors import InvalidInput, LogUnavailable
+
+__all__ = ["MULTIPART", "emptied", "new_scratch", "received", "received_parts", "scratch"]
+
+MULTIPART: Final = "multipart/form-data"
+
+_COPY_BYTES: Final = 1 << 20
+
+
+def emptied(folder: Path) -> Path:
+    """Makes a folder for `received`, without what a crash may have left there."""
+    with _naming_faults():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def new_scratch(folder: Path) -> Path:
+    """Makes a new folder below `folder`, which the caller removes."""
+    with _naming_faults():
+        return Path(tempfile.mkdtemp(dir=folder))
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Yields a new folder below `folder`, and removes it with all that is in it."""
+    made = new_scratch(folder)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@asynccontextmanager
+async def received(request: Request, folder: Path, name: str) -> AsyncIterator[Path]:
+    """Yields the body of a request as a file.
+
+    Args:
+        request: Its body was not read yet; `request.state.most_body_bytes` limits it.
+        folder: Where the file lies meanwhile.
+        name: The file's own name; never one that the caller chose.
+
+    Raises:
+        InvalidInput: The body is empty.
+        LogUnavailable: The disk refuses.
+    """
+    with scratch(folder) as made:
+        path = made / name
+        try:
+            with _naming_faults(), path.open("wb") as file:
+                async for chunk in request.stream():
+                    file.write(chunk)
+        except RuntimeError as error:  # read before, to find the token that a page's form has to carry
+            raise InvalidInput("the body is a form", hint="send the file's bytes as the body") from error
+        if not path.stat().st_size:
+            raise InvalidInput("the body is empty", hint="send the file's bytes as the body")
+        yield path
+
+
+@asynccontextmanager
+async def received_parts(request: Request, folder: Path, names: Mapping[str, str]) -> AsyncIterator[dict[str, Path]]:
+    """Yields the files of a body of several parts (multipart/form-data), by the parts' names.
+
+    Args:
+        request: As for `received`.
+        folder: Where the files lie meanwhile.
+        names: The files' own names, by the names that parts may have.
+
+    Raises:
+        InvalidInput: The body cannot be taken apart, or has other parts.
+        LogUnavailable: The disk refuses.
+    """
+    try:
+        form = await request.form(max_files=len(names), max_fields=len(names))
+    except HTTPException as error:
+        raise InvalidInput(f"the parts of the body cannot be read: {str(error.detail)[:200]}") from error
+    with scratch(folder) as made:
+        try:
+            paths = {part: _saved(part, value, made, names) for part, value in form.multi_items()}
+        finally:
+            await form.close()
+        yield paths
+
+
+def _saved(part: str, value: UploadFile | str, folder: Path, names: Mapping[str, str]) -> Path:
+    path = folder / names.get(part, "unknown")
+    if part not in names or path.exists() or not isinstance(value, UploadFile):
+        raise InvalidInput(
+            f"the part {part[:60]!r} of the body is unknown, doubled, or no file",
+            hint=f"the parts are files: {', '.join(names)}",
+        )
+    with _naming_faults(), path.open("wb") as file:
+        shutil.copyfileobj(value.file, file, _COPY_BYTES)
+    return path
+
+
+@contextmanager
+def _naming_faults() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LogUnavailable(
+            f"the file could not be taken in: {error.strerror or error}", hint="free some disk space, then try again"
+        ) from error

@@ -1,0 +1,196 @@
+"""The log's routes, over real HTTP into the real app."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import httpx
+import pytest
+from making_node import Serving, serving, settled
+from organisations import ROW
+
+import counterfoil
+from counterfoil.core.check_receipt import check_receipt
+from counterfoil.core.checkpoint import SignedCheckpoint
+from counterfoil.core.merkle import is_included
+from counterfoil.core.proofs import LogProof
+from counterfoil.node.settings import NodeSettings
+from counterfoil.web.roles import Role
+
+API = "/api/v1"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
+def decide(node: Serving, subject: str = "4711") -> int:
+    return node.org.decisions.deployment(node.deployment).decide(ROW, subject=subject).index
+
+
+def looks(node: Serving) -> list[str]:
+    entries = (node.org.archive.record(index) for index in range(node.org.archive.size))
+    places = [index for index, record in enumerate(entries) if record.kind == "look"]
+    return [node.org.views.values_of(index)["/what"] for index in places]
+
+
+def test_the_head_covers_everything(node):
+    told = node.client.get(f"{API}/log/head").json()
+    head = SignedCheckpoint.parse(told["head"])
+    assert (head.head.size, told["size"], told["issuer"]) == (
+        node.org.archive.size,
+        node.org.archive.size,
+        str(node.org.issuer),
+    )
+
+
+def test_a_record_is_shown_without_values_unless_asked_and_noted(node):
+    index = decide(node)
+    before = looks(node)
+    plain = node.client.get(f"{API}/log/records/{index}").json()
+    assert plain["kind"] == "decision"
+    assert "label_now" not in plain
+    assert all("value" not in field for field in plain["fields"])
+    assert looks(node) == before
+    full = node.client.get(f"{API}/log/records/{index}", params={"values": "true"}).json()
+    values = {field["pointer"]: field.get("value") for field in full["fields"]}
+    assert values["/input/credit_amount"] == 2500
+    assert full["label_now"] == values["/output/label"]
+    assert looks(node) == [*before, "record"]
+
+
+@pytest.mark.parametrize("index", ["-1", "999999999", str(2**53 + 1), "1" * 5_000, "x", "1.5", "%2e%2e"])
+def test_a_record_that_is_not_there(node, index):
+    answer = node.client.get(f"{API}/log/records/{index}")
+    assert answer.json()["code"] in ("not_found", "invalid_input")
+    assert answer.status_code in (404, 422)
+
+
+def test_a_service_sees_no_values(tmp_path):
+    with serving(tmp_path, Role.SERVICE) as node:
+        index = decide(node)
+        assert node.client.get(f"{API}/log/records/{index}").status_code == 200
+        refused = node.client.get(f"{API}/log/records/{index}", params={"values": "1"})
+        assert refused.json()["code"] == "not_allowed"
+        assert node.client.post(f"{API}/bundles", json={}).json()["code"] == "not_allowed"
+
+
+def test_anybody_gets_the_proof_of_a_record_and_nothing_of_what_it_says(node):
+    index = decide(node)
+    leaf = node.org.archive.leaf_hex(index)
+    answer = httpx.get(f"{node.url}{API}/proofs/{leaf}")
+    told = answer.json()
+    assert (told["index"], told["receipt"]) == (index, None)
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    proof = LogProof.parse(told["proof"])
+    head = SignedCheckpoint.parse(proof.checkpoint).head
+    assert is_included(bytes.fromhex(leaf), index, head.size, proof.path, head.root)
+
+
+def test_with_public_entries_the_proof_is_a_receipt_that_shows_no_field(tmp_path):
+    with serving(tmp_path, settings=NodeSettings(public_entries=True)) as node:
+        index = decide(node)
+        leaf = node.org.archive.leaf_hex(index)
+        node.org.erasures.erase_record(index, basis="asked for")
+        answer = httpx.get(f"{node.url}{API}/proofs/{leaf}").json()
+        report = check_receipt(counterfoil.core.canonical.dumps(answer["receipt"]), issuer=node.org.issuer)
+        assert report.verdict == "intact, and signed by the issuer you named"
+        assert answer["receipt"]["disclosures"] == []
+
+
+@pytest.mark.parametrize("leaf", ["0" * 64, "0" * 63, "F" * 64, "../checkpoint", "0" * 64 + "0"])
+def test_what_is_no_leaf_of_the_log(node, leaf):
+    answer = node.client.get(f"{API}/proofs/{leaf}")
+    assert answer.status_code in (404, 422)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_receipt_is_checked_as_at_the_command_line(node):
+    index = decide(node)
+    receipt = node.client.get(f"{API}/decisions/{index}/receipt").content
+    known = {"issuer": str(node.org.issuer), "file": "receipt.json"}
+    told = httpx.post(f"{node.url}{API}/check", content=receipt, params=known).json()
+    assert (told["exit_code"], told["intact"]) == (0, True)
+    assert told["verdict"] == "intact, and signed by the issuer you named"
+    unknown = httpx.post(f"{node.url}{API}/check", content=receipt, params={"require": "issuer"}).json()
+    assert (unknown["exit_code"], unknown["verdict"]) == (4, "intact, issuer unknown")
+    spoilt = httpx.post(f"{node.url}{API}/check", content=receipt.replace(b"2500", b"2501")).json()
+    assert (spoilt["exit_code"], spoilt["intact"]) == (4, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "params", "code"),
+    [
+        (b"", {}, "invalid_input"),
+        (b"{}", {"issuer": "../issuer.vkey"}, "malformed_evidence"),
+        (b"{}", {"issuer": "/etc/passwd"}, "malformed_evidence"),
+        (b"{}", {"block": "0x12"}, "invalid_input"),
+        (b"{}", {"file": "a\nb"}, "invalid_input"),
+    ],
+)
+def test_a_check_that_cannot_be_made(node, content, params, code):
+    answer = httpx.post(f"{node.url}{API}/check", content=content, params=params)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"PK\x03\x04 no zip", b"{", b"\x00" * 5_000])
+def test_what_is_no_evidence_is_a_failed_check(node, content):
+    told = httpx.post(f"{node.url}{API}/check", content=content).json()
+    assert (told["exit_code"], told["intact"]) == (4, False)
+    settled(lambda: list(node.node.incoming.iterdir()) == [])
+
+
+def bundle(node: Serving, tmp_path, **wanted):
+    answer = node.client.post(f"{API}/bundles", json=wanted)
+    assert answer.status_code == 200, answer.json()
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(answer.content)
+    return counterfoil.check(path, issuer=node.org.issuer), zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+def test_bundles_are_what_the_command_line_writes(node, tmp_path):
+    index = decide(node, "7")
+    whole, _ = bundle(node, tmp_path)
+    assert whole.is_intact
+    some, members = bundle(node, tmp_path, records=[index], show=["/output"])
+    assert some.is_intact
+    assert f"records/{index}.json" in members.namelist()
+    lines = members.read("disclosures.ndjson")
+    assert b"/output/label" in lines
+    assert b"/input/credit_amount" not in lines
+    about, _ = bundle(node, tmp_path, subject="7", show=["everything"])
+    assert about.is_intact
+    assert looks(node)[-1] == "bundle"
+    settled(lambda: list(node.node.incoming.iterdir()) == [])  # it goes when it was sent
+
+
+def test_records_added_to_fill_a_range_show_no_field(node, tmp_path):
+    hidden, shown = decide(node), decide(node)
+    _, members = bundle(node, tmp_path, first=shown, last=shown, show=["everything"])
+    lines = members.read("disclosures.ndjson").decode().splitlines()
+    assert len(lines) == 1
+    assert str(hidden) not in lines[0].split(",")[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ({"records": [1], "subject": "7"}, 422),
+        ({"first": 5, "last": 2}, 422),
+        ({"first": 10**9}, 422),
+        ({"records": [10**9]}, 404),
+        ({"subject": "nobody"}, 404),
+        ({"show": ["output"]}, 422),
+        ({"records": [-1]}, 422),
+        ({"path": "/etc"}, 422),
+        ([], 422),
+    ],
+)
+def test_a_bundle_that_cannot_be(node, wanted, status):
+    answer = node.client.post(f"{API}/bundles", json=wanted)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    settled(lambda: list(node.node.incoming.iterdir()) == [])  # an earlier one goes when it was sent
