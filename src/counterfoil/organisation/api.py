@@ -58,18 +58,15 @@ class OrganisationRoutes:
         listed = [key_json(entry, origin) for entry in self._org.keyring.entries()]
         return {"issuer": str(self._org.issuer), "keys": listed}
 
-    def rotate_key(self, use: Literal["log", "vault"], request: Request) -> Response:
-        """Replaces the log's signing key, or the key that protects the private values.
+    def rotate_key(self, use: Literal["log", "vault", "witness"], request: Request) -> Response:
+        """Replaces the log's signing key, the key that protects the private values, or the witness's.
 
-        The log's old key signs a hand-over to the new one, so whoever trusts it can go on checking.
+        The log's old key signs a hand-over to the new one, so whoever trusts it can go on checking. The witness's
+        key has none: every policy that names it must name the new one.
         """
 
         def rotate() -> Answer:
-            if use == "log":
-                self._org.rotate_log_key()
-            else:
-                self._org.rotate_vault_key()
-            return 200, {"id": self._org.keyring.current(use).id, "issuer": str(self._org.issuer), "use": use}
+            return 200, {"id": self._org.rotate_key(use), "issuer": str(self._org.issuer), "use": use}
 
         return answered(self._desk, request, {"use": use}, rotate)
 

@@ -103,13 +103,7 @@ def rotate(session: Session, use: Literal["log", "vault", "witness"]) -> None:
     hand-over: every policy that names it must name the new one.
     """
     with session.open() as org:
-        if use == "log":
-            org.rotate_log_key()
-        elif use == "witness":
-            org.witness.rotate_key()
-        else:
-            org.rotate_vault_key()
-        issuer, key_id = str(org.issuer), org.keyring.current(use).id
+        key_id, issuer = org.rotate_key(use), str(org.issuer)
         witness = str(org.witness.key) if use == "witness" else ""
     lines = [f"The {use} key was replaced; the new one is {key_id}."]
     if use == "log":

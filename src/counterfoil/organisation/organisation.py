@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from counterfoil.calls import Calls, CallsView
 from counterfoil.core.checkpoint import SignedCheckpoint
@@ -225,6 +225,16 @@ class Organisation:
             self.keyring.rotate("log", time_text(self.recorder.now_s()))
             self._finish_log_rotation()
             return self.issuer
+
+    def rotate_key(self, use: Literal["log", "vault", "witness"]) -> str:
+        """Replaces the key of one use; returns the id of the new one."""
+        if use == "log":
+            self.rotate_log_key()
+        elif use == "witness":
+            self.witness.rotate_key()
+        else:
+            self.rotate_vault_key()
+        return self.keyring.current(use).id
 
     def rotate_vault_key(self) -> None:
         """Replaces the key that protects all private values; nothing is re-encrypted but keys."""

@@ -118,6 +118,9 @@ def test_keys_are_listed_without_secrets_and_replaced(node):
     index = decide(node)
     assert node.client.post(f"{API}/keys/vault/rotate").json()["use"] == "vault"
     assert node.org.views.values_of(index) is not None
+    witness = str(node.org.witness.key)
+    assert node.client.post(f"{API}/keys/witness/rotate").json()["use"] == "witness"
+    assert str(node.org.witness.key) != witness
     assert node.client.post(f"{API}/keys/head/rotate").json()["code"] == "invalid_input"
 
 
