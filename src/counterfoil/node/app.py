@@ -16,6 +16,7 @@ from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
+from counterfoil.node.console import Console
 from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
 from counterfoil.node.shares import Shares
@@ -59,11 +60,13 @@ def build_app(node: Node) -> Gate:
     app.include_router(own.health())
     app.include_router(witness.endpoint())
     app.include_router(LogRoutes(node.org, public_entries=node.settings.public_entries).router())
+    console = Console(node)
+    app.include_router(console.router())
     app.exception_handlers |= {
-        CounterfoilError: _problem,
-        RequestValidationError: _invalid,
-        HTTPException: _http,
-        Exception: _problem,
+        CounterfoilError: console.answering(_problem),
+        RequestValidationError: console.answering(_invalid),
+        HTTPException: console.answering(_http),
+        Exception: console.answering(_problem),
     }
     settings = node.settings
     return Gate(
