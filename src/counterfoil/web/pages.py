@@ -209,7 +209,7 @@ def local_path(text: str) -> str:
 
 def with_query(path: str, **values: Any) -> str:
     """Returns a path with a query of those values that say something."""
-    given = {name: value for name, value in values.items() if value not in (None, "", False)}
+    given = {name: value for name, value in values.items() if value is not None and value != ""}
     return f"{path}?{urlencode(given)}" if given else path
 
 

@@ -14,7 +14,9 @@ def test_a_path_of_this_node_stays(text):
     assert local_path(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "x", "//evil", "/\\evil", "https://evil", "/a\r\nb", "/a b", "/\x00", "/\u2028", "/a\\b"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "//evil", "/\\evil", "https://evil", "/a\r\nb", "/a b", "/\x00", "/\u2028", "/a\\b"]
+)
 def test_whatever_leads_elsewhere_becomes_the_start_page(text):
     assert local_path(text) == "/"
 
@@ -49,7 +51,13 @@ def test_numbers_times_and_digests_are_shown_for_people():
     assert "23 Nov 2026, 19:00:00 UTC" in formats.moment("2026-11-23T19:00:00Z")
     assert ">23 Nov 2026, 19:00<" in formats.when("2026-11-23T19:00:00Z")
     assert formats.short("ab" * 32) == f'<code title="{"ab" * 32}">abababababab\N{HORIZONTAL ELLIPSIS}</code>'
-    assert [formats.value_text(each) for each in (None, True, 12000, "x", [1])] == ["not given", "yes", "12,000", "x", "[1]"]
+    assert [formats.value_text(each) for each in (None, True, 12000, "x", [1])] == [
+        "not given",
+        "yes",
+        "12,000",
+        "x",
+        "[1]",
+    ]
 
 
 def test_what_is_no_time_is_shown_as_it_is_and_escaped():
