@@ -26,21 +26,21 @@ def spoilt(tmp_path_factory):
     with Organisation.create(folder / "home", settings, unlock, now=Clock()) as org:
         index = fill(org, folder)
     with showing(folder / "home") as shown:
-        shown.node.access.keys.add(BAD[:90], frozenset({"service"}), by="test")
+        shown.node.access.keys.add(HTML[:80], frozenset({"service"}), by="test")
         yield shown, index
 
 
 def fill(org: Organisation, folder) -> int:
     table = folder / "b'><i>.csv"
     table.write_text("<b>a</b>,c\n1,2\n", encoding="utf-8")
-    data = org.provenance.register_dataset(table, name=BAD, notes={"<u>licence": BAD})
+    data = org.provenance.register_dataset(table, name=HTML, notes={"<u>licence": BAD})
     text = POLICY.format(version="1", retain_days=0, effective_from="2026-09-02")
     shown = BAD.replace("\\", "").replace('"', '\\"').replace("{", "").replace("}", "")
     for name in ("Ada", "Bo", "Decide on small loans.", "The amount of the loan."):
         text = text.replace(f'"{name}"', f'"{name[:3]}{shown}"')
     text = text.replace('kind = "number"', f'kind = "number"\ntitle = "{shown}"\nunit = "<b>DM"')
     loans = org.decisions.wrap(
-        estimator(), Policy.from_toml(text), name=BAD, training=data, background=rows(20), code={"<b>": BAD}
+        estimator(), Policy.from_toml(text), name=HTML, training=data, background=rows(20), code={"<b>": BAD}
     )
     made = loans.decide(ROW | {"note": BAD, "credit_amount": 15_000}, subject=BAD)
     assert made.index is not None
@@ -103,11 +103,11 @@ def test_what_a_refused_form_gives_back_does_not_run(spoilt, new_page, console):
     shown, index = spoilt
     page = new_page(extra_http_headers=shown.headers)
     page.goto(f"{shown.url}/decisions/{index}")
-    page.get_by_label("Why", exact=True).fill(BAD)
+    page.locator("[name=reason]").fill(BAD)
     page.evaluate("document.querySelector('[name=saw]').value = '<script>window.hurt=1</script>'")
     page.get_by_role("button", name="Record the decision").click()
     page.get_by_role("alert").wait_for()
-    assert page.get_by_label("Why", exact=True).input_value() == BAD
+    assert page.locator("[name=reason]").input_value() == BAD
     assert page.evaluate("window.hurt === undefined")
     console.clear()  # the 422
 
