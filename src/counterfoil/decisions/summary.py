@@ -1,8 +1,8 @@
 """Decisions counted: by day, policy version and label, and how scores lie and move.
 
-Counts come from the searchable tables; scores from the newest decisions only, so the
-price does not grow with the log. Answers are kept for a few seconds, for overviews that
-several people have open.
+Counts are kept with the searchable tables; scores are read of the newest decisions only,
+so the price does not grow with the log. What scores show is kept for a few seconds, for
+overviews that several people have open.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from math import log
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from counterfoil.decisions.policies import RegisteredPolicy
+from counterfoil.decisions.search import DecisionCount, count_query, read_count
 from counterfoil.decisions.views import decisions, deployments, policies
-from counterfoil.store.streams import time_text
 from counterfoil.store.views import Views
 
-__all__ = ["BINS", "DayCount", "ScoreDrift", "Scores", "Summary", "VersionRate", "favourable", "stability_index"]
+__all__ = ["BINS", "ScoreDrift", "Scores", "Summary", "VersionRate", "favourable", "stability_index"]
 
-DAY_S: Final = 86_400
 KEPT_S: Final = 5.0
 BINS: Final = 20
 """Equal parts of the score's scale from 0 to 1."""
@@ -37,17 +36,6 @@ WINDOW: Final = 5_000
 
 LEAST: Final = 100
 """With fewer decisions in a window, no drift is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayCount:
-    """How many decisions of one day (`2026-11-23`, UTC) stand at a label; the label is None where it was erased."""
-
-    day: str
-    policy: str
-    version: str
-    label: str | None
-    decisions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +96,10 @@ class Summary:
         self._lock = threading.Lock()  # owns _kept; held while counting, so that two never count the same
         self._kept: dict[str, tuple[float, Any]] = {}
 
-    def days(self) -> list[DayCount]:
-        """Returns the counts of all days, oldest first."""
-        found: list[DayCount] = self._fresh("days", self._count_days)
-        return found
+    def days(self) -> list[DecisionCount]:
+        """Returns the counts of all days, oldest first; always as they are now."""
+        with self._views.reading() as connection:
+            return [read_count(row) for row in connection.execute(count_query(None, None))]
 
     def scores(self) -> Scores:
         """Returns how the newest scores lie."""
@@ -130,29 +118,6 @@ class Summary:
                 found = count()
                 kept = self._kept[name] = (self._now(), found)
             return kept[1]
-
-    def _count_days(self) -> list[DayCount]:
-        keys = ((decisions.c.time_s // DAY_S).label("day"), decisions.c.deployment_idx, decisions.c.label_now)
-        counted = select(*keys, func.count().label("decisions")).group_by(*keys).subquery()
-        names = (policies.c.name, policies.c.version)
-        query = (
-            select(counted.c.day, *names, counted.c.label_now, func.sum(counted.c.decisions).label("decisions"))
-            .outerjoin(deployments, deployments.c.idx == counted.c.deployment_idx)
-            .outerjoin(policies, policies.c.idx == deployments.c.policy_idx)
-            .group_by(counted.c.day, *names, counted.c.label_now)
-            .order_by(counted.c.day)
-        )
-        with self._views.reading() as connection:
-            return [
-                DayCount(
-                    time_text(int(row.day) * DAY_S)[:10],
-                    row.name or "",
-                    row.version or "",
-                    row.label_now,
-                    int(row.decisions),
-                )
-                for row in connection.execute(query)
-            ]
 
     def _count_scores(self) -> Scores:
         newest = select(decisions.c.score_micro).order_by(decisions.c.idx.desc()).limit(NEWEST)
@@ -195,7 +160,7 @@ class Summary:
         return [score for _, score in first[:size]], [score for _, score in newest[:size]]
 
 
-def favourable(counts: Sequence[DayCount], known: Sequence[RegisteredPolicy]) -> list[VersionRate]:
+def favourable(counts: Sequence[DecisionCount], known: Sequence[RegisteredPolicy]) -> list[VersionRate]:
     """Returns the approval rate of each policy version, newest version first; erased labels are left out."""
     good = {
         (each.policy.name, each.policy.version): {one.label for one in each.policy.outcomes if not one.adverse}

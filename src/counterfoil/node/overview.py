@@ -15,7 +15,8 @@ from counterfoil.core.wording import counted
 from counterfoil.decisions.patterns import PatternBook
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy_pages import STRONG, drift_words
-from counterfoil.decisions.summary import BINS, DayCount, ScoreDrift, Scores, Summary, VersionRate, favourable
+from counterfoil.decisions.search import DecisionCount
+from counterfoil.decisions.summary import BINS, ScoreDrift, Scores, Summary, VersionRate, favourable
 from counterfoil.store.streams import time_text
 from counterfoil.web.charts import Chart, Series, columns, lines
 from counterfoil.web.formats import day_text, number, percent
@@ -96,7 +97,7 @@ def _days(last: str) -> list[str]:
     return [(end - timedelta(days=back)).isoformat() for back in reversed(range(DAYS))]
 
 
-def _volume_chart(counts: Sequence[DayCount], last: str) -> Chart:
+def _volume_chart(counts: Sequence[DecisionCount], last: str) -> Chart:
     """Returns decisions a day, stacked by the label at which they stand."""
     days = _days(last)
     by_label: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -117,7 +118,7 @@ def _volume_chart(counts: Sequence[DayCount], last: str) -> Chart:
 
 
 def _approval_chart(
-    counts: Sequence[DayCount], known: Sequence[RegisteredPolicy], rates: Sequence[VersionRate], last: str
+    counts: Sequence[DecisionCount], known: Sequence[RegisteredPolicy], rates: Sequence[VersionRate], last: str
 ) -> Chart | None:
     """Returns the approval rate a day, a line for each of the newest policy versions that decided lately."""
     days = _days(last)
