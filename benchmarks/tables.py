@@ -21,6 +21,7 @@ TITLES = {
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
     "adapters": "Spans of model calls, and what a slow sink loses",
+    "console": "The console with a million decisions",
 }
 HEAD = """# Benchmarks
 

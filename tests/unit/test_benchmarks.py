@@ -47,6 +47,14 @@ PROMISED = {
         "batch_processor_spans_per_cpu_s",
     },
     "start": {"help_s", "check_receipt_s"},
+    "console": {
+        "page_kib",
+        "first_paint_ms",
+        "first_paint_decisions_ms",
+        "search_by_subject_ms",
+        "search_page_ms",
+        "decisions_in_table",
+    },
     "views": {
         "sqlite_records_folded_per_cpu_s",
         "sqlite_bytes_per_record",

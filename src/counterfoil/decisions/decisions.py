@@ -287,6 +287,7 @@ class Decisions:
         since: str | None = None,
         until: str | None = None,
         overridden: bool | None = None,
+        policy: int | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[Mapping[str, Any]]:
@@ -298,6 +299,7 @@ class Decisions:
             since: Earliest time, UTC text.
             until: Latest time, UTC text.
             overridden: Only those that were (or were not) overridden.
+            policy: Only those under the policy whose record stands there.
             before: Only those at lower places in the log, to go on after a page.
             limit: Most rows.
 
@@ -305,7 +307,7 @@ class Decisions:
             InvalidInput: For a time, limit or reference that cannot be.
         """
         tag = None if subject is None else self._vault.subject_tag(subject)
-        query = search_query(tag, label, since, until, overridden, limit, before)
+        query = search_query(tag, label, since, until, overridden, limit, before, policy)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 

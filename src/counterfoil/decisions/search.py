@@ -53,6 +53,7 @@ def search_query(
     overridden: bool | None,
     limit: int,
     before: int | None = None,
+    policy: int | None = None,
 ) -> Select[Any]:
     """Returns the query for decisions, newest first; see `Decisions.search`.
 
@@ -72,6 +73,9 @@ def search_query(
         query = query.where(decisions.c.idx >= _first_since(read_moment(since)))
     if until is not None:
         query = query.where(decisions.c.idx <= _last_until(read_moment(until)))
+    if policy is not None:
+        under = select(deployments.c.idx).where(deployments.c.policy_idx == policy)
+        query = query.where(decisions.c.deployment_idx.in_(under))
     if overridden is not None:
         query = query.where(decisions.c.is_overridden.is_(overridden))
     return query

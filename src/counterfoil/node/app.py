@@ -20,6 +20,7 @@ from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFo
 from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
+from counterfoil.node.console import Console
 from counterfoil.node.gate import Gate
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
@@ -48,11 +49,13 @@ def build_app(node: Node) -> Gate:
         await node.stop()
 
     app = _app(node, lifespan=lifespan)
+    console = Console(node)
+    app.include_router(console.router())
     app.exception_handlers |= {
-        CounterfoilError: _problem,
-        RequestValidationError: _invalid,
-        HTTPException: _http,
-        Exception: _problem,
+        CounterfoilError: console.answering(_problem),
+        RequestValidationError: console.answering(_invalid),
+        HTTPException: console.answering(_http),
+        Exception: console.answering(_problem),
     }
     settings = node.settings
     return Gate(

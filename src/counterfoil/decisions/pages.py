@@ -1,0 +1,219 @@
+"""Decisions in the console: finding them, looking at one, and what a person does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from counterfoil.core.check_receipt import check_receipt
+from counterfoil.core.steps import Report
+from counterfoil.decisions.history import FollowUp, History
+from counterfoil.decisions.records import FOLLOW_UPS
+from counterfoil.decisions.told import added_since, inputs_of, lines_of, place_of, reasons_of
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
+from counterfoil.store.streams import time_text
+from counterfoil.web.answer import as_file
+from counterfoil.web.desk import Desk
+from counterfoil.web.page_room import PageRoom
+from counterfoil.web.pages import Form, Link, Pages
+from counterfoil.web.roles import STAFF, WRITERS, Role, principal_of
+
+if TYPE_CHECKING:
+    from counterfoil.organisation import Organisation
+
+__all__ = ["DecisionPages"]
+
+ON_A_PAGE: Final = 50
+_ASKED: Final = ("subject", "label", "policy", "overridden", "since", "until", "before")
+_TYPED: Final = ("label", "by", "reason", "text", "outcome", "note")
+
+
+class DecisionPages:
+    """The pages of this room.
+
+    Args:
+        org: The organisation.
+        desk: The node that serves them.
+        pages: Renders them.
+    """
+
+    def __init__(self, org: Organisation, desk: Desk, pages: Pages) -> None:
+        self._org = org
+        self._desk = desk
+        self._pages = pages
+        pages.add_room("decisions", Path(__file__).parent / "templates", Link("/decisions", "Decisions", STAFF))
+
+    def router(self) -> APIRouter:
+        """Returns the table of routes."""
+        room, operator, one = PageRoom(self._pages), (Role.OPERATOR,), "/decisions/{index:int}"
+        room.shows("/decisions", self.search, STAFF)
+        room.shows(one, self.show, STAFF)
+        room.shows(f"{one}/receipt", self.receipt, STAFF)
+        room.shows(f"{one}/replay", self.replay, STAFF)
+        room.does(f"{one}/override", self.override, operator)
+        room.does(f"{one}/appeal", self.appeal, WRITERS)
+        room.does(f"{one}/outcome", self.outcome, WRITERS)
+        return room.router
+
+    def search(self, request: Request) -> Response:
+        """Shows the decisions that were searched for, newest first. Who searched is recorded."""
+        asked = {name: request.query_params.get(name, "") for name in _ASKED}
+        try:
+            rows = self._org.decisions.search(**_wanted(asked), limit=ON_A_PAGE + 1)
+            problem = ""
+        except InvalidInput as error:
+            rows, problem = [], f"{error.message}. {error.hint}"
+        found = rows[:ON_A_PAGE]
+        if found:
+            self._desk.looked(request, "search", [int(row["idx"]) for row in found])
+        known = self._org.decisions.policies()
+        titles = {each.index: f"{each.policy.name} {each.policy.version}" for each in known}
+        by_deployment = {each.index: titles.get(each.policy_index, "") for each in self._org.decisions.deployments()}
+        return self._pages.render(
+            request,
+            "decisions/search.html",
+            422 if problem else 200,
+            asked=asked,
+            adverse=_adverse(known),
+            filters={name: value for name, value in asked.items() if value and name != "before"},
+            has_any=bool(found) or bool(self._org.decisions.search(limit=1)),
+            labels=sorted({one.label for each in known for one in each.policy.outcomes}),
+            next=int(found[-1]["idx"]) if len(rows) > ON_A_PAGE else None,
+            policies=titles,
+            problem=problem,
+            rows=[
+                dict(row) | {"time": time_text(int(row["time_s"])), "policy": by_deployment.get(row["deployment_idx"])}
+                for row in found
+            ],
+        )
+
+    def show(self, index: int, request: Request) -> Response:
+        """Shows a decision with its private values and all that followed. Who looked is recorded."""
+        return self._decision(request, index)
+
+    def receipt(self, index: int, request: Request) -> Response:
+        """Sends the person's receipt as a file. Who took it is recorded."""
+        made = self._org.decisions.receipt(index)
+        self._desk.looked(request, "receipt", [index])
+        return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
+
+    def replay(self, index: int, request: Request) -> Response:
+        """Runs the registered model again and shows each step. Who asked is recorded."""
+        self._desk.looked(request, "replay", [index])
+        report = self._org.decisions.replay(index)
+        return self._pages.render(request, "decisions/replay.html", index=index, report=report)
+
+    def override(self, request: Request, form: Form) -> Response:
+        """Records that a person decided otherwise; where something changed since they looked, shows what."""
+        told = {name: form.text(name) for name in ("label", "by", "reason", "saw")}
+        index = int(request.path_params["index"])
+        done = f"Recorded: a person decided “{told['label']}”. The first decision stays on record."
+        return self._follow(request, index, "override", told, self._org.decisions.override, done)
+
+    def appeal(self, request: Request, form: Form) -> Response:
+        """Records what the person says against a decision."""
+        told = {name: form.text(name) for name in ("text", "by")}
+        index = int(request.path_params["index"])
+        return self._follow(request, index, "appeal", told, self._org.decisions.appeal, "The appeal is on record.")
+
+    def outcome(self, request: Request, form: Form) -> Response:
+        """Records what came of a decision."""
+        told = {name: form.text(name) for name in ("outcome", "note")}
+        index = int(request.path_params["index"])
+        return self._follow(request, index, "outcome", told, self._org.decisions.outcome, "The outcome is on record.")
+
+    def _follow(
+        self,
+        request: Request,
+        index: int,
+        kind: str,
+        told: Mapping[str, str],
+        record: Callable[..., FollowUp],
+        done: str,
+    ) -> Response:
+        try:
+            record(index, **told)
+        except (Stale, InvalidInput) as error:
+            return self._decision(request, index, refused=(kind, told, error))
+        return self._pages.see(request, f"/decisions/{index}", done)
+
+    def _decision(
+        self,
+        request: Request,
+        index: int,
+        refused: tuple[str, Mapping[str, str], CounterfoilError] | None = None,
+    ) -> Response:
+        """Shows a decision; after a form was refused, with what was typed and why."""
+        history = self._org.decisions.history(index)
+        self._desk.looked(request, "decision", [index, *(each.index for each in history.followed)])
+        kind, told, error = refused or ("", {}, None)
+        added = added_since(history, told["saw"]) if isinstance(error, Stale) else ()
+        who = principal_of(request)
+        values = history.values or {}
+        return self._pages.render(
+            request,
+            "decisions/decision.html",
+            200 if error is None else 409 if isinstance(error, Stale) else 422,
+            added=[each.index for each in added or ()],
+            adverse=_adverse_labels(history),
+            error=error,
+            here_at=place_of(values["/output/score_micro"]) if "/output/score_micro" in values else None,
+            history=history,
+            inputs=inputs_of(values, history.policy, self._erased(history)),
+            is_stale=isinstance(error, Stale),
+            lines=lines_of(history.policy),
+            may_override=who.may(frozenset((Role.OPERATOR,))),
+            may_write=who.may(frozenset(WRITERS)),
+            name=who.id.removeprefix("user:"),
+            proof=self._proof(history),
+            reasons=reasons_of(values, history.policy),
+            refused=kind,
+            typed={each: dict.fromkeys(_TYPED, "") | (dict(told) if each == kind else {}) for each in FOLLOW_UPS},
+            values=values,
+        )
+
+    def _erased(self, history: History) -> frozenset[str]:
+        if history.values is None:
+            return frozenset()
+        return frozenset(self._org.archive.tree(history.index).erased())
+
+    def _proof(self, history: History) -> Report | None:
+        """Checks the receipt as a stranger would who has this node's key; None where nothing can be shown."""
+        try:
+            receipt = self._org.decisions.receipt(history.index)
+        except (NotFound, NotAllowed):
+            return None
+        return check_receipt(receipt.encode(), issuer=self._org.issuer)
+
+
+def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
+    """Returns what `Decisions.search` takes, from the fields of the search form."""
+    form = Form(list(asked.items()))
+    overridden = {"": None, "yes": True, "no": False}.get(form.text("overridden"))
+    return {
+        "subject": form.text("subject") or None,
+        "label": form.text("label") or None,
+        "since": _day(form.text("since"), "T00:00:00Z"),
+        "until": _day(form.text("until"), "T23:59:59Z"),
+        "overridden": overridden,
+        "policy": form.place("policy"),
+        "before": form.place("before"),
+    }
+
+
+def _day(text: str, time: str) -> str | None:
+    return f"{text}{time}" if len(text) == 10 else text or None
+
+
+def _adverse(known: Any) -> set[str]:
+    """Returns the labels that go against the person under every policy that has them."""
+    good = {one.label for each in known for one in each.policy.outcomes if not one.adverse}
+    return {one.label for each in known for one in each.policy.outcomes if one.adverse} - good
+
+
+def _adverse_labels(history: History) -> set[str]:
+    return {each.label for each in history.policy.outcomes if each.adverse} if history.policy else set()

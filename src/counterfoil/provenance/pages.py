@@ -1,0 +1,85 @@
+"""Models and datasets in the console: versions, where they come from, how exactly a replay must match."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from counterfoil.core.wording import counted
+from counterfoil.provenance.models.certificate import Certificate
+from counterfoil.provenance.provenance import Dataset, Model
+from counterfoil.web.desk import Desk
+from counterfoil.web.page_room import PageRoom
+from counterfoil.web.pages import Link, Pages
+from counterfoil.web.roles import STAFF
+
+if TYPE_CHECKING:
+    from counterfoil.organisation import Organisation
+
+__all__ = ["ProvenancePages", "certificate_words"]
+
+
+class ProvenancePages:
+    """The pages of this room.
+
+    Args:
+        org: The organisation.
+        desk: The node that serves them.
+        pages: Renders them.
+    """
+
+    def __init__(self, org: Organisation, desk: Desk, pages: Pages) -> None:
+        self._org = org
+        self._pages = pages
+        pages.add_room("provenance", Path(__file__).parent / "templates", Link("/models", "Models", STAFF))
+
+    def router(self) -> APIRouter:
+        """Returns the table of routes."""
+        room = PageRoom(self._pages)
+        room.shows("/models", self.list_models, STAFF)
+        room.shows("/models/{index:int}", self.show, STAFF)
+        return room.router
+
+    def list_models(self, request: Request) -> Response:
+        """Shows all models, each with its versions, newest first; and the datasets."""
+        by_name: dict[str, list[Model]] = {}
+        for each in reversed(self._org.provenance.models()):
+            by_name.setdefault(each.record.name, []).append(each)
+        return self._pages.render(
+            request,
+            "provenance/models.html",
+            by_name=by_name,
+            certificate_words=certificate_words,
+            datasets=list(reversed(self._org.provenance.datasets())),
+        )
+
+    def show(self, index: int, request: Request) -> Response:
+        """Shows a model and what was tried to find out whether it repeats itself."""
+        model = self._org.provenance.model_at(index)
+        return self._pages.render(
+            request,
+            "provenance/model.html",
+            agreement=certificate_words(model.record.agreement) if model.record.agreement else "",
+            model=model,
+            record=model.record,
+            training=self._training(model),
+            versions=[each for each in reversed(self._org.provenance.models(model.record.name)) if each.index != index],
+            words=certificate_words(model.record.certificate),
+        )
+
+    def _training(self, model: Model) -> Dataset | None:
+        leaf = model.record.training
+        return next((each for each in self._org.provenance.datasets() if each.leaf == leaf), None) if leaf else None
+
+
+def certificate_words(certificate: Certificate) -> str:
+    """Returns how exactly a replay must match, in a sentence."""
+    tried = f"tried on {counted(certificate.rows, 'row')} in {counted(len(certificate.tried), 'setting')}"
+    if certificate.kind == "exact":
+        return f"A replay must match to the last digit ({tried})."
+    if certificate.kind == "tolerance":
+        return f"A replay may differ by up to {certificate.tolerance_micro:,} millionths of the score ({tried})."
+    return f"A replay proves nothing: {certificate.reason}."

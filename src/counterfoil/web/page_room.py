@@ -1,0 +1,43 @@
+"""A room of pages: what it shows and what its forms do, each with the roles it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from counterfoil.web.pages import Form, Pages
+from counterfoil.web.roles import Role, needs
+
+__all__ = ["PageRoom"]
+
+
+class PageRoom:
+    """The pages of one capability.
+
+    Args:
+        pages: Renders them.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self.router = APIRouter(include_in_schema=False)
+        self._pages = pages
+
+    def shows(self, path: str, handler: Callable[..., Response], roles: Sequence[Role] | None) -> None:
+        """Adds a page; `roles` as in `Room.reads`."""
+        self._add("GET", path, handler, roles)
+
+    def does(self, path: str, handler: Callable[[Request, Form], Response], roles: Sequence[Role] | None) -> None:
+        """Adds what a form does; the form is read, and held to be one of this session's, before."""
+
+        async def sent(request: Request) -> Response:
+            return await run_in_threadpool(handler, request, await self._pages.form(request))
+
+        self._add("POST", path, sent, roles)
+
+    def _add(self, method: str, path: str, handler: Callable[..., Any], roles: Sequence[Role] | None) -> None:
+        dependencies = [] if roles is None else [needs(*roles)]
+        self.router.add_api_route(path, handler, methods=[method], dependencies=dependencies, response_model=None)

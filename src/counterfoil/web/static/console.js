@@ -1,0 +1,79 @@
+// Makes pages live where scripts run; every page works without.
+//
+// data-live="#part"     a form whose answer replaces that part while somebody types
+// data-progress="url"   an element that follows work by server-sent events
+// data-once             a form that is sent once, however often the button is pressed
+
+const PAUSE_MS = 350;
+
+function live(form) {
+  const part = form.dataset.live;
+  let timer = 0;
+  let asked = null;
+
+  async function ask() {
+    asked?.abort();
+    asked = new AbortController();
+    const place = document.querySelector(part);
+    const url = new URL(form.action);
+    url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(url, { signal: asked.signal, headers: { accept: "text/html" } });
+      if (answer.redirected) return void location.assign(answer.url);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector(part) ?? page.querySelector("main > section");
+      if (fresh) {
+        fresh.id = place.id;
+        place.replaceWith(document.importNode(fresh, true));
+        history.replaceState(null, "", url);
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") form.submit();
+    } finally {
+      document.querySelector(part)?.removeAttribute("aria-busy");
+    }
+  }
+
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, PAUSE_MS);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    ask();
+  });
+}
+
+function follow(row) {
+  const bar = row.querySelector("progress");
+  const words = row.querySelector("[data-words]");
+  const events = new EventSource(row.dataset.progress);
+  const show = (event) => {
+    const job = JSON.parse(event.data);
+    if (job.total) {
+      bar.max = job.total;
+      bar.value = job.done;
+    }
+    words.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
+    if (!["waiting", "running"].includes(job.state)) {
+      events.close();
+      location.reload();
+    }
+  };
+  events.addEventListener("job", show);
+  addEventListener("pagehide", () => events.close());
+}
+
+function once(form) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "true";
+  });
+  addEventListener("pageshow", () => delete form.dataset.sent);
+}
+
+document.querySelectorAll("form[data-live]").forEach(live);
+document.querySelectorAll("[data-progress]").forEach(follow);
+document.querySelectorAll("form[data-once]").forEach(once);

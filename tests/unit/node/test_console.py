@@ -1,0 +1,209 @@
+"""The console's pages over HTTP: who gets which, what they carry, and what forms must carry."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from making_node import serving
+
+from counterfoil.errors import ERROR_TABLE
+from counterfoil.node.settings import NodeSettings
+from counterfoil.web.roles import Role
+
+PAGE = {"accept": "text/html"}
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def node(tmp_path):
+    with serving(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def visitor(node):
+    with httpx.Client(base_url=node.url, headers=PAGE, timeout=30) as client:
+        yield client
+
+
+def decide(node) -> int:
+    made = node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": node.applicant, "subject": "4711"}
+    )
+    return int(made.json()["index"])
+
+
+def newest(node):
+    node.org.views.catch_up()
+    place = node.org.archive.size - 1
+    return node.org.archive.record(place).kind, node.org.views.values_of(place)
+
+
+def field(text: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', text)
+    assert found is not None
+    return found[1]
+
+
+def sign_in(node, visitor, *roles: Role) -> None:
+    node.node.access.users.add("mira", PASSWORD, frozenset(roles or (Role.ADMIN,)), by="test")
+    made = visitor.post("/login", data={"name": "mira", "password": PASSWORD, "next": "/work"})
+    assert (made.status_code, made.headers["location"]) == (303, "/work")
+
+
+def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(visitor):
+    sent = visitor.get("/decisions?label=approve")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=%2Fdecisions%3Flabel%3Dapprove")
+    asked = visitor.get(sent.headers["location"])
+    assert field(asked.text, "next") == "/decisions?label=approve"
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/%0d%0ax", "\n/"]
+)
+def test_signing_in_leads_nowhere_else(node, visitor, elsewhere):
+    asked = visitor.get("/login", params={"next": elsewhere})
+    target = field(asked.text, "next")
+    assert target == "/" or target.startswith("/%"), target
+    node.node.access.users.add("mira", PASSWORD, frozenset({Role.ADMIN}), by="test")
+    sent = visitor.post("/login", data={"name": "mira", "password": PASSWORD, "next": elsewhere})
+    assert sent.headers["location"] in ("/", "/%0d%0ax")
+
+
+def test_programs_get_problems_where_people_get_pages(node):
+    assert node.client.get("/nowhere").headers["content-type"] == "application/problem+json"
+    assert "text/html" in node.client.get("/nowhere", headers=PAGE).headers["content-type"]
+    api = node.client.get("/api/v1/decisions/999999", headers=PAGE)
+    assert api.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase"])
+def test_every_page_forbids_scripts_and_styles_inside_it(node, path):
+    page = node.client.get(path, headers=PAGE, follow_redirects=True)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script(?! type=\"module\" src=)|\sstyle=|\son[a-z]+=", page.text)
+
+
+def test_files_are_kept_for_good_under_names_that_change_with_them(node):
+    page = node.client.get("/", headers=PAGE).text
+    for name in re.findall(r"/static/[^\"]+", page):
+        found = node.client.get(name)
+        assert found.status_code == 200
+        assert "immutable" in found.headers["cache-control"]
+        assert re.search(r"\.[0-9a-f]{12}\.", name)
+    assert node.client.get("/static/console.css").status_code == 404
+    assert node.client.get("/static/..%2fpages.py").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/decisions/{index}", "/decisions/{index}/replay", "/decisions/{index}/receipt"])
+def test_who_looked_is_on_record_before_a_page_is_shown(node, path):
+    index = decide(node)
+    assert node.client.get(path.format(index=index), headers=PAGE).status_code == 200
+    kind, values = newest(node)
+    assert (kind, values["/by"]) == ("look", node.who)
+
+
+def test_searching_and_looking_by_group_are_on_record(node):
+    decide(node)
+    node.client.get("/decisions?subject=4711", headers=PAGE)
+    assert newest(node)[1]["/what"] == "search"
+    policy = node.org.decisions.policies()[-1].index
+    node.client.post(f"/policies/{policy}/patterns", data={"a": "b"}, headers=PAGE)
+    assert newest(node)[1]["/what"] == "approval by group"
+
+
+def test_a_form_without_its_mark_does_nothing(node, visitor):
+    sign_in(node, visitor)
+    size = node.org.archive.size
+    for path, form in (
+        ("/access/keys", {"name": "x", "role": "admin"}),
+        ("/erase/carry-out", {"what": "4711", "basis": "x"}),
+        ("/work", {"kind": "rebuild"}),
+        ("/logout", {}),
+    ):
+        refused = visitor.post(path, data=form | {"csrf": "wrong"})
+        assert refused.status_code == 403, path
+        assert "Not allowed" in refused.text
+    assert node.org.archive.size == size
+
+
+def test_a_form_with_its_mark_does(node, visitor):
+    sign_in(node, visitor)
+    mark = field(visitor.get("/access").text, "csrf")
+    made = visitor.post("/access/keys", data={"csrf": mark, "name": "loan desk", "role": ["service", "operator"]})
+    assert made.status_code == 200
+    token = re.search(r"cf_[0-9a-f]{8}_[\w-]+", made.text)
+    assert token is not None
+    assert node.node.access.keys.identify(token[0]).roles == {Role.SERVICE, Role.OPERATOR}
+    out = visitor.post("/logout", data={"csrf": mark})
+    assert out.headers["location"] == "/login"
+    assert visitor.get("/access").status_code == 303
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR, Role.SERVICE])
+def test_pages_of_admins_are_for_admins(tmp_path, role):
+    with serving(tmp_path, role) as node:
+        for path in ("/access", "/erase"):
+            refused = node.client.get(path, headers=PAGE)
+            assert (refused.status_code, "needs the role admin" in refused.text) == (403, True)
+            assert f'href="{path}"' not in refused.text
+
+
+def test_an_auditor_sees_no_form_that_would_be_refused(tmp_path):
+    with serving(tmp_path, Role.AUDITOR) as node:
+        made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="1")
+        shown = node.client.get(f"/decisions/{made.index}", headers=PAGE).text
+        assert "Decide otherwise" not in shown
+        assert 'action="/work"' not in node.client.get("/work", headers=PAGE).text
+
+
+def test_every_error_has_a_page(node):
+    for row in ERROR_TABLE.values():
+        page = node.client.get(f"/errors/{row.code}", headers=PAGE)
+        assert page.status_code == 200
+        assert row.title in page.text.replace("&#39;", "'")
+    assert node.client.get("/errors/failed", headers=PAGE).status_code == 200
+    assert node.client.get("/errors/nothing", headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/decisions/99999999999999999999", "/decisions/x", "/models/2", "/policies/0"])
+def test_what_is_not_there_is_not_found(node, path):
+    assert node.client.get(path, headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "policy=x", "before=-1"])
+def test_a_search_that_cannot_be_says_why(node, query):
+    decide(node)
+    page = node.client.get(f"/decisions?{query}", headers=PAGE)
+    assert (page.status_code, 'class="alert"' in page.text) == (422, True)
+
+
+def test_a_form_that_is_none_is_refused(node):
+    for body, kind in ((b"{}", "application/json"), (b"\xff\xfe=%ff", "text/plain")):
+        refused = node.client.post("/work", content=body, headers=PAGE | {"content-type": kind})
+        assert refused.status_code == 422
+
+
+def test_an_erasure_that_changed_since_it_was_shown_is_shown_again(node):
+    index = decide(node)
+    asked = {"scope": "person", "what": "4711", "basis": "GDPR Art. 17(1)(b)"}
+    seen = field(node.client.post("/erase", data=asked, headers=PAGE).text, "seen")
+    decide(node)
+    again = node.client.post("/erase/carry-out", data=asked | {"seen": seen}, headers=PAGE)
+    assert "something changed since you looked" in again.text
+    assert node.org.decisions.history(index).values is not None
+    done = node.client.post("/erase/carry-out", data=asked | {"seen": field(again.text, "seen")}, headers=PAGE)
+    assert done.status_code == 303
+    assert node.org.decisions.history(index).values is None
+
+
+def test_nobody_can_sign_in_in_the_clear_from_elsewhere(tmp_path):
+    with serving(tmp_path, settings=NodeSettings(listen="0.0.0.0:8000")) as node:
+        node.node.access.users.add("mira", PASSWORD, frozenset({Role.ADMIN}), by="test")
+        refused = httpx.post(f"{node.url}/login", data={"name": "mira", "password": PASSWORD}, headers=PAGE)
+        assert (refused.status_code, "https" in refused.text) == (403, True)

@@ -1,0 +1,47 @@
+"""Charts: round ticks, places inside the sheet, and all numbers in the table."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterfoil.web.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Series, columns, lines, nice_ticks
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"),
+    [(0, [0, 1]), (1, [0, 0.25, 0.5, 0.75, 1]), (22, [0, 10, 20, 30]), (1000, [0, 250, 500, 750, 1000])],
+)
+def test_ticks_are_round(highest, ticks):
+    assert nice_ticks(highest) == pytest.approx(ticks)
+
+
+@given(st.floats(min_value=1e-6, max_value=1e12))
+def test_ticks_begin_at_nothing_and_reach_the_highest(highest):
+    ticks = nice_ticks(highest)
+    assert ticks[0] == 0
+    assert ticks[-1] >= highest * (1 - 1e-6)
+    assert len(ticks) <= 7
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10**9), min_size=1, max_size=40))
+def test_columns_stay_inside_the_sheet(values):
+    chart = columns(
+        "c", "t", "d", [str(n) for n in range(len(values))], [Series("a", values), Series("b", values)], what="x"
+    )
+    for mark in chart.marks:
+        assert mark.x >= LEFT
+        assert mark.x + mark.width <= WIDTH
+        assert mark.y >= TOP - 0.1
+        assert mark.y + mark.height <= HEIGHT - BOTTOM + 0.2
+    assert [row[1:] for row in chart.rows] == [(f"{value:,}", f"{value:,}") for value in values]
+
+
+def test_a_line_breaks_off_where_nothing_is_known():
+    chart = lines(
+        "c", "t", "d", ["a", "b", "c", "d"], [Series("s", [0.1, None, 0.5, 1.0])], what="x", highest=1.0, shown=str
+    )
+    assert len(chart.marks) == 2
+    assert chart.rows[1] == ("b", "\N{EN DASH}")
+    assert chart.legend == ()
