@@ -68,7 +68,7 @@ class DecisionPages:
         except InvalidInput as error:
             rows, problem = [], f"{error.message}. {error.hint}"
         found = rows[:ON_A_PAGE]
-        if found:
+        if found or (any(asked.values()) and not problem):
             self._desk.looked(request, "search", [int(row["idx"]) for row in found])
         known = self._org.decisions.policies()
         titles = {each.index: f"{each.policy.name} {each.policy.version}" for each in known}

@@ -66,6 +66,7 @@ def build_app(node: Node) -> Gate:
         most_body_bytes=settings.most_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         observe=node.metrics.observe,
+        refuse=console.refuse,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,7 @@ from counterfoil.node.pages import NodePages, WorkPages
 from counterfoil.organisation.pages import ErasurePages
 from counterfoil.provenance.pages import ProvenancePages
 from counterfoil.web.pages import Pages
+from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 
 if TYPE_CHECKING:
@@ -68,6 +69,11 @@ class Console:
             return self.pages.problem(request, _named(error))
 
         return answered
+
+    def refuse(self, scope: MutableMapping[str, Any], error: Exception) -> Response:
+        """Returns the answer for what never reached a room: a page where a browser asked for one."""
+        request = Request(scope)
+        return self.pages.problem(request, error) if is_for_people(request) else problem_response(error)
 
 
 def _named(error: Exception) -> Exception:

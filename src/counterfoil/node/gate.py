@@ -40,6 +40,9 @@ Observe = Callable[[Scope, int, float], None]
 BODY_GUARD: Final = "body_guard"
 """Where `identify` leaves, in the scope's state, what lets the body through only when it is the one that was signed."""
 
+Refuse = Callable[[Scope, Exception], ASGI]
+"""Returns what answers a request that failed."""
+
 _LOGGER: Final = logging.getLogger("counterfoil.node")
 
 _HEADERS: Final = (
@@ -61,6 +64,7 @@ class Gate:
         most_body_bytes: Largest body, where the route does not allow a file.
         body_timeout_s: Longest that sending a body may take.
         observe: Told of every answer.
+        refuse: Returns the answer for an error; a problem by default.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Gate:
         most_body_bytes: int,
         body_timeout_s: float,
         observe: Observe,
+        refuse: Refuse = lambda _scope, error: problem_response(error),
     ) -> None:
         self.app = app
         self._identify = identify
@@ -81,6 +86,7 @@ class Gate:
         self._most_body_bytes = most_body_bytes
         self._body_timeout_s = body_timeout_s
         self._observe = observe
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (or the app's own start and stop)."""
@@ -107,7 +113,7 @@ class Gate:
     async def _fail(self, error: Exception, answer: _Answer, scope: Scope, receive: Receive) -> None:
         if answer.status:  # too late for another answer: the server ends the connection short, which clients notice
             return
-        await problem_response(error)(scope, receive, answer.send)
+        await self._refuse(scope, error)(scope, receive, answer.send)
 
     def _require_share(self, who: Principal | None, scope: Scope) -> None:
         """Step 2."""

@@ -14,7 +14,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from starlette.responses import Response
 
-from counterfoil.errors import InvalidInput, NotSignedIn
+from counterfoil.errors import InvalidInput, NotSignedIn, TooManyRequests
 from counterfoil.web import formats
 from counterfoil.web.assets import Assets
 from counterfoil.web.problem import problem
@@ -24,6 +24,7 @@ from counterfoil.web.session import Sessions
 __all__ = ["CSRF_FIELD", "HEADERS", "Form", "Link", "Pages", "local_path", "with_query"]
 
 CSRF_FIELD: Final = "csrf"
+LOGIN: Final = "/login"
 TOLD_COOKIE: Final = "counterfoil_told"
 TOLD_S: Final = 60
 MOST_TOLD_CHARS: Final = 400
@@ -195,11 +196,15 @@ class Pages:
 
     def problem(self, request: Request, error: BaseException) -> Response:
         """Returns the page for an error; who is not signed in is sent to do so, and comes back."""
-        if isinstance(error, NotSignedIn) and request.method in ("GET", "HEAD") and _principal(request) is None:
+        is_asking = request.method in ("GET", "HEAD") and request.url.path != LOGIN
+        if isinstance(error, NotSignedIn) and is_asking and _principal(request) is None:
             query = f"?{request.url.query}" if request.url.query else ""
-            return self.see(request, with_query("/login", next=local_path(request.url.path + query)))
+            return self.see(request, with_query(LOGIN, next=local_path(request.url.path + query)))
         members = problem(error)
-        return self.render(request, "web/problem.html", members["status"], problem=members)
+        response = self.render(request, "web/problem.html", members["status"], problem=members)
+        if isinstance(error, TooManyRequests):
+            response.headers["retry-after"] = str(error.retry_after_s)
+        return response
 
 
 def local_path(text: str) -> str:

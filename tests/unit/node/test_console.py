@@ -207,3 +207,27 @@ def test_nobody_can_sign_in_in_the_clear_from_elsewhere(tmp_path):
         node.node.access.users.add("mira", PASSWORD, frozenset({Role.ADMIN}), by="test")
         refused = httpx.post(f"{node.url}/login", data={"name": "mira", "password": PASSWORD}, headers=PAGE)
         assert (refused.status_code, "https" in refused.text) == (403, True)
+
+
+def test_whoever_asks_too_often_gets_a_page_that_says_how_long_to_wait(tmp_path):
+    with serving(tmp_path, settings=NodeSettings(public_requests_per_s=1, public_request_burst=1)) as node:
+        with httpx.Client(base_url=node.url, headers=PAGE) as visitor:
+            answers = [visitor.get("/login") for _ in range(3)]
+        refused = next(each for each in answers if each.status_code == 429)
+        assert "Too many requests" in refused.text
+        assert int(refused.headers["retry-after"]) >= 1
+        assert "content-security-policy" in refused.headers
+
+
+def test_a_wrong_key_leads_to_signing_in_and_never_in_circles(node):
+    wrong = PAGE | {"authorization": "Bearer cf_00000000_wrong"}
+    assert httpx.get(f"{node.url}/decisions", headers=wrong).headers["location"].startswith("/login")
+    refused = httpx.get(f"{node.url}/login", headers=wrong)
+    assert (refused.status_code, "Who is asking?" in refused.text) == (401, True)
+
+
+def test_a_search_that_finds_nothing_is_on_record_too(node):
+    decide(node)
+    node.client.get("/decisions?subject=somebody-else", headers=PAGE)
+    kind, values = newest(node)
+    assert (kind, values["/records"]) == ("look", 0)

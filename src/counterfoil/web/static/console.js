@@ -4,7 +4,7 @@
 // data-progress="url"   an element that follows work by server-sent events
 // data-once             a form that is sent once, however often the button is pressed
 
-const PAUSE_MS = 350;
+const PAUSE_MS = 600;
 
 function live(form) {
   const part = form.dataset.live;
