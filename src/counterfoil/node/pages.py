@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -104,11 +105,11 @@ class NodePages:
         return response
 
     def settings(self, request: Request) -> Response:
-        """Shows how the node is set up. Nothing here is secret."""
+        """Shows how the node is set up, without what would let somebody into a database or a store."""
         org, settings = self._node.org, self._node.settings
-        served = [(each.name, getattr(settings, each.name), each.default) for each in fields(settings)]
+        served = [(each.name, _shown(getattr(settings, each.name)), each.default) for each in fields(settings)]
         home = org.home.settings
-        kept = [(each.name, getattr(home, each.name), each.default) for each in fields(home)]
+        kept = [(each.name, _shown(getattr(home, each.name)), each.default) for each in fields(home)]
         return self._pages.render(
             request, "node/settings.html", chores=self._node.chores.list(), served=served, kept=kept
         )
@@ -195,6 +196,14 @@ class WorkPages:
             size=self._node.org.archive.size,
             words=WORDS,
         )
+
+
+def _shown(value: Any) -> Any:
+    """Returns a setting as it may be shown: of an address, nothing but scheme, host and path."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    found = urlsplit(value)
+    return f"{found.scheme}://{found.netloc.rpartition('@')[2]}{found.path}"
 
 
 def _arguments(kind: str, form: Form) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from making_node import serving
 
 from counterfoil.errors import ERROR_TABLE
+from counterfoil.node.pages import _shown
 from counterfoil.node.settings import NodeSettings
 from counterfoil.web.roles import Role
 
@@ -231,3 +232,16 @@ def test_a_search_that_finds_nothing_is_on_record_too(node):
     node.client.get("/decisions?subject=somebody-else", headers=PAGE)
     kind, values = newest(node)
     assert (kind, values["/records"]) == ("look", 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://bank:s3cret@db.example:5432/views?password=s3cret", "postgresql://db.example:5432/views"),
+        ("s3://bucket/log?secret=x#y", "s3://bucket/log"),
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        (5, 5),
+    ],
+)
+def test_settings_show_no_password(url, shown):
+    assert _shown(url) == shown

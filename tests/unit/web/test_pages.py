@@ -51,12 +51,14 @@ def test_numbers_times_and_digests_are_shown_for_people():
     assert "23 Nov 2026, 19:00:00 UTC" in formats.moment("2026-11-23T19:00:00Z")
     assert ">23 Nov 2026, 19:00<" in formats.when("2026-11-23T19:00:00Z")
     assert formats.short("ab" * 32) == f'<code title="{"ab" * 32}">abababababab\N{HORIZONTAL ELLIPSIS}</code>'
-    assert [formats.value_text(each) for each in (None, True, 12000, "x", [1])] == [
+    assert [formats.value_text(each) for each in (None, True, 12000, "x", [1], ["a", "b"], {"a": "1"})] == [
         "not given",
         "yes",
         "12,000",
         "x",
         "[1]",
+        "a, b",
+        "a 1",
     ]
 
 
