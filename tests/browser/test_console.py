@@ -311,3 +311,18 @@ def test_a_wrong_address_has_a_page_that_says_so(bank, desk, look_over, console)
     expect(page.locator("h1")).to_have_text("Not found")
     assert all("404" in each for each in console)
     console.clear()
+
+
+def test_a_connected_ledger_has_no_faults_also_when_it_was_asked(tmp_path, new_page, look_over, shots):
+    with showing(empty_home(tmp_path)) as shown:
+        shown.org.ledger.connect()
+        shown.org.ledger.anchor()
+        page = new_page(extra_http_headers=shown.headers)
+        page.goto(shown.url + "/ledger")
+        page.get_by_role("button", name="Ask the ledger now").click()
+        expect(page.get_by_role("heading", name="What the ledger says now")).to_be_visible()
+        page.get_by_text("The checkpoint, as others read it").click()
+        look_over(page)
+        shots(page, "ledger-connected")
+        page.get_by_role("button", name="Anchor now").click()
+        expect(page.get_by_text("records are under a final head.")).to_be_visible()

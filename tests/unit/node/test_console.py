@@ -245,3 +245,17 @@ def test_a_search_that_finds_nothing_is_on_record_too(node):
 )
 def test_settings_show_no_password(url, shown):
     assert _shown(url) == shown
+
+
+def test_a_connected_home_shows_what_is_anchored_and_asks_when_told_to(node):
+    node.org.ledger.connect()
+    node.org.ledger.anchor()
+    known = node.client.get("/ledger", headers=PAGE).text
+    assert "Newest final head on the ledger" in known
+    assert "What the ledger says now" not in known
+    asked = node.client.get("/ledger?ask=1", headers=PAGE).text
+    assert "What the ledger says now" in asked
+    assert "Told by the ledger" in asked
+    begun = node.client.post("/ledger/anchor", data={"a": "b"}, headers=PAGE)
+    assert begun.headers["location"] == "/work"
+    assert "records" in node.client.get("/", headers=PAGE).text
