@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccessPages"]
 
-WORDS = {
+WORDS: Final = {
     Role.ADMIN: "everything, also keys, people and erasures",
     Role.OPERATOR: "reviews decisions, registers models and policies",
     Role.AUDITOR: "reads everything and changes nothing",
