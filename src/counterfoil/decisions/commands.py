@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from counterfoil.decisions.batch.run import decide_table, preview_table
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.shapes import decision_json
-from counterfoil.decisions.table_run import decide_table, preview_table
 from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.decisions import FollowUp
-    from counterfoil.decisions.applicants import Applicant
+    from counterfoil.decisions.batch.applicants import Applicant
     from counterfoil.decisions.decision import Decision
     from counterfoil.organisation import Organisation
 
@@ -66,9 +66,9 @@ def decide(
     With --resume the log says which people were decided on by this model under this
     policy, whenever that was; only the others are decided on.
     """
-    from counterfoil.decisions.applicants import read_applicants, read_background, tell_doubled
-    from counterfoil.decisions.interruption import command_to_resume, told_where
-    from counterfoil.decisions.resume import remaining, restore_table
+    from counterfoil.decisions.batch.applicants import read_applicants, read_background, tell_doubled
+    from counterfoil.decisions.batch.interruption import command_to_resume, told_where
+    from counterfoil.decisions.batch.resume import remaining, restore_table
 
     if dry_run and out is not None:
         raise InvalidInput("--out has nothing to hold in a dry run", hint="leave one of them out")

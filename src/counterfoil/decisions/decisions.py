@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from counterfoil.core import canonical
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.receipt import Receipt
-from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployed, Deployment, as_score
-from counterfoil.decisions.fitting import (
-    BACKGROUND_ROWS,
-    compared_rows,
-    require_fit,
-    require_names,
-    scored_class,
-)
+from counterfoil.decisions.deployments import Deployments
 from counterfoil.decisions.history import FollowUp, Histories, History
 from counterfoil.decisions.policies import Policies, RegisteredPolicy
 from counterfoil.decisions.policy import Policy
-from counterfoil.decisions.reasons import Explainer, explainer_for
-from counterfoil.decisions.records import FOLLOW_UPS, DeploymentRecord, decision_schema
+from counterfoil.decisions.records import FOLLOW_UPS
 from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import DecisionCount, count_query, read_count, search_query
-from counterfoil.decisions.views import decisions, deployments
-from counterfoil.errors import InvalidInput, NotAllowed, NotFound
-from counterfoil.provenance import Dataset, Model, Provenance, Scorer, probe_rows, to_micro
+from counterfoil.decisions.views import decisions
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance import Dataset, Provenance, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
-from counterfoil.store.schemas import keep_schema
 from counterfoil.store.vault import Vault
 from counterfoil.store.views import Views
 
@@ -88,6 +76,7 @@ class Decisions:
         self._policies = Policies(recorder, archive, views)
         self._histories = Histories(recorder, archive, views, self._policies, provenance, vault.subject_of)
         self._replays = Replays(archive, views, objects, provenance, self._policies)
+        self._deployments = Deployments(self, views, objects, provenance, self._policies, self._replays)
 
     # Putting models to work
 
@@ -125,32 +114,17 @@ class Decisions:
         Raises:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
         """
-        if on_log_failure not in ("deny", "spool"):
-            raise InvalidInput(f"on_log_failure is {str(on_log_failure)[:60]!r}", hint="give deny or spool")
-        policy = self._in_force(policy)
-        compared = compared_rows(background, policy)
-
-        def fits(scorer: Scorer) -> None:
-            require_fit(scorer, policy)
-
-        registered = model
-        if not isinstance(model, Model):
-            require_names(model)
-            registered = self._provenance.register_model(
-                model,
-                name=name or policy.name,
-                version=version,
-                training=training,
-                sample=background,
-                code=code,
-                trusted=trusted,
-                positive=scored_class(model, policy),
-                fits=fits,
-            )
-        scorer = self._provenance.scorer(registered)
-        fits(scorer)
-        explainer = self._explainer(scorer, policy, compared)
-        return self._deploy(registered, self.register_policy(policy), scorer, explainer, on_log_failure)
+        return self._deployments.wrap(
+            model,
+            policy,
+            name=name,
+            version=version,
+            training=training,
+            background=background,
+            code=code,
+            trusted=trusted,
+            on_log_failure=on_log_failure,
+        )
 
     def decides(
         self, policy: Policy | Path | str, *, name: str = "", on_log_failure: OnFailure = "deny"
@@ -162,7 +136,9 @@ class Decisions:
         """
 
         def decorate(score: Callable[[Mapping[str, Any]], float]) -> Callable[..., Decision]:
-            deployment = self._deploy_function(score, policy, name or getattr(score, "__name__", ""), on_log_failure)
+            deployment = self._deployments.of_function(
+                score, policy, name or getattr(score, "__name__", ""), on_log_failure
+            )
 
             @functools.wraps(score)
             def deciding(applicant: Mapping[str, Any], *, subject: str | None = None) -> Decision:
@@ -187,7 +163,7 @@ class Decisions:
         The label follows from the policy; set `label` too to have the block checked
         against it. When the block raises, there is no decision and no record.
         """
-        deployment = self._deploy_function(None, policy, name, on_log_failure)
+        deployment = self._deployments.of_function(None, policy, name, on_log_failure)
         checked = deployment.policy.check_applicant(applicant)
         opened = Open()
         yield opened
@@ -207,9 +183,7 @@ class Decisions:
 
     def deployments(self) -> list[Deployed]:
         """Returns every model put to work under a policy, oldest first."""
-        with self._views.reading() as connection:
-            rows = connection.execute(select(deployments).order_by(deployments.c.idx)).all()
-        return [Deployed(int(row.idx), str(row.leaf), int(row.model_idx), int(row.policy_idx)) for row in rows]
+        return self._deployments.all()
 
     def deployment(self, index: int, *, on_log_failure: OnFailure = "deny") -> Deployment:
         """Returns a deployment on record, ready to decide as it did.
@@ -224,35 +198,7 @@ class Decisions:
                 cannot be worked out here any more.
             InvalidInput: Its policy is not in force.
         """
-        known = next((each for each in self.deployments() if each.index == index), None)
-        if known is None:
-            raise NotFound(f"record {index} is no deployment", hint="see which there are: GET /api/v1/deployments")
-        registered = self._policies.at(known.policy_index)
-        policy, model, scorer, explainer = self._replays.loaded(known.leaf)
-        self._in_force(registered)
-        if scorer is None:
-            raise NotAllowed(
-                f"deployment {index} is of a function, and only its source is on record",
-                hint="decide where the function lives, or register a model file",
-            )
-        record = DeploymentRecord.read(parse_record(self.archive.entry(index)))
-        if record.reasons is not None and explainer is None:
-            raise NotAllowed(
-                f"the reasons that deployment {index} committed to cannot be worked out here",
-                hint="install the version of the library it was made with, or deploy the model anew",
-            )
-        return Deployment(
-            self,
-            self.recorder,
-            self.archive,
-            policy,
-            model,
-            known.leaf,
-            decision_schema(policy),
-            scorer,
-            explainer,
-            on_log_failure,
-        )
+        return self._deployments.at(index, on_log_failure)
 
     def policies(self) -> list[RegisteredPolicy]:
         """Returns all policies on record, oldest first."""
@@ -400,85 +346,3 @@ class Decisions:
         if found.kind not in FOLLOW_UPS:
             raise NotFound(f"record {index} is a {found.kind}, nothing that follows a decision")
         return found
-
-    # Inner parts
-
-    def _in_force(self, policy: Policy | Path | str) -> Policy:
-        """Returns a policy that may decide today; nothing is recorded of one that may not."""
-        if not isinstance(policy, Policy):
-            policy = Policy.from_toml(Path(policy))
-        today = datetime.fromtimestamp(self.recorder.now_s(), UTC).date()
-        if not policy.is_effective(today):
-            raise InvalidInput(
-                f"the policy {policy.name} {policy.version} takes effect on {policy.effective_from}",
-                hint="wait until then, or use the version in force",
-            )
-        return policy
-
-    def _explainer(self, scorer: Scorer, policy: Policy, rows: Sequence[Mapping[str, Any]]) -> Explainer | None:
-        """Returns the explainer of a model being put to work; its rows are committed."""
-        if not rows and hasattr(scorer, "to_bytes"):
-            rows = probe_rows(scorer, BACKGROUND_ROWS)  # type: ignore[arg-type]
-            _LOG.warning("reasons compare applicants with made-up rows; give background=, such as the training rows")
-        if not rows:
-            _LOG.warning("decisions of this model carry no reasons; give background=, such as the training rows")
-            return None
-        rows = [{name: row.get(name) for name in policy.model_features} for row in rows]
-        explainer = explainer_for(scorer, policy, rows)
-        self._keep_background(rows)
-        return explainer
-
-    def _keep_background(self, rows: Sequence[Mapping[str, Any]]) -> str:
-        return self._objects.put_sealed(canonical.dumps([dict(row) for row in rows]))
-
-    def _deploy(
-        self,
-        model: Model,
-        rules: RegisteredPolicy,
-        scorer: Scorer,
-        explainer: Explainer | None,
-        on_log_failure: OnFailure,
-    ) -> Deployment:
-        """Records the deployment, once, and returns it ready to decide."""
-        schema = decision_schema(rules.policy)
-        keep_schema(self.recorder, self.archive, schema)
-        record = DeploymentRecord(model.leaf, rules.leaf, explainer.config if explainer else None)
-        draft = record.draft(rules.policy.stream, f"{model.record.name} {model.record.version}")
-        leaf = self._known_deployment(model, rules, record)
-        if leaf is None:
-            leaf = self.recorder.write(draft).leaf.hex()
-        return Deployment(
-            self, self.recorder, self.archive, rules.policy, model, leaf, schema, scorer, explainer, on_log_failure
-        )
-
-    def _known_deployment(self, model: Model, rules: RegisteredPolicy, record: DeploymentRecord) -> str | None:
-        """Returns the leaf of the same deployment where it is the newest of its stream."""
-        with self._views.reading() as connection:
-            row = connection.execute(
-                select(deployments.c.idx, deployments.c.leaf)
-                .where(deployments.c.model_idx == model.index, deployments.c.policy_idx == rules.index)
-                .order_by(deployments.c.idx.desc())
-            ).first()
-        if row is None or DeploymentRecord.read(parse_record(self.archive.entry(row[0]))) != record:
-            return None
-        return str(row[1])
-
-    def _deploy_function(
-        self, function: Callable[..., Any] | None, policy: Policy | Path | str, name: str, on_log_failure: OnFailure
-    ) -> Deployment:
-        """Puts a bare function (or a block of code) to work under a policy."""
-        policy = self._in_force(policy)
-        source = _source(function) if function is not None else ""
-        rules = self.register_policy(policy)
-        model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
-        return self._deploy(model, rules, scorer, None, on_log_failure)
-
-
-def _source(function: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError) as error:
-        raise InvalidInput(
-            "the source of the function cannot be read, so it cannot be put on record",
-            hint="define it in a file, not at a prompt",
-        ) from error

@@ -260,8 +260,8 @@ def test_one_applicant_is_a_row_and_not_a_table(home: Bank) -> None:
 
 
 def test_a_row_that_only_the_model_refuses_is_named_with_what_stays(home: Bank, tmp_path: Path) -> None:
-    from counterfoil.decisions.applicants import Applicant
-    from counterfoil.decisions.table_run import decide_table
+    from counterfoil.decisions.batch.applicants import Applicant
+    from counterfoil.decisions.batch.run import decide_table
 
     many: list[dict[str, Any]] = [dict(ROW) for _ in range(1_003)]
     many[1_001]["credit_amount"] = 2**53 - 1  # fits the policy, and not six decimals
@@ -278,7 +278,7 @@ def test_a_row_that_only_the_model_refuses_is_named_with_what_stays(home: Bank, 
 
 
 def test_a_preview_is_of_the_class_that_the_policy_names(home: Bank) -> None:
-    from counterfoil.decisions.table_run import preview_table
+    from counterfoil.decisions.batch.run import preview_table
 
     scorer = home.org.provenance.scorer(wrap_skops(home, policy()).model)
     with pytest.raises(InvalidInput, match="probability of 'bad', and this model scores 'good'"):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from counterfoil.decisions.applicants import Applicant
-from counterfoil.decisions.table_run import COLUMNS
+from counterfoil.decisions.batch.applicants import Applicant
+from counterfoil.decisions.batch.run import COLUMNS
 from counterfoil.decisions.views import decisions, deployments
 from counterfoil.errors import InvalidInput, LogUnavailable
 from counterfoil.store.durable import replace_file

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from counterfoil.decisions.applicants import Applicant
+from counterfoil.decisions.batch.applicants import Applicant
 from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployment
 from counterfoil.decisions.fitting import require_fit

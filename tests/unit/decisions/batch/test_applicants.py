@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from counterfoil.decisions import Policy
-from counterfoil.decisions.applicants import read_applicants, read_background
+from counterfoil.decisions.batch.applicants import read_applicants, read_background
 from counterfoil.errors import InvalidInput, NotFound
 
 POLICY = Policy.from_toml(

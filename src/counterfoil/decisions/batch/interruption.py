@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from counterfoil.decisions.resume import on_record
+from counterfoil.decisions.batch.resume import on_record
 
 if TYPE_CHECKING:
     from counterfoil.decisions import Deployment

@@ -1,0 +1,1 @@
+"""Deciding on a whole table: reading it, running it, and going on after an interruption."""
