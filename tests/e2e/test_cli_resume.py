@@ -11,7 +11,7 @@ import pytest
 from cli_bank import PEOPLE, bank, decide_args, files, template
 
 from counterfoil.cli.main import run
-from counterfoil.decisions import table_run
+from counterfoil.decisions.batch import run as table_run
 
 __all__ = ["bank", "files", "template"]
 
