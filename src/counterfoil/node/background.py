@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["chores_of"]
 
+REQUESTS_EVERY_S: Final = 2.0
 TABLES_EVERY_S: Final = 2.0
 QUEUE_EVERY_S: Final = 5.0
 COUNTS_EVERY_S: Final = 60.0
@@ -27,6 +28,10 @@ def chores_of(node: Node) -> list[Chore]:
     org = node.org
 
     def tables() -> str:
+        org.views.catch_up()
+        return ""
+
+    def requests() -> str:
         node.requests.settle()
         return ""
 
@@ -54,6 +59,7 @@ def chores_of(node: Node) -> list[Chore]:
         return ""
 
     return [
+        Chore("requests", REQUESTS_EVERY_S, requests),
         Chore("tables", TABLES_EVERY_S, tables),
         Chore("queue", QUEUE_EVERY_S, queue),
         Chore("counts", COUNTS_EVERY_S, counts),

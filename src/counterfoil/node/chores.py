@@ -1,5 +1,6 @@
 """What a node does by itself, again and again, while it serves.
 
+    requests    takes new records into what is known of requests
     tables      takes new records into the searchable tables
     queue       moves waiting decisions to the log, as soon as it is back
     counts      writes the epoch records that are due

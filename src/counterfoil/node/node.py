@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import Request
@@ -25,7 +24,7 @@ from counterfoil.node.writer import Wanted, Writer
 from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
-from counterfoil.store.requests import WAITING, Requests
+from counterfoil.store.requests import REQUESTS_FILE, WAITING, Requests
 from counterfoil.web.desk import KEY_HEADER, Answer
 from counterfoil.web.roles import principal_of
 from counterfoil.web.upload import emptied
@@ -64,9 +63,8 @@ class Node:
         self.most_file_bytes = settings.most_file_bytes
         self.public_entries = settings.public_entries
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
-        self.requests = Requests(self.state.secret, org.views, org.archive, org.recorder)
-        with suppress(LogUnavailable):  # a database server that is away: named requests wait for it, others go on
-            self.requests.load()
+        self.requests = Requests(org.home.paths.folder / REQUESTS_FILE, self.state.secret, org.archive, org.recorder)
+        self.requests.load()
         self.answers = Answers(self.state, org.recorder.now_s)
         self.incoming = emptied(org.home.paths.folder / INCOMING)
         self.access = Access(self.state, settings, org, org.recorder.now_s)
@@ -106,6 +104,7 @@ class Node:
         try:
             await asyncio.to_thread(self.access.keep)
         finally:
+            self.requests.close()
             self.state.close()
 
     # What the rooms ask (web.desk.Desk)

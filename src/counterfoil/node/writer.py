@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from counterfoil.errors import CounterfoilError, LogUnavailable
@@ -130,7 +131,8 @@ class Writer:
         for place, first in again:
             results[place] = _same_again(results[first])
         if self._requests.should_settle:
-            self._requests.settle()
+            with suppress(CounterfoilError):  # what is recorded is recorded; the chore tries again
+                self._requests.settle()
         return [result for result in results if result is not None]
 
     def _answer_known(self, batch: Sequence[Wanted], results: list[Result | None]) -> None:

@@ -33,7 +33,6 @@ from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.requests import RequestsView
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
@@ -103,7 +102,7 @@ class Organisation:
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,
-                (ProvenanceView(), DecisionsView(self.archive), CallsView(), RequestsView()),
+                (ProvenanceView(), DecisionsView(self.archive), CallsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)

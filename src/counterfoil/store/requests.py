@@ -5,100 +5,81 @@ A record made on request carries a tag in its public part, `"request": <48 hex d
     tag[:16]    HMAC-SHA-256 over who asked and the key they chose
     tag[16:24]  HMAC-SHA-256 over what they asked for
 
-under a secret of this home, so the tag says nothing to a reader of the log. The log
-is the truth about what was done; the table of tags is derived from it like every
-other, and knows after a crash exactly the requests whose record is durable.
+under a secret of this home, so the tag says nothing to a reader of the log. The log is
+the truth about what was done. What is looked up lies in a small file of its own,
+requests.db, that is derived from the log's public part alone: it knows after a crash
+exactly the requests whose record is durable, and neither a rebuild of the searchable
+tables nor a database server that is away makes it forget one.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from hmac import digest as hmac_digest
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, Table, select
-
-from counterfoil.core.statement import read_record
-from counterfoil.errors import InvalidInput
+from counterfoil.core.statement import Record, read_record
+from counterfoil.errors import InvalidInput, LogUnavailable
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.view_database import insert_rows
-from counterfoil.store.views import Row, Views, metadata
 
-__all__ = ["WAITING", "Requests", "RequestsView", "key_of", "other_request", "tag_of"]
+__all__ = ["REQUESTS_FILE", "WAITING", "Requests", "key_of", "other_request", "tag_of"]
+
+REQUESTS_FILE: Final = "requests.db"
 
 WAITING: Final = -1
 """Place of a record that waits in the queue."""
 
+VERSION: Final = 1
 TAG_BYTES: Final = 16
 BODY_BYTES: Final = 8
 MAX_RECENT: Final = 50_000
-"""Tags kept in memory at most before the tables are brought up to date."""
+"""Tags kept in memory before the file should be brought up to date."""
 
-requests: Final = Table(
-    "requests",
-    metadata,
-    Column("idx", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("tag", LargeBinary(TAG_BYTES), nullable=False),
-    Column("body", LargeBinary(BODY_BYTES), nullable=False),
-    Index("requests_by_tag", "tag"),
-)
+_ASKED_AT_ONCE: Final = 500
+_ROWS_AT_ONCE: Final = 10_000
+_MARK: Final = b'"request":"'
 
-
-class RequestsView:
-    """Keeps one row per record that was made on request."""
-
-    kinds = frozenset({"access", "appeal", "call", "decision", "outcome", "override"})
-
-    def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Takes records in log order."""
-        found = []
-        for row in rows:
-            tag = _tag_in(row.record.about_bytes, row.record)
-            if tag is not None:
-                found.append((row.index, tag[:TAG_BYTES], tag[TAG_BYTES:]))
-        if found:
-            insert_rows(connection, requests, found)
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS cursor (version INTEGER, size INTEGER, leaf BLOB);
+CREATE TABLE IF NOT EXISTS requests (tag BLOB PRIMARY KEY, body BLOB NOT NULL, idx INTEGER NOT NULL) WITHOUT ROWID;
+"""
 
 
 class Requests:
     """The requests of one home. Safe to use from many threads.
 
     Args:
+        path: The file; made anew when it is missing, torn, or not of this log.
         secret: Key of the tags, 32 bytes.
-        views: The derived tables.
-        archive: The log they are derived from.
+        archive: The log it is derived from.
         recorder: Has the queue.
     """
 
-    def __init__(self, secret: bytes, views: Views, archive: Archive, recorder: Recorder) -> None:
+    def __init__(self, path: Path, secret: bytes, archive: Archive, recorder: Recorder) -> None:
+        self._path = path
         self._secret = secret
-        self._recorder = recorder  # its queue is another after the vault's key was replaced
-        self._is_loaded = False
-        self._settled = 0  # what the tables knew when tags were last forgotten here
-        self._waits = False  # whether a tag in memory is of a record in the queue
-        self._views = views
         self._archive = archive
-        self._lock = threading.Lock()  # owns _recent
+        self._recorder = recorder  # its queue is another after the vault's key was replaced
+        self._settling = threading.Lock()  # one reads the log at a time; taken before the next
+        self._lock = threading.Lock()  # owns what follows, and the file
         self._recent: dict[bytes, tuple[bytes, int]] = {}
+        self._waits = False  # whether a tag in memory is of a record in the queue
+        self._size = 0  # records that the file has read
+        self._file = self._opened()
 
     def load(self) -> None:
-        """Brings the tables up to date, and takes in what waits in the queue; who asks first does it where nobody has.
-
-        Raises:
-            LogUnavailable: The tables cannot be used now.
-        """
-        self._settled = self._archive.size
-        self._views.catch_up()
+        """Brings the file up to date, and takes in what waits in the queue; before anybody asks."""
+        self.settle()
         for item in self._recorder.spool.entries():
-            record = read_record(item.entry)
-            tag = _tag_in(record.about_bytes, record)
+            tag = _tag_in(item.entry)
             if tag is not None:
-                self._recent[tag[:TAG_BYTES]] = (tag[TAG_BYTES:], WAITING)
-                self._waits = True
-        self._is_loaded = True
+                self.noticed([(tag, None)])
 
     def tag(self, who: str, key: str, body: bytes) -> bytes:
         """Returns the tag of a request, 24 bytes.
@@ -118,29 +99,15 @@ class Requests:
         Where a key was used for another request, it returns the error to raise.
 
         Raises:
-            LogUnavailable: The tables cannot be read now.
+            LogUnavailable: The file cannot be read.
         """
-        found: dict[bytes, tuple[bytes, int]] = {}
         asked = list(tags)
-        if not self._is_loaded:
-            self.load()
         if self._waits and not self._recorder.spool.count:  # what waited is in the log by now
             self.settle()
+        names = {tag[:TAG_BYTES] for tag in asked}
         with self._lock:
-            left = []
-            for name in {tag[:TAG_BYTES] for tag in asked}:
-                known = self._recent.get(name)
-                if known is None:
-                    left.append(name)
-                else:
-                    found[name] = known
-        if left:
-            if self._views.size() < self._settled:  # a database server that crashed may have lost its newest rows
-                self._views.catch_up()
-            with self._views.naming_faults(), self._views.engine.connect() as connection:
-                for start in range(0, len(left), 500):
-                    query = select(requests).where(requests.c.tag.in_(left[start : start + 500]))
-                    found |= {row.tag: (row.body, int(row.idx)) for row in connection.execute(query)}
+            found = {name: self._recent[name] for name in names if name in self._recent}
+            found |= self._looked_up(list(names - found.keys()))
         return {
             tag: index if body == tag[TAG_BYTES:] else other_request()
             for tag in asked
@@ -149,7 +116,7 @@ class Requests:
         }
 
     def noticed(self, made: Iterable[tuple[bytes, int | None]]) -> None:
-        """Takes in requests whose records are durable now, before the tables have read them."""
+        """Takes in requests whose records are durable now, before the file has read them."""
         with self._lock:
             for tag, index in made:
                 self._recent[tag[:TAG_BYTES]] = (tag[TAG_BYTES:], WAITING if index is None else index)
@@ -161,35 +128,96 @@ class Requests:
         return len(self._recent) >= MAX_RECENT
 
     def settle(self) -> None:
-        """Brings the tables up to date and forgets what they know now.
+        """Reads what the log has gained into the file, and forgets in memory what is there now.
 
         Raises:
-            LogUnavailable: The tables cannot be used now; nothing is forgotten.
+            LogUnavailable: The disk refuses; nothing is forgotten.
         """
-        if not self._is_loaded:
-            self.load()
-        size = self._archive.size
-        self._views.catch_up()
-        with self._lock:
-            self._settled = size
-            self._recent = {
-                name: (body, index) for name, (body, index) in self._recent.items() if index == WAITING or index >= size
-            }
-            waiting = [name for name, (_, index) in self._recent.items() if index == WAITING]
-        if waiting:
-            self._forget_logged(waiting)
+        with self._settling:
+            size = self._archive.size
+            rows: list[tuple[bytes, bytes, int]] = []
+            for index, entry in enumerate(self._archive.entries(self._size, size), self._size):
+                tag = _tag_in(entry)
+                if tag is not None:
+                    rows.append((tag[:TAG_BYTES], tag[TAG_BYTES:], index))
+                if len(rows) == _ROWS_AT_ONCE:
+                    self._keep(rows, index + 1)
+                    rows = []
+            if size > self._size:
+                self._keep(rows, size)
 
-    def _forget_logged(self, waiting: Sequence[bytes]) -> None:
-        """Forgets waiting requests whose records have moved from the queue to the log."""
-        with self._views.naming_faults(), self._views.engine.connect() as connection:
-            for start in range(0, len(waiting), 500):
-                query = select(requests.c.tag).where(requests.c.tag.in_(waiting[start : start + 500]))
-                logged = connection.execute(query).scalars().all()
-                with self._lock:
-                    for name in logged:
-                        self._recent.pop(bytes(name), None)
+    def close(self) -> None:
+        """Lets go of the file."""
         with self._lock:
+            self._file.close()
+
+    def _keep(self, rows: list[tuple[bytes, bytes, int]], size: int) -> None:
+        """Writes one batch: rows and cursor in one transaction; then memory may forget."""
+        leaf = self._archive.leaf(size - 1)
+        with self._lock, self._naming_faults(), self._file:
+            # The first record of a name is the one that answers, should there ever be two.
+            self._file.executemany("INSERT OR IGNORE INTO requests VALUES (?, ?, ?)", rows)
+            self._file.execute("UPDATE cursor SET size = ?, leaf = ?", (size, leaf))
+            self._size = size
+            for name, _, _ in rows:
+                self._recent.pop(name, None)
             self._waits = any(index == WAITING for _, index in self._recent.values())
+
+    def _looked_up(self, names: list[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        found: dict[bytes, tuple[bytes, int]] = {}
+        with self._naming_faults():
+            for start in range(0, len(names), _ASKED_AT_ONCE):
+                part = names[start : start + _ASKED_AT_ONCE]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT tag, body, idx FROM requests WHERE tag IN ({marks})"  # noqa: S608 - marks only
+                found |= {tag: (body, idx) for tag, body, idx in self._file.execute(query, part)}
+        return found
+
+    def _opened(self) -> sqlite3.Connection:
+        """Opens the file; one that is torn, or of another log or version, is made anew: nothing in it is truth."""
+        with self._naming_faults():
+            try:
+                return self._tried()
+            except sqlite3.DatabaseError:
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+                return self._tried()
+
+    def _tried(self) -> sqlite3.Connection:
+        self._path.touch(mode=0o600)
+        file = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=OFF"):
+                file.execute(f"PRAGMA {pragma}")
+            file.executescript(_SCHEMA)
+            known = file.execute("SELECT version, size, leaf FROM cursor").fetchone()
+            if known is None or known[0] != VERSION or not self._is_of_this_log(known[1], known[2]):
+                file.executescript("DELETE FROM cursor; DELETE FROM requests;")
+                file.execute("INSERT INTO cursor VALUES (?, 0, x'')", (VERSION,))
+                file.commit()
+                known = (VERSION, 0, b"")
+        except BaseException:
+            file.close()
+            raise
+        self._size = int(known[1])
+        return file
+
+    def _is_of_this_log(self, size: int, leaf: bytes) -> bool:
+        """Whether the newest record the file has read is the one in the log: a backup may have been restored."""
+        return size == 0 or (size <= self._archive.size and self._archive.leaf(size - 1) == leaf)
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            told = f"{self._path.name} cannot be used: {error}"
+            raise LogUnavailable(told, hint="free some disk space, then try again") from error
+
+
+def tag_of(tag: bytes | None) -> dict[str, str]:
+    """Returns the public part of a record that a request with this tag leaves; nothing without one."""
+    return {"request": tag.hex()} if tag else {}
 
 
 def key_of(tag: bytes) -> bytes:
@@ -202,16 +230,15 @@ def other_request() -> InvalidInput:
     return InvalidInput("this idempotency key was used for another request", hint="choose a new key for a new request")
 
 
-def tag_of(tag: bytes | None) -> dict[str, str]:
-    """Returns the public part of a record that a request with this tag leaves; nothing without one."""
-    return {"request": tag.hex()} if tag else {}
-
-
-def _tag_in(about: bytes, record: Any) -> bytes | None:
+def _tag_in(entry: bytes) -> bytes | None:
     """Returns the tag in a record's public part, None without one."""
-    if b'"request":"' not in about:
+    if _MARK not in entry:
         return None
+    record: Record = read_record(entry)
     text = record.about.get("request")
     if not isinstance(text, str) or len(text) != 2 * (TAG_BYTES + BODY_BYTES):
         return None
-    return bytes.fromhex(text)
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
