@@ -8,8 +8,10 @@ import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import httpx
+import orjson
 import pytest
-from making_node import Serving, applicant, serving
+from making_node import Serving, applicant, serving, settled
 from organisations import full_log
 
 from counterfoil.node.settings import NodeSettings
@@ -175,3 +177,79 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(tmp_path, caplog):
         assert "Traceback" not in told.text
         assert str(tmp_path) not in told.text
     assert json.dumps(node.client.headers["authorization"]) not in caplog.text
+
+
+def test_answers_that_are_not_taken_keep_nobody_out(tmp_path):
+    settings = NodeSettings(most_connections=20, take_timeout_s=1, idle_timeout_s=1, head_timeout_s=1)
+    with serving(tmp_path, settings=settings) as node:
+        lines = []
+        for _ in range(24):
+            line = socket.socket()
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            line.connect((urlsplit(node.url).hostname, urlsplit(node.url).port))
+            line.sendall(b"GET /check HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+            lines.append(line)
+        settled(lambda: _is_served(node))
+        for line in lines:
+            line.close()
+
+
+def _is_served(node: Serving) -> bool:
+    try:
+        return httpx.get(f"{node.url}/healthz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_one_address_does_not_take_all_connections(tmp_path):
+    with serving(tmp_path, settings=NodeSettings(most_connections_from_one=5)) as node:
+        lines = [connect(node) for _ in range(8)]
+        settled(lambda: any(_is_closed(line) for line in lines))
+        for line in lines:
+            line.close()
+        settled(lambda: _is_served(node))
+
+
+def _is_closed(line: socket.socket) -> bool:
+    line.setblocking(False)
+    try:
+        return line.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def test_guessing_keys_uses_up_the_share_of_an_address(tmp_path):
+    with serving(tmp_path, settings=NodeSettings(public_requests_per_s=1, public_request_burst=3)) as node:
+        told = [
+            httpx.get(
+                f"{node.url}/api/v1/status", headers={"authorization": f"Bearer cf_00000000_{number}"}
+            ).status_code
+            for number in range(6)
+        ]
+        assert told[0] == 401
+        assert told[-1] == 429
+        assert node.client.get("/api/v1/status").status_code == 200  # who has a key goes on
+
+
+def test_a_long_line_is_refused_alone(node):
+    good = orjson.dumps({"applicant": applicant()})
+    long = orjson.dumps({"applicant": applicant(note="x" * 1_100_000)})
+    path = f"/api/v1/deployments/{node.deployment}/decisions/batch"
+    told = node.client.post(path, content=b"\n".join([good, long, good])).content.splitlines()
+    assert [json.loads(line).get("code") for line in told] == [None, "too_large", None]
+
+
+def test_private_answers_are_kept_by_nobody(node):
+    for path in ("/api/v1/decisions", "/api/v1/access/keys", "/api/v1/jobs"):
+        assert node.client.get(path).headers["cache-control"] == "no-store"
+
+
+def test_a_node_that_cannot_record_says_so_to_monitors(tmp_path):
+    with serving(tmp_path) as node:
+        with full_log(node.org):
+            node.client.post(f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": applicant()})
+            assert node.client.get("/readyz").status_code == 503
+        assert is_well(node)
+        assert node.client.get("/readyz").status_code == 200

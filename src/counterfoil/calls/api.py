@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CallRoutes"]
 
+MOST_CALL_BYTES = 41_943_040
+"""Largest call: what its parts hold, 32 MiB, and the JSON around it."""
+
 _MEMBERS = frozenset({"builds_on", "call", "retain_until_s", "stream", "subject"})
 
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: an error (deny), or a durable queue.")]
@@ -87,7 +90,7 @@ class CallRoutes:
 
     async def record(self, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
         """Records a call; the answer comes when the record is durable."""
-        request.state.most_body_bytes = self._desk.most_file_bytes
+        request.state.most_body_bytes = min(MOST_CALL_BYTES, self._desk.most_file_bytes)
         body = await request.body()
         return await run_in_threadpool(self._record, body, self._desk.tag(request, body), on_log_failure)
 

@@ -29,7 +29,7 @@ from counterfoil.decisions.bodies import (
     ToReplay,
 )
 from counterfoil.decisions.history import FollowUp
-from counterfoil.decisions.ingest import NDJSON, Ingest
+from counterfoil.decisions.ingest import MOST_BATCH_BYTES, NDJSON, Ingest
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.shapes import (
     deployed_json,
@@ -152,7 +152,7 @@ class DecisionRoutes:
         A line that cannot be decided on is answered by a problem and stops no other. Sent again under the same
         `Idempotency-Key`, lines that are on record are not decided again.
         """
-        request.state.most_body_bytes = self._desk.most_file_bytes
+        request.state.most_body_bytes = min(MOST_BATCH_BYTES, self._desk.most_file_bytes)
         lines = self._ingest.lines(await request.body())
         return await self._ingest.many(index, lines, self._desk.tags(request, lines), on_log_failure)
 

@@ -8,7 +8,7 @@ time, so that other requests get their turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from counterfoil.core import canonical
 from counterfoil.decisions.deployment import Deployment, Made
 from counterfoil.decisions.shapes import decision_json
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, TooLarge
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING
 from counterfoil.web.answer import json_answer
@@ -27,15 +27,25 @@ from counterfoil.web.problem import problem
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
 
-__all__ = ["MOST_LINES", "NDJSON", "Ingest"]
+__all__ = ["MOST_BATCH_BYTES", "MOST_LINES", "NDJSON", "Ingest"]
 
 NDJSON: Final = "application/x-ndjson"
 
 MOST_LINES: Final = 10_000
 """Most decisions in one request."""
 
+MOST_BATCH_BYTES: Final = 67_108_864
+"""Largest body of many lines."""
+
+MOST_LINE_BYTES: Final = 1_048_576
+"""Longest line; values that people or machines are decided on are far shorter."""
+
 CHUNK: Final = 100
-"""Lines worked out before other requests get their turn: a hundredth of a second."""
+CHUNK_BYTES: Final = 262_144
+"""Lines, or bytes of lines, worked out before other requests get their turn: a hundredth of a second."""
+
+LARGE_BYTES: Final = 65_536
+"""An applicant of so many bytes is worked out in a thread, so that others need not wait."""
 
 _MEMBERS: Final = frozenset({"applicant", "subject"})
 
@@ -56,7 +66,10 @@ class Ingest:
     async def one(self, index: int, body: bytes, tag: bytes | None, on_failure: OnFailure) -> Response:
         """Decides on one applicant and answers when the record is durable."""
         deployment = await self._deployment(index)
-        made = self._answer(deployment, body, tag)
+        if len(body) < LARGE_BYTES:
+            made = self._answer(deployment, body, tag)
+        else:
+            made = await asyncio.to_thread(self._answer, deployment, body, tag)
         written = await self._desk.write(made.prepared, tag, on_failure)
         if isinstance(written, Recorded):
             return json_answer(decision_json(deployment.decision(made, written)), 201)
@@ -68,8 +81,7 @@ class Ingest:
         """Decides on one applicant a line; each line of the answer is a decision or a problem, in order."""
         deployment = await self._deployment(index)
         answers: list[bytes] = []
-        for start in range(0, len(lines), CHUNK):
-            chunk = range(start, min(start + CHUNK, len(lines)))
+        for chunk in _chunks(lines):
             answers += await self._chunk(deployment, [(lines[each], tags[each]) for each in chunk], on_failure)
         return Response(b"\n".join([*answers, b""]), 200, {"cache-control": "no-store"}, NDJSON)
 
@@ -90,7 +102,7 @@ class Ingest:
         made: list[Made | CounterfoilError] = []
         for line, tag in rows:
             try:
-                made.append(self._answer(deployment, line, tag))
+                made.append(await self._answer_line(deployment, line, tag))
             except CounterfoilError as error:
                 made.append(error)
         ready = [(each.prepared, tag) for each, (_, tag) in zip(made, rows, strict=True) if isinstance(each, Made)]
@@ -99,6 +111,13 @@ class Ingest:
             orjson.dumps(await self._line(deployment, each, next(results)) if isinstance(each, Made) else problem(each))
             for each in made
         ]
+
+    async def _answer_line(self, deployment: Deployment, line: bytes, tag: bytes | None) -> Made:
+        if len(line) > MOST_LINE_BYTES:
+            raise TooLarge(f"the line has {len(line):,} bytes; {MOST_LINE_BYTES:,} is the most")
+        if len(line) < LARGE_BYTES:
+            return self._answer(deployment, line, tag)
+        return await asyncio.to_thread(self._answer, deployment, line, tag)
 
     async def _line(
         self, deployment: Deployment, made: Made, result: Recorded | int | CounterfoilError
@@ -164,3 +183,15 @@ class Ingest:
             "subject": values.get("/subject"),
             "time": record.time,
         }
+
+
+def _chunks(lines: Sequence[bytes]) -> Iterator[range]:
+    """Yields the places of lines that are worked out together."""
+    start = size_bytes = 0
+    for place, line in enumerate(lines):
+        size_bytes += len(line)
+        if place + 1 - start == CHUNK or size_bytes >= CHUNK_BYTES:
+            yield range(start, place + 1)
+            start, size_bytes = place + 1, 0
+    if start < len(lines):
+        yield range(start, len(lines))

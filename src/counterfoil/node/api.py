@@ -70,8 +70,8 @@ class NodeRoutes:
 
     async def ready(self) -> dict[str, bool]:
         """Answers while records can be made durable; 503 otherwise."""
-        if not self._node.org.recorder.is_sound:
-            raise LogUnavailable("the log takes no records", hint="restart the node")
+        if not self._node.can_record:
+            raise LogUnavailable("the log takes no records now", hint="see the alarms at /api/v1/status")
         return {"done": True}
 
     def checker(self, request: Request) -> Response:

@@ -107,13 +107,15 @@ async def _problem(_request: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     """What FastAPI found wrong with the parameters, as one of our own."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     hint = "the OpenAPI description says what is taken: /api/v1/openapi.json"
+    if first["type"] == "model_attributes_type" and "json" not in request.headers.get("content-type", ""):
+        hint = "say that it is JSON: Content-Type: application/json"
     return problem_response(InvalidInput(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}{more}", hint=hint))
 
 

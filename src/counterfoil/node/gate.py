@@ -18,6 +18,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+
 from counterfoil.errors import CounterfoilError, TooLarge, TooManyRequests
 from counterfoil.node.shares import Shares
 from counterfoil.web.problem import problem_response
@@ -46,6 +48,7 @@ Refuse = Callable[[Scope, Exception], ASGI]
 _LOGGER: Final = logging.getLogger("counterfoil.node")
 
 _HEADERS: Final = (
+    (b"cache-control", b"no-store"),  # what may be kept says so itself
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -97,13 +100,15 @@ class Gate:
         answer = _Answer(send)
         try:
             state = scope.setdefault("state", {})
-            state["principal"] = who = self._identify(scope)
+            state["principal"] = who = self._known(scope)
             self._require_share(who, scope)
             await self.app(scope, _guarded(scope, self._counted(scope, receive)), answer.send)
         except CounterfoilError as error:
             await self._fail(error, answer, scope, receive)
         except asyncio.CancelledError:
             raise
+        except ClientDisconnect:  # nobody is there any more to be told
+            return
         except Exception as error:
             _LOGGER.exception("%s %s failed", scope["method"], _shown(scope))
             await self._fail(error, answer, scope, receive)
@@ -114,6 +119,14 @@ class Gate:
         if answer.status:  # too late for another answer: the server ends the connection short, which clients notice
             return
         await self._refuse(scope, error)(scope, receive, answer.send)
+
+    def _known(self, scope: Scope) -> Principal | None:
+        """Step 1; who guesses keys uses up the share of their address."""
+        try:
+            return self._identify(scope)
+        except CounterfoilError:
+            self._require_share(None, scope)
+            raise
 
     def _require_share(self, who: Principal | None, scope: Scope) -> None:
         """Step 2."""

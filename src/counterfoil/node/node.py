@@ -171,6 +171,13 @@ class Node:
             raise NotFound("no record is about that person", hint="use the reference the decision was made with")
         return list(places)
 
+    @property
+    def can_record(self) -> bool:
+        """Whether records reach the log, as far as is known."""
+        recorder = self.org.recorder
+        is_failing = self._writer is not None and self._writer.is_failing
+        return recorder.is_sound and not recorder.spool.count and not is_failing
+
     def _open_writer(self) -> Writer:
         if self._writer is None:
             raise LogUnavailable("the server has not started yet", hint="ask again in a moment")

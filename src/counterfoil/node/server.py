@@ -1,4 +1,4 @@
-"""The HTTP server around a node's app: uvicorn, with a clock on those who send slowly."""
+"""The HTTP server around a node's app: uvicorn, with a clock on those who send or take slowly."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +25,40 @@ BACKLOG: Final = 512
 
 
 class _Impatient(HttpToolsProtocol):
-    """Closes a connection whose request's head does not arrive in time; uvicorn itself waits for ever."""
+    """Closes a connection that sends a head, or takes an answer, too slowly; uvicorn itself waits for ever.
+
+    One address holds so many connections at most, so that it cannot keep all others out.
+    """
 
     head_timeout_s: float = 10.0
+    take_timeout_s: float = 75.0
+    most_from_one: int = 0
+    held: Counter[str]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._stall: asyncio.TimerHandle | None = None
+        self._from = (self.client or ("",))[0]
+        self.held[self._from] += 1
         self._watch = self.loop.call_later(self.head_timeout_s, self._give_up)
+        if self.most_from_one and self.held[self._from] > self.most_from_one:
+            transport.close()
+
+    def pause_writing(self) -> None:
+        """Called when the other side takes no more for now."""
+        super().pause_writing()
+        if self._stall is None:
+            self._stall = self.loop.call_later(self.take_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Called when it does again."""
+        super().resume_writing()
+        self._calm()
+
+    def _calm(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def on_message_begin(self) -> None:
         self._watch.cancel()
@@ -43,6 +71,10 @@ class _Impatient(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.cancel()
+        self._calm()
+        self.held[self._from] -= 1
+        if not self.held[self._from]:
+            del self.held[self._from]
         super().connection_lost(exc)
 
     def _give_up(self) -> None:
@@ -62,7 +94,13 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Any, settings: NodeSettings) -> None:
-        protocol = type("Impatient", (_Impatient,), {"head_timeout_s": float(settings.head_timeout_s)})
+        limits = {
+            "head_timeout_s": float(settings.head_timeout_s),
+            "held": Counter(),
+            "most_from_one": 0 if settings.proxies else settings.most_connections_from_one,
+            "take_timeout_s": float(settings.take_timeout_s),
+        }
+        protocol = type("Impatient", (_Impatient,), limits)
         super().__init__(
             uvicorn.Config(
                 app,

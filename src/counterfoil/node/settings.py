@@ -31,13 +31,15 @@ class NodeSettings:
         proxies: Addresses of proxies whose word about the client's address is taken.
         public_entries: Whether anybody may read the log's entries; otherwise auditors only. They hold no private
             values, but streams, counts and times.
-        most_body_bytes: Largest body of a request.
+        most_body_bytes: Largest body of a request, and largest line of many.
         most_file_bytes: Largest file that may be sent: a model, a table, evidence to check.
         body_timeout_s: Longest that sending a body may take.
         head_timeout_s: Longest that sending a request's head may take.
+        take_timeout_s: Longest that taking a part of an answer may take.
         idle_timeout_s: A connection that is silent so long is closed.
         stop_timeout_s: Longest that requests under way are waited for when the node stops.
         most_connections: Connections at once; more are refused.
+        most_connections_from_one: Connections of one address at once; not counted behind a proxy. 0 sets no limit.
         requests_per_s: Requests that one key may make in a second, on average; 0 sets no limit.
         request_burst: Requests it may make at once.
         public_requests_per_s: The same for one address without a key.
@@ -53,13 +55,15 @@ class NodeSettings:
     tls_key: str = ""
     proxies: tuple[str, ...] = ()
     public_entries: bool = False
-    most_body_bytes: int = 4_194_304
+    most_body_bytes: int = 1_048_576
     most_file_bytes: int = 1_073_741_824
     body_timeout_s: int = 30
     head_timeout_s: int = 10
+    take_timeout_s: int = 30
     idle_timeout_s: int = 75
     stop_timeout_s: int = 30
     most_connections: int = 1_024
+    most_connections_from_one: int = 256
     requests_per_s: int = 0
     request_burst: int = 2_000
     public_requests_per_s: int = 50
@@ -77,7 +81,7 @@ class NodeSettings:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}", hint="1 or more")
-        for name in ("requests_per_s", "public_requests_per_s"):
+        for name in ("most_connections_from_one", "requests_per_s", "public_requests_per_s"):
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}", hint="0 sets no limit")
         for proxy in self.proxies:
@@ -132,6 +136,7 @@ _AT_LEAST_ONE: Final = (
     "most_file_bytes",
     "body_timeout_s",
     "head_timeout_s",
+    "take_timeout_s",
     "idle_timeout_s",
     "stop_timeout_s",
     "most_connections",

@@ -53,6 +53,8 @@ class Writer:
         self._waiting: list[_Job] = []
         self._commit: asyncio.Task[None] | None = None
         self._is_closed = False
+        self.is_failing = False
+        """Whether the newest records could not be made durable in the log."""
 
     async def write(self, wanted: Wanted) -> Recorded | int:
         """Returns when the record is durable: the record, or the place of the one that was there.
@@ -156,9 +158,11 @@ class Writer:
         try:
             recorded = self._recorder.record([batch[place].prepared for place in places], on_failure)
         except CounterfoilError as error:
+            self.is_failing = isinstance(error, LogUnavailable)
             for place in places:
                 results[place] = error
             return
+        self.is_failing = any(each.index is None for each in recorded)
         made: list[tuple[bytes, int | None]] = []
         for place, result in zip(places, recorded, strict=True):
             results[place] = result
