@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -30,6 +31,8 @@ from counterfoil.web.roles import principal_of
 from counterfoil.web.upload import emptied
 
 __all__ = ["Node"]
+
+_LOGGER: Final = logging.getLogger("counterfoil.node")
 
 MOST_KEY_CHARS: Final = 200
 
@@ -103,6 +106,8 @@ class Node:
             await asyncio.to_thread(worker.stop_work)
         try:
             await asyncio.to_thread(self.access.keep)
+        except CounterfoilError as error:  # a full disk: keys keep their older "last used", and all goes on
+            _LOGGER.warning("what was used when could not be kept: %s", error.message)
         finally:
             self.requests.close()
             self.state.close()
