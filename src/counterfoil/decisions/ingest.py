@@ -83,7 +83,7 @@ class Ingest:
         answers: list[bytes] = []
         for chunk in _chunks(lines):
             answers += await self._chunk(deployment, [(lines[each], tags[each]) for each in chunk], on_failure)
-        return Response(b"\n".join([*answers, b""]), 200, {"cache-control": "no-store"}, NDJSON)
+        return Response(b"\n".join([*answers, b""]), 200, media_type=NDJSON)
 
     def lines(self, body: bytes) -> list[bytes]:
         """Returns the lines of a long body; an empty last one is none.
