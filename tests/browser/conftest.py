@@ -32,7 +32,7 @@ NewPage = Callable[..., Page]
 LookOver = Callable[[Page], None]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this folder; it ends before others run, which may want a loop of their own."""
     if not CHROMIUM.exists():
@@ -76,7 +76,7 @@ def page(new_page: NewPage) -> Page:
     return new_page()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def look_over() -> LookOver:
     """Holds that axe finds nothing on a page, light and dark, at 1280 and 390 pixels, and that nothing sticks out."""
     axe = Axe()

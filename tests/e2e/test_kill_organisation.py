@@ -147,7 +147,9 @@ def test_fifty_kills_while_threads_decide(home: Path, tmp_path: Path) -> None:
 def test_kills_during_erasures_leave_none_half_done(home: Path, tmp_path: Path) -> None:
     erased, spared, fields = 0, 0, 0
     with writing(home, 7) as writer:
-        for run in range(15):
+        for run in range(60):  # a loaded machine gets less done before each kill
+            if run >= 15 and min(erased, spared, fields) > 5:
+                break
             said = writer.run("erase")
             with opened(home) as org:
                 logged = {index for record in erasures(org) for index in record}

@@ -127,7 +127,7 @@ class Ingest:
         try:
             if isinstance(result, CounterfoilError):
                 raise result
-            return await asyncio.to_thread(self._told, result)
+            return await asyncio.to_thread(self._told, result) | {"replayed": True}
         except CounterfoilError as error:
             return problem(error)
 
