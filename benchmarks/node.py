@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -265,6 +264,6 @@ def _died(what: str) -> str:
 
 
 if __name__ == "__main__":
-    if not re.match("linux", sys.platform):
+    if sys.platform != "linux":
         raise SystemExit("node.py reads CPU seconds from /proc, which Linux has")
     main()

@@ -20,6 +20,7 @@ TITLES = {
     "gas": "What anchoring costs on a ledger",
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
+    "node": "Deciding over HTTP",
     "adapters": "Spans of model calls, and what a slow sink loses",
     "console": "The console with a million decisions",
 }

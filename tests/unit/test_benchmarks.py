@@ -46,6 +46,13 @@ PROMISED = {
         "spans_per_cpu_s_one_thread",
         "batch_processor_spans_per_cpu_s",
     },
+    "node": {
+        "single_requests_per_cpu_s",
+        "single_requests_per_s",
+        "ndjson_records_per_cpu_s",
+        "half_load_p50_ms",
+        "half_load_p99_ms",
+    },
     "start": {"help_s", "check_receipt_s"},
     "console": {
         "page_kib",
