@@ -8,6 +8,7 @@ import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from making_node import Serving, applicant, serving
 from organisations import full_log
@@ -67,6 +68,14 @@ def test_a_body_announced_too_large_is_refused_unread(node, length):
     told = ask(node, decide_head(node, f"content-length: {length}", "connection: close"))
     assert told.startswith(b"HTTP/1.1 413 ")
     assert b"larger than 20,000 bytes" in told
+
+
+def test_a_form_of_somebody_unknown_is_small(node):
+    told = httpx.post(f"{node.url}/login", data={"name": "x", "password": "a" * 17_000})
+    assert told.status_code == 413
+    assert "larger than 16,384 bytes" in told.text
+    told = httpx.post(f"{node.url}/login", data={"name": "x", "password": "\u00e9" * 1_000})
+    assert told.status_code == 401
 
 
 def test_a_body_in_pieces_is_counted_as_it_comes(node):
