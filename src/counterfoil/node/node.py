@@ -26,7 +26,7 @@ from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING, Requests
-from counterfoil.web.desk import KEY_HEADER, Answer
+from counterfoil.web.desk import KEY_HEADER, Make
 from counterfoil.web.roles import principal_of
 from counterfoil.web.upload import emptied
 
@@ -151,7 +151,7 @@ class Node:
             self.requests.noticed([(tag, place)])
         return place, False
 
-    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+    def answered(self, tag: bytes | None, make: Make) -> tuple[int, Mapping[str, Any], bool]:
         """Runs `make` unless the same request was answered before; see `web.desk.Desk`."""
         return self.answers.answered(tag, make)
 
