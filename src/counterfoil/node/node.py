@@ -72,13 +72,8 @@ class Node:
         self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
-        self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
-        self.jobs = Jobs(
-            self.state,
-            org.home.paths.folder / "jobs",
-            org,
-            finished=lambda job: self.webhooks.tell("job.finished", job.to_json()),
-        )
+        self.alarms = Alarms(self.state, self.webhooks)
+        self.jobs = Jobs(self.state, org.home.paths.folder / "jobs", org, webhooks=self.webhooks)
         self.chores = Chores(self.state, chores_of(self))
         self.metrics = Metrics(self)
         self.is_stopping = False

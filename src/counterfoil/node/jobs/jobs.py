@@ -25,6 +25,7 @@ from counterfoil.errors import CounterfoilError, InvalidInput, NotFound, Stale, 
 from counterfoil.node.jobs.job import Cancelled, JobState, JobView, Run, Task
 from counterfoil.node.jobs.tasks import TASKS
 from counterfoil.node.state import NodeState, metadata
+from counterfoil.node.webhooks.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -69,7 +70,7 @@ class Jobs:
         folder: Where they may leave files.
         org: The organisation they work for.
         now: Returns Unix seconds.
-        finished: Told of every job that is over.
+        webhooks: Tell others of every job that is over.
         tasks: What each kind of job does.
     """
 
@@ -80,14 +81,14 @@ class Jobs:
         org: Organisation,
         *,
         now: Callable[[], float] = time.time,
-        finished: Callable[[JobView], None] = lambda _job: None,
+        webhooks: Webhooks | None = None,
         tasks: Mapping[str, Task] = TASKS,
     ) -> None:
         self._state = state
         self._folder = folder
         self._org = org
         self._now = now
-        self._finished = finished
+        self._webhooks = webhooks
         self._tasks = tasks
         self._lock = threading.Lock()  # owns _known and _cancelled
         self._known: dict[str, JobView] = {}
@@ -239,13 +240,17 @@ class Jobs:
         job = replace(self.get(job_id), state=state, finished_s=int(self._now()), **more)
         if state is JobState.DONE:
             job = replace(job, done=max(job.done, job.total), total=max(job.done, job.total))
-        self._save(job)
+        self._save(job, is_told=True)
         self._forget_old()
-        self._finished(job)
+        if self._webhooks is not None:
+            self._webhooks.wake()
 
-    def _save(self, job: JobView) -> None:
-        with self._lock, self._state.writing() as connection:
-            connection.execute(jobs_table.update().where(jobs_table.c.id == job.id).values(**_row(job)))
+    def _save(self, job: JobView, *, is_told: bool = False) -> None:
+        with self._lock:
+            with self._state.writing() as connection:
+                connection.execute(jobs_table.update().where(jobs_table.c.id == job.id).values(**_row(job)))
+                if is_told and self._webhooks is not None:
+                    self._webhooks.told(connection, "job.finished", job.to_json())
             self._known[job.id] = job
 
     def _step(self, job_id: str, done: int, total: int, *, saved: bool) -> None:
