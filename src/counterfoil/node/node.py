@@ -74,6 +74,7 @@ class Node:
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, self.webhooks)
         self.jobs = Jobs(self.state, org.home.paths.folder / "jobs", org, webhooks=self.webhooks)
+        org.erasures.copies.append(self.jobs.forget_erased)
         self.chores = Chores(self.state, chores_of(self))
         self.metrics = Metrics(self)
         self.is_stopping = False

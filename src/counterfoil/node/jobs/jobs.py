@@ -3,6 +3,9 @@
 A job is written down before it is started, and what it found so far as it goes. Those
 that were under way when the node stopped, however it stopped, are taken up again at
 the next start.
+
+A file that shows private values is deleted when some are erased, whichever they are; and
+every file after a while.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Column, Integer, String, Table, Text, select
 
-from counterfoil.errors import CounterfoilError, InvalidInput, NotFound, Stale, row_for
+from counterfoil.core.statement import read_record
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound, Stale, row_for
 from counterfoil.node.jobs.job import Cancelled, JobState, JobView, Run, Task
 from counterfoil.node.jobs.tasks import TASKS
 from counterfoil.node.state import NodeState, metadata
@@ -41,6 +46,8 @@ MOST_KEPT: Final = 500
 """Jobs that are remembered; the oldest that are over go first, with their files."""
 
 SAVED_EVERY_S: Final = 1.0
+
+ERASED: Final = "private values were erased since it was written; ask for it again"
 
 jobs_table: Final = Table(
     "jobs",
@@ -90,9 +97,10 @@ class Jobs:
         self._now = now
         self._webhooks = webhooks
         self._tasks = tasks
-        self._lock = threading.Lock()  # owns _known and _cancelled
+        self._lock = threading.Lock()  # owns _known, _cancelled and _overtaken
         self._known: dict[str, JobView] = {}
         self._cancelled: set[str] = set()
+        self._overtaken: set[str] = set()  # running, and what they read may be erased by now
         self._number = 1
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._thread: threading.Thread | None = None
@@ -191,8 +199,34 @@ class Jobs:
         job = self.get(job_id)
         path = self._folder / job.id / job.file
         if not job.file or not path.is_file():
-            raise NotFound("this job has no file", hint="it is there once the job is done, and kept for a while")
+            why = job.told.get("file_gone", "it is there once the job is done, and kept for a while")
+            raise NotFound("this job has no file", hint=str(why))
         return path
+
+    def forget_erased(self) -> bool:
+        """Deletes every file that shows private values: some were erased. Returns whether all are gone."""
+        with self._lock:
+            shown = [job for job in self._known.values() if job.shows_values]
+            self._overtaken.update(job.id for job in shown if job.state is JobState.RUNNING)
+        gone = [self._delete(job, ERASED) for job in shown if job.file]
+        return all(gone)
+
+    def forget_files(self, kept_s: int) -> int:
+        """Deletes the files of jobs that were over `kept_s` seconds ago; returns how many."""
+        ends_s = int(self._now()) - kept_s
+        old = [job for job in self.list() if job.file and (job.finished_s or 0) <= ends_s]
+        return sum(self._delete(job, "it was kept for its time") for job in old)
+
+    def _delete(self, job: JobView, why: str) -> bool:
+        """Deletes the file of a job, which says why from then on; returns whether it is gone."""
+        try:
+            (self._folder / job.id / job.file).unlink(missing_ok=True)
+        except OSError as error:
+            _LOGGER.error("the file of job %s could not be deleted: %s", job.id, error.strerror)
+            return False
+        with suppress(LogUnavailable):  # the file is gone, and asking for it says so
+            self._save(replace(job, file="", told={**job.told, "file_gone": why}))
+        return True
 
     # In the thread
 
@@ -235,12 +269,18 @@ class Jobs:
         else:
             file = str(told.pop("file", ""))
             self._end(job_id, JobState.DONE, told=told, file=file)
+            with self._lock:
+                is_overtaken = job_id in self._overtaken
+            if is_overtaken and file:
+                self._delete(self.get(job_id), ERASED)
 
     def _end(self, job_id: str, state: JobState, **more: Any) -> None:
         job = replace(self.get(job_id), state=state, finished_s=int(self._now()), **more)
         if state is JobState.DONE:
             job = replace(job, done=max(job.done, job.total), total=max(job.done, job.total))
         self._save(job, is_told=True)
+        if state is not JobState.DONE:
+            shutil.rmtree(self._folder / job_id, ignore_errors=True)
         self._forget_old()
         if self._webhooks is not None:
             self._webhooks.wake()
@@ -258,6 +298,8 @@ class Jobs:
         with self._lock:
             if job_id in self._cancelled or self._is_stopping:
                 raise Cancelled("the job was stopped")
+            if job_id in self._overtaken:
+                raise Stale("private values were erased while the file was written", hint="ask for it again")
             job = self._known[job_id] = replace(self._known[job_id], done=done, total=total)
         if saved:
             self._save(job)
@@ -274,6 +316,22 @@ class Jobs:
                 self._save(job)
                 self._queue.put(job.id)
             self._known[job.id] = job
+        self._forget_erased_before()
+
+    def _forget_erased_before(self) -> None:
+        """Deletes the files that show what may have been erased while no node was running."""
+        shown = [(job, int(job.told.get("log_size", 0))) for job in self.list() if job.file and job.shows_values]
+        if not shown:
+            return
+        archive, start = self._org.archive, min(size for _, size in shown)
+        erasures = [
+            place
+            for place, entry in enumerate(archive.entries(start, archive.size), start)
+            if b"/erasure/v1" in entry and read_record(entry).kind == "erasure"
+        ]
+        for job, size in shown:
+            if erasures and erasures[-1] >= size:
+                self._delete(job, ERASED)
 
     def _forget_old(self) -> None:
         with self._lock:
