@@ -195,6 +195,18 @@ def test_files_are_kept_for_a_while(org, state, tmp_path):
     assert jobs.get(job).file == ""
 
 
+def test_looking_at_a_job_waits_for_no_disk(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    job = jobs.start("key:a", "rebuild", {})
+    with state.writing():
+        other = threading.Thread(target=jobs.start, args=("key:a", "rebuild", {}))
+        other.start()
+        settled(jobs._lock.locked)
+        assert jobs.get(job.id) == job
+        assert jobs._lock.locked()  # the other is still waiting for the disk
+    other.join()
+
+
 def test_there_is_no_other_kind_of_work(org, state, tmp_path):
     with pytest.raises(InvalidInput, match="no work called 'dig'"):
         Jobs(state, tmp_path / "jobs", org).start("key:a", "dig", {})

@@ -168,8 +168,7 @@ class Jobs:
         Raises:
             NotFound: There is none with that id.
         """
-        with self._lock:
-            found = self._known.get(job_id)
+        found = self._known.get(job_id)  # without the lock, which is held across syncs: event streams ask here
         if found is None:
             raise NotFound(f"there is no job {job_id[:20]!r}", hint="old ones are forgotten after a while")
         return found
