@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -14,7 +17,9 @@ import pytest
 from making_node import Serving, applicant, serving, settled
 from organisations import full_log
 
+from counterfoil.node.access import HOME, RequestSigner, sign_request
 from counterfoil.node.settings import NodeSettings
+from counterfoil.web.roles import Role
 
 SETTINGS = NodeSettings(most_body_bytes=20_000, body_timeout_s=1, head_timeout_s=1)
 
@@ -69,6 +74,14 @@ def test_a_body_announced_too_large_is_refused_unread(node, length):
     told = ask(node, decide_head(node, f"content-length: {length}", "connection: close"))
     assert told.startswith(b"HTTP/1.1 413 ")
     assert b"larger than 20,000 bytes" in told
+
+
+def test_a_form_of_somebody_unknown_is_small(node):
+    told = httpx.post(f"{node.url}/login", data={"name": "x", "password": "a" * 17_000})
+    assert told.status_code == 413
+    assert "larger than 16,384 bytes" in told.text
+    told = httpx.post(f"{node.url}/login", data={"name": "x", "password": "\u00e9" * 1_000})
+    assert told.status_code == 401
 
 
 def test_a_body_in_pieces_is_counted_as_it_comes(node):
@@ -253,3 +266,41 @@ def test_a_node_that_cannot_record_says_so_to_monitors(tmp_path):
             assert node.client.get("/readyz").status_code == 503
         assert is_well(node)
         assert node.client.get("/readyz").status_code == 200
+
+
+def test_a_check_waits_for_nobody_who_sends_slowly(tmp_path):
+    """Eight slow senders of one address: some are refused, and no other address waits for the rest."""
+    head = b"POST /api/v1/check HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nx"
+    with serving(tmp_path) as node, ExitStack() as stack:
+        slow = [stack.enter_context(connect(node)) for _ in range(8)]
+        for line in slow:
+            line.sendall(head)
+        settled(lambda: len(answered(slow)) == 4)
+        assert all(line.recv(20).startswith(b"HTTP/1.1 429 ") for line in answered(slow))
+        waiting = set(slow) - set(answered(slow))
+        transport = httpx.HTTPTransport(local_address="127.0.0.2")
+        other = stack.enter_context(httpx.Client(base_url=node.url, transport=transport, timeout=60))
+        told = other.post("/api/v1/check", content=b"{}")
+        assert (told.status_code, told.json()["exit_code"]) == (200, 4)
+        assert not set(answered(slow)) & waiting
+
+
+def answered(lines):
+    return select.select(lines, [], [], 0)[0]
+
+
+def test_a_signed_request_that_waits_for_the_disk_holds_up_nobody(tmp_path):
+    with serving(tmp_path) as node:
+        signer = RequestSigner("other.example", b"p" * 32)
+        node.node.access.peers.add(str(signer.key), frozenset({Role.AUDITOR}), by=HOME)
+        url = f"{node.url}/api/v1/access/me"
+        headers = sign_request(signer, "GET", url, b"", node.org.recorder.now_s())
+        told = []
+        asking = threading.Thread(target=lambda: told.append(httpx.get(url, headers=headers, timeout=60)))
+        with node.node.state.writing():
+            asking.start()
+            settled(node.node.access.peers._nonces._lock.locked)
+            assert httpx.get(f"{node.url}/healthz", timeout=60).status_code == 200
+            assert not told
+        asking.join()
+        assert told[0].status_code == 200

@@ -43,6 +43,8 @@ from counterfoil.store.recorder import OnFailure
 try:
     import anyio
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from counterfoil.web.problem import PROBLEM_URL
 except ImportError as error:
     raise missing_extra("starlette", "node") from error
 
@@ -317,7 +319,7 @@ class _Answering:
             "detail": "The answer could not be recorded, so it is not given.",
             "status": 503 if is_ours else 500,
             "title": "The record could not be saved",
-            "type": "https://counterfoil.dev/errors/log_unavailable" if is_ours else "about:blank",
+            "type": PROBLEM_URL + "log_unavailable" if is_ours else "about:blank",
         }
         body = json.dumps(problem).encode()
         headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]

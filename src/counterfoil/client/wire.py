@@ -169,8 +169,7 @@ class Wire:
             if progress is not None and job["total"]:
                 progress(int(job["done"]), int(job["total"]))
         if job["state"] != "done":
-            told = job["error"] or {"code": "stale", "message": f"the work was {job['state']}"}
-            raise error_in({"code": told.get("code"), "detail": told.get("message"), "hint": told.get("hint", "")}, 500)
+            raise error_in(job["error"] or {"code": "stale", "detail": f"the work was {job['state']}"}, 500)
         return job
 
     # Inner parts

@@ -8,6 +8,7 @@ the command line of that machine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -97,14 +98,14 @@ class LedgerRoutes:
         asked = wanted_of(given, wanted.contract, wanted.anew)
         _require_address(wanted.account)
 
-        def connect() -> Answer:
+        def connect() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
                 return 200, {"done": False, "steps": []}
             plan, carry_out = self._org.ledger.connecting(asked, wanted.account)
             if wanted.dry_run:
                 return 200, plan_json(plan)
             plan.require_funds()
-            return 200, {"done": True} | connected_json(carry_out(lambda _said: None))
+            return lambda: (200, {"done": True} | connected_json(carry_out(lambda _said: None)))
 
         return answered(self._desk, request, given, connect)
 
@@ -114,7 +115,7 @@ class LedgerRoutes:
         def disconnect() -> Answer:
             return 200, {"settings": self._org.ledger.disconnect(force=wanted.force).name}
 
-        return answered(self._desk, request, wanted.model_dump(), disconnect)
+        return answered(self._desk, request, wanted.model_dump(), lambda: disconnect)
 
     def cancel(self, id: Id, request: Request) -> Response:
         """Takes back a transaction that has not been executed."""
@@ -124,7 +125,7 @@ class LedgerRoutes:
             self._org.ledger.opened.outbox.cancel(id)
             return 200, self.history()
 
-        return answered(self._desk, request, {"id": id}, cancel)
+        return answered(self._desk, request, {"id": id}, lambda: cancel)
 
 
 def _require_address(text: str | None) -> None:

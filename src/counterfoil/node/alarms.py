@@ -1,4 +1,4 @@
-"""What needs a person: raised once, told once, cleared when it is over."""
+"""What needs a person: raised once, told once, cleared when it is over; what is told is durable with the alarm."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Integer, String, Table, Text, select
 
 from counterfoil.node.state import NodeState, metadata
+from counterfoil.node.webhooks.webhooks import Webhooks
 from counterfoil.store.streams import time_text
 
 __all__ = ["Alarm", "Alarms", "Concern"]
@@ -64,15 +65,13 @@ class Alarms:
 
     Args:
         state: Where they are kept.
-        tell: Told `alarm.raised` or `alarm.cleared`, and the alarm.
+        webhooks: Tell others of `alarm.raised` and `alarm.cleared`.
         now: Returns Unix seconds.
     """
 
-    def __init__(
-        self, state: NodeState, tell: Callable[[str, Alarm], None], *, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, state: NodeState, webhooks: Webhooks, *, now: Callable[[], float] = time.time) -> None:
         self._state = state
-        self._tell = tell
+        self._webhooks = webhooks
         self._now = now
         self._lock = threading.Lock()
         self._open = {alarm.id: alarm for alarm in self.history() if alarm.cleared_s is None}
@@ -104,19 +103,19 @@ class Alarms:
                 self._open[alarm.id] = alarm
             for alarm in cleared:
                 del self._open[alarm.id]
-        for alarm in raised:
-            self._tell("alarm.raised", alarm)
-        for alarm in cleared:
-            self._tell("alarm.cleared", alarm)
+        if raised or cleared:
+            self._webhooks.wake()
         said = [f"raised {alarm.id}" for alarm in raised] + [f"cleared {alarm.id}" for alarm in cleared]
         return ", ".join(said)
 
     def _keep(self, raised: list[Alarm], cleared: list[Alarm]) -> None:
         with self._state.writing() as connection:
             for alarm in raised:
+                self._webhooks.told(connection, "alarm.raised", alarm.to_json())
                 row = {"id": alarm.id, "found": alarm.found, "todo": alarm.todo, "raised_s": alarm.raised_s}
                 connection.execute(alarms_table.insert().values(**row))
             for alarm in cleared:
+                self._webhooks.told(connection, "alarm.cleared", alarm.to_json())
                 is_open = (alarms_table.c.id == alarm.id) & alarms_table.c.cleared_s.is_(None)
                 connection.execute(alarms_table.update().where(is_open).values(cleared_s=alarm.cleared_s))
             newest = select(alarms_table.c.number).order_by(alarms_table.c.number.desc()).limit(MOST_KEPT)

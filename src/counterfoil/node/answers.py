@@ -5,8 +5,8 @@
 3. a repeat is answered from there.
 
 A crash between 1 and 2 leaves a request that was started, and nobody knows how far it
-came: its repeat is refused until somebody has looked. Where the work was refused before
-it began, the request is forgotten, and may be sent again.
+came: its repeat is refused until somebody has looked. Where the work was refused, or failed
+before it began or where it may be done again, the request is forgotten, and may be sent again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, delete, 
 from counterfoil.errors import CallerError, CounterfoilError, HomeBusy, NotSetUp, Stale
 from counterfoil.node.state import NodeState, metadata
 from counterfoil.store.requests import key_of, other_request
-from counterfoil.web.desk import Answer
+from counterfoil.web.desk import Answer, Make
 
 __all__ = ["KEPT_S", "Answers"]
 
@@ -53,10 +53,11 @@ class Answers:
         self._lock = threading.Lock()  # owns _under_way
         self._under_way: set[bytes] = set()
 
-    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+    def answered(self, tag: bytes | None, make: Make) -> tuple[int, Mapping[str, Any], bool]:
         """Runs `make` unless the same request was answered before; see `web.desk.Desk.answered`."""
         if tag is None:
-            return *make(), False
+            found = make()
+            return *(found if isinstance(found, tuple) else found()), False
         key = key_of(tag)
         with self._lock:
             if key in self._under_way:
@@ -90,12 +91,17 @@ class Answers:
             )
         return int(row.status), orjson.loads(row.body)
 
-    def _made(self, key: bytes, make: Callable[[], Answer]) -> Answer:
+    def _made(self, key: bytes, make: Make) -> Answer:
         """Does the work, and step 2."""
+        has_begun = False
         try:
-            status, body = make()
+            found = make()
+            if not isinstance(found, tuple):
+                has_begun = True
+                found = found()
+            status, body = found
         except CounterfoilError as error:
-            if isinstance(error, CallerError | NotSetUp):  # refused before anything was done
+            if not has_begun or isinstance(error, CallerError | NotSetUp):  # refused before anything was done
                 with self._state.writing() as connection:
                     connection.execute(delete(answers).where(answers.c.key == key))
             raise

@@ -131,7 +131,7 @@ class NodeRoutes:
     def file(self, job_id: str, request: Request) -> FileResponse:
         """Returns the file that a job made. Who took it is recorded."""
         path = self._node.jobs.file(job_id)
-        self._node.looked(request, f"file of job {job_id}")
+        self._node.looked(request, f"file of job {job_id}", self._node.jobs.get(job_id).places)
         return FileResponse(path, media_type="application/octet-stream", headers=as_file(path.name))
 
     def cancel(self, job_id: str) -> dict[str, Any]:

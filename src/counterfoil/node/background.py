@@ -18,6 +18,7 @@ TABLES_EVERY_S: Final = 2.0
 QUEUE_EVERY_S: Final = 5.0
 COUNTS_EVERY_S: Final = 60.0
 RETENTION_EVERY_S: Final = 600.0
+FILES_EVERY_S: Final = 600.0
 DEPOT_EVERY_S: Final = 300.0
 ALARMS_EVERY_S: Final = 10.0
 ACCESS_EVERY_S: Final = 60.0
@@ -54,6 +55,10 @@ def chores_of(node: Node) -> list[Chore]:
     def alarms() -> str:
         return node.alarms.settle(concerns(org, node.chores.list(), node.webhooks.list()))
 
+    def files() -> str:
+        deleted = node.jobs.forget_files(node.settings.job_files_s)
+        return f"deleted {counted(deleted, 'file')} of finished jobs" if deleted else ""
+
     def access() -> str:
         node.access.keep()
         return ""
@@ -65,6 +70,7 @@ def chores_of(node: Node) -> list[Chore]:
         Chore("counts", COUNTS_EVERY_S, counts),
         Chore("retention", RETENTION_EVERY_S, retention),
         Chore("access", ACCESS_EVERY_S, access),
+        Chore("files", FILES_EVERY_S, files),
         Chore("depot", DEPOT_EVERY_S, depot),
         Chore("alarms", ALARMS_EVERY_S, alarms),
     ]

@@ -5,6 +5,7 @@
     queue       moves waiting decisions to the log, as soon as it is back
     counts      writes the epoch records that are due
     retention   erases what was locked away and whose retention has ended
+    files       deletes the files of jobs that were done long ago
     access      writes down when keys and sessions were last used
     depot       copies finished parts to the object store, where the settings name one
     alarms      looks whether anything needs a person

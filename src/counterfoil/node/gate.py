@@ -100,7 +100,7 @@ class Gate:
         answer = _Answer(send)
         try:
             state = scope.setdefault("state", {})
-            state["principal"] = who = self._known(scope)
+            state["principal"] = who = await self._known(scope)
             self._require_share(who, scope)
             await self.app(scope, _guarded(scope, self._counted(scope, receive)), answer.send)
         except CounterfoilError as error:
@@ -120,9 +120,14 @@ class Gate:
             return
         await self._refuse(scope, error)(scope, receive, answer.send)
 
-    def _known(self, scope: Scope) -> Principal | None:
-        """Step 1; who guesses keys uses up the share of their address."""
+    async def _known(self, scope: Scope) -> Principal | None:
+        """Step 1; who guesses keys uses up the share of their address.
+
+        In a thread where the request is signed: that it was taken is synced, which must hold up nobody.
+        """
         try:
+            if any(name == b"signature-input" for name, _ in scope["headers"]):
+                return await asyncio.to_thread(self._identify, scope)
             return self._identify(scope)
         except CounterfoilError:
             self._require_share(None, scope)

@@ -26,7 +26,7 @@ from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import REQUESTS_FILE, WAITING, Requests
-from counterfoil.web.desk import KEY_HEADER, Answer
+from counterfoil.web.desk import KEY_HEADER, Make
 from counterfoil.web.roles import principal_of
 from counterfoil.web.upload import emptied
 
@@ -73,13 +73,9 @@ class Node:
         self.access = Access(self.state, settings, org, org.recorder.now_s)
         self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
-        self.alarms = Alarms(self.state, lambda event, alarm: self.webhooks.tell(event, alarm.to_json()))
-        self.jobs = Jobs(
-            self.state,
-            org.home.paths.folder / "jobs",
-            org,
-            finished=lambda job: self.webhooks.tell("job.finished", job.to_json()),
-        )
+        self.alarms = Alarms(self.state, self.webhooks)
+        self.jobs = Jobs(self.state, org.home.paths.folder / "jobs", org, webhooks=self.webhooks)
+        org.erasures.copies.append(self.jobs.forget_erased)
         self.chores = Chores(self.state, chores_of(self))
         self.metrics = Metrics(self)
         self.is_stopping = False
@@ -155,7 +151,7 @@ class Node:
             self.requests.noticed([(tag, place)])
         return place, False
 
-    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+    def answered(self, tag: bytes | None, make: Make) -> tuple[int, Mapping[str, Any], bool]:
         """Runs `make` unless the same request was answered before; see `web.desk.Desk`."""
         return self.answers.answered(tag, make)
 

@@ -225,7 +225,10 @@ def _found_words(job: JobView) -> str:
     if job.kind == "replay" and "counts" in told:
         return ", ".join(f"{count:,} {word}" for word, count in sorted(told["counts"].items())) + "."
     if job.kind == "bundle" and "records" in told:
-        return f"{told['records']:,} records, {told['shown']:,} of them with values, {told['withheld']:,} withheld."
+        gone = f" The file is gone: {told['file_gone']}." if "file_gone" in told else ""
+        return (
+            f"{told['records']:,} records, {told['shown']:,} of them with values, {told['withheld']:,} withheld.{gone}"
+        )
     if job.kind == "rebuild" and "records" in told:
         return f"{told['records']:,} records were read."
     if job.kind == "anchor" and "final_size" in told:

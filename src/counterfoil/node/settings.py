@@ -44,6 +44,7 @@ class NodeSettings:
         request_burst: Requests it may make at once.
         public_requests_per_s: The same for one address without a key.
         public_request_burst: Requests such an address may make at once.
+        job_files_s: Files that jobs made are kept so long.
         session_s: A console session ends after so many seconds without a click.
         session_most_s: And after so many in any case.
         logins_before_lockout: Wrong passwords in a row before an account is locked for a while.
@@ -68,6 +69,7 @@ class NodeSettings:
     request_burst: int = 2_000
     public_requests_per_s: int = 50
     public_request_burst: int = 500
+    job_files_s: int = 604_800
     session_s: int = 3_600
     session_most_s: int = 43_200
     logins_before_lockout: int = 5
@@ -142,6 +144,7 @@ _AT_LEAST_ONE: Final = (
     "most_connections",
     "request_burst",
     "public_request_burst",
+    "job_files_s",
     "session_s",
     "session_most_s",
     "logins_before_lockout",

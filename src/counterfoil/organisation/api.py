@@ -68,7 +68,7 @@ class OrganisationRoutes:
         def rotate() -> Answer:
             return 200, {"id": self._org.rotate_key(use), "issuer": str(self._org.issuer), "use": use}
 
-        return answered(self._desk, request, {"use": use}, rotate)
+        return answered(self._desk, request, {"use": use}, lambda: rotate)
 
     def erase(self, request: Request, wanted: ToErase) -> Response:
         """Erases private values for good; the log and every proof stay as they are.
@@ -77,7 +77,7 @@ class OrganisationRoutes:
         what would happen.
         """
 
-        def erase() -> Answer:
+        def erase() -> Answer:  # may be done again after an error: it does what is left
             plan, carry_out = self._org.erasures.plan(
                 person=wanted.person, record=wanted.record, fields=wanted.fields, basis=wanted.basis
             )

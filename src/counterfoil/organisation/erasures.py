@@ -3,7 +3,7 @@
 1. decide what may be shredded now and what a retention lock keeps;
 2. write an `erasure` record that says why and which, in places of the log;
 3. destroy the keys in the vault; note how far logged erasures were applied;
-4. empty what the searchable tables say.
+4. empty what the searchable tables say, and delete other copies that the home holds.
 
 A crash between 2 and 3, or a vault restored from an older backup, is mended at the
 next open: logged erasures are applied again before anything is read. One that failed
@@ -42,6 +42,9 @@ class Erasures:
         archive: Reads the log.
         vault: Holds what is erased.
         views: Tables derived from it.
+
+    Attributes:
+        copies: Called after every erasure: each deletes what else holds private values, and returns whether it could.
     """
 
     def __init__(self, recorder: Recorder, archive: Archive, vault: Vault, views: Views) -> None:
@@ -49,6 +52,7 @@ class Erasures:
         self._archive = archive
         self._vault = vault
         self._views = views
+        self.copies: list[Callable[[], bool]] = []
         self._is_behind = False  # whether an erasure may be in the log and not yet carried out
 
     def plan(
@@ -165,7 +169,7 @@ class Erasures:
         self._vault.mark_erasures_applied(size)
         self._is_behind = False
         if applied:
-            self._views.forget_erased()
+            self._forget_copies()
         return applied
 
     def _carry_out(self, scope: str, erasure: Erasure, basis: str) -> Erasure:
@@ -189,7 +193,12 @@ class Erasures:
         scrubbed = [self._apply(read_record(result.entry)) for result in written]
         self._vault.mark_erasures_applied(self._archive.size)
         self._is_behind = False
-        return all(scrubbed) and self._views.forget_erased()
+        return self._forget_copies() and all(scrubbed)
+
+    def _forget_copies(self) -> bool:
+        """Step 4; returns whether nothing is left of them."""
+        gone = [forget() for forget in (*self.copies, self._views.forget_erased)]  # all, also where one cannot
+        return all(gone)
 
     def _apply(self, record: Record) -> bool:
         """Step 3 for one erasure record; doing it twice changes nothing."""

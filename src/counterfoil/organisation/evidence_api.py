@@ -28,6 +28,7 @@ from counterfoil.store.check_file import check_file, other_file, read_hash
 from counterfoil.store.streams import time_text
 from counterfoil.web.answer import answered, as_file
 from counterfoil.web.desk import Desk
+from counterfoil.web.intake import Intake
 from counterfoil.web.roles import READERS, STAFF, require
 from counterfoil.web.room import PUBLIC, Room, Started, takes
 from counterfoil.web.upload import new_scratch, received
@@ -43,8 +44,11 @@ MOST_CHECKED_BYTES: Final = 64 * 1_048_576
 CHECKS_AT_ONCE: Final = 2
 """Files checked at the same time; others wait."""
 
-TAKEN_AT_ONCE: Final = 8
-"""Files to be checked that lie on the disk at the same time, however many ask."""
+MOST_TAKEN_BYTES: Final = 8 * MOST_CHECKED_BYTES
+"""Of all files to be checked that lie on the disk at the same time, however many ask."""
+
+TAKEN_OF_EACH: Final = 4
+"""Files to be checked that one caller may have under way."""
 
 MOST_AT_ONCE: Final = 2_000
 """Records in a bundle that is answered at once; a larger one is written in the background."""
@@ -81,7 +85,7 @@ class EvidenceRoutes:
         self._org = org
         self._desk = desk
         self._checking = asyncio.Semaphore(CHECKS_AT_ONCE)
-        self._taking = asyncio.Semaphore(TAKEN_AT_ONCE)
+        self._intake = Intake(MOST_TAKEN_BYTES, TAKEN_OF_EACH)
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
@@ -151,8 +155,10 @@ class EvidenceRoutes:
             contract=read_hash(contract, 20) if contract else None,
             now=time_text(self._org.recorder.now_s()) if now else "",
         )
-        async with self._taking, received(request, self._desk.incoming, "file") as path, self._checking:
-            report = await asyncio.to_thread(checking, path)
+        with self._intake.file_of(request) as arrived:
+            # Whole first, and only then in the queue: nobody waits for somebody who sends slowly.
+            async with received(request, self._desk.incoming, "file", arrived) as path, self._checking:
+                report = await asyncio.to_thread(checking, path)
         return {"exit_code": report.exit_code(required or ()), "file": file} | report.to_json()
 
     def bundle(self, request: Request, wanted: ToBundle) -> Response:

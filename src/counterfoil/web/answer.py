@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from fastapi import Request
 from starlette.responses import Response
 
-from counterfoil.web.desk import REPLAYED_HEADER, Answer, Desk
+from counterfoil.web.desk import REPLAYED_HEADER, Desk, Make
 
 __all__ = ["answered", "as_file", "json_answer"]
 
@@ -25,7 +25,7 @@ def as_file(name: str) -> dict[str, str]:
     return {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
 
 
-def answered(desk: Desk, request: Request, asked: Mapping[str, Any], make: Callable[[], Answer]) -> Response:
+def answered(desk: Desk, request: Request, asked: Mapping[str, Any], make: Make) -> Response:
     """Returns what `make` answers; the same request sent again under its key gets the same answer.
 
     Args:

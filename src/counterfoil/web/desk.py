@@ -12,7 +12,7 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 
-__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Answer", "Desk", "Job", "Progress"]
+__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Answer", "Desk", "Job", "Make", "Progress"]
 
 KEY_HEADER = "idempotency-key"
 """By this a caller names a request, so that sending it twice does it once."""
@@ -24,6 +24,9 @@ Progress = Callable[[int, int], None]
 
 Answer = tuple[int, Mapping[str, Any]]
 """Status and body of an answer."""
+
+Make = Callable[[], Answer | Callable[[], Answer]]
+"""Makes an answer, and may be called again after an error; or returns the work that makes it, which may not."""
 
 Job = Callable[[Progress], Mapping[str, Any]]
 
@@ -65,12 +68,13 @@ class Desk(Protocol):
             The place, and whether it was there before.
         """
 
-    def answered(self, tag: bytes | None, make: Callable[[], Answer]) -> tuple[int, Mapping[str, Any], bool]:
+    def answered(self, tag: bytes | None, make: Make) -> tuple[int, Mapping[str, Any], bool]:
         """Runs `make` unless the same request was answered before; for work that leaves no record of its own request.
 
         Args:
             tag: Of the request; without one, `make` always runs.
-            make: Returns status and body; the body is kept, so it holds no private value.
+            make: Returns status and body; the body is kept, so it holds no private value. What must not be begun
+                twice it returns as a function, which is called then: after an error in there, a repeat is refused.
 
         Returns:
             Status, body, and whether they are those of an earlier answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +12,10 @@ from starlette.responses import Response
 from counterfoil.web.pages import Form, Pages
 from counterfoil.web.roles import Role, needs
 
-__all__ = ["PageRoom"]
+__all__ = ["MOST_PUBLIC_BYTES", "PageRoom"]
+
+MOST_PUBLIC_BYTES: Final = 16_384
+"""Largest form of somebody who is not known: a name and a password of the most characters, percent-encoded."""
 
 
 class PageRoom:
@@ -31,9 +34,14 @@ class PageRoom:
         self._add("GET", path, handler, roles)
 
     def does(self, path: str, handler: Callable[[Request, Form], Response], roles: Sequence[Role] | None) -> None:
-        """Adds what a form does; the form is read, and held to be one of this session's, before."""
+        """Adds what a form does; the form is read, and held to be one of this session's, before.
+
+        A form that anybody may send is read up to `MOST_PUBLIC_BYTES`.
+        """
 
         async def sent(request: Request) -> Response:
+            if roles is None:
+                request.state.most_body_bytes = min(request.state.most_body_bytes, MOST_PUBLIC_BYTES)
             return await run_in_threadpool(handler, request, await self._pages.form(request))
 
         self._add("POST", path, sent, roles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from counterfoil.errors import InvalidInput, LogUnavailable
 
@@ -47,13 +48,16 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, name: str) -> AsyncIterator[Path]:
+async def received(
+    request: Request, folder: Path, name: str, arrived: Callable[[int], None] = lambda _size: None
+) -> AsyncIterator[Path]:
     """Yields the body of a request as a file.
 
     Args:
         request: Its body was not read yet; `request.state.most_body_bytes` limits it.
         folder: Where the file lies meanwhile.
         name: The file's own name; never one that the caller chose.
+        arrived: Told the size of every piece, before it is written.
 
     Raises:
         InvalidInput: The body is empty.
@@ -64,9 +68,12 @@ async def received(request: Request, folder: Path, name: str) -> AsyncIterator[P
         try:
             with _naming_faults(), path.open("wb") as file:
                 async for chunk in request.stream():
+                    arrived(len(chunk))
                     file.write(chunk)
         except RuntimeError as error:  # read before, to find the token that a page's form has to carry
             raise InvalidInput("the body is a form", hint="send the file's bytes as the body") from error
+        except ClientDisconnect as error:  # nobody is there to be told, and it is no fault of the node's
+            raise InvalidInput("the body broke off", hint="send it again") from error
         if not path.stat().st_size:
             raise InvalidInput("the body is empty", hint="send the file's bytes as the body")
         yield path

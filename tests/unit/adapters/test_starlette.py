@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from counterfoil.adapters.bodies import Body
 from counterfoil.adapters.starlette import HEADER, CallRecords, Exchange, recorded
 from counterfoil.errors import LogUnavailable
+from counterfoil.web.problem import problem
 
 
 @pytest.fixture
@@ -143,6 +144,7 @@ def test_without_a_record_there_is_no_answer(made: Bank) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "5"
     assert answer.json()["status"] == 503
+    assert answer.json()["type"] == problem(LogUnavailable("full"))["type"]
     assert "secret" not in answer.text
     assert HEADER not in answer.headers
     assert not ran

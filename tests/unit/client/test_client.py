@@ -21,6 +21,7 @@ from organisations import ROW
 
 import counterfoil
 from counterfoil.client.problems import error_in
+from counterfoil.client.wire import Wire
 from counterfoil.errors import (
     ERROR_TABLE,
     CounterfoilError,
@@ -132,6 +133,15 @@ def test_every_write_has_a_key_of_its_own():
         org.erasures.erase_record(1, basis="asked for")
         org.erasures.erase_record(1, basis="asked for")
     assert stand.keys[0] != stand.keys[1]
+
+
+def test_work_that_failed_raises_what_it_failed_with(tmp_path):
+    with serving(tmp_path) as node:
+        wire = Wire(node.url, node.client.headers["authorization"].removeprefix("Bearer "))
+        job = node.node.jobs.start("key:a", "bundle", {"indices": [10_000]})
+        with pytest.raises(NotFound, match="10000"):
+            wire.finished(job.to_json(), timeout_s=60)
+        wire.close()
 
 
 def test_patience_ends():

@@ -77,10 +77,20 @@ def test_what_broke_off_is_not_done_again_until_somebody_looked(answers, state, 
         raise error
 
     with pytest.raises(type(error)):
-        answers.answered(TAG, break_off)
+        answers.answered(TAG, lambda: break_off)
     for each in (answers, Answers(state, clock)):
         with pytest.raises(Stale, match="broke off"):
             each.answered(TAG, counting())
+
+
+@pytest.mark.parametrize("error", [LogUnavailable("full"), HomeBusy("somebody else")])
+def test_what_failed_before_it_began_may_be_sent_again(answers, error):
+    def look():
+        raise error
+
+    with pytest.raises(type(error)):
+        answers.answered(TAG, look)
+    assert answers.answered(TAG, lambda: counting()) == (200, {"done": 1}, False)
 
 
 def test_two_at_once_are_one(answers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from making_node import serving
 from organisations import bank, copy_home, full_log, open_home
+from sqlalchemy import select
 
 from counterfoil.errors import LogUnavailable
 from counterfoil.node.alarms import Alarms, Concern
@@ -14,6 +15,7 @@ from counterfoil.node.concerns import concerns
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
 from counterfoil.node.state import NodeState
+from counterfoil.node.webhooks.webhooks import Webhooks, deliveries
 
 
 @pytest.fixture
@@ -88,14 +90,17 @@ def test_finished_parts_are_copied_to_the_depot_by_themselves(tmp_path):
 
 
 def test_an_alarm_is_raised_once_and_cleared_once(state):
-    told = []
-    alarms = Alarms(state, lambda event, alarm: told.append((event, alarm.id)))
+    hooks = Webhooks(state)
+    hooks.add("http://127.0.0.1:9/", ())
+    alarms = Alarms(state, hooks)
     disk = Concern("disk", "1 GiB is free", "free some")
     assert alarms.settle([disk]) == "raised disk"
     assert alarms.settle([disk]) == ""
-    assert [alarm.id for alarm in Alarms(state, lambda *_: None).open()] == ["disk"]
+    assert [alarm.id for alarm in Alarms(state, hooks).open()] == ["disk"]
     assert alarms.settle([]) == "cleared disk"
-    assert told == [("alarm.raised", "disk"), ("alarm.cleared", "disk")]
+    with state.reading() as connection:
+        told = connection.execute(select(deliveries.c.event).order_by(deliveries.c.number)).scalars().all()
+    assert told == ["alarm.raised", "alarm.cleared"]
     assert alarms.history()[0].cleared_s is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from making_node import serving, settled
@@ -120,6 +121,90 @@ def test_what_goes_wrong_is_told_and_the_next_job_runs(org, state, tmp_path):
     with pytest.raises(NotFound):
         jobs.file(bad.id)
     jobs.stop_work()
+
+
+def shown_file(jobs: Jobs, last: int) -> tuple[str, Path]:
+    job = jobs.start("key:a", "bundle", {"first": 0, "last": last, "show": ["everything"]})
+    finished(jobs, job.id)
+    return job.id, jobs.file(job.id)
+
+
+def test_a_file_that_shows_values_is_gone_after_an_erasure(node):
+    decided = node.client.post(
+        f"/api/v1/deployments/{node.deployment}/decisions",
+        json={"applicant": node.applicant, "subject": "secret person"},
+    ).json()["index"]
+    jobs = node.node.jobs
+    shown, path = shown_file(jobs, decided)
+    plain = jobs.start("key:a", "bundle", {"first": 0, "last": decided})
+    finished(jobs, plain.id)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert node.client.get(f"/api/v1/jobs/{shown}/file").status_code == 200
+    node.org.views.catch_up()
+    looks = [node.org.views.values_of(place) for place in range(decided + 1, node.org.archive.size)]
+    assert [look["/records"] for look in looks if look and "/what" in look] == [decided + 1]
+
+    done = node.client.post("/api/v1/erasures", json={"person": "secret person", "basis": "asked for"})
+    assert done.json()["done"]
+    assert not path.exists()
+    assert jobs.file(plain.id).exists()
+    answer = node.client.get(f"/api/v1/jobs/{shown}/file")
+    assert (answer.status_code, "erased" in answer.json()["hint"]) == (404, True)
+    assert "erased" in jobs.get(shown).told["file_gone"]
+
+
+def test_a_file_is_gone_after_an_erasure_that_no_node_saw(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    jobs.start_work()
+    _, first = shown_file(jobs, 1)
+    assert org.erasures.erase_person("person 0", basis="asked for").erased
+    _, second = shown_file(jobs, 1)
+    jobs.stop_work()
+    Jobs(state, tmp_path / "jobs", org)
+    assert (first.exists(), second.exists()) == (False, True)
+
+
+def test_what_is_erased_while_a_file_is_written_is_not_kept(org, state, tmp_path):
+    def write(run):
+        (run.folder / "bundle.zip").write_bytes(b"values")
+        jobs.forget_erased()
+        if run.arguments.get("steps"):
+            run.progress(1, 2)
+        return {"file": "bundle.zip"}
+
+    jobs = Jobs(state, tmp_path / "jobs", org, tasks={"bundle": write})
+    jobs.start_work()
+    for steps, ends in ((False, JobState.DONE), (True, JobState.FAILED)):
+        job = jobs.start("key:a", "bundle", {"show": ["everything"], "steps": steps})
+        finished(jobs, job.id)
+        assert jobs.get(job.id).state is ends
+        settled(lambda job=job: not (tmp_path / "jobs" / job.id / "bundle.zip").exists())
+    jobs.stop_work()
+
+
+def test_files_are_kept_for_a_while(org, state, tmp_path):
+    now_s = [1_700_000_000.0]
+    jobs = Jobs(state, tmp_path / "jobs", org, now=lambda: now_s[0])
+    jobs.start_work()
+    job, path = shown_file(jobs, 1)
+    jobs.stop_work()
+    now_s[0] += 99
+    assert (jobs.forget_files(100), path.exists()) == (0, True)
+    now_s[0] += 1
+    assert (jobs.forget_files(100), path.exists()) == (1, False)
+    assert jobs.get(job).file == ""
+
+
+def test_looking_at_a_job_waits_for_no_disk(org, state, tmp_path):
+    jobs = Jobs(state, tmp_path / "jobs", org)
+    job = jobs.start("key:a", "rebuild", {})
+    with state.writing():
+        other = threading.Thread(target=jobs.start, args=("key:a", "rebuild", {}))
+        other.start()
+        settled(jobs._lock.locked)
+        assert jobs.get(job.id) == job
+        assert jobs._lock.locked()  # the other is still waiting for the disk
+    other.join()
 
 
 def test_there_is_no_other_kind_of_work(org, state, tmp_path):

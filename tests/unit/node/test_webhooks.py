@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from hmac import digest
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from making_node import settled
 
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, LogUnavailable, NotFound
+from counterfoil.node.alarms import Alarms, Concern
 from counterfoil.node.state import NodeState
-from counterfoil.node.webhooks.message import headers_of
+from counterfoil.node.webhooks.message import headers_of, send
 from counterfoil.node.webhooks.webhooks import PAUSES_S, Webhooks
 
 
@@ -143,6 +146,85 @@ def test_the_thread_delivers_by_itself(state, receiver):
     hooks.tell("alarm.cleared", {})
     settled(lambda: len(receiver.taken) == 1)
     hooks.stop_work()
+
+
+class Silent:
+    """Takes connections and never answers, or drips an answer without end."""
+
+    def __init__(self, drips: bool = False) -> None:
+        self._drips = drips
+        self._over = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
+        self.asked = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            line, _ = self._listening.accept()
+            self.asked.set()
+            with line, suppress(OSError):
+                line.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                while not self._over.wait(0.02) and self._drips:
+                    line.sendall(b"x")
+                self._over.wait()
+
+    def close(self) -> None:
+        self._over.set()
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+
+@pytest.fixture(params=[False, True], ids=["silent", "dripping"])
+def silent(request):
+    found = Silent(request.param)
+    yield found
+    found.close()
+
+
+def test_a_try_ends_however_slowly_the_answer_comes(silent):
+    assert send(silent.url, b"{}", {}, timeout_s=0.3) == "no answer within 0.3 seconds"
+
+
+def test_nobody_waits_for_a_receiver_that_hangs(state, receiver):
+    hangs = Silent()
+    hooks = Webhooks(state)
+    hooks.add(hangs.url, ["job.finished"])
+    hooks.add(receiver.url, ["alarm.raised"])
+    hooks.start_work()
+    for _ in range(3):
+        hooks.tell("job.finished", {})
+    assert hangs.asked.wait(60)
+    hooks.tell("alarm.raised", {})
+    settled(lambda: len(receiver.taken) == 1)
+    hung = next(hook for hook in hooks.list() if hook.url == hangs.url)
+    assert (hung.waiting, hung.said) == (3, "")  # still in its first try
+    hangs.close()
+    hooks.stop_work()
+
+
+def test_what_is_told_becomes_durable_with_what_it_tells_of(state, receiver):
+    """A crash between the two would otherwise lose the message for good."""
+    hooks = Webhooks(state)
+    hooks.add(receiver.url, ())
+    with suppress(ZeroDivisionError), state.writing() as connection:
+        hooks.told(connection, "job.finished", {})
+        raise ZeroDivisionError
+    assert hooks.list()[0].waiting == 0
+
+    class Refusing(Webhooks):
+        def told(self, *_args):
+            raise LogUnavailable("the disk is full")
+
+    disk = Concern("disk", "1 GiB is free", "free some")
+    with pytest.raises(LogUnavailable):
+        Alarms(state, Refusing(state)).settle([disk])
+    alarms = Alarms(state, hooks)
+    assert alarms.open() == []
+    assert alarms.settle([disk]) == "raised disk"
+    assert hooks.list()[0].waiting == 1
 
 
 def test_who_is_removed_is_told_nothing_more(state, receiver):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import CounterfoilError
+from counterfoil.organisation.bundles import read_show
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ class JobView:
             "told": dict(self.told),
             "total": self.total,
         }
+
+    @property
+    def shows_values(self) -> bool:
+        """Whether its file shows, or will show, private values."""
+        return self.kind == "bundle" and read_show(self.arguments.get("show", ())) != "nothing"
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Places of the records in its file, once it is there."""
+        if self.kind != "bundle":
+            return ()
+        if self.arguments.get("indices"):
+            return sorted({int(index) for index in self.arguments["indices"]})
+        last = self.arguments.get("last")
+        end = int(self.told.get("log_size", 0)) if last is None else int(last) + 1
+        return range(int(self.arguments.get("first") or 0), end)
 
 
 class Cancelled(CounterfoilError):

@@ -3,6 +3,9 @@
 A job is written down before it is started, and what it found so far as it goes. Those
 that were under way when the node stopped, however it stopped, are taken up again at
 the next start.
+
+A file that shows private values is deleted when some are erased, whichever they are; and
+every file after a while.
 """
 
 from __future__ import annotations
@@ -15,16 +18,19 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Column, Integer, String, Table, Text, select
 
-from counterfoil.errors import CounterfoilError, InvalidInput, NotFound, Stale, row_for
+from counterfoil.core.statement import read_record
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound, Stale, row_for
 from counterfoil.node.jobs.job import Cancelled, JobState, JobView, Run, Task
 from counterfoil.node.jobs.tasks import TASKS
 from counterfoil.node.state import NodeState, metadata
+from counterfoil.node.webhooks.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -40,6 +46,8 @@ MOST_KEPT: Final = 500
 """Jobs that are remembered; the oldest that are over go first, with their files."""
 
 SAVED_EVERY_S: Final = 1.0
+
+ERASED: Final = "private values were erased since it was written; ask for it again"
 
 jobs_table: Final = Table(
     "jobs",
@@ -69,7 +77,7 @@ class Jobs:
         folder: Where they may leave files.
         org: The organisation they work for.
         now: Returns Unix seconds.
-        finished: Told of every job that is over.
+        webhooks: Tell others of every job that is over.
         tasks: What each kind of job does.
     """
 
@@ -80,18 +88,19 @@ class Jobs:
         org: Organisation,
         *,
         now: Callable[[], float] = time.time,
-        finished: Callable[[JobView], None] = lambda _job: None,
+        webhooks: Webhooks | None = None,
         tasks: Mapping[str, Task] = TASKS,
     ) -> None:
         self._state = state
         self._folder = folder
         self._org = org
         self._now = now
-        self._finished = finished
+        self._webhooks = webhooks
         self._tasks = tasks
-        self._lock = threading.Lock()  # owns _known and _cancelled
+        self._lock = threading.Lock()  # owns _known, _cancelled and _overtaken
         self._known: dict[str, JobView] = {}
         self._cancelled: set[str] = set()
+        self._overtaken: set[str] = set()  # running, and what they read may be erased by now
         self._number = 1
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._thread: threading.Thread | None = None
@@ -159,8 +168,7 @@ class Jobs:
         Raises:
             NotFound: There is none with that id.
         """
-        with self._lock:
-            found = self._known.get(job_id)
+        found = self._known.get(job_id)  # without the lock, which is held across syncs: event streams ask here
         if found is None:
             raise NotFound(f"there is no job {job_id[:20]!r}", hint="old ones are forgotten after a while")
         return found
@@ -190,8 +198,34 @@ class Jobs:
         job = self.get(job_id)
         path = self._folder / job.id / job.file
         if not job.file or not path.is_file():
-            raise NotFound("this job has no file", hint="it is there once the job is done, and kept for a while")
+            why = job.told.get("file_gone", "it is there once the job is done, and kept for a while")
+            raise NotFound("this job has no file", hint=str(why))
         return path
+
+    def forget_erased(self) -> bool:
+        """Deletes every file that shows private values: some were erased. Returns whether all are gone."""
+        with self._lock:
+            shown = [job for job in self._known.values() if job.shows_values]
+            self._overtaken.update(job.id for job in shown if job.state is JobState.RUNNING)
+        gone = [self._delete(job, ERASED) for job in shown if job.file]
+        return all(gone)
+
+    def forget_files(self, kept_s: int) -> int:
+        """Deletes the files of jobs that were over `kept_s` seconds ago; returns how many."""
+        ends_s = int(self._now()) - kept_s
+        old = [job for job in self.list() if job.file and (job.finished_s or 0) <= ends_s]
+        return sum(self._delete(job, "it was kept for its time") for job in old)
+
+    def _delete(self, job: JobView, why: str) -> bool:
+        """Deletes the file of a job, which says why from then on; returns whether it is gone."""
+        try:
+            (self._folder / job.id / job.file).unlink(missing_ok=True)
+        except OSError as error:
+            _LOGGER.error("the file of job %s could not be deleted: %s", job.id, error.strerror)
+            return False
+        with suppress(LogUnavailable):  # the file is gone, and asking for it says so
+            self._save(replace(job, file="", told={**job.told, "file_gone": why}))
+        return True
 
     # In the thread
 
@@ -234,18 +268,28 @@ class Jobs:
         else:
             file = str(told.pop("file", ""))
             self._end(job_id, JobState.DONE, told=told, file=file)
+            with self._lock:
+                is_overtaken = job_id in self._overtaken
+            if is_overtaken and file:
+                self._delete(self.get(job_id), ERASED)
 
     def _end(self, job_id: str, state: JobState, **more: Any) -> None:
         job = replace(self.get(job_id), state=state, finished_s=int(self._now()), **more)
         if state is JobState.DONE:
             job = replace(job, done=max(job.done, job.total), total=max(job.done, job.total))
-        self._save(job)
+        self._save(job, is_told=True)
+        if state is not JobState.DONE:
+            shutil.rmtree(self._folder / job_id, ignore_errors=True)
         self._forget_old()
-        self._finished(job)
+        if self._webhooks is not None:
+            self._webhooks.wake()
 
-    def _save(self, job: JobView) -> None:
-        with self._lock, self._state.writing() as connection:
-            connection.execute(jobs_table.update().where(jobs_table.c.id == job.id).values(**_row(job)))
+    def _save(self, job: JobView, *, is_told: bool = False) -> None:
+        with self._lock:
+            with self._state.writing() as connection:
+                connection.execute(jobs_table.update().where(jobs_table.c.id == job.id).values(**_row(job)))
+                if is_told and self._webhooks is not None:
+                    self._webhooks.told(connection, "job.finished", job.to_json())
             self._known[job.id] = job
 
     def _step(self, job_id: str, done: int, total: int, *, saved: bool) -> None:
@@ -253,6 +297,8 @@ class Jobs:
         with self._lock:
             if job_id in self._cancelled or self._is_stopping:
                 raise Cancelled("the job was stopped")
+            if job_id in self._overtaken:
+                raise Stale("private values were erased while the file was written", hint="ask for it again")
             job = self._known[job_id] = replace(self._known[job_id], done=done, total=total)
         if saved:
             self._save(job)
@@ -269,6 +315,22 @@ class Jobs:
                 self._save(job)
                 self._queue.put(job.id)
             self._known[job.id] = job
+        self._forget_erased_before()
+
+    def _forget_erased_before(self) -> None:
+        """Deletes the files that show what may have been erased while no node was running."""
+        shown = [(job, int(job.told.get("log_size", 0))) for job in self.list() if job.file and job.shows_values]
+        if not shown:
+            return
+        archive, start = self._org.archive, min(size for _, size in shown)
+        erasures = [
+            place
+            for place, entry in enumerate(archive.entries(start, archive.size), start)
+            if b"/erasure/v1" in entry and read_record(entry).kind == "erasure"
+        ]
+        for job, size in shown:
+            if erasures and erasures[-1] >= size:
+                self._delete(job, ERASED)
 
     def _forget_old(self) -> None:
         with self._lock:

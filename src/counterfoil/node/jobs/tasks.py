@@ -31,6 +31,7 @@ def bundle(run: Run) -> Mapping[str, Any]:
     path.unlink(missing_ok=True)
     asked = run.arguments
     show = read_show(asked.get("show", ()))
+    size = run.org.archive.size  # before anything is read: what is erased later lies behind it
     try:
         if asked.get("indices"):
             places = [int(index) for index in asked["indices"]]
@@ -43,7 +44,9 @@ def bundle(run: Run) -> Mapping[str, Any]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return {"file": path.name, "records": written.records, "shown": written.shown, "withheld": written.withheld}
+    path.chmod(0o600)
+    counts = {"records": written.records, "shown": written.shown, "withheld": written.withheld}
+    return {"file": path.name, "log_size": size} | counts
 
 
 def replay(run: Run) -> Mapping[str, Any]:

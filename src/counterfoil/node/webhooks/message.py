@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import socket
 import ssl
+import threading
+import time
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from hmac import digest as hmac_digest
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from counterfoil.errors import InvalidInput
 
@@ -23,6 +27,8 @@ __all__ = ["SECRET_PREFIX", "headers_of", "require_target", "send"]
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every secret begins with, by the standard
 
 TIMEOUT_S: Final = 10.0
+"""For one try in all, however slowly the other side takes and sends."""
+
 MOST_ANSWER_BYTES: Final = 4_096
 
 
@@ -60,30 +66,57 @@ def require_target(url: str) -> None:
         raise InvalidInput(f"messages to {parts.hostname} would go unencrypted", hint=hint)
 
 
-def send(url: str, body: bytes, headers: Mapping[str, str]) -> str:
+def send(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> str:
     """Makes one try; returns why it failed, or an empty text. Follows no redirects and uses no proxy."""
-    parts = urlsplit(url)
-    host, path = parts.hostname or "", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(
-            host, parts.port, timeout=TIMEOUT_S, context=ssl.create_default_context()
-        )
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+    is_over = threading.Event()
     try:
+        status = _status(urlsplit(url), body, headers, timeout_s, is_over)
+    except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+        # A TLS socket that is cut in mid-read raises one of the last two.
+        if is_over.is_set() or isinstance(error, TimeoutError):
+            return f"no answer within {timeout_s:g} seconds"
+        return f"{type(error).__name__}: {error}"[:200]
+    if is_over.is_set():
+        return f"no answer within {timeout_s:g} seconds"
+    return "" if 200 <= status < 300 else f"it answered {status}"
+
+
+def _status(
+    parts: SplitResult, body: bytes, headers: Mapping[str, str], timeout_s: float, is_over: threading.Event
+) -> int:
+    """Returns what was answered; the connection is cut when the time is over, which sets `is_over`."""
+    ends = time.monotonic() + timeout_s
+    host, path = parts.hostname or "", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    if parts.scheme == "https":
+        connection.default_port = 443  # which the Host header then leaves out
+    sock = socket.create_connection((host, port), timeout_s)
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    watch = threading.Timer(max(0.0, ends - time.monotonic()), _cut, (sock, is_over))
+    watch.daemon = True
+    watch.start()
+    try:
+        if isinstance(sock, ssl.SSLSocket):
+            sock.do_handshake()
+        connection.sock = sock
         connection.request("POST", path, body, dict(headers))
         answer = connection.getresponse()
         answer.read(MOST_ANSWER_BYTES)
-    except TimeoutError:
-        return f"no answer within {TIMEOUT_S:g} seconds"
-    except (OSError, http.client.HTTPException) as error:
-        return f"{type(error).__name__}: {error}"[:200]
+        return answer.status
     finally:
+        watch.cancel()
         connection.close()
-    if not 200 <= answer.status < 300:
-        return f"it answered {answer.status}"
-    return ""
+        sock.close()
+
+
+def _cut(sock: socket.socket, is_over: threading.Event) -> None:
+    """Ends a connection whose time is over, so that whoever reads from it goes on."""
+    is_over.set()
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,7 +1,8 @@
 """The webhooks of one node: who is told of what, and what is still to be delivered.
 
-An event is written down for each webhook that wants it before it counts as told; one
-thread delivers, with growing pauses, for three days. What a crash interrupts is
+An event is written down for each webhook that wants it, together with what it tells
+of; threads deliver it, with growing pauses, for three days. Each webhook gets one
+message at a time, and none waits for another's receiver. What a crash interrupts is
 delivered again: receivers tell repeats by `webhook-id`.
 """
 
@@ -14,11 +15,12 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hmac import digest as hmac_digest
 from typing import Any, Final
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, func, select
+from sqlalchemy import Column, Connection, Index, Integer, String, Table, Text, func, select
 
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.node.state import NodeState, metadata
@@ -109,8 +111,11 @@ class Webhooks:
         self._state = state
         self._now = now
         self._wake = threading.Event()
-        self._is_stopping = False
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._pool = ThreadPoolExecutor(MOST_HOOKS, "counterfoil-webhook")  # threads come as they are needed
+        self._lock = threading.Lock()  # owns _busy
+        self._busy: set[str] = set()
 
     def start_work(self) -> None:
         """Delivers what is left, and what comes."""
@@ -118,11 +123,12 @@ class Webhooks:
         self._thread.start()
 
     def stop_work(self) -> None:
-        """Stops after the try it is in; the rest is delivered after the next start."""
-        self._is_stopping = True
+        """Stops after the tries it is in; the rest is delivered after the next start."""
+        self._stopping.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(30)
+        self._pool.shutdown(cancel_futures=True)
 
     def add(self, url: str, events: Sequence[str]) -> tuple[Webhook, str]:
         """Adds a webhook; returns it and the secret that its messages are signed with, shown once.
@@ -175,39 +181,77 @@ class Webhooks:
 
     def tell(self, event: str, data: Mapping[str, Any]) -> None:
         """Writes an event down for every webhook that wants it; returns when that is durable."""
+        with self._state.writing() as connection:
+            self.told(connection, event, data)
+        self.wake()
+
+    def told(self, connection: Connection, event: str, data: Mapping[str, Any]) -> None:
+        """Writes an event down within the caller's own change, with which it becomes durable; `wake` after that."""
         time_s = int(self._now())
         body = json.dumps({"type": event, "timestamp": time_text(time_s), "data": dict(data)}, sort_keys=True)
-        event_id = f"evt_{secrets.token_hex(12)}"
-        with self._state.writing() as connection:
-            wanted = [row.id for row in connection.execute(select(hooks)) if event in row.events.split(",")]
-            if wanted:
-                row = {"event_id": event_id, "event": event, "body": body, "state": "waiting", "tries": 0}
-                rest = {"due_s": time_s, "said": ""}
-                connection.execute(deliveries.insert(), [row | rest | {"hook": hook} for hook in wanted])
+        wanted = [row.id for row in connection.execute(select(hooks)) if event in row.events.split(",")]
         if wanted:
-            self._wake.set()
+            row = {"event_id": f"evt_{secrets.token_hex(12)}", "event": event, "body": body, "state": "waiting"}
+            rest = {"tries": 0, "due_s": time_s, "said": ""}
+            connection.execute(deliveries.insert(), [row | rest | {"hook": hook} for hook in wanted])
+
+    def wake(self) -> None:
+        """Has what is due delivered now."""
+        self._wake.set()
 
     def deliver_due(self) -> int:
-        """Tries what is due; returns how many messages were taken."""
+        """Tries what is due and not under way; returns how many messages were taken."""
+        return sum(each.result() for each in self._begin(self._deliver_to))
+
+    def _begin(self, deliver: Callable[[str], int]) -> Sequence[Future[int]]:
+        """Starts a thread for every webhook that something is due for, and that has none."""
+        query = select(deliveries.c.hook).where(deliveries.c.state == "waiting", deliveries.c.due_s <= int(self._now()))
+        with self._state.reading() as connection:
+            due = [row.hook for row in connection.execute(query.distinct())]
+        with self._lock:
+            fresh = [hook for hook in due if hook not in self._busy]
+            self._busy.update(fresh)
+        return [self._pool.submit(self._busily, deliver, hook) for hook in fresh]
+
+    def _busily(self, deliver: Callable[[str], int], hook: str) -> int:
+        try:
+            return deliver(hook)
+        finally:
+            with self._lock:
+                self._busy.discard(hook)
+            self.wake()
+
+    def _deliver_to(self, hook: str) -> int:
+        """Tries what is due for one webhook, one message after the other; returns how many were taken."""
         taken = 0
-        now_s = int(self._now())
         query = (
             select(deliveries, hooks.c.url)
             .join(hooks, hooks.c.id == deliveries.c.hook)
-            .where(deliveries.c.state == "waiting", deliveries.c.due_s <= now_s)
-            .order_by(deliveries.c.due_s)
+            .where(deliveries.c.hook == hook, deliveries.c.state == "waiting", deliveries.c.due_s <= int(self._now()))
+            .order_by(deliveries.c.due_s, deliveries.c.number)
             .limit(100)
         )
         with self._state.reading() as connection:
             due = connection.execute(query).all()
         for row in due:
-            if self._is_stopping:
+            if self._stopping.is_set():
                 break
             body = row.body.encode()
-            said = send(row.url, body, headers_of(row.event_id, now_s, body, self._secret(row.hook)))
+            said = send(row.url, body, headers_of(row.event_id, int(self._now()), body, self._secret(row.hook)))
             taken += not said
             self._settle(row, said)
         return taken
+
+    def _deliver_or_wait(self, hook: str) -> int:
+        """As `_deliver_to`; where that cannot be kept, the webhook rests for a while."""
+        try:
+            return self._deliver_to(hook)
+        except CounterfoilError as error:
+            _LOGGER.warning("webhooks: %s", error.message)
+        except Exception:
+            _LOGGER.exception("webhooks failed in a way that was not foreseen")
+        self._stopping.wait(_IDLE_S)
+        return 0
 
     def _settle(self, row: Any, said: str) -> None:
         """Keeps what became of one try."""
@@ -236,9 +280,10 @@ class Webhooks:
         return hmac_digest(self._state.secret, b"\x03webhook " + hook_id.encode(), "sha256")
 
     def _work(self) -> None:
-        while not self._is_stopping:
+        while not self._stopping.is_set():
+            self._wake.clear()
             try:
-                self.deliver_due()
+                self._begin(self._deliver_or_wait)
                 pause_s = self._pause_s()
             except CounterfoilError as error:
                 _LOGGER.warning("webhooks: %s", error.message)
@@ -247,12 +292,12 @@ class Webhooks:
                 _LOGGER.exception("webhooks failed in a way that was not foreseen")
                 pause_s = _IDLE_S
             self._wake.wait(pause_s)
-            self._wake.clear()
 
     def _pause_s(self) -> float:
-        """Returns how long nothing is due."""
+        """Returns how long nothing is due for any webhook that is not busy."""
+        with self._lock:
+            busy = set(self._busy)
+        is_open = (deliveries.c.state == "waiting") & deliveries.c.hook.not_in(busy)
         with self._state.reading() as connection:
-            due_s = connection.execute(
-                select(func.min(deliveries.c.due_s)).where(deliveries.c.state == "waiting")
-            ).scalar()
+            due_s = connection.execute(select(func.min(deliveries.c.due_s)).where(is_open)).scalar()
         return _IDLE_S if due_s is None else min(_IDLE_S, max(0.2, due_s - self._now()))

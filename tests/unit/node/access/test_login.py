@@ -322,6 +322,17 @@ def test_one_password_typed_in_two_ways_is_one(home):
     assert login(home, password="Stra\u00dfe nach Mu\u0308nchen")
 
 
+def test_a_password_is_measured_before_it_is_normalised():
+    """Normalising takes time by the square of the length; what is too long as it came is never normalised."""
+    passwords = Passwords(CHEAP)
+    long = "a\u0301" * 600
+    with pytest.raises(InvalidInput, match="this one 1200"):
+        passwords.hash(long)
+    kept = passwords.hash("\u00e1" * 600)
+    assert passwords.is_right(kept, "\u00e1" * 600)
+    assert not passwords.is_right(kept, long)
+
+
 def test_a_longer_password_than_any_is_wrong(home):
     home.access.users.set_password("bo", "x" * 1_000, by=HOME)
     with pytest.raises(NotSignedIn):
