@@ -43,7 +43,7 @@ from counterfoil.store.recorder import OnFailure
 from counterfoil.web.answer import answered, as_file, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
-from counterfoil.web.roles import READERS, STAFF, WRITERS, Role
+from counterfoil.web.roles import JOBS, READERS, STAFF, WRITERS, Role
 from counterfoil.web.room import Room, Started, takes
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ Until = Annotated[str | None, Query(description="Latest time, UTC.")]
 Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
 Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show, or `nothing`; all without it.")]
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
+
+WithReceipt = Annotated[bool, Query(description="Whether the answer holds the receipt, for whoever may not read it.")]
 
 
 class DecisionRoutes:
@@ -105,9 +107,9 @@ class DecisionRoutes:
         )
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
-        room.reads("/decisions/{index}/receipt", self.receipt, READERS)
+        room.reads("/decisions/{index}/receipt", self.receipt, STAFF)
         room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
-        room.writes("/replays", self.replay_many, STAFF, Started, status=202)
+        room.writes("/replays", self.replay_many, JOBS["replay"], Started, status=202)
         room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
         room.writes("/decisions/{index}/appeals", self.appeal, WRITERS, NewFollowed)
         room.writes("/decisions/{index}/outcomes", self.outcome, WRITERS, NewFollowed)
@@ -138,15 +140,19 @@ class DecisionRoutes:
         made = decisions.wrap(model, decisions.policy_at(wanted.policy), background=wanted.background or None)
         return next(deployed_json(each) for each in decisions.deployments() if each.leaf == made.leaf)
 
-    async def decide(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
-        """Decides on one applicant; the answer comes when the record is durable.
+    async def decide(
+        self, index: int, request: Request, on_log_failure: OnLogFailure = "deny", receipt: WithReceipt = False
+    ) -> Response:
+        """Decides on one applicant; the answer comes when the record is durable, with `receipt` the receipt in it.
 
         Sent again under the same `Idempotency-Key`, it is not decided again.
         """
         body = await request.body()
-        return await self._ingest.one(index, body, self._desk.tag(request, body), on_log_failure)
+        return await self._ingest.one(index, body, self._desk.tag(request, body), on_log_failure, receipts=receipt)
 
-    async def decide_many(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
+    async def decide_many(
+        self, index: int, request: Request, on_log_failure: OnLogFailure = "deny", receipt: WithReceipt = False
+    ) -> Response:
         """Decides on up to 10,000 applicants, one JSON object a line; the answer has one line for each, in order.
 
         A line that cannot be decided on is answered by a problem and stops no other. Sent again under the same
@@ -154,7 +160,8 @@ class DecisionRoutes:
         """
         request.state.most_body_bytes = self._desk.most_file_bytes
         lines = self._ingest.lines(await request.body())
-        return await self._ingest.many(index, lines, self._desk.tags(request, lines), on_log_failure)
+        tags = self._desk.tags(request, lines)
+        return await self._ingest.many(index, lines, tags, on_log_failure, receipts=receipt)
 
     def search(
         self,

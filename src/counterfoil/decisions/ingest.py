@@ -17,7 +17,7 @@ from starlette.responses import Response
 from counterfoil.core import canonical
 from counterfoil.decisions.deployment import Deployment, Made
 from counterfoil.decisions.shapes import decision_json
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING
 from counterfoil.web.answer import json_answer
@@ -53,24 +53,36 @@ class Ingest:
         self._desk = desk
         self._deployments: dict[int, Deployment] = {}
 
-    async def one(self, index: int, body: bytes, tag: bytes | None, on_failure: OnFailure) -> Response:
-        """Decides on one applicant and answers when the record is durable."""
+    async def one(
+        self, index: int, body: bytes, tag: bytes | None, on_failure: OnFailure, *, receipts: bool = False
+    ) -> Response:
+        """Decides on one applicant and answers when the record is durable; with `receipts`, with the receipt, too."""
         deployment = await self._deployment(index)
         made = self._answer(deployment, body, tag)
         written = await self._desk.write(made.prepared, tag, on_failure)
         if isinstance(written, Recorded):
-            return json_answer(decision_json(deployment.decision(made, written)), 201)
-        return json_answer(await asyncio.to_thread(self._told, written), replayed=True)
+            told = decision_json(deployment.decision(made, written))
+            return json_answer(await self._with_receipt(told) if receipts else told, 201)
+        told = await asyncio.to_thread(self._told, written)
+        return json_answer(await self._with_receipt(told) if receipts else told, replayed=True)
 
     async def many(
-        self, index: int, lines: Sequence[bytes], tags: Sequence[bytes | None], on_failure: OnFailure
+        self,
+        index: int,
+        lines: Sequence[bytes],
+        tags: Sequence[bytes | None],
+        on_failure: OnFailure,
+        *,
+        receipts: bool = False,
     ) -> Response:
         """Decides on one applicant a line; each line of the answer is a decision or a problem, in order."""
         deployment = await self._deployment(index)
         answers: list[bytes] = []
         for start in range(0, len(lines), CHUNK):
             chunk = range(start, min(start + CHUNK, len(lines)))
-            answers += await self._chunk(deployment, [(lines[each], tags[each]) for each in chunk], on_failure)
+            answers += await self._chunk(
+                deployment, [(lines[each], tags[each]) for each in chunk], on_failure, receipts
+            )
         return Response(b"\n".join([*answers, b""]), 200, {"cache-control": "no-store"}, NDJSON)
 
     def lines(self, body: bytes) -> list[bytes]:
@@ -85,7 +97,7 @@ class Ingest:
         return lines
 
     async def _chunk(
-        self, deployment: Deployment, rows: Sequence[tuple[bytes, bytes | None]], on_failure: OnFailure
+        self, deployment: Deployment, rows: Sequence[tuple[bytes, bytes | None]], on_failure: OnFailure, receipts: bool
     ) -> list[bytes]:
         made: list[Made | CounterfoilError] = []
         for line, tag in rows:
@@ -96,21 +108,38 @@ class Ingest:
         ready = [(each.prepared, tag) for each, (_, tag) in zip(made, rows, strict=True) if isinstance(each, Made)]
         results = iter(await self._desk.write_many(ready, on_failure))
         return [
-            orjson.dumps(await self._line(deployment, each, next(results)) if isinstance(each, Made) else problem(each))
+            orjson.dumps(
+                await self._line(deployment, each, next(results), receipts) if isinstance(each, Made) else problem(each)
+            )
             for each in made
         ]
 
     async def _line(
-        self, deployment: Deployment, made: Made, result: Recorded | int | CounterfoilError
+        self, deployment: Deployment, made: Made, result: Recorded | int | CounterfoilError, receipts: bool
     ) -> dict[str, Any]:
-        if isinstance(result, Recorded):
-            return decision_json(deployment.decision(made, result))
         try:
             if isinstance(result, CounterfoilError):
                 raise result
-            return await asyncio.to_thread(self._told, result)
+            if isinstance(result, Recorded):
+                told = decision_json(deployment.decision(made, result))
+            else:
+                told = await asyncio.to_thread(self._told, result)
+            return await self._with_receipt(told) if receipts else told
         except CounterfoilError as error:
             return problem(error)
+
+    async def _with_receipt(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer with the receipt of its decision: whoever asks gave the values, so it shows them nothing.
+
+        It is null while the record waits, and where the values were erased since: the decision stands all the same.
+        """
+        if told["index"] is None:
+            return told | {"receipt": None}
+        try:
+            receipt = await asyncio.to_thread(self._org.decisions.receipt, told["index"])
+        except (NotAllowed, NotFound):
+            return told | {"receipt": None}
+        return told | {"receipt": receipt.encode().decode()}
 
     async def _deployment(self, index: int) -> Deployment:
         """Returns a deployment, loaded once; its policy is looked at again by `decide`."""

@@ -20,7 +20,7 @@ from counterfoil.web.answer import as_file
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Form, Link, Pages
-from counterfoil.web.roles import STAFF, WRITERS, Role, principal_of
+from counterfoil.web.roles import STAFF, Role, principal_of
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -55,8 +55,8 @@ class DecisionPages:
         room.shows(f"{one}/receipt", self.receipt, STAFF)
         room.shows(f"{one}/replay", self.replay, STAFF)
         room.does(f"{one}/override", self.override, operator)
-        room.does(f"{one}/appeal", self.appeal, WRITERS)
-        room.does(f"{one}/outcome", self.outcome, WRITERS)
+        room.does(f"{one}/appeal", self.appeal, operator)
+        room.does(f"{one}/outcome", self.outcome, operator)
         return room.router
 
     def search(self, request: Request) -> Response:
@@ -167,7 +167,6 @@ class DecisionPages:
             is_stale=isinstance(error, Stale),
             lines=lines_of(history.policy),
             may_override=who.may(frozenset((Role.OPERATOR,))),
-            may_write=who.may(frozenset(WRITERS)),
             name=who.id.removeprefix("user:"),
             proof=self._proof(history),
             reasons=reasons_of(values, history.policy),

@@ -27,7 +27,7 @@ from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.shapes import accounts_json, connected_json, plan_json, wanted_of
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
-from counterfoil.web.roles import STAFF
+from counterfoil.web.roles import JOBS, STAFF
 from counterfoil.web.room import Room, Started
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LedgerRoutes:
         room.reads("/ledger", self.status, STAFF, LedgerStanding)
         room.reads("/ledger/log", self.history, STAFF, LedgerEvents)
         room.reads("/ledger/accounts", self.list_accounts, STAFF, list[AccountOfHome])
-        room.writes("/ledger/anchor", self.anchor, admin, Started, status=202)
+        room.writes("/ledger/anchor", self.anchor, JOBS["anchor"], Started, status=202)
         room.writes("/ledger/connect", self.connect, admin, Connected, status=200)
         room.writes("/ledger/disconnect", self.disconnect, admin, Disconnected, status=200)
         room.writes("/ledger/transactions/{id}/cancel", self.cancel, admin, LedgerEvents, status=200)

@@ -27,7 +27,7 @@ from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING, Requests
 from counterfoil.web.desk import KEY_HEADER, Answer
-from counterfoil.web.roles import principal_of
+from counterfoil.web.roles import JOBS, principal_of, require
 from counterfoil.web.upload import emptied
 
 __all__ = ["Node"]
@@ -161,6 +161,7 @@ class Node:
 
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Starts long work in the background; see `web.desk.Desk`."""
+        require(request, JOBS[kind])
         given = dict(arguments)
         if given.get("subject") is not None:  # whom it is about is private, and jobs are kept in plain
             given["indices"] = self._places_of(str(given.pop("subject")))

@@ -12,7 +12,7 @@ from counterfoil.organisation.doctor import examine_opened
 from counterfoil.organisation.shapes import about_json, erasure_json, findings_json, key_json
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
-from counterfoil.web.roles import STAFF
+from counterfoil.web.roles import JOBS, STAFF
 from counterfoil.web.room import PUBLIC, Room, Started
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OrganisationRoutes:
         room.writes("/keys/{use}/rotate", self.rotate_key, admin, Rotated, status=200)
         room.writes("/erasures", self.erase, admin, Erased, status=200)
         room.reads("/doctor", self.examine, STAFF, Findings)
-        room.writes("/rebuild", self.rebuild, admin, Started, status=202)
+        room.writes("/rebuild", self.rebuild, JOBS["rebuild"], Started, status=202)
         return room.router
 
     def about(self, response: Response) -> dict[str, Any]:

@@ -91,4 +91,8 @@ class Desk(Protocol):
         """
 
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Starts long work in the background, and returns it as the API shows it."""
+        """Starts long work in the background, and returns it as the API shows it.
+
+        Raises:
+            NotAllowed: Whoever asks may not start this kind; see `web.roles.JOBS`.
+        """

@@ -160,7 +160,39 @@ def test_an_auditor_sees_no_form_that_would_be_refused(tmp_path):
         made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="1")
         shown = node.client.get(f"/decisions/{made.index}", headers=PAGE).text
         assert "Decide otherwise" not in shown
-        assert 'action="/work"' not in node.client.get("/work", headers=PAGE).text
+        assert "Record an appeal" not in shown
+        assert re.findall('name="kind" value="([a-z]+)"', node.client.get("/work", headers=PAGE).text) == [
+            "replay",
+            "bundle",
+        ]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_console_starts_the_work_that_the_api_starts_and_no_other(tmp_path, role):
+    with serving(tmp_path, role) as node:
+        node.org.ledger.connect()
+        for kind, (path, body) in {
+            "anchor": ("/api/v1/ledger/anchor", {}),
+            "bundle": ("/api/v1/bundles", {"first": 0, "last": 1}),
+            "rebuild": ("/api/v1/rebuild", {}),
+            "replay": ("/api/v1/replays", {}),
+        }.items():
+            is_refused = node.client.post(path, json=body).status_code == 403
+            sent = node.client.post("/work", data={"kind": kind}, headers=PAGE)
+            assert (sent.status_code == 403) == is_refused, kind
+            if kind == "anchor":
+                assert (node.client.post("/ledger/anchor", data={"a": "b"}).status_code == 403) == is_refused
+        shown = node.client.get("/ledger", headers=PAGE).text
+        assert ('action="/ledger/anchor"' in shown) == (role is Role.ADMIN)
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE, Role.AUDITOR])
+@pytest.mark.parametrize("kind", ["override", "appeal", "outcome"])
+def test_no_form_shows_a_decision_to_whoever_may_not_see_its_page(tmp_path, role, kind):
+    with serving(tmp_path, role) as node:
+        made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+        refused = node.client.post(f"/decisions/{made.index}/{kind}", data={"text": ""}, headers=PAGE)
+        assert (refused.status_code, "ANN-4711" in refused.text) == (403, False)
 
 
 def test_every_error_has_a_page(node):
