@@ -30,7 +30,9 @@ from counterfoil.decisions.bodies import (
 )
 from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.ingest import NDJSON, Ingest
+from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.records import ARTICLES
 from counterfoil.decisions.shapes import (
     deployed_json,
     found_json,
@@ -122,7 +124,12 @@ class DecisionRoutes:
     async def register_policy(self, request: Request) -> dict[str, Any]:
         """Records a policy, given in TOML or as JSON of the same shape. The same rules are recorded once."""
         rules = await _policy_in(request)
-        return registered_policy_json(await asyncio.to_thread(self._org.decisions.register_policy, rules))
+
+        def register() -> RegisteredPolicy:
+            self._desk.asked(request, "a policy")
+            return self._org.decisions.register_policy(rules)
+
+        return registered_policy_json(await asyncio.to_thread(register))
 
     async def check_policy(self, request: Request) -> dict[str, Any]:
         """Reads a policy, in TOML or JSON, strictly and says what it leaves open; records nothing."""
@@ -133,11 +140,13 @@ class DecisionRoutes:
         """Lists the models at work under a policy, oldest first."""
         return [deployed_json(each) for each in self._org.decisions.deployments()]
 
-    def deploy(self, wanted: ToDeploy) -> dict[str, Any]:
+    def deploy(self, wanted: ToDeploy, request: Request) -> dict[str, Any]:
         """Puts a registered model to work under a registered policy; the same again changes nothing."""
         decisions = self._org.decisions
         model = self._org.provenance.find_model(wanted.model)
-        made = decisions.wrap(model, decisions.policy_at(wanted.policy), background=wanted.background or None)
+        policy = decisions.policy_at(wanted.policy)
+        self._desk.asked(request, "a deployment")
+        made = decisions.wrap(model, policy, background=wanted.background or None)
         return next(deployed_json(each) for each in decisions.deployments() if each.leaf == made.leaf)
 
     async def decide(
@@ -233,7 +242,13 @@ class DecisionRoutes:
             "appeal": decisions.appeal,
             "outcome": decisions.outcome,
         }
-        place, is_known = self._desk.once(tag, lambda: kinds[kind](index, request=tag, **values).index)
+        decisions.history(index)  # that there is one
+
+        def record() -> int:
+            self._desk.asked(request, ARTICLES[kind], [index])
+            return kinds[kind](index, request=tag, **values).index
+
+        place, is_known = self._desk.once(tag, record)
         made, history = decisions.follow_up(place), decisions.history(index)
         shown = {
             "decision": index,

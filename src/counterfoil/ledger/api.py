@@ -104,6 +104,7 @@ class LedgerRoutes:
             if wanted.dry_run:
                 return 200, plan_json(plan)
             plan.require_funds()
+            self._desk.asked(request, "a connection to a ledger")
             return 200, {"done": True} | connected_json(carry_out(lambda _said: None))
 
         return answered(self._desk, request, given, connect)
@@ -112,6 +113,7 @@ class LedgerRoutes:
         """Lets go of the ledger, to connect to another one. What was anchored stays there."""
 
         def disconnect() -> Answer:
+            self._desk.asked(request, "an end of the connection to the ledger")
             return 200, {"settings": self._org.ledger.disconnect(force=wanted.force).name}
 
         return answered(self._desk, request, wanted.model_dump(), disconnect)
@@ -121,6 +123,7 @@ class LedgerRoutes:
         self._org.ledger.require_connection()
 
         def cancel() -> Answer:
+            self._desk.asked(request, "taking a transaction back")
             self._org.ledger.opened.outbox.cancel(id)
             return 200, self.history()
 

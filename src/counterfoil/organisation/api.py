@@ -66,6 +66,7 @@ class OrganisationRoutes:
         """
 
         def rotate() -> Answer:
+            self._desk.asked(request, f"a new key: {use}")
             return 200, {"id": self._org.rotate_key(use), "issuer": str(self._org.issuer), "use": use}
 
         return answered(self._desk, request, {"use": use}, rotate)
@@ -81,9 +82,12 @@ class OrganisationRoutes:
             plan, carry_out = self._org.erasures.plan(
                 person=wanted.person, record=wanted.record, fields=wanted.fields, basis=wanted.basis
             )
+            places = [*plan.erased, *(index for index, _ in plan.restricted)]
             told = erasure_json(plan, wanted.record, wanted.fields) | {"dry_run": wanted.dry_run}
             if wanted.dry_run or not (plan.erased or plan.restricted or wanted.fields):
+                self._desk.looked(request, "what an erasure would do", places)
                 return 200, told | {"done": False, "scrubbed": None}
+            self._desk.asked(request, "an erasure", places)
             carry_out()
             return 200, told | {"done": True, "scrubbed": self._org.vault.scrub()}
 

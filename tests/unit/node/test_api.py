@@ -101,3 +101,25 @@ def test_a_service_gets_the_receipts_of_its_own_decisions_and_of_no_other(tmp_pa
         assert "receipt" not in wrong
         for told in (first, last):
             assert check_receipt(told["receipt"].encode(), issuer=node.org.issuer).is_intact
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "what"),
+    [
+        ("erasures", {"person": "4711", "basis": "asked for"}, "an erasure"),
+        ("keys/log/rotate", None, "a new key: log"),
+        ("keys/vault/rotate", None, "a new key: vault"),
+        ("rebuild", None, "the work rebuild"),
+        ("webhooks", {"url": "https://hooks.example/x", "events": ["job.finished"]}, "a webhook"),
+        ("decisions/{index}/appeals", {"text": "again", "by": "somebody"}, "an appeal"),
+        ("decisions/{index}/outcomes", {"outcome": "repaid"}, "an outcome"),
+    ],
+)
+def test_who_had_it_done_is_on_record(node, path, body, what):
+    index = decide(node).json()["index"]
+    size = node.org.archive.size
+    assert node.client.post(f"/api/v1/{path.format(index=index)}", json=body).status_code in (200, 201, 202)
+    node.org.views.catch_up()
+    places = range(size, node.org.archive.size)
+    looks = [node.org.views.values_of(each) for each in places if node.org.archive.record(each).kind == "look"]
+    assert [(each["/by"], each["/what"]) for each in looks] == [(node.who, f"asked for {what}")]
