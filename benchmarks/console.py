@@ -141,7 +141,7 @@ def _search(run: Run, org: Organisation, url: str, headers: dict[str, str], subj
     if not found:
         raise SystemExit(f"nothing was found about {subject}")
     began = time.perf_counter()
-    page = httpx.get(f"{url}/decisions", params={"subject": subject}, headers=headers, timeout=60)
+    page = httpx.post(f"{url}/decisions", data={"subject": subject}, headers=headers, timeout=60)
     run.add("search_page_ms", (time.perf_counter() - began) * 1e3)
     if page.status_code != 200 or "Nothing matches" in page.text:
         raise SystemExit(f"the page about {subject} does not show what was found")

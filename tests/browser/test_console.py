@@ -120,8 +120,8 @@ def test_a_search_is_answered_while_somebody_types(bank, desk):
     subject = str(bank.org.decisions.history(overridden(bank)).values["/subject"])
     page = desk("/decisions")
     page.get_by_label("Person’s reference").fill(subject)
-    page.wait_for_url(f"**/decisions?subject={subject}")
     expect(page.locator("#found tbody tr")).to_have_count(len(bank.org.decisions.search(subject=subject)))
+    assert page.url == f"{bank.url}/decisions"
     page.get_by_label("Person’s reference").fill("nobody")
     expect(page.locator("#found")).to_contain_text("Nothing matches")
 
@@ -130,7 +130,6 @@ def test_a_search_works_without_scripts(bank, desk):
     page = desk("/decisions", java_script_enabled=False)
     page.get_by_label("Changed by a person").select_option("yes")
     page.get_by_role("button", name="Search").click()
-    assert "overridden=yes" in page.url
     expect(page.locator("#found tbody tr")).to_have_count(len(bank.org.decisions.search(overridden=True)))
     page.goto(bank.url + "/decisions")
     page.get_by_role("link", name="Older").click()
@@ -143,7 +142,6 @@ def test_a_person_decides_otherwise(bank, desk, scripts):
     page = desk(f"/decisions/{index}", java_script_enabled=scripts)
     page.get_by_label("Your decision").select_option("approve")
     page.locator("[name=reason]").fill("Payslips were shown.\nThey are in order.")
-    page.get_by_label("Who decides").fill("Bo")
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_role("status")).to_contain_text("a person decided “approve”")
     expect(page.locator("h1")).to_have_text("Approve")
@@ -291,7 +289,7 @@ def test_somebody_signs_in_and_out_and_comes_back_to_where_they_were(bank, new_p
     expect(page.get_by_role("link", name="Erase")).to_have_count(0)
     index = untouched(bank)
     page.goto(f"{bank.url}/decisions/{index}")
-    expect(page.get_by_label("Who decides")).to_have_value("mira")
+    expect(page.locator("[name=by]")).to_have_count(0)
     page.locator("[name=reason]").fill("Signed in, and looked.")
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_role("status")).to_contain_text("Recorded")

@@ -54,7 +54,7 @@ def fill(org: Organisation, folder) -> int:
 def paths(shown, index: int) -> list[str]:
     model = shown.org.provenance.models()[-1].index
     policy = shown.org.decisions.policies()[-1].index
-    asked = str(httpx.QueryParams({"subject": BAD, "label": BAD, "since": BAD, "policy": BAD}))
+    asked = str(httpx.QueryParams({"label": BAD, "since": BAD, "policy": BAD}))
     return [
         "/",
         "/decisions",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
+import orjson
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -15,8 +17,10 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from counterfoil.node.access import RequestSigner
 from counterfoil.node.app import description
 
+PASSWORD = "correct horse battery"
 DESCRIPTION = description()
 OPERATIONS = [
     (method, path, operation) for path, item in DESCRIPTION["paths"].items() for method, operation in item.items()
@@ -58,10 +62,101 @@ def test_every_operation_says_what_it_does_and_how_it_fails():
         assert {"4XX", "5XX"} <= operation["responses"].keys() or path.startswith("/log/"), (method, path)
 
 
-def test_every_write_takes_an_idempotency_key():
+def test_every_write_says_that_it_takes_an_idempotency_key():
     for method, path, operation in OPERATIONS:
         names = {each["name"] for each in operation.get("parameters", ())}
         assert ("Idempotency-Key" in names) == (method == "post"), (method, path)
+
+
+def writes(node) -> dict[str, dict]:
+    """Returns something to send to each POST route; what is registered once is named by what it is."""
+    decided = node.org.decisions.deployments()[-1]
+    history = node.org.decisions.history(node.org.decisions.places(before=node.org.archive.size)[0])
+    applicant = {"credit_amount": 2500, "duration_in_month": 12, "housing": "own"}
+    row = {"applicant": applicant, "subject": "9"}
+    policy = node.org.decisions.policies()[-1].policy
+    decision = f"/api/v1/decisions/{history.index}"
+    keyed = str(RequestSigner("other.example/log", bytes(range(32))).key)
+    return {
+        "/api/v1/access/keys": {"json": {"name": "twice", "roles": ["service"]}},
+        "/api/v1/access/peers": {"json": {"vkey": keyed, "roles": ["service"]}},
+        "/api/v1/access/users": {"json": {"name": "ada", "password": PASSWORD, "roles": ["auditor"]}},
+        "/api/v1/access/users/ada/password": {"json": {"password": PASSWORD[::-1]}},
+        "/api/v1/access/users/ada/roles": {"json": {"roles": ["operator"]}},
+        "/api/v1/bundles": {"json": {"first": 0, "last": 3}},
+        "/api/v1/calls": {"json": {"call": {"operation": "chat"}}},
+        "/api/v1/check": {"content": node.org.decisions.receipt(history.index).encode()},
+        "/api/v1/datasets?name=twice": {"content": b"a,b\n1,2\n"},
+        f"{decision}/overrides": {"json": {"label": "decline", "by": "a", "reason": "b", "saw": history.state}},
+        f"{decision}/appeals": {"json": {"text": "again", "by": "a"}},
+        f"{decision}/outcomes": {"json": {"outcome": "repaid"}},
+        "/api/v1/deployments": {"json": {"model": str(decided.model_index), "policy": decided.policy_index}},
+        f"/api/v1/deployments/{decided.index}/decisions": {"json": row},
+        f"/api/v1/deployments/{decided.index}/decisions/batch": {"content": orjson.dumps(row)},
+        "/api/v1/erasures": {"json": {"person": "3", "basis": "asked for"}},
+        "/api/v1/keys/log/rotate": {},
+        "/api/v1/ledger/connect": {"json": {}},
+        "/api/v1/ledger/anchor": {"json": {}},
+        "/api/v1/ledger/transactions/1/cancel": {},
+        "/api/v1/ledger/disconnect": {"json": {"force": True}},
+        "/api/v1/models?name=twice": {"content": b"{}"},
+        "/api/v1/policies": {"json": policy.to_json()},
+        "/api/v1/policies/check": {"json": policy.to_json()},
+        "/api/v1/rebuild": {},
+        "/api/v1/replays": {"json": {"sample": 1}},
+        "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
+        "/api/v1/witness/logs": {"json": {"key": keyed}},
+        "/api/v1/witness/witnesses": {
+            "json": {"name": "other", "key": keyed, "url": "https://witness.example", "quorum": "1", "dry_run": True}
+        },
+        "/api/v1/witness/collect": {},
+        "/add-checkpoint": {"content": b"old 0\n"},
+    }
+
+
+SHOWN_ONCE = {"key", "secret"}
+"""Members of an answer that a second one leaves out."""
+
+
+def test_what_is_sent_twice_under_its_key_is_done_once(tmp_path):
+    """The second answer is the first one; nothing is recorded beside who looked, and nothing is added to a list."""
+    with serving(tmp_path) as node:
+        deployment = node.org.decisions.deployment(node.deployment)
+        for subject in ("1", "2", "3"):
+            deployment.decide({"credit_amount": 2500, "duration_in_month": 12, "housing": "own"}, subject=subject)
+        sent = writes(node)
+        patterns = {path: re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)) for m, path, _ in OPERATIONS if m == "post"}
+        forgotten = [path for path, like in patterns.items() if not any(like.fullmatch(p.split("?")[0]) for p in sent)]
+        assert forgotten == []
+        wrong = []
+        for path, more in sent.items():
+            headers = {"idempotency-key": path, "content-type": "application/json"} if "json" in more else {}
+            headers |= {"idempotency-key": path}
+            first = node.client.post(path, headers=headers, **more)
+            before = standing(node)
+            again = node.client.post(path, headers=headers, **more)
+            if (told(first), before) != (told(again), standing(node)):
+                wrong.append((path, first.status_code, again.status_code, again.text[:200]))
+        assert wrong == []
+
+
+def told(answer) -> object:
+    if answer.headers["content-type"] != "application/json":
+        return answer.status_code, answer.headers["content-type"]
+    body = answer.json()
+    return {name: value for name, value in body.items() if name not in SHOWN_ONCE} if isinstance(body, dict) else body
+
+
+def standing(node) -> list[object]:
+    """Returns what there is, beside looks and what the node does by itself."""
+    kinds = Counter(node.org.archive.record(place).kind for place in range(node.org.archive.size))
+    lists = [
+        node.node.jobs.list(),
+        node.node.webhooks.list(),
+        node.node.access.keys.all(),
+        node.node.access.users.all(),
+    ]
+    return [{kind: n for kind, n in kinds.items() if kind not in ("look", "schema", "epoch")}, *map(len, lists)]
 
 
 @SCHEMA.parametrize()

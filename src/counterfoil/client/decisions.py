@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from counterfoil.client.deployment import RemoteDeployment
 from counterfoil.client.provenance import RemoteProvenance
-from counterfoil.client.reading import deployed_in, follow_up_in, policy_in, report_in, row_in
+from counterfoil.client.reading import deployed_in, follow_up_in, policy_in, receipt_in, report_in, row_in
 from counterfoil.client.wire import Wire
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.receipt import Receipt, parse_receipt
+from counterfoil.core.receipt import Receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployed
@@ -21,7 +21,7 @@ from counterfoil.decisions.fitting import compared_rows, require_fit, require_na
 from counterfoil.decisions.history import FollowUp, History
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
-from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance import Dataset, Model
 from counterfoil.store.recorder import OnFailure
 
@@ -57,8 +57,9 @@ class RemoteDecisions:
         code: Mapping[str, str] | None = None,
         trusted: Sequence[str] = (),
         on_log_failure: OnFailure = "deny",
+        receipts: bool = False,
     ) -> RemoteDeployment:
-        """Puts a model to work on the node under a policy; see `Decisions.wrap`."""
+        """Puts a model to work on the node under a policy; see `Decisions.wrap`, and for `receipts`, `deployment`."""
         if on_log_failure not in ("deny", "spool"):
             raise InvalidInput(f"on_log_failure is {str(on_log_failure)[:60]!r}", hint="give deny or spool")
         policy = _read(policy)
@@ -79,7 +80,9 @@ class RemoteDecisions:
         rules = self.register_policy(policy)
         wanted = {"model": str(model.index), "policy": rules.index, "background": compared}
         made = deployed_in(self._wire.post("/deployments", wanted))
-        return RemoteDeployment(self._wire, self, made.index, made.leaf, policy, model, on_log_failure)
+        return RemoteDeployment(
+            self._wire, self, made.index, made.leaf, policy, model, on_log_failure, receipts=receipts
+        )
 
     def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
         """Records a policy, once, and returns where it stands."""
@@ -89,14 +92,21 @@ class RemoteDecisions:
         """Returns every model put to work under a policy, oldest first."""
         return [deployed_in(each) for each in self._wire.get("/deployments")]
 
-    def deployment(self, index: int, *, on_log_failure: OnFailure = "deny") -> RemoteDeployment:
-        """Returns a deployment on record, ready to decide as it did; see `Decisions.deployment`."""
+    def deployment(self, index: int, *, on_log_failure: OnFailure = "deny", receipts: bool = False) -> RemoteDeployment:
+        """Returns a deployment on record, ready to decide as it did; see `Decisions.deployment`.
+
+        Args:
+            index: Place of its record.
+            on_log_failure: What happens while the log cannot be written.
+            receipts: Have each answer bring the receipt along. Without it, `Decision.receipt` asks the node for it,
+                which keys for staff may and keys for services may not.
+        """
         known = next((each for each in self.deployments() if each.index == index), None)
         if known is None:
             raise NotFound(f"record {index} is no deployment", hint="see which there are: deployments()")
         model = self._provenance.model_at(known.model_index)
         policy = self.policy_at(known.policy_index)
-        return RemoteDeployment(self._wire, self, index, known.leaf, policy, model, on_log_failure)
+        return RemoteDeployment(self._wire, self, index, known.leaf, policy, model, on_log_failure, receipts=receipts)
 
     def policies(self) -> list[RegisteredPolicy]:
         """Returns all policies on record, oldest first."""
@@ -161,10 +171,7 @@ class RemoteDecisions:
     def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
         """Returns the receipt of a decision, showing `pointers` (all fields when None)."""
         show = None if pointers is None else (list(pointers) or ["nothing"])
-        stub = parse_receipt(self._wire.get_bytes(f"/decisions/{int(index)}/receipt", {"show": show}))
-        if not isinstance(stub, Receipt):
-            raise NodeUnreachable("the node sent something else in the place of a receipt")
-        return stub
+        return receipt_in(self._wire.get_bytes(f"/decisions/{int(index)}/receipt", {"show": show}))
 
     def check(self, decision: Decision, *, replay: bool = False) -> Report:
         """Checks a decision's receipt here, against the key that the node names; with `replay`, runs the model again.

@@ -30,10 +30,20 @@ class RemoteDeployment:
         model: The registered model.
         leaf: Leaf hash (hex) of its record.
         on_log_failure: `deny` (no decision without a record) or `spool`.
+        receipts: Whether each answer brings the receipt along.
     """
 
     def __init__(
-        self, wire: Wire, book: Book, index: int, leaf: str, policy: Policy, model: Model, on_log_failure: OnFailure
+        self,
+        wire: Wire,
+        book: Book,
+        index: int,
+        leaf: str,
+        policy: Policy,
+        model: Model,
+        on_log_failure: OnFailure,
+        *,
+        receipts: bool = False,
     ) -> None:
         self._wire = wire
         self._book = book
@@ -42,6 +52,7 @@ class RemoteDeployment:
         self.policy = policy
         self.model = model
         self.on_log_failure = on_log_failure
+        self.receipts = receipts
 
     def decide(self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None) -> Decision:
         """Decides on one applicant and returns when the record is durable; see `Deployment.decide`.
@@ -82,7 +93,7 @@ class RemoteDeployment:
 
     @property
     def _params(self) -> dict[str, str]:
-        return {"on_log_failure": self.on_log_failure}
+        return {"on_log_failure": self.on_log_failure} | ({"receipt": "true"} if self.receipts else {})
 
     def _checked(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from counterfoil.core.receipt import Promise, parse_receipt
+from counterfoil.core.receipt import Promise, Receipt, parse_receipt
 from counterfoil.core.steps import Report, Status, Step
 from counterfoil.decisions.decision import Book, Decision
 from counterfoil.decisions.deployment import Deployed
@@ -27,6 +28,7 @@ __all__ = [
     "follow_up_in",
     "model_in",
     "policy_in",
+    "receipt_in",
     "report_in",
     "row_in",
     "status_in",
@@ -63,6 +65,8 @@ def decision_in(told: Json, policy: Policy, book: Book) -> Decision:
         if not isinstance(stub, Promise):
             raise NodeUnreachable("the node sent something else in the place of a promise")
         promise = stub
+    if told.get("receipt") is not None:
+        book = _Brought(receipt_in(told["receipt"].encode()), book)
     return Decision(
         told["label"],
         told["score"],
@@ -76,6 +80,31 @@ def decision_in(told: Json, policy: Policy, book: Book) -> Decision:
         promise,
         book,
     )
+
+
+def receipt_in(data: bytes) -> Receipt:
+    """Returns a receipt."""
+    stub = parse_receipt(data)
+    if not isinstance(stub, Receipt):
+        raise NodeUnreachable("the node sent something else in the place of a receipt")
+    return stub
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """Has the receipt that came with a decision at hand, and asks the node for everything else."""
+
+    whole: Receipt
+    book: Book
+
+    def place_of(self, leaf: str) -> int | None:
+        return self.book.place_of(leaf)
+
+    def receipt(self, index: int, pointers: Iterable[str] | None = None) -> Receipt:
+        return self.whole if pointers is None else self.book.receipt(index, pointers)
+
+    def check(self, decision: Decision, *, replay: bool = False) -> Report:
+        return self.book.check(decision, replay=replay)
 
 
 def _reasons(told: Iterable[Json], policy: Policy) -> Iterable[Reason]:

@@ -30,7 +30,9 @@ from counterfoil.decisions.bodies import (
 )
 from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.ingest import MOST_BATCH_BYTES, NDJSON, Ingest
+from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.records import ARTICLES
 from counterfoil.decisions.shapes import (
     deployed_json,
     found_json,
@@ -43,7 +45,7 @@ from counterfoil.store.recorder import OnFailure
 from counterfoil.web.answer import answered, as_file, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
-from counterfoil.web.roles import READERS, STAFF, WRITERS, Role
+from counterfoil.web.roles import JOBS, READERS, STAFF, WRITERS, Role
 from counterfoil.web.room import Room, Started, takes
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ Until = Annotated[str | None, Query(description="Latest time, UTC.")]
 Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
 Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show, or `nothing`; all without it.")]
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
+
+WithReceipt = Annotated[bool, Query(description="Whether the answer holds the receipt, for whoever may not read it.")]
 
 
 class DecisionRoutes:
@@ -105,9 +109,9 @@ class DecisionRoutes:
         )
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
-        room.reads("/decisions/{index}/receipt", self.receipt, READERS)
+        room.reads("/decisions/{index}/receipt", self.receipt, STAFF)
         room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
-        room.writes("/replays", self.replay_many, STAFF, Started, status=202)
+        room.writes("/replays", self.replay_many, JOBS["replay"], Started, status=202)
         room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
         room.writes("/decisions/{index}/appeals", self.appeal, WRITERS, NewFollowed)
         room.writes("/decisions/{index}/outcomes", self.outcome, WRITERS, NewFollowed)
@@ -120,7 +124,12 @@ class DecisionRoutes:
     async def register_policy(self, request: Request) -> dict[str, Any]:
         """Records a policy, given in TOML or as JSON of the same shape. The same rules are recorded once."""
         rules = await _policy_in(request)
-        return registered_policy_json(await asyncio.to_thread(self._org.decisions.register_policy, rules))
+
+        def register() -> RegisteredPolicy:
+            self._desk.asked(request, "a policy")
+            return self._org.decisions.register_policy(rules)
+
+        return registered_policy_json(await asyncio.to_thread(register))
 
     async def check_policy(self, request: Request) -> dict[str, Any]:
         """Reads a policy, in TOML or JSON, strictly and says what it leaves open; records nothing."""
@@ -131,22 +140,28 @@ class DecisionRoutes:
         """Lists the models at work under a policy, oldest first."""
         return [deployed_json(each) for each in self._org.decisions.deployments()]
 
-    def deploy(self, wanted: ToDeploy) -> dict[str, Any]:
+    def deploy(self, wanted: ToDeploy, request: Request) -> dict[str, Any]:
         """Puts a registered model to work under a registered policy; the same again changes nothing."""
         decisions = self._org.decisions
         model = self._org.provenance.find_model(wanted.model)
-        made = decisions.wrap(model, decisions.policy_at(wanted.policy), background=wanted.background or None)
+        policy = decisions.policy_at(wanted.policy)
+        self._desk.asked(request, "a deployment")
+        made = decisions.wrap(model, policy, background=wanted.background or None)
         return next(deployed_json(each) for each in decisions.deployments() if each.leaf == made.leaf)
 
-    async def decide(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
-        """Decides on one applicant; the answer comes when the record is durable.
+    async def decide(
+        self, index: int, request: Request, on_log_failure: OnLogFailure = "deny", receipt: WithReceipt = False
+    ) -> Response:
+        """Decides on one applicant; the answer comes when the record is durable, with `receipt` the receipt in it.
 
         Sent again under the same `Idempotency-Key`, it is not decided again.
         """
         body = await request.body()
-        return await self._ingest.one(index, body, self._desk.tag(request, body), on_log_failure)
+        return await self._ingest.one(index, body, self._desk.tag(request, body), on_log_failure, receipts=receipt)
 
-    async def decide_many(self, index: int, request: Request, on_log_failure: OnLogFailure = "deny") -> Response:
+    async def decide_many(
+        self, index: int, request: Request, on_log_failure: OnLogFailure = "deny", receipt: WithReceipt = False
+    ) -> Response:
         """Decides on up to 10,000 applicants, one JSON object a line; the answer has one line for each, in order.
 
         A line that cannot be decided on is answered by a problem and stops no other. Sent again under the same
@@ -154,7 +169,8 @@ class DecisionRoutes:
         """
         request.state.most_body_bytes = min(MOST_BATCH_BYTES, self._desk.most_file_bytes)
         lines = self._ingest.lines(await request.body())
-        return await self._ingest.many(index, lines, self._desk.tags(request, lines), on_log_failure)
+        tags = self._desk.tags(request, lines)
+        return await self._ingest.many(index, lines, tags, on_log_failure, receipts=receipt)
 
     def search(
         self,
@@ -226,7 +242,13 @@ class DecisionRoutes:
             "appeal": decisions.appeal,
             "outcome": decisions.outcome,
         }
-        place, is_known = self._desk.once(tag, lambda: kinds[kind](index, request=tag, **values).index)
+        decisions.history(index)  # that there is one
+
+        def record() -> int:
+            self._desk.asked(request, ARTICLES[kind], [index])
+            return kinds[kind](index, request=tag, **values).index
+
+        place, is_known = self._desk.once(tag, record)
         made, history = decisions.follow_up(place), decisions.history(index)
         shown = {
             "decision": index,

@@ -51,6 +51,10 @@ class Decided(BaseModel):
     label: str | None = Field(description="What was decided; null where that was erased since.")
     leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
     promise: str | None = Field(description="The signed promise while it waits; null once recorded.")
+    receipt: str | None = Field(
+        default=None,
+        description="The receipt, as the file holds it, where `?receipt=true` asked for it; null while it waits.",
+    )
     reasons: list[str] = Field(description="Codes of the reasons, at most four.")
     score: float | None = Field(description="The model's answer, from 0 to 1; null where that was erased since.")
     score_micro: int | None = Field(description="The same in millionths; what the label rests on.")

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from counterfoil.core import canonical
 from counterfoil.decisions.deployment import Deployment, Made
 from counterfoil.decisions.shapes import decision_json
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, TooLarge
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotAllowed, NotFound, TooLarge
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import WAITING
 from counterfoil.web.answer import json_answer
@@ -63,8 +63,10 @@ class Ingest:
         self._desk = desk
         self._deployments: dict[int, Deployment] = {}
 
-    async def one(self, index: int, body: bytes, tag: bytes | None, on_failure: OnFailure) -> Response:
-        """Decides on one applicant and answers when the record is durable."""
+    async def one(
+        self, index: int, body: bytes, tag: bytes | None, on_failure: OnFailure, *, receipts: bool = False
+    ) -> Response:
+        """Decides on one applicant and answers when the record is durable; with `receipts`, with the receipt, too."""
         deployment = await self._deployment(index)
         if len(body) < LARGE_BYTES:
             made = self._answer(deployment, body, tag)
@@ -72,17 +74,26 @@ class Ingest:
             made = await asyncio.to_thread(self._answer, deployment, body, tag)
         written = await self._desk.write(made.prepared, tag, on_failure)
         if isinstance(written, Recorded):
-            return json_answer(decision_json(deployment.decision(made, written)), 201)
-        return json_answer(await asyncio.to_thread(self._told, written), replayed=True)
+            told = decision_json(deployment.decision(made, written))
+            return json_answer(await self._with_receipt(told) if receipts else told, 201)
+        told = await asyncio.to_thread(self._told, written)
+        return json_answer(await self._with_receipt(told) if receipts else told, replayed=True)
 
     async def many(
-        self, index: int, lines: Sequence[bytes], tags: Sequence[bytes | None], on_failure: OnFailure
+        self,
+        index: int,
+        lines: Sequence[bytes],
+        tags: Sequence[bytes | None],
+        on_failure: OnFailure,
+        *,
+        receipts: bool = False,
     ) -> Response:
         """Decides on one applicant a line; each line of the answer is a decision or a problem, in order."""
         deployment = await self._deployment(index)
         answers: list[bytes] = []
         for chunk in _chunks(lines):
-            answers += await self._chunk(deployment, [(lines[each], tags[each]) for each in chunk], on_failure)
+            rows = [(lines[each], tags[each]) for each in chunk]
+            answers += await self._chunk(deployment, rows, on_failure, receipts)
         return Response(b"\n".join([*answers, b""]), 200, media_type=NDJSON)
 
     def lines(self, body: bytes) -> list[bytes]:
@@ -97,7 +108,7 @@ class Ingest:
         return lines
 
     async def _chunk(
-        self, deployment: Deployment, rows: Sequence[tuple[bytes, bytes | None]], on_failure: OnFailure
+        self, deployment: Deployment, rows: Sequence[tuple[bytes, bytes | None]], on_failure: OnFailure, receipts: bool
     ) -> list[bytes]:
         made: list[Made | CounterfoilError] = []
         for line, tag in rows:
@@ -108,7 +119,9 @@ class Ingest:
         ready = [(each.prepared, tag) for each, (_, tag) in zip(made, rows, strict=True) if isinstance(each, Made)]
         results = iter(await self._desk.write_many(ready, on_failure))
         return [
-            orjson.dumps(await self._line(deployment, each, next(results)) if isinstance(each, Made) else problem(each))
+            orjson.dumps(
+                await self._line(deployment, each, next(results), receipts) if isinstance(each, Made) else problem(each)
+            )
             for each in made
         ]
 
@@ -120,16 +133,31 @@ class Ingest:
         return await asyncio.to_thread(self._answer, deployment, line, tag)
 
     async def _line(
-        self, deployment: Deployment, made: Made, result: Recorded | int | CounterfoilError
+        self, deployment: Deployment, made: Made, result: Recorded | int | CounterfoilError, receipts: bool
     ) -> dict[str, Any]:
-        if isinstance(result, Recorded):
-            return decision_json(deployment.decision(made, result))
         try:
             if isinstance(result, CounterfoilError):
                 raise result
-            return await asyncio.to_thread(self._told, result) | {"replayed": True}
+            if isinstance(result, Recorded):
+                told = decision_json(deployment.decision(made, result))
+            else:
+                told = await asyncio.to_thread(self._told, result) | {"replayed": True}
+            return await self._with_receipt(told) if receipts else told
         except CounterfoilError as error:
             return problem(error)
+
+    async def _with_receipt(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer with the receipt of its decision: whoever asks gave the values, so it shows them nothing.
+
+        It is null while the record waits, and where the values were erased since: the decision stands all the same.
+        """
+        if told["index"] is None:
+            return told | {"receipt": None}
+        try:
+            receipt = await asyncio.to_thread(self._org.decisions.receipt, told["index"])
+        except (NotAllowed, NotFound):
+            return told | {"receipt": None}
+        return told | {"receipt": receipt.encode().decode()}
 
     async def _deployment(self, index: int) -> Deployment:
         """Returns a deployment, loaded once; its policy is looked at again by `decide`."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.history import FollowUp, History
-from counterfoil.decisions.records import FOLLOW_UPS
+from counterfoil.decisions.records import ARTICLES, FOLLOW_UPS
 from counterfoil.decisions.told import added_since, inputs_of, lines_of, place_of, reasons_of
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
 from counterfoil.store.streams import time_text
@@ -20,7 +22,7 @@ from counterfoil.web.answer import as_file
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Form, Link, Pages
-from counterfoil.web.roles import STAFF, WRITERS, Role, principal_of
+from counterfoil.web.roles import STAFF, Role, principal_of
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -29,7 +31,7 @@ __all__ = ["DecisionPages"]
 
 ON_A_PAGE: Final = 50
 _ASKED: Final = ("subject", "label", "policy", "overridden", "since", "until", "before")
-_TYPED: Final = ("label", "by", "reason", "text", "outcome", "note")
+_TYPED: Final = ("label", "reason", "text", "outcome", "note")
 
 
 class DecisionPages:
@@ -51,17 +53,30 @@ class DecisionPages:
         """Returns the table of routes."""
         room, operator, one = PageRoom(self._pages), (Role.OPERATOR,), "/decisions/{index:int}"
         room.shows("/decisions", self.search, STAFF)
+        room.does("/decisions", self.search_by_form, STAFF)
         room.shows(one, self.show, STAFF)
         room.shows(f"{one}/receipt", self.receipt, STAFF)
         room.shows(f"{one}/replay", self.replay, STAFF)
         room.does(f"{one}/override", self.override, operator)
-        room.does(f"{one}/appeal", self.appeal, WRITERS)
-        room.does(f"{one}/outcome", self.outcome, WRITERS)
+        room.does(f"{one}/appeal", self.appeal, operator)
+        room.does(f"{one}/outcome", self.outcome, operator)
         return room.router
 
     def search(self, request: Request) -> Response:
         """Shows the decisions that were searched for, newest first. Who searched is recorded."""
         asked = {name: request.query_params.get(name, "") for name in _ASKED}
+        if asked["subject"]:
+            raise InvalidInput(
+                "a person's reference does not belong in an address, which is kept in many places",
+                hint="search for it in the form at /decisions",
+            )
+        return self._found(request, asked)
+
+    def search_by_form(self, request: Request, form: Form) -> Response:
+        """As `search`, also for a person: whom it is about stands in no address."""
+        return self._found(request, {name: form.text(name) for name in _ASKED})
+
+    def _found(self, request: Request, asked: Mapping[str, str]) -> Response:
         try:
             rows = self._org.decisions.search(**_wanted(asked), limit=ON_A_PAGE + 1)
             problem = ""
@@ -109,34 +124,40 @@ class DecisionPages:
 
     def override(self, request: Request, form: Form) -> Response:
         """Records that a person decided otherwise; where something changed since they looked, shows what."""
-        told = {name: form.text(name) for name in ("label", "by", "reason", "saw")}
-        index = int(request.path_params["index"])
+        told = {name: form.text(name) for name in ("label", "reason", "saw")}
         done = f"Recorded: a person decided “{told['label']}”. The first decision stays on record."
-        return self._follow(request, index, "override", told, self._org.decisions.override, done)
+        return self._follow(request, form, "override", told, done)
 
     def appeal(self, request: Request, form: Form) -> Response:
         """Records what the person says against a decision."""
-        told = {name: form.text(name) for name in ("text", "by")}
-        index = int(request.path_params["index"])
-        return self._follow(request, index, "appeal", told, self._org.decisions.appeal, "The appeal is on record.")
+        told = {name: form.text(name) for name in ("text",)}
+        return self._follow(request, form, "appeal", told, "The appeal is on record.")
 
     def outcome(self, request: Request, form: Form) -> Response:
         """Records what came of a decision."""
         told = {name: form.text(name) for name in ("outcome", "note")}
-        index = int(request.path_params["index"])
-        return self._follow(request, index, "outcome", told, self._org.decisions.outcome, "The outcome is on record.")
+        return self._follow(request, form, "outcome", told, "The outcome is on record.")
 
-    def _follow(
-        self,
-        request: Request,
-        index: int,
-        kind: str,
-        told: Mapping[str, str],
-        record: Callable[..., FollowUp],
-        done: str,
-    ) -> Response:
+    def _follow(self, request: Request, form: Form, kind: str, told: Mapping[str, str], done: str) -> Response:
+        """Records what a form says, once, in the name of whoever is signed in."""
+        index, decisions = int(request.path_params["index"]), self._org.decisions
+        kinds: dict[str, Callable[..., FollowUp]] = {
+            "override": decisions.override,
+            "appeal": decisions.appeal,
+            "outcome": decisions.outcome,
+        }
+        named = {} if kind == "outcome" else {"by": _name(request)}
+        decisions.history(index)  # that there is one
         try:
-            record(index, **told)
+            key = form.text("once")
+            said = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+            tag = self._desk.tag(request, said, f"{kind} {key}") if key else None
+
+            def record() -> int:
+                self._desk.asked(request, ARTICLES[kind], [index])
+                return kinds[kind](index, request=tag, **told, **named).index
+
+            self._desk.once(tag, record)
         except (Stale, InvalidInput) as error:
             return self._decision(request, index, refused=(kind, told, error))
         return self._pages.see(request, f"/decisions/{index}", done)
@@ -167,8 +188,8 @@ class DecisionPages:
             is_stale=isinstance(error, Stale),
             lines=lines_of(history.policy),
             may_override=who.may(frozenset((Role.OPERATOR,))),
-            may_write=who.may(frozenset(WRITERS)),
-            name=who.id.removeprefix("user:"),
+            name=_name(request),
+            once=secrets.token_urlsafe(16),
             proof=self._proof(history),
             reasons=reasons_of(values, history.policy),
             refused=kind,
@@ -188,6 +209,11 @@ class DecisionPages:
         except (NotFound, NotAllowed):
             return None
         return check_receipt(receipt.encode(), issuer=self._org.issuer)
+
+
+def _name(request: Request) -> str:
+    """Returns under which name somebody is signed in."""
+    return principal_of(request).id.removeprefix("user:")
 
 
 def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from counterfoil.errors import MalformedEvidence
 
 __all__ = [
     "APPEAL",
+    "ARTICLES",
     "FOLLOW_UPS",
     "OUTCOME",
     "OVERRIDE",
@@ -54,6 +55,9 @@ OUTCOME: Final = Schema(
 )
 FOLLOW_UPS: Final = {"override": OVERRIDE, "appeal": APPEAL, "outcome": OUTCOME}
 """Schemas of the records that follow a decision, by kind."""
+
+ARTICLES: Final = {"override": "an override", "appeal": "an appeal", "outcome": "an outcome"}
+"""The kinds in a sentence."""
 
 
 def decision_schema(policy: Policy) -> Schema:

@@ -28,7 +28,7 @@ from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.shapes import accounts_json, connected_json, plan_json, wanted_of
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
-from counterfoil.web.roles import STAFF
+from counterfoil.web.roles import JOBS, STAFF
 from counterfoil.web.room import Room, Started
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class LedgerRoutes:
         room.reads("/ledger", self.status, STAFF, LedgerStanding)
         room.reads("/ledger/log", self.history, STAFF, LedgerEvents)
         room.reads("/ledger/accounts", self.list_accounts, STAFF, list[AccountOfHome])
-        room.writes("/ledger/anchor", self.anchor, admin, Started, status=202)
+        room.writes("/ledger/anchor", self.anchor, JOBS["anchor"], Started, status=202)
         room.writes("/ledger/connect", self.connect, admin, Connected, status=200)
         room.writes("/ledger/disconnect", self.disconnect, admin, Disconnected, status=200)
         room.writes("/ledger/transactions/{id}/cancel", self.cancel, admin, LedgerEvents, status=200)
@@ -105,6 +105,7 @@ class LedgerRoutes:
             if wanted.dry_run:
                 return 200, plan_json(plan)
             plan.require_funds()
+            self._desk.asked(request, "a connection to a ledger")
             return lambda: (200, {"done": True} | connected_json(carry_out(lambda _said: None)))
 
         return answered(self._desk, request, given, connect)
@@ -113,6 +114,7 @@ class LedgerRoutes:
         """Lets go of the ledger, to connect to another one. What was anchored stays there."""
 
         def disconnect() -> Answer:
+            self._desk.asked(request, "an end of the connection to the ledger")
             return 200, {"settings": self._org.ledger.disconnect(force=wanted.force).name}
 
         return answered(self._desk, request, wanted.model_dump(), lambda: disconnect)
@@ -122,6 +124,7 @@ class LedgerRoutes:
         self._org.ledger.require_connection()
 
         def cancel() -> Answer:
+            self._desk.asked(request, "taking a transaction back")
             self._org.ledger.opened.outbox.cancel(id)
             return 200, self.history()
 

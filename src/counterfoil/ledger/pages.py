@@ -13,7 +13,7 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Form, Link, Pages
-from counterfoil.web.roles import STAFF, Role, principal_of
+from counterfoil.web.roles import JOBS, STAFF, principal_of
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -42,7 +42,7 @@ class LedgerPages:
         """Returns the table of routes."""
         room = PageRoom(self._pages)
         room.shows("/ledger", self.show, STAFF)
-        room.does("/ledger/anchor", self.anchor, (Role.OPERATOR,))
+        room.does("/ledger/anchor", self.anchor, JOBS["anchor"])
         return room.router
 
     def show(self, request: Request) -> Response:
@@ -62,7 +62,7 @@ class LedgerPages:
             head=signed.head,
             issuer=str(org.issuer),
             keys=org.keyring.entries(),
-            may_anchor=principal_of(request).may(frozenset((Role.OPERATOR,))),
+            may_anchor=principal_of(request).may(frozenset(JOBS["anchor"])),
             newest=org.ledger.newest(signed.head.size) if org.ledger.is_connected else None,
             note=note,
             root=signed.head.root.hex(),

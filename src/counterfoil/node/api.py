@@ -17,7 +17,8 @@ from counterfoil.errors import LogUnavailable
 from counterfoil.node.bodies import JobShown, Nothing, Status, ToTell, WebhookMade, WebhookShown
 from counterfoil.node.metrics import METRICS_TYPE
 from counterfoil.store.streams import time_text
-from counterfoil.web.answer import as_file
+from counterfoil.web.answer import as_file, json_answer
+from counterfoil.web.desk import Answer
 from counterfoil.web.roles import READERS, STAFF, Role
 from counterfoil.web.room import PUBLIC, Room
 
@@ -142,12 +143,26 @@ class NodeRoutes:
         """Lists who is told of alarms and finished work."""
         return [hook.to_json() for hook in self._node.webhooks.list()]
 
-    def add_webhook(self, wanted: ToTell) -> dict[str, Any]:
-        """Adds somebody to be told; the secret by which they know that a message is from here is shown once."""
-        made, secret = self._node.webhooks.add(wanted.url, wanted.events)
-        return made.to_json() | {"secret": secret}
+    def add_webhook(self, wanted: ToTell, request: Request) -> Response:
+        """Adds somebody to be told; the secret by which they know that a message is from here is shown once.
 
-    def remove_webhook(self, hook_id: str) -> dict[str, bool]:
+        Sent again under the same `Idempotency-Key`, no second one is added, and the secret is not shown.
+        """
+        shown: list[str] = []
+
+        def add() -> Answer:
+            self._node.asked(request, "a webhook")
+            made, secret = self._node.webhooks.add(wanted.url, wanted.events)
+            shown.append(secret)
+            return 201, made.to_json()
+
+        tag = self._node.tag(request, wanted.model_dump_json().encode())
+        status, told, replayed = self._node.answered(tag, add)
+        told = dict(told) | {"secret": shown[0] if shown else None}
+        return json_answer(told, 200 if replayed else status, replayed=replayed)
+
+    def remove_webhook(self, hook_id: str, request: Request) -> dict[str, bool]:
         """Removes a webhook and what it was still to be told."""
+        self._node.asked(request, "removing a webhook")
         self._node.webhooks.remove(hook_id)
         return {"done": True}

@@ -89,7 +89,7 @@ def _app(node: Node, **more: Any) -> FastAPI:
         generate_unique_id_function=_operation_id,
         **more,
     )
-    own, witness = NodeRoutes(node), WitnessRoutes(node.org)
+    own, witness = NodeRoutes(node), WitnessRoutes(node.org, node)
     access = AccessRoutes(node.org, node, node.access)
     for room in (*(routes(node.org, node) for routes in ROOMS), witness, access, own):
         app.include_router(room.router())

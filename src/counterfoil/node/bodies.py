@@ -40,7 +40,7 @@ class WebhookShown(BaseModel):
 class WebhookMade(WebhookShown):
     """A webhook, with the secret that its messages are signed with; it is shown once."""
 
-    secret: str
+    secret: str | None = Field(description="Null where the same request was answered before.")
 
 
 class ToTell(BaseModel):

@@ -27,7 +27,7 @@ from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import REQUESTS_FILE, WAITING, Requests
 from counterfoil.web.desk import KEY_HEADER, Make
-from counterfoil.web.roles import principal_of
+from counterfoil.web.roles import JOBS, principal_of, require
 from counterfoil.web.upload import emptied
 
 __all__ = ["Node"]
@@ -110,9 +110,9 @@ class Node:
 
     # What the rooms ask (web.desk.Desk)
 
-    def tag(self, request: Request, body: bytes) -> bytes | None:
+    def tag(self, request: Request, body: bytes, key: str | None = None) -> bytes | None:
         """Returns the tag of a request that names itself; see `web.desk.Desk`."""
-        key = _key_of(request)
+        key = _key_of(request) if key is None else _readable(key)
         if key is None:
             return None
         return self.requests.tag(principal_of(request).id, key, _asked(request) + body)
@@ -159,11 +159,17 @@ class Node:
         """Records who looks at what is private; see `web.desk.Desk`."""
         self.org.looks.record(by=principal_of(request).id, what=what, places=places)
 
+    def asked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:
+        """Records who has something done; see `web.desk.Desk`."""
+        self.org.looks.record(by=principal_of(request).id, what=f"asked for {what}", places=places)
+
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Starts long work in the background; see `web.desk.Desk`."""
+        require(request, JOBS[kind])
         given = dict(arguments)
         if given.get("subject") is not None:  # whom it is about is private, and jobs are kept in plain
             given["indices"] = self._places_of(str(given.pop("subject")))
+        self.asked(request, f"the work {kind}")
         return self.jobs.start(principal_of(request).id, kind, given).to_json()
 
     def _places_of(self, subject: str) -> list[int]:
@@ -192,7 +198,11 @@ def _key_of(request: Request) -> str | None:
         InvalidInput: It cannot be one.
     """
     key = request.headers.get(KEY_HEADER)
-    if key is not None and (not 1 <= len(key) <= MOST_KEY_CHARS or not (key.isascii() and key.isprintable())):
+    return None if key is None else _readable(key)
+
+
+def _readable(key: str) -> str:
+    if not 1 <= len(key) <= MOST_KEY_CHARS or not (key.isascii() and key.isprintable()):
         raise InvalidInput(
             f"the idempotency key has {len(key)} characters, or others than visible ASCII",
             hint=f"1 to {MOST_KEY_CHARS} visible ASCII characters, such as a UUID",

@@ -28,7 +28,7 @@ from counterfoil.node.jobs.job import JobState, JobView
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import HEADERS, Form, Link, Pages, local_path
 from counterfoil.web.problem import problem
-from counterfoil.web.roles import STAFF, Role, principal_of
+from counterfoil.web.roles import JOBS, STAFF, Role, principal_of, require
 from counterfoil.web.room import PUBLIC
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class WorkPages:
         """Returns the table of routes."""
         room, operator = PageRoom(self._pages), (Role.OPERATOR,)
         room.shows("/work", self.list_work, STAFF)
-        room.does("/work", self.start, operator)
+        room.does("/work", self.start, STAFF)
         room.does("/work/{job_id}/cancel", self.cancel, operator)
         return room.router
 
@@ -166,6 +166,7 @@ class WorkPages:
             kind = form.text("kind")
             if kind not in WORDS:
                 raise InvalidInput("choose what is to be done")
+            require(request, JOBS[kind])
             self._node.start_job(request, kind, _arguments(kind, form))
         except InvalidInput as error:
             return self._show(request, error)
@@ -180,7 +181,7 @@ class WorkPages:
         return self._pages.see(request, "/work", "It stops at its next step.")
 
     def _show(self, request: Request, error: CounterfoilError | None = None) -> Response:
-        jobs = self._node.jobs.list()
+        jobs, who = self._node.jobs.list(), principal_of(request)
         return self._pages.render(
             request,
             "node/work.html",
@@ -190,7 +191,8 @@ class WorkPages:
             found=_found_words,
             is_connected=self._node.org.ledger.is_connected,
             jobs=jobs,
-            may_start=principal_of(request).may(frozenset((Role.OPERATOR,))),
+            may_cancel=who.may(frozenset((Role.OPERATOR,))),
+            may_start=[kind for kind, roles in JOBS.items() if who.may(frozenset(roles))],
             open=[each for each in jobs if not each.state.is_over],
             running=JobState.RUNNING,
             size=self._node.org.archive.size,

@@ -12,7 +12,7 @@ from counterfoil.organisation.doctor import examine_opened
 from counterfoil.organisation.shapes import about_json, erasure_json, findings_json, key_json
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
-from counterfoil.web.roles import STAFF
+from counterfoil.web.roles import JOBS, STAFF
 from counterfoil.web.room import PUBLIC, Room, Started
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OrganisationRoutes:
         room.writes("/keys/{use}/rotate", self.rotate_key, admin, Rotated, status=200)
         room.writes("/erasures", self.erase, admin, Erased, status=200)
         room.reads("/doctor", self.examine, STAFF, Findings)
-        room.writes("/rebuild", self.rebuild, admin, Started, status=202)
+        room.writes("/rebuild", self.rebuild, JOBS["rebuild"], Started, status=202)
         return room.router
 
     def about(self, response: Response) -> dict[str, Any]:
@@ -66,6 +66,7 @@ class OrganisationRoutes:
         """
 
         def rotate() -> Answer:
+            self._desk.asked(request, f"a new key: {use}")
             return 200, {"id": self._org.rotate_key(use), "issuer": str(self._org.issuer), "use": use}
 
         return answered(self._desk, request, {"use": use}, lambda: rotate)
@@ -81,9 +82,12 @@ class OrganisationRoutes:
             plan, carry_out = self._org.erasures.plan(
                 person=wanted.person, record=wanted.record, fields=wanted.fields, basis=wanted.basis
             )
+            places = [*plan.erased, *(index for index, _ in plan.restricted)]
             told = erasure_json(plan, wanted.record, wanted.fields) | {"dry_run": wanted.dry_run}
             if wanted.dry_run or not (plan.erased or plan.restricted or wanted.fields):
+                self._desk.looked(request, "what an erasure would do", places)
                 return 200, told | {"done": False, "scrubbed": None}
+            self._desk.asked(request, "an erasure", places)
             carry_out()
             return 200, told | {"done": True, "scrubbed": self._org.vault.scrub()}
 

@@ -29,7 +29,7 @@ from counterfoil.store.streams import time_text
 from counterfoil.web.answer import answered, as_file
 from counterfoil.web.desk import Desk
 from counterfoil.web.intake import Intake
-from counterfoil.web.roles import READERS, STAFF, require
+from counterfoil.web.roles import JOBS, READERS, STAFF, require
 from counterfoil.web.room import PUBLIC, Room, Started, takes
 from counterfoil.web.upload import new_scratch, received
 
@@ -95,7 +95,7 @@ class EvidenceRoutes:
         room.reads("/proofs/{leaf}", self.proof, PUBLIC, Proven)
         room.writes("/check", self.check, PUBLIC, Checked, status=200, body=takes(media_type=_BYTES))
         zipped = {200: {"content": {_ZIP: {}}, "description": "The bundle."}, 202: {"model": Started}}
-        room.writes("/bundles", self.bundle, STAFF, status=200, responses=zipped, response_class=Response)
+        room.writes("/bundles", self.bundle, JOBS["bundle"], status=200, responses=zipped, response_class=Response)
         return room.router
 
     def head(self) -> dict[str, Any]:

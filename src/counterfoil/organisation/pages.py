@@ -56,7 +56,7 @@ class ErasurePages:
             plan = self._plan(asked)
         except CallerError as error:
             return self._show(request, asked, error=error)
-        self._desk.looked(request, "what an erasure would do", [*plan.erased, *(index for index, _ in plan.restricted)])
+        self._desk.looked(request, "what an erasure would do", _places(plan))
         return self._show(request, asked, plan)
 
     def carry_out(self, request: Request, form: Form) -> Response:
@@ -66,6 +66,7 @@ class ErasurePages:
             plan = self._plan(asked)
             if form.text("seen") != _seen(plan):
                 return self._show(request, asked, plan, is_changed=True)
+            self._desk.asked(request, "an erasure", _places(plan))
             done = self._erase(asked)
         except CallerError as error:
             return self._show(request, asked, error=error)
@@ -124,5 +125,8 @@ def _place(text: str) -> int:
 
 def _seen(plan: Erasure) -> str:
     """Returns what stands for a plan in the form: other records since then make another."""
-    places = [*plan.erased, *(index for index, _ in plan.restricted)]
-    return f"{len(plan.erased)}-{len(plan.restricted)}-{max(places, default=-1)}"
+    return f"{len(plan.erased)}-{len(plan.restricted)}-{max(_places(plan), default=-1)}"
+
+
+def _places(plan: Erasure) -> list[int]:
+    return [*plan.erased, *(index for index, _ in plan.restricted)]

@@ -99,6 +99,7 @@ class ProvenanceRoutes:
         _require_text(name, file, *notes, *notes.values())
         request.state.most_body_bytes = self._desk.most_file_bytes
         async with received(request, self._desk.incoming, "table.csv") as path:
+            await asyncio.to_thread(self._desk.asked, request, "a dataset")
             register = partial(self._org.provenance.register_dataset, name=name, notes=notes)
             return dataset_json(await asyncio.to_thread(register, path, file_name=file or f"{name}.csv"))
 
@@ -137,6 +138,7 @@ class ProvenanceRoutes:
             features=tuple(feature or ()),
             positive=class_of(positive),
         )
+        await asyncio.to_thread(self._desk.asked, request, "a model")
         if not request.headers.get("content-type", "").startswith(MULTIPART):
             async with received(request, self._desk.incoming, _PARTS["file"]) as path:
                 return model_json(await asyncio.to_thread(register, path, None))

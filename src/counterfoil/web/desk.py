@@ -43,8 +43,13 @@ class Desk(Protocol):
     public_entries: bool
     """Whether anybody may read the log's entries."""
 
-    def tag(self, request: Request, body: bytes) -> bytes | None:
+    def tag(self, request: Request, body: bytes, key: str | None = None) -> bytes | None:
         """Returns the tag of a request that names itself, None for one that does not.
+
+        Args:
+            request: Says who asks, for which path, and in a header its name.
+            body: What it asks for.
+            key: Its name, where that does not come in the header: a form's.
 
         Raises:
             InvalidInput: The name is empty, longer than 200 characters, or has others than visible ASCII.
@@ -94,5 +99,18 @@ class Desk(Protocol):
             places: Places of the records whose private values are shown.
         """
 
+    def asked(self, request: Request, what: str, places: Sequence[int] = ()) -> None:
+        """Records who has something done that leaves no record with their name, before it is done.
+
+        Args:
+            request: Says who.
+            what: What is to be done, in a few words, such as `an erasure`.
+            places: Places of the records that it is about.
+        """
+
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Starts long work in the background, and returns it as the API shows it."""
+        """Starts long work in the background, and returns it as the API shows it.
+
+        Raises:
+            NotAllowed: Whoever asks may not start this kind; see `web.roles.JOBS`.
+        """

@@ -1,6 +1,7 @@
 """Who may do what: four roles, and the mark by which a route says which of them it needs.
 
-service    an application: decides, logs, reports outcomes, reads back what it wrote
+service    an application: decides, logs, reports outcomes; reads nothing about people, and gets the receipt of a
+           decision in the answer to it, where it asks for it
 operator   a member of staff: all that a service may, reviews decisions, registers models and policies
 auditor    reads everything, private values too, and changes nothing
 admin      everything, also keys, access, erasures and the ledger
@@ -8,7 +9,7 @@ admin      everything, also keys, access, erasures and the ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -19,6 +20,7 @@ from counterfoil.errors import NotAllowed, NotSignedIn
 
 __all__ = [
     "FORM_GUARD",
+    "JOBS",
     "READERS",
     "STAFF",
     "WRITERS",
@@ -51,6 +53,9 @@ STAFF: Final = (Role.OPERATOR, Role.AUDITOR)
 
 READERS: Final = (Role.SERVICE, Role.OPERATOR, Role.AUDITOR)
 """Who sees what says nothing about people."""
+
+JOBS: Final[Mapping[str, tuple[Role, ...]]] = {"anchor": (), "bundle": STAFF, "rebuild": (), "replay": STAFF}
+"""Who may start which long work, over the API and in the console alike; empty for admins only."""
 
 
 @dataclass(frozen=True, slots=True)

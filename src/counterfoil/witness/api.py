@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from counterfoil.core.witness import MAX_REQUEST_BYTES
+from counterfoil.web.answer import answered
+from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import STAFF
 from counterfoil.web.room import PUBLIC, Room, takes
 
@@ -99,9 +101,11 @@ class WitnessRoutes:
 
     Args:
         org: The organisation.
+        desk: The node that serves them.
     """
 
-    def __init__(self, org: Organisation) -> None:
+    def __init__(self, org: Organisation, desk: Desk) -> None:
+        self._desk = desk
         self._witness = org.witness
 
     def router(self) -> APIRouter:
@@ -133,27 +137,40 @@ class WitnessRoutes:
         """Tells which logs are watched, and who signs this one."""
         return self._witness.status().to_json()
 
-    def add_log(self, wanted: LogToWatch) -> dict[str, str]:
+    def add_log(self, wanted: LogToWatch, request: Request) -> Response:
         """Watches another organisation's log from now on."""
-        return {"added": str(self._witness.add_log(wanted.key)), "key": str(self._witness.key)}
 
-    def remove_log(self, name: str) -> dict[str, Any]:
+        def add() -> Answer:
+            self._desk.asked(request, "watching a log")
+            return 201, {"added": str(self._witness.add_log(wanted.key)), "key": str(self._witness.key)}
+
+        return answered(self._desk, request, wanted.model_dump(), add)
+
+    def remove_log(self, name: str, request: Request) -> dict[str, Any]:
         """Watches a log no longer; what was signed stays known."""
+        self._desk.asked(request, "watching a log no longer")
         self._witness.remove_log(name)
         return self.status()
 
-    def add_witness(self, wanted: WitnessToAsk) -> dict[str, Any]:
+    def add_witness(self, wanted: WitnessToAsk, request: Request) -> Response:
         """Has a witness asked to sign this log's heads."""
-        policy = self._witness.add_witness(
-            wanted.name, wanted.key, wanted.url, rule=wanted.quorum, dry_run=wanted.dry_run
-        )
-        return {"done": not wanted.dry_run, "policy": policy.text(), "quorum": policy.wanted()}
 
-    def remove_witness(self, name: str) -> dict[str, Any]:
+        def add() -> Answer:
+            if not wanted.dry_run:
+                self._desk.asked(request, "a witness")
+            policy = self._witness.add_witness(
+                wanted.name, wanted.key, wanted.url, rule=wanted.quorum, dry_run=wanted.dry_run
+            )
+            return 201, {"done": not wanted.dry_run, "policy": policy.text(), "quorum": policy.wanted()}
+
+        return answered(self._desk, request, wanted.model_dump(), add)
+
+    def remove_witness(self, name: str, request: Request) -> dict[str, Any]:
         """Asks a witness no longer."""
+        self._desk.asked(request, "a witness no longer")
         policy = self._witness.remove_witness(name)
         return {"done": True, "policy": policy.text(), "quorum": policy.wanted()}
 
-    def collect(self) -> dict[str, Any]:
+    def collect(self, request: Request) -> Response:
         """Asks the witnesses now to sign the log's head."""
-        return self._witness.collect().to_json()
+        return answered(self._desk, request, {}, lambda: (200, self._witness.collect().to_json()))

@@ -230,7 +230,7 @@ def test_roles_hold_for_a_client_too(tmp_path):
     with serving(tmp_path, Role.SERVICE) as node:
         key = node.client.headers["authorization"].removeprefix("Bearer ")
         with counterfoil.connect(node.url, key) as org:
-            made = org.decisions.deployment(node.deployment).decide(ROW)
+            made = org.decisions.deployment(node.deployment, receipts=True).decide(ROW)
             assert made.check().is_intact
             with pytest.raises(NotAllowed):
                 org.decisions.history(made.index)
@@ -397,3 +397,20 @@ def _lenient():
 
     text = POLICY.format(version="1", retain_days=0, effective_from="2026-09-02")
     return Policy.from_toml(text.replace('"for free", "own"', '"castle", "for free", "own"'))
+
+
+def test_a_service_has_receipts_that_came_with_its_decisions(tmp_path):
+    with serving(tmp_path, Role.SERVICE) as node:
+        token = node.client.headers["authorization"].removeprefix("Bearer ")
+        with counterfoil.connect(node.url, token) as remote:
+            decides = remote.decisions.deployment(node.deployment, receipts=True)
+            for made in (
+                decides.decide(node.applicant, subject="1"),
+                *decides.decide_many([node.applicant], subjects=["2"]),
+            ):
+                assert made.check().is_intact
+                assert made.receipt.index == made.index
+                with pytest.raises(NotAllowed):
+                    made.receipt_of(["/output/label"])
+            with pytest.raises(NotAllowed):
+                assert remote.decisions.deployment(node.deployment).decide(node.applicant).receipt

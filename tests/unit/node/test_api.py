@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from making_node import Serving, applicant, serving
+
+from counterfoil.core.check_receipt import check_receipt
+from counterfoil.web.roles import Role
 
 
 @pytest.fixture
@@ -74,3 +78,48 @@ def test_an_override_says_what_the_reviewer_saw(node):
     assert made.status_code == 201
     assert node.client.post(path, json=wanted, headers={"Idempotency-Key": "o"}).json() == made.json()
     assert node.client.post(path, json=wanted).json()["code"] == "stale"
+
+
+def test_a_service_gets_the_receipts_of_its_own_decisions_and_of_no_other(tmp_path):
+    with serving(tmp_path, Role.SERVICE) as node:
+        other = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+        refused = node.client.get(f"/api/v1/decisions/{other.index}/receipt")
+        assert (refused.status_code, "ANN-4711" in refused.text) == (403, False)
+        path = f"/api/v1/deployments/{node.deployment}/decisions"
+        body, key = {"applicant": node.applicant, "subject": "4711"}, {"idempotency-key": "one"}
+        assert "receipt" not in node.client.post(path, json=body).json()
+        size = node.org.archive.size
+        made = node.client.post(path, json=body, params={"receipt": "true"}, headers=key).json()
+        again = node.client.post(path, json=body, params={"receipt": "true"}, headers=key).json()
+        assert node.org.archive.size == size + 1, "nobody sees what they did not give, so no look is recorded"
+        for told in (made, again):
+            report = check_receipt(told["receipt"].encode(), issuer=node.org.issuer)
+            assert (report.is_intact, told["index"]) == (True, made["index"])
+        lines = "\n".join([orjson.dumps(body).decode(), "{}", orjson.dumps(body).decode()])
+        answer = node.client.post(f"{path}/batch", content=lines, params={"receipt": "true"})
+        first, wrong, last = [orjson.loads(line) for line in answer.text.splitlines()]
+        assert "receipt" not in wrong
+        for told in (first, last):
+            assert check_receipt(told["receipt"].encode(), issuer=node.org.issuer).is_intact
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "what"),
+    [
+        ("erasures", {"person": "4711", "basis": "asked for"}, "an erasure"),
+        ("keys/log/rotate", None, "a new key: log"),
+        ("keys/vault/rotate", None, "a new key: vault"),
+        ("rebuild", None, "the work rebuild"),
+        ("webhooks", {"url": "https://hooks.example/x", "events": ["job.finished"]}, "a webhook"),
+        ("decisions/{index}/appeals", {"text": "again", "by": "somebody"}, "an appeal"),
+        ("decisions/{index}/outcomes", {"outcome": "repaid"}, "an outcome"),
+    ],
+)
+def test_who_had_it_done_is_on_record(node, path, body, what):
+    index = decide(node).json()["index"]
+    size = node.org.archive.size
+    assert node.client.post(f"/api/v1/{path.format(index=index)}", json=body).status_code in (200, 201, 202)
+    node.org.views.catch_up()
+    places = range(size, node.org.archive.size)
+    looks = [node.org.views.values_of(each) for each in places if node.org.archive.record(each).kind == "look"]
+    assert [(each["/by"], each["/what"]) for each in looks] == [(node.who, f"asked for {what}")]

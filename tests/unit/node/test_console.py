@@ -111,7 +111,7 @@ def test_who_looked_is_on_record_before_a_page_is_shown(node, path):
 
 def test_searching_and_looking_by_group_are_on_record(node):
     decide(node)
-    node.client.get("/decisions?subject=4711", headers=PAGE)
+    node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
     assert newest(node)[1]["/what"] == "search"
     policy = node.org.decisions.policies()[-1].index
     node.client.post(f"/policies/{policy}/patterns", data={"a": "b"}, headers=PAGE)
@@ -160,7 +160,39 @@ def test_an_auditor_sees_no_form_that_would_be_refused(tmp_path):
         made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="1")
         shown = node.client.get(f"/decisions/{made.index}", headers=PAGE).text
         assert "Decide otherwise" not in shown
-        assert 'action="/work"' not in node.client.get("/work", headers=PAGE).text
+        assert "Record an appeal" not in shown
+        assert re.findall('name="kind" value="([a-z]+)"', node.client.get("/work", headers=PAGE).text) == [
+            "replay",
+            "bundle",
+        ]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_console_starts_the_work_that_the_api_starts_and_no_other(tmp_path, role):
+    with serving(tmp_path, role) as node:
+        node.org.ledger.connect()
+        for kind, (path, body) in {
+            "anchor": ("/api/v1/ledger/anchor", {}),
+            "bundle": ("/api/v1/bundles", {"first": 0, "last": 1}),
+            "rebuild": ("/api/v1/rebuild", {}),
+            "replay": ("/api/v1/replays", {}),
+        }.items():
+            is_refused = node.client.post(path, json=body).status_code == 403
+            sent = node.client.post("/work", data={"kind": kind}, headers=PAGE)
+            assert (sent.status_code == 403) == is_refused, kind
+            if kind == "anchor":
+                assert (node.client.post("/ledger/anchor", data={"a": "b"}).status_code == 403) == is_refused
+        shown = node.client.get("/ledger", headers=PAGE).text
+        assert ('action="/ledger/anchor"' in shown) == (role is Role.ADMIN)
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE, Role.AUDITOR])
+@pytest.mark.parametrize("kind", ["override", "appeal", "outcome"])
+def test_no_form_shows_a_decision_to_whoever_may_not_see_its_page(tmp_path, role, kind):
+    with serving(tmp_path, role) as node:
+        made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+        refused = node.client.post(f"/decisions/{made.index}/{kind}", data={"text": ""}, headers=PAGE)
+        assert (refused.status_code, "ANN-4711" in refused.text) == (403, False)
 
 
 def test_every_error_has_a_page(node):
@@ -229,7 +261,7 @@ def test_a_wrong_key_leads_to_signing_in_and_never_in_circles(node):
 
 def test_a_search_that_finds_nothing_is_on_record_too(node):
     decide(node)
-    node.client.get("/decisions?subject=somebody-else", headers=PAGE)
+    node.client.post("/decisions", data={"subject": "somebody-else"}, headers=PAGE)
     kind, values = newest(node)
     assert (kind, values["/records"]) == ("look", 0)
 
@@ -259,3 +291,68 @@ def test_a_connected_home_shows_what_is_anchored_and_asks_when_told_to(node):
     begun = node.client.post("/ledger/anchor", data={"a": "b"}, headers=PAGE)
     assert begun.headers["location"] == "/work"
     assert "records" in node.client.get("/", headers=PAGE).text
+
+
+def records(node, kind: str) -> list[int]:
+    return [place for place in range(node.org.archive.size) if node.org.archive.record(place).kind == kind]
+
+
+FORMS = [
+    ("override", {"label": "decline", "reason": "again"}),
+    ("appeal", {"text": "again"}),
+    ("outcome", {"outcome": "a"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "told"), FORMS)
+def test_a_form_that_is_sent_twice_leaves_one_record(node, visitor, kind, told):
+    index = decide(node)
+    sign_in(node, visitor, Role.OPERATOR)
+    page = visitor.get(f"/decisions/{index}").text
+    sent = told | {name: field(page, name) for name in ("csrf", "once", "saw")}
+    answers = [visitor.post(f"/decisions/{index}/{kind}", data=sent) for _ in range(2)]
+    assert [each.status_code for each in answers] == [303, 303]
+    assert len(records(node, kind)) == 1
+    other = visitor.post(f"/decisions/{index}/{kind}", data=sent | dict.fromkeys(told, "approve"))
+    assert (other.status_code, len(records(node, kind))) == (422, 1)
+    assert field(other.text, "once") != sent["once"]
+    fresh = sent | {name: field(other.text, name) for name in ("once", "saw")}
+    assert visitor.post(f"/decisions/{index}/{kind}", data=fresh).status_code == 303
+    assert len(records(node, kind)) == 2
+
+
+@pytest.mark.parametrize(("kind", "told"), FORMS)
+def test_a_form_records_who_was_signed_in_and_nobody_else(node, visitor, kind, told):
+    index = decide(node)
+    sign_in(node, visitor, Role.OPERATOR)
+    page = visitor.get(f"/decisions/{index}").text
+    sent = told | {name: field(page, name) for name in ("csrf", "saw")} | {"by": "SOMEBODY ELSE"}
+    assert visitor.post(f"/decisions/{index}/{kind}", data=sent).status_code == 303
+    node.org.views.catch_up()
+    values = node.org.views.values_of(records(node, kind)[-1])
+    assert values.get("/by", "mira") == "mira"
+    asked = max(place for place in records(node, "look") if place < records(node, kind)[-1])
+    assert node.org.archive.leaf_hex(index) in node.org.archive.record(asked).builds_on
+    said = node.org.views.values_of(asked)
+    assert (said["/by"], said["/what"].startswith("asked for a")) == ("user:mira", True)
+
+
+def test_whom_a_search_is_about_stands_in_no_address(node):
+    index = decide(node)
+    shown = node.client.get("/decisions", headers=PAGE).text
+    assert re.search(r'<form[^>]* action="/decisions" method="post"', shown)
+    found = node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
+    assert f'href="/decisions/{index}"' in found.text
+    assert not re.search(r'(href|action|src)="[^"]*4711', found.text)
+    refused = node.client.get("/decisions?subject=4711", headers=PAGE)
+    assert (refused.status_code, f'href="/decisions/{index}"' in refused.text) == (422, False)
+
+
+def test_a_search_about_a_person_turns_pages_without_naming_them_in_an_address(node):
+    deployment = node.org.decisions.deployment(node.deployment)
+    made = deployment.decide_many([node.applicant] * 60, subjects=["ANN-4711"] * 60)
+    first = node.client.post("/decisions", data={"subject": "ANN-4711"}, headers=PAGE).text
+    assert not re.search(r'(href|action|src)="[^"]*ANN', first)
+    before = field(first, "before")
+    older = node.client.post("/decisions", data={"subject": "ANN-4711", "before": before}, headers=PAGE).text
+    assert f'href="/decisions/{made[0].index}"' in older

@@ -13,7 +13,7 @@ from counterfoil.errors import InvalidInput, NotFound, Stale
 from counterfoil.node.jobs.job import JobState
 from counterfoil.node.jobs.jobs import Jobs
 from counterfoil.node.state import NodeState
-from counterfoil.web.roles import Principal
+from counterfoil.web.roles import Principal, Role
 
 
 @pytest.fixture
@@ -219,7 +219,9 @@ def test_whom_a_bundle_is_about_lies_nowhere_in_plain(node):
     )
     from starlette.requests import Request
 
-    request = Request({"type": "http", "headers": [], "state": {"principal": Principal(node.who, frozenset())}})
+    request = Request(
+        {"type": "http", "headers": [], "state": {"principal": Principal(node.who, frozenset({Role.AUDITOR}))}}
+    )
     job = node.node.start_job(request, "bundle", {"subject": "secret person"})
     finished(node.node.jobs, job["id"])
     assert node.node.jobs.get(job["id"]).state is JobState.DONE

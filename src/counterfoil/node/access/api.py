@@ -22,8 +22,8 @@ from counterfoil.node.access.bodies import (
 )
 from counterfoil.node.access.shapes import key_json, peer_json, user_json
 from counterfoil.node.bodies import Nothing
-from counterfoil.web.answer import json_answer
-from counterfoil.web.desk import Desk
+from counterfoil.web.answer import answered, json_answer
+from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import READERS, Role, principal_of
 from counterfoil.web.room import API, Room
 
@@ -121,15 +121,23 @@ class AccessRoutes:
         self._access.users.remove(name, by=principal_of(request).id)
         return {"done": True}
 
-    def set_password(self, name: str, wanted: NewPassword, request: Request) -> dict[str, Any]:
+    def set_password(self, name: str, wanted: NewPassword, request: Request) -> Response:
         """Gives somebody a new password, and ends their sessions."""
-        return user_json(
-            self._access.users.set_password(name, wanted.password.get_secret_value(), by=principal_of(request).id)
-        )
+        by, password = principal_of(request).id, wanted.password.get_secret_value()
 
-    def set_roles(self, name: str, wanted: NewRoles, request: Request) -> dict[str, Any]:
+        def change() -> Answer:
+            return 200, user_json(self._access.users.set_password(name, password, by=by))
+
+        return answered(self._desk, request, {}, change)  # without the password, as in `add_user`
+
+    def set_roles(self, name: str, wanted: NewRoles, request: Request) -> Response:
         """Changes what somebody may do, and ends their sessions."""
-        return user_json(self._access.users.set_roles(name, frozenset(wanted.roles), by=principal_of(request).id))
+        by, roles = principal_of(request).id, frozenset(wanted.roles)
+
+        def change() -> Answer:
+            return 200, user_json(self._access.users.set_roles(name, roles, by=by))
+
+        return answered(self._desk, request, {"roles": sorted(roles)}, change)
 
     def list_peers(self) -> list[dict[str, Any]]:
         """Lists the other nodes that this one knows."""

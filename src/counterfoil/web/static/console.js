@@ -1,5 +1,6 @@
 // Makes pages live where scripts run; every page works without.
 //
+// data-private          a field whose value never stands in an address
 // data-live="#part"     a form whose answer replaces that part while somebody types
 // data-progress="url"   an element that follows work by server-sent events
 // data-once             a form that is sent once, however often the button is pressed
@@ -15,18 +16,17 @@ function live(form) {
     asked?.abort();
     asked = new AbortController();
     const place = document.querySelector(part);
-    const url = new URL(form.action);
-    url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const body = new URLSearchParams(new FormData(form));
     place.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(url, { signal: asked.signal, headers: { accept: "text/html" } });
+      const answer = await fetch(form.action, { method: "POST", body, signal: asked.signal, headers: { accept: "text/html" } });
       if (answer.redirected) return void location.assign(answer.url);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector(part) ?? page.querySelector("main > section");
       if (fresh) {
         fresh.id = place.id;
         place.replaceWith(document.importNode(fresh, true));
-        history.replaceState(null, "", url);
+        history.replaceState(null, "", addressOf(form));
       }
     } catch (error) {
       if (error.name !== "AbortError") form.submit();
@@ -44,6 +44,14 @@ function live(form) {
     clearTimeout(timer);
     ask();
   });
+}
+
+function addressOf(form) {
+  const url = new URL(form.action);
+  if ([...form.querySelectorAll("[data-private]")].some((field) => field.value !== "")) return url;
+  const shown = [...form.elements].filter((field) => field.name && field.type !== "hidden" && field.value !== "");
+  url.search = new URLSearchParams(shown.map((field) => [field.name, field.value]));
+  return url;
 }
 
 function follow(row) {

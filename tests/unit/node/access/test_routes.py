@@ -49,6 +49,118 @@ OPEN = frozenset(
 )
 """Routes that anybody may ask; a new one is added here on purpose, or this test fails."""
 
+ALLOWED = {
+    "admin": """
+        GET /access
+        POST /access/keys
+        POST /access/keys/{key_id}/revoke
+        POST /access/users
+        POST /access/users/{name}/remove
+        GET /api/v1/access/keys
+        POST /api/v1/access/keys
+        DELETE /api/v1/access/keys/{key_id}
+        GET /api/v1/access/peers
+        POST /api/v1/access/peers
+        DELETE /api/v1/access/peers/{origin:path}
+        GET /api/v1/access/users
+        POST /api/v1/access/users
+        DELETE /api/v1/access/users/{name}
+        POST /api/v1/access/users/{name}/password
+        POST /api/v1/access/users/{name}/roles
+        POST /api/v1/erasures
+        POST /api/v1/keys/{use}/rotate
+        POST /api/v1/ledger/anchor
+        POST /api/v1/ledger/connect
+        POST /api/v1/ledger/disconnect
+        POST /api/v1/ledger/transactions/{id}/cancel
+        POST /api/v1/rebuild
+        GET /api/v1/webhooks
+        POST /api/v1/webhooks
+        DELETE /api/v1/webhooks/{hook_id}
+        POST /api/v1/witness/collect
+        POST /api/v1/witness/logs
+        DELETE /api/v1/witness/logs/{name:path}
+        POST /api/v1/witness/witnesses
+        DELETE /api/v1/witness/witnesses/{name}
+        GET /erase
+        POST /erase
+        POST /erase/carry-out
+        POST /ledger/anchor
+    """,
+    "auditor": """
+        GET /settings
+    """,
+    "auditor operator": """
+        GET /
+        POST /api/v1/bundles
+        GET /api/v1/calls
+        GET /api/v1/calls/{index}
+        GET /api/v1/decisions
+        GET /api/v1/decisions/{index}
+        GET /api/v1/decisions/{index}/receipt
+        GET /api/v1/decisions/{index}/replay
+        GET /api/v1/doctor
+        GET /api/v1/jobs
+        GET /api/v1/jobs/{job_id}
+        GET /api/v1/jobs/{job_id}/events
+        GET /api/v1/jobs/{job_id}/file
+        GET /api/v1/keys
+        GET /api/v1/ledger
+        GET /api/v1/ledger/accounts
+        GET /api/v1/ledger/log
+        POST /api/v1/replays
+        GET /api/v1/witness
+        GET /decisions
+        POST /decisions
+        GET /decisions/{index:int}
+        GET /decisions/{index:int}/receipt
+        GET /decisions/{index:int}/replay
+        GET /ledger
+        GET /log/tile/entries/{path:path}
+        GET /models
+        GET /models/{index:int}
+        GET /policies
+        GET /policies/{index:int}
+        POST /policies/{index:int}/patterns
+        GET /work
+        POST /work
+    """,
+    "auditor operator service": """
+        GET /api/v1/access/me
+        GET /api/v1/datasets
+        GET /api/v1/datasets/{wanted}
+        GET /api/v1/deployments
+        GET /api/v1/log/head
+        GET /api/v1/log/records/{index}
+        GET /api/v1/models
+        GET /api/v1/models/{wanted}
+        GET /api/v1/policies
+        POST /api/v1/policies/check
+        GET /api/v1/status
+        GET /metrics
+    """,
+    "operator": """
+        POST /api/v1/datasets
+        POST /api/v1/decisions/{index}/overrides
+        POST /api/v1/deployments
+        DELETE /api/v1/jobs/{job_id}
+        POST /api/v1/models
+        POST /api/v1/policies
+        POST /decisions/{index:int}/appeal
+        POST /decisions/{index:int}/outcome
+        POST /decisions/{index:int}/override
+        POST /work/{job_id}/cancel
+    """,
+    "operator service": """
+        POST /api/v1/calls
+        POST /api/v1/decisions/{index}/appeals
+        POST /api/v1/decisions/{index}/outcomes
+        POST /api/v1/deployments/{index}/decisions
+        POST /api/v1/deployments/{index}/decisions/batch
+    """,
+}
+"""Who may do what, beside admins, who may do everything; who changes a route's roles does it here, too, on purpose."""
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
@@ -84,12 +196,58 @@ def needed(dependant):
     return next((roles for each in dependant.dependencies if (roles := needed(each)) is not None), None)
 
 
+@pytest.fixture(scope="module")
+def there(node):
+    """Returns what stands in the place of an id, so that forms and pages are about something that is there."""
+    decided = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+    ids = {
+        "/decisions/": decided.index,
+        "/api/v1/decisions/": decided.index,
+        "/policies/": node.org.decisions.policies()[-1].index,
+        "/models/": node.org.provenance.models()[-1].index,
+        "/access/keys/": node.node.access.keys.add("spare", frozenset({Role.SERVICE}), by=HOME).key.id,
+        "/work/": node.node.jobs.start(HOME, "replay", {}).id,
+    }
+    return lambda path: next((str(each) for begin, each in ids.items() if path.startswith(begin)), "999999")
+
+
 def ask(node, method, path, token=None, **more):
     """Returns the answer's status; a body that goes on for ever is not waited for."""
     path = re.sub(r"\{[^}]*\}", "999999", path)
     headers = {"authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=node.url) as client, client.stream(method, path, headers=headers, **more) as answer:
         return answer.status_code
+
+
+def allowed():
+    """Returns the roles of each route, as they are written down above."""
+    return {
+        tuple(line.split(" ", 1)): frozenset() if roles == "admin" else frozenset(Role(each) for each in roles.split())
+        for roles, lines in ALLOWED.items()
+        for line in map(str.strip, lines.strip().splitlines())
+    }
+
+
+def test_every_route_is_open_to_those_who_are_written_down(node):
+    found = {(method, path): roles for method, path, roles in routes(node) if roles is not None}
+    assert found == allowed()
+
+
+def test_every_role_meets_every_page_and_form(node, keys, there):
+    """Of what is there: whom the table does not name is refused, and sees nothing of anybody."""
+    wrong = []
+    for (method, path), roles in allowed().items():
+        if path.startswith("/api/") and "/decisions/" not in path:
+            continue
+        url = node.url + re.sub(r"\{[^}]*\}", there(path), path)
+        for role in (Role.SERVICE, Role.AUDITOR, Role.OPERATOR):
+            form = {"data": {"text": ""}} if method == "POST" else {}
+            headers = {"authorization": f"Bearer {keys[role]}", "accept": "text/html"}
+            answer = httpx.request(method, url, headers=headers, timeout=60, **form)
+            is_refused = answer.status_code == 403
+            if is_refused == (role in roles) or (is_refused and "ANN-4711" in answer.text):
+                wrong.append((method, path, role, answer.status_code))
+    assert wrong == []
 
 
 def test_every_role_meets_every_route(node, keys):
