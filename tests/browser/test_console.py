@@ -217,7 +217,12 @@ def test_a_new_key_is_shown_once(bank, desk, look_over):
     look_over(page)
     page.get_by_role("link", name="Done").click()
     assert token not in page.content()
-    page.get_by_role("button", name="Revoke loan desk").click()
+    button = page.get_by_role("button", name="Revoke loan desk")
+    expect(button).to_be_hidden()  # one click must not end a key
+    page.get_by_label("Revoke loan desk…").click()
+    expect(page.locator(".asks[open]")).to_contain_text("There is no way back")
+    look_over(page)
+    button.click()
     expect(page.get_by_role("status")).to_contain_text("works no more")
 
 

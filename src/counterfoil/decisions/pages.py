@@ -13,7 +13,7 @@ from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.history import FollowUp, History
 from counterfoil.decisions.records import FOLLOW_UPS
-from counterfoil.decisions.told import added_since, inputs_of, lines_of, place_of, reasons_of
+from counterfoil.decisions.told import added_since, bands_of, inputs_of, place_of, reasons_of, tones_of
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
 from counterfoil.store.streams import time_text
 from counterfoil.web.answer import as_file
@@ -78,7 +78,7 @@ class DecisionPages:
             "decisions/search.html",
             422 if problem else 200,
             asked=asked,
-            adverse=_adverse(known),
+            tones=tones_of(each.policy for each in known),
             filters={name: value for name, value in asked.items() if value and name != "before"},
             has_any=bool(found) or bool(self._org.decisions.search(limit=1)),
             labels=sorted({one.label for each in known for one in each.policy.outcomes}),
@@ -159,13 +159,13 @@ class DecisionPages:
             "decisions/decision.html",
             200 if error is None else 409 if isinstance(error, Stale) else 422,
             added=[each.index for each in added or ()],
-            adverse=_adverse_labels(history),
+            tones=tones_of([history.policy] if history.policy else []),
             error=error,
             here_at=place_of(values["/output/score_micro"]) if "/output/score_micro" in values else None,
             history=history,
             inputs=inputs_of(values, history.policy, self._erased(history)),
             is_stale=isinstance(error, Stale),
-            lines=lines_of(history.policy),
+            bands=bands_of(history.policy),
             may_override=who.may(frozenset((Role.OPERATOR,))),
             may_write=who.may(frozenset(WRITERS)),
             name=who.id.removeprefix("user:"),
@@ -207,13 +207,3 @@ def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def _day(text: str, time: str) -> str | None:
     return f"{text}{time}" if len(text) == 10 else text or None
-
-
-def _adverse(known: Any) -> set[str]:
-    """Returns the labels that go against the person under every policy that has them."""
-    good = {one.label for each in known for one in each.policy.outcomes if not one.adverse}
-    return {one.label for each in known for one in each.policy.outcomes if one.adverse} - good
-
-
-def _adverse_labels(history: History) -> set[str]:
-    return {each.label for each in history.policy.outcomes if each.adverse} if history.policy else set()
