@@ -12,6 +12,7 @@ from starlette.responses import Response
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.history import FollowUp, History
+from counterfoil.decisions.receipt_file import receipt_page
 from counterfoil.decisions.records import FOLLOW_UPS
 from counterfoil.decisions.told import added_since, bands_of, inputs_of, place_of, reasons_of, tones_of
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
@@ -53,6 +54,7 @@ class DecisionPages:
         room.shows("/decisions", self.search, STAFF)
         room.shows(one, self.show, STAFF)
         room.shows(f"{one}/receipt", self.receipt, STAFF)
+        room.shows(f"{one}/receipt.html", self.receipt_page, STAFF)
         room.shows(f"{one}/replay", self.replay, STAFF)
         room.does(f"{one}/override", self.override, operator)
         room.does(f"{one}/appeal", self.appeal, WRITERS)
@@ -101,6 +103,10 @@ class DecisionPages:
         self._desk.looked(request, "receipt", [index])
         return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
 
+    def receipt_page(self, index: int, request: Request) -> Response:
+        """Sends receipt and checker page as one HTML file, for the person. Who took it is recorded."""
+        return receipt_page(self._org, self._desk, request, index, self._org.decisions.receipt(index))
+
     def replay(self, index: int, request: Request) -> Response:
         """Runs the registered model again and shows each step. Who asked is recorded."""
         self._desk.looked(request, "replay", [index])
@@ -137,7 +143,7 @@ class DecisionPages:
     ) -> Response:
         try:
             record(index, **told)
-        except (Stale, InvalidInput) as error:
+        except (Stale, InvalidInput, NotAllowed) as error:
             return self._decision(request, index, refused=(kind, told, error))
         return self._pages.see(request, f"/decisions/{index}", done)
 
@@ -164,6 +170,7 @@ class DecisionPages:
             here_at=place_of(values["/output/score_micro"]) if "/output/score_micro" in values else None,
             history=history,
             inputs=inputs_of(values, history.policy, self._erased(history)),
+            is_erased=self._org.decisions.is_erased(history),
             is_stale=isinstance(error, Stale),
             bands=bands_of(history.policy),
             may_override=who.may(frozenset((Role.OPERATOR,))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from counterfoil.data import german_credit_policy
 from counterfoil.decisions import Policy
 from counterfoil.decisions.told import bands_of, tones_of
@@ -20,7 +22,7 @@ def test_every_score_lies_in_one_band() -> None:
     ]
     assert bands[0].right == 390
     assert bands[-1].left == 10
-    assert all(upper.left == lower.right for upper, lower in zip(bands, bands[1:], strict=False))
+    assert all(upper.left == lower.right for upper, lower in pairwise(bands))
 
 
 def test_no_policy_draws_no_band() -> None:
