@@ -48,7 +48,7 @@ def main(home: Path) -> int:
     print(f"{answer.status_code} {answer.json()}, on record as {named}")
 
     index = int(named.partition(";")[0])
-    (receipt := home.with_name("answer.json")).write_bytes(org.calls.receipt(index).encode())
+    (receipt := home.with_name(f"{home.name}.answer.json")).write_bytes(org.calls.receipt(index).encode())
     report = counterfoil.check(receipt, issuer=str(org.issuer))
     print(report.verdict)
     org.close()
@@ -56,4 +56,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank-fastapi")))

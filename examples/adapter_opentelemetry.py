@@ -41,7 +41,7 @@ def main(home: Path) -> int:
     rows = org.calls.search(subject="customer 4711")
     for row in reversed(rows):
         print(f"record {row['idx']}: {row['operation']}")
-    evidence = home.with_name("agent.zip")
+    evidence = home.with_name(f"{home.name}.agent.zip")
     org.bundles.write_records(evidence, [rows[0]["idx"]], show="everything")  # brings what it builds on
     report = counterfoil.check(evidence, issuer=str(org.issuer))
     print(report.verdict)
@@ -50,4 +50,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank-opentelemetry")))

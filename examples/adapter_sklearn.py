@@ -41,7 +41,7 @@ def main(home: Path) -> int:
     labels = model.predict(applicants, subjects=[f"customer {number}" for number in applicants.index])
     print(f"decided and recorded: {', '.join(labels)}")
 
-    receipt = home.with_name("receipt.json")
+    receipt = home.with_name(f"{home.name}.receipt.json")
     found = org.decisions.search(subject="customer 703")[0]["idx"]
     receipt.write_bytes(org.decisions.receipt(found).encode())
     report = counterfoil.check(receipt, issuer=str(org.issuer))
@@ -51,4 +51,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank-sklearn")))

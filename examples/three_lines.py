@@ -2,7 +2,7 @@
 
     python examples/three_lines.py [FOLDER]
 
-Makes a new home in FOLDER (`bank` by default) and leaves the receipt beside it.
+Makes a new home in FOLDER (`bank-three-lines` by default) and leaves the receipt beside it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(home: Path) -> int:
     print(f"{decision.label}, with a score of {decision.score:.3f}")
     for reason in decision.reasons:
         print(f"  {reason.code}  {reason.text['en']}")
-    print(f"receipt: {decision.save_receipt(home.with_name('receipt.json'))}")
+    print(f"receipt: {decision.save_receipt(home.with_name(f'{home.name}.receipt.json'))}")
     report = decision.check(replay=True)
     for step in report.steps:
         print(f"  {step.status:<12} {step.title}")
@@ -52,4 +52,4 @@ def main(home: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "bank-three-lines")))

@@ -312,7 +312,9 @@ def test_a_page_that_holds_a_receipt_checks_itself(
     reasons = [{"code": "R01", "features": ["amount"]}, {"code": "R9", "features": ["age", "amount"]}]
     log.decide(VALUES | {"/output/label": BREAKING, "/reasons": reasons})
     receipt = log.receipt(0).encode()
-    page.goto(written(tmp_path, checker_page(Held("receipt.json", receipt, {"R01": f"The amount. {BREAKING}"}))))
+    words, units = {"R01": f"The amount. {BREAKING}"}, {"/input/amount": f"DM {BREAKING}", "/input/age": "years"}
+    held = Held("receipt.json", receipt, words, units, f"Example Bank plc {BREAKING}")
+    page.goto(written(tmp_path, checker_page(held)))
     checker = Checker(page)
     expect(page.locator("#verdict")).to_have_text(UNKNOWN)  # no key comes from the file
     assert page.input_value("#issuer") == ""
@@ -320,8 +322,29 @@ def test_a_page_that_holds_a_receipt_checks_itself(
     assert told == [f"The amount. {BREAKING} code R01", "Age in years, Amount code R9"]
     assert "came with this page, not with the proof" in page.inner_text("#result")
     assert page.locator("img").count() == 0
+    assert page.inner_text("h1") == "Your receipt"
+    opening = page.inner_text("#by-script").partition("What it rests on")
+    assert opening[0].startswith(f"The decision: {BREAKING}")
+    assert f"Example Bank plc {BREAKING} (log: bank.example/credit)" in opening[0]
+    rows = page.locator("[aria-labelledby=decided] tbody tr").all_inner_texts()
+    assert [row.replace("\t", ": ") for row in rows] == [
+        "Age in years: 41 years",
+        f"Amount: 1234.5 DM {BREAKING}",
+        "Purpose: a car, used",
+    ]
+    headings = page.locator("h2").all_inner_texts()
+    assert headings[1:] == [
+        "Intact, issuer unknown",
+        "The steps",
+        "What to do now",
+        "What you bring",
+        "Check another file",
+        "Whom you trust here",
+    ]
     look_over(page)
     shots(page, "held")
+    page.set_viewport_size({"width": 390, "height": 844})
+    shots(page, "held-phone")
     with page.expect_download() as saved:
         page.get_by_text("Save receipt.json").click()
     assert Path(saved.value.path()).read_bytes() == receipt
@@ -329,6 +352,25 @@ def test_a_page_that_holds_a_receipt_checks_itself(
     expect(page.locator("#verdict")).to_have_text(SIGNED)
     checker.choose("other.json", FILE)
     assert "Save" not in page.inner_text("#result")
+    assert page.inner_text("h1") == "Check a receipt or a bundle"
+
+
+def test_a_page_whose_receipt_was_altered_says_so_first(
+    page: Page, tmp_path: Path, look_over: LookOver, shots: Shots
+) -> None:
+    page.goto(written(tmp_path, checker_page(Held("receipt.json", FILE.replace(b"41]", b"42]")))))
+    expect(page.locator("#verdict")).to_have_text(
+        "does not match: a value, or its salt, is not the one that was recorded"
+    )
+    assert page.inner_text("h1") == "Do not rely on this receipt"
+    assert page.inner_text(".plainly") == "It was altered: at least one value is not the one on record."
+    assert page.inner_text("#by-script").startswith("receipt.json: a receipt\n\nIt was altered")
+    told = page.inner_text("#result")
+    assert "more values are on record" not in told
+    assert "left out here, because they are not the ones on record" in told
+    assert "Ask the organisation for the receipt again" in told
+    look_over(page)
+    shots(page, "held-altered")
 
 
 def test_a_page_that_holds_a_receipt_is_checked_by_another_page(checker: Checker) -> None:

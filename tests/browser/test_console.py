@@ -192,7 +192,7 @@ def test_a_receipt_is_saved_as_a_file(bank, desk):
     index = untouched(bank)
     page = desk(f"/decisions/{index}")
     with page.expect_download() as started:
-        page.get_by_role("link", name="Receipt").click()
+        page.get_by_role("link", name="Receipt (JSON)").click()
     assert started.value.suggested_filename == f"receipt-{index}.json"
 
 
@@ -215,7 +215,12 @@ def test_a_new_key_is_shown_once(bank, desk, look_over):
     look_over(page)
     page.get_by_role("link", name="Done").click()
     assert token not in page.content()
-    page.get_by_role("button", name="Revoke loan desk").click()
+    button = page.get_by_role("button", name="Revoke loan desk")
+    expect(button).to_be_hidden()  # one click must not end a key
+    page.get_by_label("Revoke loan desk…").click()
+    expect(page.locator(".asks[open]")).to_contain_text("There is no way back")
+    look_over(page)
+    button.click()
     expect(page.get_by_role("status")).to_contain_text("works no more")
 
 
@@ -231,9 +236,12 @@ def test_an_erasure_is_shown_before_it_is_done(bank, desk, look_over):
     look_over(page)
     page.get_by_role("button", name="Erase for good").click()
     expect(page.get_by_role("status")).to_contain_text("Erased for good")
+    assert "Nothing is erased yet" not in page.content()
     assert bank.org.decisions.history(index).values is None
     page.goto(f"{bank.url}/decisions/{index}")
     expect(page.locator("h1")).to_have_text("Decision, values erased")
+    expect(page.locator("#more + p")).to_contain_text("nobody can look at it again")
+    assert page.locator("form[action$='/override'], form[action$='/appeal']").count() == 0
     look_over(page)
 
 
@@ -254,7 +262,7 @@ def test_all_is_reached_by_keyboard_alone(bank, desk):
         if is_new and told[0] == "SUMMARY" and "Can the file be read?" in told[1]:
             page.keyboard.press("Enter")
             expect(page.locator(".step").first.locator("p").first).to_be_visible()
-    assert {"Receipt", "Replay", "Record the decision", "Record an appeal"} <= {text for _, text in reached}
+    assert {"Receipt (JSON)", "Replay", "Record the decision", "Record an appeal"} <= {text for _, text in reached}
 
 
 def test_a_table_is_scrolled_by_keyboard_on_a_phone(bank, desk):

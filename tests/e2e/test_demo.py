@@ -133,4 +133,4 @@ def test_the_example_of_three_lines(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "decline, with a score of 0.324" in done.stdout
     assert done.stdout.endswith("intact, and signed by the issuer you named\n")
-    assert counterfoil.check(tmp_path / "receipt.json").is_intact
+    assert counterfoil.check(tmp_path / "bank-three-lines.receipt.json").is_intact

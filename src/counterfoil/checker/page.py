@@ -34,11 +34,15 @@ class Held:
         name: What to call its file.
         receipt: The bytes of a receipt or promise.
         words: The issuer's words for the codes of reasons; shown as the issuer's, never as proven.
+        units: Units of values by pointer, shown the same way.
+        by: Legal name of the issuer, shown the same way.
     """
 
     name: str
     receipt: bytes
     words: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    by: str = ""
 
     def data(self) -> str:
         """Returns the element that holds it: inert, whatever the receipt says.
@@ -50,7 +54,8 @@ class Held:
             receipt = self.receipt.decode()
         except UnicodeDecodeError as error:
             raise InvalidInput("a receipt that goes into a page is JSON in UTF-8") from error
-        value = json.dumps({"name": self.name, "receipt": receipt, "words": dict(self.words)})
+        given = {"name": self.name, "receipt": receipt, "words": dict(self.words)}
+        value = json.dumps(given | {"units": dict(self.units), "by": self.by})
         # A script element ends at its end tag and nowhere else, and "<!--" changes how it is read: no "<" goes in.
         return f'<script type="application/json" id="held">{value.replace("<", chr(92) + "u003c")}</script>\n'
 

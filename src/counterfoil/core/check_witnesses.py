@@ -38,6 +38,9 @@ def check_witnesses(signed: SignedCheckpoint, policy: WitnessPolicy | None, hand
     2. each witness of the policy signed it, or did not
     3. those who did are a quorum
 
+    A head that nobody has cosigned yet, as one that is newer than the last collection, is not a
+    failure but not checked; cosignatures that do not verify or are too few are a failure.
+
     Args:
         signed: The head with all its signature lines.
         policy: What the checker demands; None leaves the step unchecked.
@@ -56,6 +59,11 @@ def check_witnesses(signed: SignedCheckpoint, policy: WitnessPolicy | None, hand
     there = {name: time_s for name, time_s in seen.items() if time_s is not None}
     told = ", ".join(f"{name} at {_time(time_s)}" for name, time_s in there.items())
     head = f"this head over {counted(signed.head.size, 'record')}"
+    if not any(signed.note.is_cosigned(each.key) for each in policy.witnesses):
+        return no_witnesses(
+            f"no witness has signed this head yet; the policy wants {policy.wanted()}: get a newer copy of the file "
+            "once its witnesses were asked"
+        )
     if not policy.is_met(there):  # step 3
         who = f"only {told} signed {head}" if told else f"no witness that the policy names signed {head}"
         return failed(_ID, _TITLE, f"{who}, and the policy wants {policy.wanted()}")

@@ -180,6 +180,13 @@ class Note:
             for line in self.signatures
         )
 
+    def is_cosigned(self, key: VerifierKey) -> bool:
+        """Whether any line is long enough to be a witness's, or says that it is of `key`; it need not be valid."""
+        return any(
+            len(line.value) == _COSIGNATURE_BYTES or (line.name == key.name and line.key_id == key.id)
+            for line in self.signatures
+        )
+
     def cosigned_at(self, key: VerifierKey) -> int | None:
         """Returns when the witness `key` signed this, in Unix seconds, the newest of its lines; None if it did not.
 

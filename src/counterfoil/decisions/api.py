@@ -32,6 +32,7 @@ from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.ingest import MOST_BATCH_BYTES, NDJSON, Ingest
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
+from counterfoil.decisions.receipt_file import receipt_page
 from counterfoil.decisions.records import ARTICLES
 from counterfoil.decisions.shapes import (
     deployed_json,
@@ -67,6 +68,7 @@ Since = Annotated[str | None, Query(description="Earliest time, UTC: 2026-11-23T
 Until = Annotated[str | None, Query(description="Latest time, UTC.")]
 Overridden = Annotated[bool | None, Query(description="Only those that a person did, or did not, change.")]
 Show = Annotated[list[str] | None, Query(description="Pointers of the fields to show, or `nothing`; all without it.")]
+Language = Annotated[str, Query(description="Language of the policy's words for reasons.")]
 OnLogFailure = Annotated[OnFailure, Query(description="Without a record: no decision (deny), or a durable queue.")]
 
 WithReceipt = Annotated[bool, Query(description="Whether the answer holds the receipt, for whoever may not read it.")]
@@ -110,6 +112,8 @@ class DecisionRoutes:
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
         room.reads("/decisions/{index}/receipt", self.receipt, STAFF)
+        page = {200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The page."}}
+        room.reads("/decisions/{index}/receipt.html", self.receipt_page, STAFF, response_class=Response, responses=page)
         room.reads("/decisions/{index}/replay", self.replay, STAFF, Replayed)
         room.writes("/replays", self.replay_many, JOBS["replay"], Started, status=202)
         room.writes("/decisions/{index}/overrides", self.override, operator, NewFollowed)
@@ -209,6 +213,11 @@ class DecisionRoutes:
         made = self._org.decisions.receipt(index, () if show == ["nothing"] else show)
         self._desk.looked(request, "receipt", [index])
         return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
+
+    def receipt_page(self, index: int, request: Request, show: Show = None, language: Language = "en") -> Response:
+        """Returns receipt and checker page as one HTML file, for the person. Who took it is recorded."""
+        made = self._org.decisions.receipt(index, () if show == ["nothing"] else show)
+        return receipt_page(self._org, self._desk, request, index, made, language)
 
     def replay(self, index: int, request: Request) -> dict[str, Any]:
         """Runs the registered model again on a decision and compares. Who asked is recorded."""

@@ -192,7 +192,7 @@ def receipt(
         files = {out: made.encode()}
         policy = org.decisions.history(index).policy if (page or html) and record.kind == "decision" else None
         if html is not None:
-            files[html] = as_html(made, policy, language=language, file=out.name).encode()
+            files[html] = as_html(made, policy, language=language, name=org.home.settings.name, file=out.name).encode()
         if page is not None:
             files[page] = as_text(made, policy, language=language, name=org.home.settings.name, file=out.name).encode()
         if qr is not None:

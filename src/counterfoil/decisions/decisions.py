@@ -225,6 +225,10 @@ class Decisions:
         """
         return self._histories.of(index)
 
+    def is_erased(self, history: History) -> bool:
+        """Tells whether nobody can read a decision's values any more; those locked away are still there."""
+        return self._histories.is_erased(history)
+
     def search(
         self,
         *,
@@ -325,6 +329,7 @@ class Decisions:
         Raises:
             Stale: When something was recorded since the reviewer looked.
             InvalidInput: For an empty reason or a label the policy does not have.
+            NotAllowed: The decision's values were erased.
         """
         return self._histories.override(index, label=label, by=by, reason=reason, saw=saw, request=request)
 

@@ -13,7 +13,7 @@ from counterfoil.decisions.policies import Policies
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import FOLLOW_UPS, state_digest
 from counterfoil.decisions.views import decisions, deployments, follow_ups
-from counterfoil.errors import InvalidInput, NotFound, Stale
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound, Stale
 from counterfoil.provenance import Model, Provenance
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Private
@@ -139,6 +139,7 @@ class Histories:
                     "something was added to this decision since the reviewer looked",
                     hint="show it again and repeat with the new state",
                 )
+            self._require_values(history)
             if history.policy is not None:
                 history.policy.is_adverse(label)  # refuses labels the policy does not have
             return self._follow(
@@ -149,13 +150,35 @@ class Histories:
         """Records what the person says against the decision, and who received it."""
         if not text.strip():
             raise InvalidInput("an appeal needs a text")
-        return self._follow(self.of(index), "appeal", {"/by": by, "/text": text}, request)
+        history = self.of(index)
+        self._require_values(history)
+        return self._follow(history, "appeal", {"/by": by, "/text": text}, request)
 
     def outcome(self, index: int, *, outcome: str, note: str = "", request: bytes | None = None) -> FollowUp:
         """Records what came of a decision, e.g. "repaid" or "default"."""
         if not outcome.strip():
             raise InvalidInput("an outcome needs a word for what came of the decision")
         return self._follow(self.of(index), "outcome", {"/note": note, "/outcome": outcome}, request)
+
+    def is_erased(self, history: History) -> bool:
+        """Tells whether nobody can read the decision's values any more; those locked away are still there."""
+        if history.values is not None:
+            return False
+        try:
+            self._archive.tree(history.index)
+        except NotFound:
+            return True
+        except NotAllowed:
+            pass
+        return False
+
+    def _require_values(self, history: History) -> None:
+        """Refuses what would be said about values that nobody can read any more."""
+        if self.is_erased(history):
+            raise NotAllowed(
+                f"the values of decision {history.index} were erased",
+                hint="nobody can look at it again; a new decision can be made",
+            )
 
     def _follow(self, history: History, kind: str, values: dict[str, Any], request: bytes | None) -> FollowUp:
         """Records a follow-up about the same person, under the same retention lock."""

@@ -14,8 +14,9 @@ from starlette.responses import Response
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.steps import Report
 from counterfoil.decisions.history import FollowUp, History
+from counterfoil.decisions.receipt_file import receipt_page
 from counterfoil.decisions.records import ARTICLES, FOLLOW_UPS
-from counterfoil.decisions.told import added_since, inputs_of, lines_of, place_of, reasons_of
+from counterfoil.decisions.told import added_since, bands_of, inputs_of, place_of, reasons_of, tones_of
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
 from counterfoil.store.streams import time_text
 from counterfoil.web.answer import as_file
@@ -56,6 +57,7 @@ class DecisionPages:
         room.does("/decisions", self.search_by_form, STAFF)
         room.shows(one, self.show, STAFF)
         room.shows(f"{one}/receipt", self.receipt, STAFF)
+        room.shows(f"{one}/receipt.html", self.receipt_page, STAFF)
         room.shows(f"{one}/replay", self.replay, STAFF)
         room.does(f"{one}/override", self.override, operator)
         room.does(f"{one}/appeal", self.appeal, operator)
@@ -93,7 +95,7 @@ class DecisionPages:
             "decisions/search.html",
             422 if problem else 200,
             asked=asked,
-            adverse=_adverse(known),
+            tones=tones_of(each.policy for each in known),
             filters={name: value for name, value in asked.items() if value and name != "before"},
             has_any=bool(found) or bool(self._org.decisions.search(limit=1)),
             labels=sorted({one.label for each in known for one in each.policy.outcomes}),
@@ -115,6 +117,10 @@ class DecisionPages:
         made = self._org.decisions.receipt(index)
         self._desk.looked(request, "receipt", [index])
         return Response(made.encode(), media_type="application/json", headers=as_file(f"receipt-{index}.json"))
+
+    def receipt_page(self, index: int, request: Request) -> Response:
+        """Sends receipt and checker page as one HTML file, for the person. Who took it is recorded."""
+        return receipt_page(self._org, self._desk, request, index, self._org.decisions.receipt(index))
 
     def replay(self, index: int, request: Request) -> Response:
         """Runs the registered model again and shows each step. Who asked is recorded."""
@@ -158,7 +164,7 @@ class DecisionPages:
                 return kinds[kind](index, request=tag, **told, **named).index
 
             self._desk.once(tag, record)
-        except (Stale, InvalidInput) as error:
+        except (Stale, InvalidInput, NotAllowed) as error:
             return self._decision(request, index, refused=(kind, told, error))
         return self._pages.see(request, f"/decisions/{index}", done)
 
@@ -180,13 +186,14 @@ class DecisionPages:
             "decisions/decision.html",
             200 if error is None else 409 if isinstance(error, Stale) else 422,
             added=[each.index for each in added or ()],
-            adverse=_adverse_labels(history),
+            tones=tones_of([history.policy] if history.policy else []),
             error=error,
             here_at=place_of(values["/output/score_micro"]) if "/output/score_micro" in values else None,
             history=history,
             inputs=inputs_of(values, history.policy, self._erased(history)),
+            is_erased=self._org.decisions.is_erased(history),
             is_stale=isinstance(error, Stale),
-            lines=lines_of(history.policy),
+            bands=bands_of(history.policy),
             may_override=who.may(frozenset((Role.OPERATOR,))),
             name=_name(request),
             once=secrets.token_urlsafe(16),
@@ -233,13 +240,3 @@ def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def _day(text: str, time: str) -> str | None:
     return f"{text}{time}" if len(text) == 10 else text or None
-
-
-def _adverse(known: Any) -> set[str]:
-    """Returns the labels that go against the person under every policy that has them."""
-    good = {one.label for each in known for one in each.policy.outcomes if not one.adverse}
-    return {one.label for each in known for one in each.policy.outcomes if one.adverse} - good
-
-
-def _adverse_labels(history: History) -> set[str]:
-    return {each.label for each in history.policy.outcomes if each.adverse} if history.policy else set()

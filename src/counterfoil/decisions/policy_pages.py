@@ -12,6 +12,7 @@ from starlette.responses import Response
 from counterfoil.decisions.patterns import NEWEST, PatternBook
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.summary import Summary, favourable
+from counterfoil.decisions.told import tones_of
 from counterfoil.errors import NotFound
 from counterfoil.store.streams import time_text
 from counterfoil.web.desk import Desk
@@ -83,6 +84,7 @@ class PolicyPages:
             here=here,
             most=NEWEST,
             policy=policy,
+            tones=tones_of([policy]),
             versions=[each for each in reversed(known) if each.index != index],
         )
 

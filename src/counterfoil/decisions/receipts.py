@@ -130,7 +130,12 @@ def as_text(
 
 
 def as_html(
-    stub: Receipt | Promise, policy: Policy | None = None, *, language: str = "en", file: str = "receipt.json"
+    stub: Receipt | Promise,
+    policy: Policy | None = None,
+    *,
+    language: str = "en",
+    name: str = "",
+    file: str = "receipt.json",
 ) -> str:
     """Returns the receipt and the checker page as one HTML file, which checks itself when it is opened.
 
@@ -139,6 +144,7 @@ def as_html(
         policy: The policy the decision was made under; its words for reasons go along, marked as
             the organisation's own.
         language: Language of these words; the page around them is English.
+        name: Legal name of the organisation, marked as its own word, too.
         file: Name of the receipt's file.
 
     Raises:
@@ -148,7 +154,8 @@ def as_html(
     record = parse_record(stub.shown.entry)
     _Page(stub, record, {}, policy, language, "", file).require_fitting()
     words = {reason.code: reason.text[language] for reason in policy.reasons} if policy else {}
-    return checker_page(Held(file, stub.encode(), words))
+    units = {f"/input/{each.name}": each.unit for each in policy.features if each.unit} if policy else {}
+    return checker_page(Held(file, stub.encode(), words, units, name))
 
 
 class _Page:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from counterfoil.decisions.history import FollowUp, History
 from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.records import state_digest
 
-__all__ = ["Input", "Line", "ToldReason", "added_since", "inputs_of", "lines_of", "reasons_of"]
+__all__ = ["Band", "Input", "ToldReason", "added_since", "bands_of", "inputs_of", "place_of", "reasons_of", "tones_of"]
 
 LEFT: Final = 10.0
 SCALE: Final = 380.0
@@ -38,12 +38,24 @@ class ToldReason:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """From which score on a label is given, and where that lies on a drawing 400 units wide."""
+class Band:
+    """The scores that get one label, and where they lie on a drawing 400 units wide.
+
+    Attributes:
+        label: The label.
+        place: Its place among the policy's outcomes, from 1; names its colour.
+        from_micro: Lowest score, None for whatever no other label takes.
+        below_micro: First score that is too high, None for the highest label.
+        left: Where it begins on the drawing.
+        right: Where it ends.
+    """
 
     label: str
-    score_micro: int
-    x: float
+    place: int
+    from_micro: int | None
+    below_micro: int | None
+    left: float
+    right: float
 
 
 def inputs_of(values: Mapping[str, Any], policy: Policy | None, erased: frozenset[str]) -> list[Input]:
@@ -67,15 +79,31 @@ def reasons_of(values: Mapping[str, Any], policy: Policy | None, language: str =
     return [_reason(each, policy, language) for each in found]
 
 
-def lines_of(policy: Policy | None) -> list[Line]:
-    """Returns where the policy draws its lines, highest first."""
-    if policy is None:
-        return []
-    return [
-        Line(each.label, each.at_least_micro, place_of(each.at_least_micro))
-        for each in policy.outcomes
-        if each.at_least_micro is not None
-    ]
+def bands_of(policy: Policy | None) -> list[Band]:
+    """Returns which scores get which label, highest first."""
+    bands: list[Band] = []
+    below: int | None = None
+    for place, each in enumerate(policy.outcomes if policy else (), 1):
+        start, end = each.at_least_micro or 0, MICRO if below is None else below
+        bands.append(Band(each.label, place, each.at_least_micro, below, place_of(start), place_of(end)))
+        below = each.at_least_micro
+    return bands
+
+
+def tones_of(policies: Iterable[Policy]) -> dict[str, str]:
+    """Returns for each label that goes against the person how far: "adverse", or "between" where a worse one exists.
+
+    A label that some policy has in the person's favour has no tone.
+    """
+    tones: dict[str, str] = {}
+    good: set[str] = set()
+    for policy in policies:
+        against = [each.label for each in policy.outcomes if each.adverse]
+        good |= {each.label for each in policy.outcomes if not each.adverse}
+        is_last_worst = policy.outcomes[-1].adverse
+        worst = against[-1 if is_last_worst else 0] if against else ""
+        tones |= {label: "adverse" if label == worst else "between" for label in against}
+    return {label: tone for label, tone in tones.items() if label not in good}
 
 
 def place_of(score_micro: int) -> float:

@@ -67,6 +67,7 @@ class LedgerPages:
             note=note,
             root=signed.head.root.hex(),
             told=asked,
+            witnessed=org.witness.status(),
         )
 
     def anchor(self, request: Request, form: Form) -> Response:

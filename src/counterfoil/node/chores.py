@@ -30,11 +30,23 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.node.state import NodeState, metadata
 from counterfoil.store.streams import time_text
 
-__all__ = ["Chore", "ChoreView", "Chores"]
+__all__ = ["CHORES", "Chore", "ChoreView", "Chores"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.node")
 
 TICK_S: Final = 1.0
+
+CHORES: Final = {
+    "requests": "Takes new records into what is known of answered requests.",
+    "tables": "Takes new records into the searchable tables.",
+    "queue": "Moves waiting decisions to the log, once it can be written again.",
+    "counts": "Puts on record how many records each stream has had.",
+    "retention": "Erases what was locked away and has been kept long enough.",
+    "access": "Notes when keys were last used and people last signed in.",
+    "depot": "Copies finished parts of the log to the object store, if the settings name one.",
+    "alarms": "Looks whether anything needs a person.",
+}
+"""What each chore does, for people."""
 
 chores_table: Final = Table(
     "chores",

@@ -86,7 +86,7 @@ class OverviewPages:
             size=org.archive.size,
             today=sum(each.decisions for each in counts if each.day == today),
             total=sum(each.decisions for each in counts),
-            volume=_volume_chart(counts, today),
+            volume=_volume_chart(counts, known, today),
             approval=_approval_chart(counts, known, rates, today),
         )
 
@@ -97,22 +97,28 @@ def _days(last: str) -> list[str]:
     return [(end - timedelta(days=back)).isoformat() for back in reversed(range(DAYS))]
 
 
-def _volume_chart(counts: Sequence[DecisionCount], last: str) -> Chart:
-    """Returns decisions a day, stacked by the label at which they stand."""
+def _volume_chart(counts: Sequence[DecisionCount], known: Sequence[RegisteredPolicy], last: str) -> Chart:
+    """Returns decisions a day, stacked by the label at which they stand.
+
+    Labels come in the order of the newest policy's outcomes, seen or not, so each keeps its colour from day to day.
+    """
     days = _days(last)
     by_label: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     totals: dict[str, int] = defaultdict(int)
     for each in counts:
         if each.day >= days[0]:
             totals[each.label or ERASED] += each.decisions
-    told = sorted(totals, key=lambda label: (label == ERASED, -totals[label], label))[:MOST_LABELS]
+    order = dict.fromkeys(one.label for each in reversed(known) for one in each.policy.outcomes)
+    order |= dict.fromkeys(sorted(totals.keys() - order.keys() - {ERASED}))
+    most = sorted(order, key=lambda label: -totals[label])[: MOST_LABELS - (ERASED in totals)]
+    told = [label for label in order if label in most] + [ERASED] * (ERASED in totals)
     for each in counts:
         label = each.label or ERASED
         by_label[label if label in told else OTHER][each.day] += each.decisions
-    names = [*told, OTHER] if len(totals) > MOST_LABELS else told
+    names = [*told, OTHER] if any(label not in told for label in totals) else told
     series = [Series(name, [by_label[name][day] for day in days]) for name in names]
     total = sum(totals.values())
-    said = ", ".join(f"{number(totals[name])} {name}" for name in told) or "none"
+    said = ", ".join(f"{number(totals[name])} {name}" for name in told if totals[name]) or "none"
     description = f"{counted(total, 'decision')} in the last {DAYS} days: {said}."
     return columns("volume", "Decisions a day", description, [day_text(day) for day in days], series, what="Day")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from counterfoil.errors import (
     Stale,
     TooManyRequests,
 )
+from counterfoil.node.chores import CHORES
 from counterfoil.node.jobs.job import JobState, JobView
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import HEADERS, Form, Link, Pages, local_path
@@ -180,6 +182,10 @@ class WorkPages:
             return self._pages.see(request, "/work", "It was over already.")
         return self._pages.see(request, "/work", "It stops at its next step.")
 
+    def _who(self) -> Callable[[str], str]:
+        names = {key.id: key.name for key in self._node.access.keys.all()}
+        return lambda by: _who(by, names)
+
     def _show(self, request: Request, error: CounterfoilError | None = None) -> Response:
         jobs, who = self._node.jobs.list(), principal_of(request)
         return self._pages.render(
@@ -187,6 +193,7 @@ class WorkPages:
             "node/work.html",
             422 if error else 200,
             chores=self._node.chores.list(),
+            does=CHORES,
             error=error,
             found=_found_words,
             is_connected=self._node.org.ledger.is_connected,
@@ -196,8 +203,17 @@ class WorkPages:
             open=[each for each in jobs if not each.state.is_over],
             running=JobState.RUNNING,
             size=self._node.org.archive.size,
+            who=self._who(),
             words=WORDS,
         )
+
+
+def _who(by: str, keys: Mapping[str, str]) -> str:
+    """Returns who did something, by name: of a person, or of a key."""
+    kind, _, name = by.partition(":")
+    if kind == "key" and name in keys:
+        return f"the key \N{LEFT DOUBLE QUOTATION MARK}{keys[name]}\N{RIGHT DOUBLE QUOTATION MARK}"
+    return name if kind == "user" else by
 
 
 def _shown(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from counterfoil.checker.saved_page import MAX_SAVED_BYTES, is_page, receipt_in_page
 from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor, parse_hex
 from counterfoil.core.bundle import ANCHOR_MEMBER
 from counterfoil.core.check_anchor import LedgerView
@@ -41,7 +42,7 @@ def check_file(
     """Checks one file and returns the report.
 
     Args:
-        path: A receipt, promise or bundle.
+        path: A receipt, promise or bundle; or a saved page with a receipt in it, of which nothing else is looked at.
         issuer: The key the checker trusts.
         against: For a receipt: a bundle, another receipt or a signed head of the
             same log as it is today.
@@ -55,10 +56,11 @@ def check_file(
 
     Raises:
         NotFound: When there is no such file.
+        InvalidInput: For a web page that holds no receipt.
     """
     head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
     if not head.startswith(_ZIP_START):
-        data = _read(path, MAX_RECEIPT_BYTES)
+        data = _stub(path)
         log = _view(against, data, issuer, progress)
         return check_receipt(data, issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     try:
@@ -71,13 +73,13 @@ def check_file(
 
 
 def other_file(file: Path) -> Report | None:
-    """Returns the report on what is neither a zip file nor a JSON object; None for all else."""
+    """Returns the report on what is neither a zip file, a JSON object nor a web page; None for all else."""
     try:
         with file.open("rb") as opened:
             start = opened.read(4096).lstrip()
     except OSError:
         return None  # why it cannot be opened is told later
-    if start.startswith((b"{", b"PK")):
+    if start.startswith((b"{", b"PK")) or is_page(start):
         return None
     told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
     return Report("file", (failed("format", "Can the file be read?", told),))
@@ -94,8 +96,8 @@ def read_head(path: Path) -> SignedCheckpoint:
     if data.startswith(_ZIP_START):
         with BundleReader(path) as members:
             return SignedCheckpoint.parse(_text(members.read("checkpoint", MAX_NOTE_BYTES)))
-    if data.startswith(b"{"):
-        stub = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+    if data.startswith(b"{") or _is_page(path):
+        stub = parse_receipt(_stub(path))
         if isinstance(stub, Promise):
             raise MalformedEvidence("a promise holds no head of a log")
         return SignedCheckpoint.parse(stub.checkpoint)
@@ -110,12 +112,12 @@ def read_anchor(path: Path) -> Anchor | None:
     """
     try:
         if not _first_bytes(path).startswith(_ZIP_START):
-            stub = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+            stub = parse_receipt(_stub(path))
             return stub.anchor if isinstance(stub, Receipt) else None
         with BundleReader(path) as members:
             has_anchor = ANCHOR_MEMBER in members.names()
             return Anchor.parse(members.read(ANCHOR_MEMBER, MAX_ANCHOR_BYTES)) if has_anchor else None
-    except MalformedEvidence:
+    except (MalformedEvidence, InvalidInput):
         return None  # the file's own check says why
 
 
@@ -185,10 +187,10 @@ def _view_of_head(path: Path) -> LogView:
     places: dict[int, bytes] = {}
     handovers: tuple[str, ...] = ()
     data = _first_bytes(path)
-    if data.startswith(b"{"):
-        other = parse_receipt(_read(path, MAX_RECEIPT_BYTES))
+    if data.startswith(b"{") or _is_page(path):
+        other = parse_receipt(_stub(path))
         handovers = other.shown.handovers
-        proven = check_receipt(_read(path, MAX_RECEIPT_BYTES)).step("log")
+        proven = check_receipt(_stub(path)).step("log")
         if isinstance(other, Receipt) and proven is not None and proven.status == "passed":
             places[other.index] = other.leaf
     leaves = {leaf: index for index, leaf in places.items()}
@@ -222,6 +224,18 @@ def _first_bytes(path: Path) -> bytes:
         raise NotFound(f"{path} is a folder, not a file") from None
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_page(file.read(4096))
+
+
+def _stub(path: Path) -> bytes:
+    """Returns the bytes of a receipt or promise, also of one inside a saved page."""
+    if _is_page(path):
+        return receipt_in_page(_read(path, MAX_SAVED_BYTES))
+    return _read(path, MAX_RECEIPT_BYTES)
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

@@ -84,10 +84,16 @@ def test_every_module_is_in_the_page_after_those_it_needs() -> None:
 
 def test_what_it_holds_is_inert() -> None:
     receipt = json.dumps({"a": BREAKING}, ensure_ascii=False).encode()
-    page = checker_page(Held(BREAKING, receipt, {"R01": BREAKING}))
+    page = checker_page(Held(BREAKING, receipt, {"R01": BREAKING}, {"/input/a": BREAKING}, BREAKING))
     scripts = [(attrs, text) for tag, attrs, text in Elements(page).found if tag == "script"]
     assert [attrs for attrs, _ in scripts] == [{"type": "application/json", "id": "held"}, {}]
-    assert json.loads(scripts[0][1]) == {"name": BREAKING, "receipt": receipt.decode(), "words": {"R01": BREAKING}}
+    assert json.loads(scripts[0][1]) == {
+        "name": BREAKING,
+        "receipt": receipt.decode(),
+        "words": {"R01": BREAKING},
+        "units": {"/input/a": BREAKING},
+        "by": BREAKING,
+    }
     assert "<" not in scripts[0][1]
     assert page.replace(page[page.index("<script type") : page.index("<script>")], "") == PAGE
 

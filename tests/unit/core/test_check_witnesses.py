@@ -12,6 +12,7 @@ from counterfoil.core.check_bundle import check_bundle
 from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.check_witnesses import check_witnesses
 from counterfoil.core.checkpoint import SignedCheckpoint
+from counterfoil.core.note import Signature
 from counterfoil.core.steps import Status, Step
 from counterfoil.core.trust import sign_handover
 from counterfoil.core.witness_policy import MAX_OF_EACH, WitnessPolicy
@@ -57,11 +58,26 @@ def test_a_quorum_passes_and_says_who_and_when() -> None:
     assert "together with the issuer" in found.limit
 
 
-@pytest.mark.parametrize("signed", [(), (A,), (A, A), (witness_signer(9), witness_signer(8), B)])
+@pytest.mark.parametrize("signed", [(A,), (A, A), (witness_signer(9), witness_signer(8), B)])
 def test_too_few_fail(signed: tuple[object, ...]) -> None:
     found = step(cosigned(*signed), policy())
     assert found.status is Status.FAILED
     assert "wants 2 of A, B, C" in found.detail
+
+
+def test_a_head_that_nobody_cosigned_yet_is_not_checked() -> None:
+    found = step(cosigned(), policy())
+    assert found.status is Status.NOT_CHECKED
+    assert found.detail.startswith("no witness has signed this head yet; the policy wants 2 of A, B, C")
+    stranger = str(signer(7, "other.example/log").key)
+    assert step(cosigned(), policy(log=stranger)).status is Status.FAILED
+
+
+def test_what_pretends_to_be_a_cosignature_fails() -> None:
+    for value in (bytes(72), bytes(64), b"x"):
+        line = str(Signature(A.key.name, A.key.id, value))
+        assert step(BANK.checkpoint() + line, policy()).status is Status.FAILED, value
+    assert step(BANK.checkpoint() + str(Signature("who", b"1234", bytes(72))), policy()).status is Status.FAILED
 
 
 def test_cosignatures_of_another_head_do_not_count() -> None:
@@ -114,11 +130,15 @@ def test_the_steps_of_receipts_promises_and_bundles() -> None:
     found = check_receipt(receipt.encode(), issuer=BANK.key.key, witnesses=policy())
     assert found.is_intact
     assert found.exit_code(["witnesses"]) == 0
-    assert not check_receipt(BANK.receipt(2).encode(), witnesses=policy()).is_intact
+    fresh = check_receipt(BANK.receipt(2).encode(), witnesses=policy())
+    assert fresh.is_intact
+    assert (fresh.exit_code([]), fresh.exit_code(["witnesses"])) == (0, 4)
+    lonely = replace(BANK.receipt(2), checkpoint=cosigned(A))
+    assert not check_receipt(lonely.encode(), witnesses=policy()).is_intact
     promise = check_receipt(BANK.promise(2, time_at(60)).encode(), witnesses=policy()).step("witnesses")
     assert promise is not None
     assert promise.status is Status.NOT_CHECKED
     bundle = BANK.range_bundle()
-    assert check_bundle(bundle, witnesses=policy()).exit_code() == 4
+    assert check_bundle(bundle, witnesses=policy()).exit_code(["witnesses"]) == 4
     bundle["checkpoint"] = cosigned(A, B).encode()
     assert check_bundle(bundle, witnesses=policy()).exit_code(["witnesses"]) == 0

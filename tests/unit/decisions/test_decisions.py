@@ -10,7 +10,7 @@ import pytest
 from organisations import START_S, Bank, bank, full_log
 
 from counterfoil.core import canonical
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound, Stale
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotAllowed, NotFound, Stale
 from counterfoil.store.streams import time_text
 
 
@@ -222,3 +222,17 @@ def test_follow_ups_are_never_left_in_the_queue(tmp_path: Path) -> None:
         with full_log(home.org), pytest.raises(LogUnavailable):
             home.org.decisions.appeal(index, text="x" * 5_000, by="Cleo")
         assert len(home.org.decisions.history(index).followed) == 1
+
+
+def test_nobody_decides_otherwise_on_what_was_erased(home: Bank) -> None:
+    index, kept = home.decide("anna").index or 0, home.decide("ben").index or 0
+    home.org.erasures.erase_record(index, basis="test")
+    decisions = home.org.decisions
+    assert decisions.is_erased(decisions.history(index))
+    assert not decisions.is_erased(decisions.history(kept))
+    with pytest.raises(NotAllowed, match="were erased"):
+        override(home, index)
+    with pytest.raises(NotAllowed, match="were erased"):
+        decisions.appeal(index, text="It is wrong.", by="Bo")
+    assert decisions.outcome(index, outcome="repaid").kind == "outcome"  # names no value
+    override(home, kept)

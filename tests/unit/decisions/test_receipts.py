@@ -253,10 +253,12 @@ def test_with_a_public_address_the_link_opens_the_checker_page(credit: Bank, dec
 
 def test_receipt_and_checker_in_one_file(declined: Decision) -> None:
     receipt = receipt_of(declined)
-    page = as_html(receipt, policy(), file="mine.json")
+    page = as_html(receipt, policy(), name="Example Bank plc", file="mine.json")
     held = json.loads(page.partition('id="held">')[2].partition("</script>")[0])
     assert held["receipt"] == receipt.encode().decode()
     assert held["name"] == "mine.json"
+    assert held["by"] == "Example Bank plc"
+    assert held["units"] == {f"/input/{each.name}": each.unit for each in policy().features if each.unit}
     assert held["words"] == {reason.code: reason.text["en"] for reason in policy().reasons}
     assert json.loads(as_html(receipt).partition('id="held">')[2].partition("</script>")[0])["words"] == {}
 

@@ -35,9 +35,9 @@ def live_a_little(home: Bank, seed: int) -> None:
         made.append(home.decide(f"p{number % 7}", duration_in_month=chance.choice([6, 900])).index or 0)
         if chance.random() < 0.4:
             index = chance.choice(made)
-            saw = decisions.history(index).state
-            label = chance.choice(["approve", "decline"])
-            decisions.override(index, label=label, by="Bo", reason="why", saw=saw)
+            history, label = decisions.history(index), chance.choice(["approve", "decline"])
+            if not decisions.is_erased(history):
+                decisions.override(index, label=label, by="Bo", reason="why", saw=history.state)
         if chance.random() < 0.1:
             home.org.erasures.erase_record(chance.choice(made), basis=BASIS)
         if chance.random() < 0.1:

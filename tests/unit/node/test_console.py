@@ -101,7 +101,15 @@ def test_files_are_kept_for_good_under_names_that_change_with_them(node):
     assert node.client.get("/static/..%2fpages.py").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/decisions/{index}", "/decisions/{index}/replay", "/decisions/{index}/receipt"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/decisions/{index}",
+        "/decisions/{index}/replay",
+        "/decisions/{index}/receipt",
+        "/decisions/{index}/receipt.html",
+    ],
+)
 def test_who_looked_is_on_record_before_a_page_is_shown(node, path):
     index = decide(node)
     assert node.client.get(path.format(index=index), headers=PAGE).status_code == 200

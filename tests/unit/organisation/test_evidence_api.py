@@ -101,6 +101,22 @@ def test_with_public_entries_the_proof_is_a_receipt_that_shows_no_field(tmp_path
         assert answer["receipt"]["disclosures"] == []
 
 
+def test_a_receipt_comes_as_a_page_that_is_checked_like_it(node):
+    index = decide(node)
+    page = node.client.get(f"{API}/decisions/{index}/receipt.html")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-disposition"] == f'attachment; filename="receipt-{index}.html"'
+    told = httpx.post(f"{node.url}{API}/check", content=page.content, params={"issuer": str(node.org.issuer)}).json()
+    assert told["verdict"] == "intact, and signed by the issuer you named"
+    hidden = node.client.get(f"{API}/decisions/{index}/receipt.html", params={"show": "nothing"}).content
+    assert httpx.post(f"{node.url}{API}/check", content=hidden).json()["facts"]["fields"] == []
+    assert node.client.get(f"{API}/decisions/{index}/receipt.html", params={"language": "fr"}).status_code == 422
+    assert httpx.get(f"{node.url}{API}/decisions/{index}/receipt.html").status_code == 401
+    assert node.client.get(f"{API}/decisions/999/receipt.html").status_code == 404
+    other = httpx.post(f"{node.url}{API}/check", content=b"<html>").json()
+    assert (other["code"], other["detail"]) == ("invalid_input", "this web page holds no receipt")
+
+
 @pytest.mark.parametrize("leaf", ["0" * 64, "0" * 63, "F" * 64, "../checkpoint", "0" * 64 + "0"])
 def test_what_is_no_leaf_of_the_log(node, leaf):
     answer = node.client.get(f"{API}/proofs/{leaf}")

@@ -36,6 +36,26 @@ export function explained(what, id) {
   return (what === "bundle" ? OF_BUNDLE : OF_RECEIPT)[id] ?? "";
 }
 
+const PLAINLY = {
+  format: "It cannot be read: it was altered or damaged, or it never was such a file.",
+  record: "It was altered: the record in it is not whole.",
+  records: "It was altered: a record in it is not whole.",
+  fields: "It was altered: at least one value is not the one on record.",
+  log: "It was altered, or it never was in this log.",
+  issuer: "It is not signed with the key that you gave.",
+  kept: "The log that you hold it against does not keep to it.",
+  complete: "Records are missing, or stand there twice.",
+  earlier: "The log does not keep to what you kept from before.",
+  anchor: "The ledger does not confirm it.",
+  witnesses: "The witnesses you count on do not confirm it.",
+};
+
+/** In one sentence what is wrong with a file; empty when nothing is. */
+export function plainly(report) {
+  const broken = report.steps.find((step) => step.status === "failed");
+  return broken ? (PLAINLY[broken.id] ?? "It is not what it claims to be.") : "";
+}
+
 /** What the verdict means, and what to do next. */
 export function advice(report) {
   if (!report.isIntact) {
@@ -46,6 +66,6 @@ export function advice(report) {
   }
   return (
     "The parts of the file fit together. Anybody can bring that about with a key of their own: " +
-    "paste the issuer's public key above to see whose file it is."
+    "put in the issuer's public key to see whose file it is."
   );
 }

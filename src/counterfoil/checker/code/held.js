@@ -11,12 +11,16 @@ const MOST_BYTES = 2 * MAX_RECEIPT_BYTES;
 const OPENS = '\u003cscript type="application/json" id="held">';
 const ENDS = "\u003c/script>";
 
-/** What the element says: {name, receipt, words}, the issuer's words for reasons by code. */
+/** What the element says: {name, receipt, words, units, by}: the issuer's words for reasons by code, units by pointer, its name. */
 export function heldOf(text) {
-  const { name, receipt, words } = parseJson(text);
-  const isRight = typeof name === "string" && typeof receipt === "string" && isObject(words);
+  const { name, receipt, words, units = {}, by = "" } = parseJson(text);
+  const isRight = typeof name === "string" && typeof receipt === "string" && typeof by === "string" && isObject(words) && isObject(units);
   if (!isRight) throw new Malformed("the page holds no receipt");
-  return { name, receipt, words: Object.fromEntries(Object.entries(words).filter(([, told]) => typeof told === "string")) };
+  return { name, receipt, words: textsOf(words), units: textsOf(units), by };
+}
+
+function textsOf(found) {
+  return Object.fromEntries(Object.entries(found).filter(([, told]) => typeof told === "string"));
 }
 
 /** What a saved page holds; null when the file is not one. */

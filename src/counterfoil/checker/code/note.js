@@ -73,6 +73,11 @@ class Note {
     return false;
   }
 
+  /** Whether any line is long enough to be a witness's, or says that it is of `key`; it need not be valid. */
+  isCosigned(key) {
+    return this.signatures.some(({ name, id, value }) => value.length === 72 || (name === key.name && isSame(id, key.id)));
+  }
+
   /** When the witness `key` signed this (BigInt of Unix seconds, the newest of its lines); null if it did not. */
   async cosignedAt(key) {
     let newest = null;

@@ -10,7 +10,7 @@ import { heldIn, heldOf } from "./held.js";
 import { byId, code, described, fill, make } from "./elements.js";
 import { parseLink, proofAddress } from "./link.js";
 import { VerifierKey } from "./note.js";
-import { factsView, stepsView, verdictView } from "./report_view.js";
+import { decisionView, factsView, recordView, stepsView, verdictView } from "./report_view.js";
 import { WitnessPolicy } from "./witness_policy.js";
 import { Lacking } from "./zip.js";
 
@@ -20,7 +20,8 @@ const MOST_KEY_BYTES = 2048;
 /** A newer check took this one's place. */
 class Outdated extends Error {}
 
-const state = { file: null, other: null, words: {}, isHeld: false, run: 0 };
+const TITLE = "Check a receipt or a bundle";
+const state = { file: null, other: null, held: null, run: 0 };
 let link = null;
 
 // --- what the checker brings ---
@@ -105,14 +106,18 @@ function progressOf(run) {
 }
 
 function show(report) {
-  fill(
-    byId("result"),
-    verdictView(report, state.file.name),
-    linkRemark(report),
-    state.isHeld ? heldView() : null,
-    factsView(report, state.words),
-    stepsView(report),
-  );
+  const verdict = verdictView(report, state.file.name);
+  const remark = linkRemark(report);
+  if (!state.held) {
+    fill(byId("result"), verdict, remark, factsView(report, {}), stepsView(report));
+    return;
+  }
+  entitle(report.isIntact ? "Your receipt" : "Do not rely on this receipt");
+  if (report.isIntact) {
+    fill(byId("result"), decisionView(report, state.held), verdict, remark, stepsView(report), recordView(report), heldView(report));
+  } else {
+    fill(byId("result"), verdict, remark, factsView(report, state.held.words), stepsView(report), heldView(report));
+  }
 }
 
 function faultView(error) {
@@ -129,14 +134,15 @@ async function take(file) {
   if (!file) return;
   if (file.size <= MOST_KEY_BYTES && (await takeKey(file))) return;
   const held = await heldIn(file);
-  if (held) takeHeld(held);
-  else await takeFile(file, {}, false);
+  if (held) await takeHeld(held, true);
+  else await takeFile(file, null, true);
 }
 
-async function takeFile(file, words, isHeld) {
-  Object.assign(state, { file, words, isHeld });
-  fill(byId("chosen"), `Chosen: ${file.name}`);
-  await check(true);
+async function takeFile(file, held, isMoving) {
+  Object.assign(state, { file, held });
+  if (!held) entitle(TITLE);
+  fill(byId("chosen"), isMoving ? `Chosen: ${file.name}` : "");
+  await check(isMoving);
 }
 
 /** Takes a file with a public key where one is dropped; tells whether it was one. */
@@ -149,14 +155,37 @@ async function takeKey(file) {
 }
 
 /** Takes what a page was saved with. */
-function takeHeld({ name, receipt, words }) {
-  return takeFile(new File([utf8(receipt)], name), words, true);
+function takeHeld(held, isMoving) {
+  return takeFile(new File([utf8(held.receipt)], held.name), held, isMoving);
 }
 
-/** Offers the receipt of a page as a file of its own: another checker can say whether this page tells the truth. */
-function heldView() {
+function entitle(title) {
+  document.title = title;
+  fill(byId("title"), title);
+}
+
+/** Has a page that was saved with a receipt open with that: first what it says, last the place for other files. */
+function arrange() {
+  const parts = byId("by-script");
+  fill(byId("lead"), "What was decided about you, by whom and why. This page checks it by itself; nothing is sent anywhere.");
+  parts.prepend(byId("progress"), byId("result"), byId("said"));
+  byId("files").prepend(make("h2", {}, "Check another file"));
+  parts.append(byId("files"));
+}
+
+/** What to do next, with the receipt as a file of its own: another checker can say whether this page tells the truth. */
+function heldView(report) {
   const save = make("a", { href: URL.createObjectURL(state.file), download: state.file.name }, `Save ${state.file.name}`);
-  return make("p", { class: "note" }, "The file stands inside a web page. ", save, " to have it checked by a page or a program that you got elsewhere.");
+  const ways = [
+    make("li", {}, save, " and have it checked by a page or a program that you got elsewhere: the file stands inside a web page, and whoever made the page wrote what it shows."),
+  ];
+  if (report.isIntact) {
+    ways.unshift(make("li", {}, "Get the organisation's public key from its web site or a letter and put it in below: then you know whose receipt it is."));
+    ways.push(make("li", {}, "If you think the decision is wrong, write to the organisation and quote your reference and the number. You can correct a value, add what was not considered, and ask for a person to look at it. Which rights you have depends on the law where you live."));
+  } else {
+    ways.push(make("li", {}, "Ask the organisation for the receipt again, and tell them that this one does not match."));
+  }
+  return make("section", { "aria-labelledby": "next" }, make("h2", { id: "next" }, "What to do now"), make("ol", { class: "ways" }, ...ways));
 }
 
 function prepareDrop() {
@@ -255,5 +284,7 @@ export function startPage() {
   prepareGiven();
   addEventListener("hashchange", showLink);
   showLink();
-  if (byId("held")) takeHeld(heldOf(byId("held").textContent));
+  if (!byId("held")) return;
+  arrange();
+  takeHeld(heldOf(byId("held").textContent), false);
 }

@@ -3,7 +3,7 @@
 import { grouped } from "./words.js";
 import { canonicalText, isObject } from "./canonical.js";
 import { code, described, make } from "./elements.js";
-import { advice, explained } from "./explained.js";
+import { advice, explained, plainly } from "./explained.js";
 import { FAILED, NOT_CHECKED, PASSED } from "./steps.js";
 
 const MARKS = { [PASSED]: "✓", [FAILED]: "✗", [NOT_CHECKED]: "–" };
@@ -18,6 +18,7 @@ export function verdictView(report, name) {
     "div",
     { class: `verdict ${tone}` },
     make("p", { class: "what" }, `${name}: a ${report.what}`),
+    report.isIntact ? null : make("p", { class: "plainly" }, plainly(report)),
     make("h2", { id: "verdict", tabindex: "-1" }, report.verdict),
     answer,
     make("p", {}, advice(report)),
@@ -29,7 +30,7 @@ export function factsView(report, words) {
   const { facts } = report;
   if (!facts.origin) return null;
   const title = report.isIntact ? "What it shows" : "What it says (not proven: a step failed)";
-  const body = report.what === "bundle" ? [bundleFacts(facts)] : stubFacts(facts, words);
+  const body = report.what === "bundle" ? [bundleFacts(facts)] : stubFacts(facts, words, report.step("fields")?.status === PASSED);
   return make("section", { "aria-labelledby": "facts" }, make("h2", { id: "facts" }, title), ...body);
 }
 
@@ -57,28 +58,75 @@ function stepView(report, step) {
   );
 }
 
-function stubFacts(facts, words) {
+function stubFacts(facts, words, areProven) {
   const reasons = facts.fields.find((field) => field.pointer === REASONS && areReasons(field.value));
   const rest = facts.fields.filter((field) => field !== reasons);
   const blocks = rest.length ? [fieldsTable(rest)] : [];
-  if (facts.hidden) blocks.push(make("p", { class: "quiet" }, `${grouped(facts.hidden)} more values are on record and not shown here.`));
+  if (!areProven) blocks.push(make("p", {}, "The values in the file are left out here, because they are not the ones on record."));
+  if (areProven && facts.hidden) blocks.push(make("p", { class: "quiet" }, `${grouped(facts.hidden)} more values are on record and not shown here.`));
   if (reasons) blocks.push(reasonsView(reasons.value, facts.fields, words));
-  blocks.push(make("h3", {}, "Where it stands"), described(recordRows(facts)));
+  return [...blocks, ...standing(facts)];
+}
+
+function standing(facts) {
+  const blocks = [make("h3", {}, "Where it stands"), described(recordRows(facts))];
   if (Object.keys(facts.about).length) blocks.push(make("h3", {}, "Its public part"), aboutView(facts.about));
   return blocks;
 }
 
-function fieldsTable(fields) {
+/** Fields and values; with `units`, by pointer, these stand beside the values and no pointer is shown. */
+function fieldsTable(fields, units = null) {
+  const small = (text) => make("span", { class: "pointer" }, text);
   const rows = fields.map(({ pointer, title, value }) =>
-    make("tr", {}, make("th", { scope: "row" }, title, " ", make("span", { class: "pointer" }, pointer)), make("td", { dir: "auto" }, valueText(value))),
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, title, ...(units ? [] : [" ", small(pointer)])),
+      make("td", { dir: "auto" }, valueText(value), ...(Object.hasOwn(units ?? {}, pointer) && value !== null ? [" ", small(units[pointer])] : [])),
+    ),
   );
   return make(
     "table",
     {},
-    make("caption", {}, "Values on record"),
+    make("caption", {}, units ? "What it rests on" : "Values on record"),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Field"), make("th", { scope: "col" }, "Value"))),
     make("tbody", {}, ...rows),
   );
+}
+
+/** What was decided, by whom, when and why, for the person: `held` is what the page was saved with. */
+export function decisionView(report, held) {
+  const { facts } = report;
+  const at = new Map(facts.fields.map((field) => [field.pointer, field]));
+  const said = (pointer) => (at.has(pointer) ? valueText(at.get(pointer).value) : "");
+  const label = said("/output/label");
+  const reasons = at.get(REASONS);
+  const rest = facts.fields.filter(({ pointer }) => pointer.startsWith("/input/"));
+  const others = facts.fields.filter((field) => field !== reasons && !/^\/(input\/|output\/|subject$)/.test(field.pointer));
+  return make(
+    "section",
+    { "aria-labelledby": "decided" },
+    make("h2", { id: "decided", class: "decided" }, label ? `The decision: ${label}` : `The record: ${facts.kind}`),
+    described([
+      ["Decided by", held.by ? `${held.by} (log: ${facts.origin})` : facts.origin],
+      ["When", shownTime(facts.time)],
+      ["Your reference", said("/subject")],
+      ["Score", said("/output/score")],
+      ["Number", `${facts.seq} (in the stream ${facts.stream})`],
+    ]),
+    reasons && areReasons(reasons.value) ? reasonsView(reasons.value, facts.fields, held.words) : null,
+    rest.length + others.length ? fieldsTable([...rest, ...others], held.units) : null,
+    facts.hidden ? make("p", { class: "quiet" }, `${grouped(facts.hidden)} more values are on record and not shown here.`) : null,
+    held.by || Object.keys(held.units).length
+      ? make("p", { class: "quiet" }, "The organisation's name and the units came with this page, too, not with the proof.")
+      : null,
+  );
+}
+
+/** The record as it lies in the log, for whoever wants to look closer. */
+export function recordView({ facts }) {
+  const table = facts.fields.length ? fieldsTable(facts.fields) : null;
+  return make("details", { class: "record" }, make("summary", {}, "The record as it lies in the log"), table, ...standing(facts));
 }
 
 function areReasons(value) {

@@ -98,6 +98,7 @@ ALLOWED = {
         GET /api/v1/decisions
         GET /api/v1/decisions/{index}
         GET /api/v1/decisions/{index}/receipt
+        GET /api/v1/decisions/{index}/receipt.html
         GET /api/v1/decisions/{index}/replay
         GET /api/v1/doctor
         GET /api/v1/jobs
@@ -114,6 +115,7 @@ ALLOWED = {
         POST /decisions
         GET /decisions/{index:int}
         GET /decisions/{index:int}/receipt
+        GET /decisions/{index:int}/receipt.html
         GET /decisions/{index:int}/replay
         GET /ledger
         GET /log/tile/entries/{path:path}
