@@ -186,7 +186,7 @@ def _synchronous(run: Run, folder: Path, random: Random) -> None:
             org.recorder.record([decisions.prepare(number)])
 
         def decide(number: int) -> None:
-            decisions.decide(decisions.batch.applicants[number % 1_000], subject=f"customer {number}")
+            decisions.decide(decisions.applicants[number % 1_000], subject=f"customer {number}")
 
         for name, work in (("decision", record), ("decide", decide)):
             with spending() as spent:
