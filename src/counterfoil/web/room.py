@@ -75,7 +75,8 @@ class Room:
             model: Shape of the answer; None where the handler makes the response itself.
             more: What `APIRouter.add_api_route` takes.
         """
-        self._add("GET", path, handler, roles, {"response_model": model, "responses": dict(_PROBLEMS)} | more)
+        responses = _PROBLEMS | more.pop("responses", {})
+        self._add("GET", path, handler, roles, {"response_model": model, "responses": responses} | more)
 
     def writes(
         self,

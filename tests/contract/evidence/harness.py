@@ -151,7 +151,7 @@ def made_up_proof(old_size: int, new_size: int) -> tuple[bytes, bytes, list[byte
 
     proof = consistency_path(old_size, new_size, subtree)
     steps = list(zip(reversed(sides), proof, strict=True))  # consistency_path goes down, a proof goes up
-    if old_size.bit_count() == 1:
+    if old_size.bit_count() == 1 or not steps:  # a growth by nothing has no proof
         first = second = sha256(b"old root").digest()
     else:
         first = second = steps.pop(0)[1]
