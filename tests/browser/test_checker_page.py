@@ -147,7 +147,7 @@ def test_ten_thousand_records_while_the_page_breathes(checker: Checker) -> None:
     page.wait_for_selector("#progress:not([hidden])")
     page.set_input_files("#file", {"name": "receipt.json", "mimeType": "", "buffer": FILE})
     expect(page.locator(".what")).to_have_text("receipt.json: a receipt")
-    expect(page.locator("#progress")).to_be_hidden()
+    expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
     page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")
     expect(page.locator(".what")).to_have_text("receipt.json: a receipt")
 
