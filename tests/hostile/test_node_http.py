@@ -7,7 +7,7 @@ import json
 import select
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -56,6 +56,24 @@ def is_well(node: Serving) -> bool:
 def test_a_head_that_does_not_end_is_not_waited_for(node):
     assert ask(node, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ") == b""
     assert is_well(node)
+
+
+@pytest.mark.parametrize("piece", [b"x" * 10_000, b"x: y\r\n" * 2_000], ids=["one header", "many headers"])
+def test_a_head_without_end_is_not_kept(tmp_path, piece):
+    """However fast it comes, the node gives up long before the clock on slow heads would."""
+    settings = replace(SETTINGS, head_timeout_s=600)
+    with serving(tmp_path, settings=settings) as node, connect(node) as line:
+        with suppress(ConnectionError):
+            line.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ")
+            for _ in range(1_000):
+                line.sendall(piece)
+            while line.recv(65_536):
+                pass
+        assert is_well(node)
+
+
+def test_a_head_of_some_length_is_taken(node):
+    assert httpx.get(f"{node.url}/healthz", headers={"x-long": "x" * 60_000}).status_code == 200
 
 
 def test_a_connection_that_says_nothing_is_not_waited_for(node):
@@ -181,15 +199,21 @@ def test_a_full_disk_is_told_and_over_when_it_is_over(tmp_path):
         assert again.json()["index"] is not None
 
 
-def test_an_unforeseen_error_says_nothing_of_the_inside(tmp_path, caplog):
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_an_unforeseen_error_says_nothing_of_the_inside(tmp_path, caplog, monkeypatch, accept):
+    def fail(*_args, **_kwargs):
+        raise ZeroDivisionError(f"{tmp_path} holds a fault")
+
     with serving(tmp_path) as node:
-        (node.org.home.paths.folder / "views.db").unlink()
-        node.org.views.close()
-        told = node.client.get("/api/v1/decisions")
-        assert told.status_code in (200, 500, 503)
-        assert "Traceback" not in told.text
-        assert str(tmp_path) not in told.text
-    assert json.dumps(node.client.headers["authorization"]) not in caplog.text
+        monkeypatch.setattr(node.org.views, "index_of", fail)
+        told = node.client.get(f"/api/v1/proofs/{'0' * 64}?about=somebody", headers={"accept": accept})
+        assert told.status_code == 500
+        assert "the server's log says more" in told.text
+        for inside in ("Traceback", "ZeroDivisionError", "holds a fault", str(tmp_path)):
+            assert inside not in told.text
+    assert "ZeroDivisionError" in caplog.text  # whoever runs the node learns what it was
+    assert node.client.headers["authorization"] not in caplog.text
+    assert "about=somebody" not in "".join(each.getMessage() for each in caplog.records if each.levelname == "ERROR")
 
 
 def test_answers_that_are_not_taken_keep_nobody_out(tmp_path):

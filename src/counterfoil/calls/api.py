@@ -100,13 +100,13 @@ class CallRoutes:
             raise InvalidInput('the body is not {"call": {…}, …}', hint=f"known are {', '.join(sorted(_MEMBERS))}")
         call, made = Call.from_json(wanted["call"]), []
 
-        def record() -> int:
+        def record() -> int | None:
             done = self._org.calls.record(call, **_options(wanted), on_log_failure=on_failure, request=tag)
             made.append(done)
-            return -1 if done.index is None else done.index
+            return done.index
 
         place, is_known = self._desk.once(tag, record)
-        if not is_known:
+        if place is None or not is_known:
             return json_answer(recorded_json(made[0]), 201)
         record_there = self._org.archive.record(place)
         told = {"index": place, "leaf": self._org.archive.leaf_hex(place), "promise": None}
@@ -142,7 +142,7 @@ class CallRoutes:
         """Shows one call with its private values. Who looked is recorded."""
         shown = call_json(self._org.calls, self._org.archive, index, with_values=True)
         self._desk.looked(request, "call", [index])
-        return Response(orjson.dumps(shown), media_type="application/json", headers={"cache-control": "no-store"})
+        return Response(orjson.dumps(shown), media_type="application/json")
 
 
 def _options(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class RemoteDecisions:
         """
         known = next((each for each in self.deployments() if each.index == index), None)
         if known is None:
-            raise NotFound(f"record {index} is no deployment", hint="see which there are: deployments()")
+            raise NotFound(f"record {index} is no deployment", hint="see which there are: decisions.deployments()")
         model = self._provenance.model_at(known.model_index)
         policy = self.policy_at(known.policy_index)
         return RemoteDeployment(self._wire, self, index, known.leaf, policy, model, on_log_failure, receipts=receipts)

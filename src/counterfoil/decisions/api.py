@@ -228,8 +228,7 @@ class DecisionRoutes:
         """Runs registered models again on many decisions, in the background. Who asked is recorded."""
         self._desk.looked(request, "replays", wanted.records)
         asked = wanted.model_dump()
-        given = {"indices": wanted.records, "sample": wanted.sample, "seed": wanted.seed}
-        return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "replay", given)))
+        return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "replay", asked)))
 
     def override(self, index: int, request: Request, told: Override) -> Response:
         """Records that a person decided otherwise than the model. The first decision stays on record."""

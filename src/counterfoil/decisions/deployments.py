@@ -88,7 +88,10 @@ class Deployments:
         """Returns a deployment on record, ready to decide as it did; see `Decisions.deployment`."""
         known = next((each for each in self.all() if each.index == index), None)
         if known is None:
-            raise NotFound(f"record {index} is no deployment", hint="see which there are: GET /api/v1/deployments")
+            raise NotFound(
+                f"record {index} is no deployment",
+                hint="see which there are: decisions.deployments()",
+            )
         registered = self._policies.at(known.policy_index)
         policy, model, scorer, explainer = self._replays.loaded(known.leaf)
         self._in_force(registered)

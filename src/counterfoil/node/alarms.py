@@ -111,11 +111,11 @@ class Alarms:
     def _keep(self, raised: list[Alarm], cleared: list[Alarm]) -> None:
         with self._state.writing() as connection:
             for alarm in raised:
-                self._webhooks.told(connection, "alarm.raised", alarm.to_json())
+                self._webhooks.tell(connection, "alarm.raised", alarm.to_json())
                 row = {"id": alarm.id, "found": alarm.found, "todo": alarm.todo, "raised_s": alarm.raised_s}
                 connection.execute(alarms_table.insert().values(**row))
             for alarm in cleared:
-                self._webhooks.told(connection, "alarm.cleared", alarm.to_json())
+                self._webhooks.tell(connection, "alarm.cleared", alarm.to_json())
                 is_open = (alarms_table.c.id == alarm.id) & alarms_table.c.cleared_s.is_(None)
                 connection.execute(alarms_table.update().where(is_open).values(cleared_s=alarm.cleared_s))
             newest = select(alarms_table.c.number).order_by(alarms_table.c.number.desc()).limit(MOST_KEPT)

@@ -113,7 +113,7 @@ class NodeRoutes:
     async def events(self, job_id: str) -> StreamingResponse:
         """Sends a job again whenever it changes, until it is over (server-sent events)."""
         self._node.jobs.get(job_id)
-        return StreamingResponse(self._changes(job_id), media_type=EVENT_STREAM, headers={"cache-control": "no-store"})
+        return StreamingResponse(self._changes(job_id), media_type=EVENT_STREAM)
 
     async def _changes(self, job_id: str) -> AsyncIterator[bytes]:
         last, told_s, began_s = None, time.monotonic(), time.monotonic()

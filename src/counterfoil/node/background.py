@@ -64,13 +64,18 @@ def chores_of(node: Node) -> list[Chore]:
         return ""
 
     return [
-        Chore("requests", REQUESTS_EVERY_S, requests),
-        Chore("tables", TABLES_EVERY_S, tables),
-        Chore("queue", QUEUE_EVERY_S, queue),
-        Chore("counts", COUNTS_EVERY_S, counts),
-        Chore("retention", RETENTION_EVERY_S, retention),
-        Chore("access", ACCESS_EVERY_S, access),
-        Chore("files", FILES_EVERY_S, files),
-        Chore("depot", DEPOT_EVERY_S, depot),
-        Chore("alarms", ALARMS_EVERY_S, alarms),
+        Chore("requests", "Notes which named requests were answered.", REQUESTS_EVERY_S, requests),
+        Chore("tables", "Takes new records into the searchable tables.", TABLES_EVERY_S, tables),
+        Chore("queue", "Moves waiting decisions to the log, once it can be written again.", QUEUE_EVERY_S, queue),
+        Chore("counts", "Puts on record how many records each stream has had.", COUNTS_EVERY_S, counts),
+        Chore("retention", "Erases what was locked away and has been kept long enough.", RETENTION_EVERY_S, retention),
+        Chore("access", "Notes when keys were last used and people last signed in.", ACCESS_EVERY_S, access),
+        Chore("files", "Deletes the files of jobs that were done a while ago.", FILES_EVERY_S, files),
+        Chore(
+            "depot",
+            "Copies finished parts of the log to the object store, if the settings name one.",
+            DEPOT_EVERY_S,
+            depot,
+        ),
+        Chore("alarms", "Looks whether anything needs a person.", ALARMS_EVERY_S, alarms),
     ]

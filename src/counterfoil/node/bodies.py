@@ -56,6 +56,7 @@ class ChoreShown(BaseModel):
     """What the node does by itself."""
 
     name: str
+    does: str
     last: str | None
     told: str | None = Field(description="What it did when there last was something to do.")
     fault: str | None

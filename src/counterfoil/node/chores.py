@@ -1,14 +1,4 @@
-"""What a node does by itself, again and again, while it serves.
-
-    requests    takes new records into what is known of requests
-    tables      takes new records into the searchable tables
-    queue       moves waiting decisions to the log, as soon as it is back
-    counts      writes the epoch records that are due
-    retention   erases what was locked away and whose retention has ended
-    files       deletes the files of jobs that were done long ago
-    access      writes down when keys and sessions were last used
-    depot       copies finished parts to the object store, where the settings name one
-    alarms      looks whether anything needs a person
+"""Doing again and again what a node does by itself while it serves; what that is stands in `background`.
 
 Anchoring has a thread of its own (`ledger.worker`). When a chore last ran and why it
 failed lies in the node's state, so the status page is right also after a crash; what
@@ -30,23 +20,11 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.node.state import NodeState, metadata
 from counterfoil.store.streams import time_text
 
-__all__ = ["CHORES", "Chore", "ChoreView", "Chores"]
+__all__ = ["Chore", "ChoreView", "Chores"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.node")
 
 TICK_S: Final = 1.0
-
-CHORES: Final = {
-    "requests": "Takes new records into what is known of answered requests.",
-    "tables": "Takes new records into the searchable tables.",
-    "queue": "Moves waiting decisions to the log, once it can be written again.",
-    "counts": "Puts on record how many records each stream has had.",
-    "retention": "Erases what was locked away and has been kept long enough.",
-    "access": "Notes when keys were last used and people last signed in.",
-    "depot": "Copies finished parts of the log to the object store, if the settings name one.",
-    "alarms": "Looks whether anything needs a person.",
-}
-"""What each chore does, for people."""
 
 chores_table: Final = Table(
     "chores",
@@ -64,20 +42,23 @@ class Chore:
 
     Attributes:
         name: One word.
+        does: What it does, in a sentence for people.
         every_s: Pause between two times.
         work: Does it; returns what it did in words, empty when there was nothing to do.
     """
 
     name: str
+    does: str
     every_s: float
     work: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
 class ChoreView:
-    """How a chore stands: when it last ran, what it last did, and why it failed last, if it did."""
+    """How a chore stands: what it is, when it last ran, what it last did, and why it failed last, if it did."""
 
     name: str
+    does: str
     last_s: int
     told: str
     fault: str
@@ -85,7 +66,13 @@ class ChoreView:
     def to_json(self) -> dict[str, Any]:
         """Returns it as the API shows it."""
         last = time_text(self.last_s) if self.last_s else None
-        return {"fault": self.fault or None, "last": last, "name": self.name, "told": self.told or None}
+        return {
+            "does": self.does,
+            "fault": self.fault or None,
+            "last": last,
+            "name": self.name,
+            "told": self.told or None,
+        }
 
 
 class Chores:
@@ -106,9 +93,9 @@ class Chores:
         with state.reading() as connection:
             known = {row.name: row for row in connection.execute(select(chores_table))}
         self._views = {
-            chore.name: ChoreView(chore.name, row.last_s, row.told, row.fault)
+            chore.name: ChoreView(chore.name, chore.does, row.last_s, row.told, row.fault)
             if (row := known.get(chore.name))
-            else ChoreView(chore.name, 0, "", "")
+            else ChoreView(chore.name, chore.does, 0, "", "")
             for chore in chores
         }
 
@@ -140,7 +127,7 @@ class Chores:
             fault = f"something was not foreseen: {type(error).__name__}"
         if fault and fault != before.fault:
             _LOGGER.warning("%s: %s", chore.name, fault)
-        view = ChoreView(chore.name, int(self._now()), told or before.told, fault)
+        view = ChoreView(chore.name, chore.does, int(self._now()), told or before.told, fault)
         self._views[chore.name] = view
         if told or fault != before.fault:  # what says nothing new is not worth a sync
             self._keep(view)

@@ -35,13 +35,13 @@ def concerns(org: Organisation, chores: list[ChoreView], webhooks: list[Webhook]
     if free < LEAST_FREE_BYTES:
         yield Concern("disk", f"{free / (1 << 30):.1f} GiB are free where the home lies", "free some space")
     if org.ledger.fault:
-        yield Concern("ledger", f"anchoring fails: {org.ledger.fault}", "see counterfoil ledger status")
+        yield Concern("ledger", f"anchoring fails: {org.ledger.fault}", "see Ledger, or GET /api/v1/ledger")
     problems = org.witness.status().problems
     if problems:
-        yield Concern("witness", "; ".join(problems), "see counterfoil witness status")
+        yield Concern("witness", "; ".join(problems), "see GET /api/v1/witness")
     for chore in chores:
         if chore.fault:
-            yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see the status page")
+            yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see Work, or GET /api/v1/status")
     for hook in webhooks:
         if hook.said and hook.waiting:
             found = f"the webhook {hook.id} does not take messages: {hook.said}"

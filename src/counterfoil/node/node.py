@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
 from counterfoil.node.access import Access
 from counterfoil.node.alarms import Alarms
 from counterfoil.node.answers import Answers
@@ -26,7 +26,7 @@ from counterfoil.organisation import Organisation
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 from counterfoil.store.requests import REQUESTS_FILE, WAITING, Requests
-from counterfoil.web.desk import KEY_HEADER, Make
+from counterfoil.web.desk import KEY_HEADER, Make, Place
 from counterfoil.web.roles import JOBS, principal_of, require
 from counterfoil.web.upload import emptied
 
@@ -135,7 +135,7 @@ class Node:
         """As `write` for many; see `web.desk.Desk`."""
         return await self._open_writer().write_many([Wanted(prepared, tag, on_failure) for prepared, tag in wanted])
 
-    def once(self, tag: bytes | None, make: Callable[[], int]) -> tuple[int, bool]:
+    def once(self, tag: bytes | None, make: Callable[[], Place]) -> tuple[int | Place, bool]:
         """Runs `make` unless the same request did before; see `web.desk.Desk`."""
         if tag is None:
             return make(), False
@@ -166,17 +166,8 @@ class Node:
     def start_job(self, request: Request, kind: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Starts long work in the background; see `web.desk.Desk`."""
         require(request, JOBS[kind])
-        given = dict(arguments)
-        if given.get("subject") is not None:  # whom it is about is private, and jobs are kept in plain
-            given["indices"] = self._places_of(str(given.pop("subject")))
         self.asked(request, f"the work {kind}")
-        return self.jobs.start(principal_of(request).id, kind, given).to_json()
-
-    def _places_of(self, subject: str) -> list[int]:
-        places = self.org.vault.indices_of(subject)
-        if not places:
-            raise NotFound("no record is about that person", hint="use the reference the decision was made with")
-        return list(places)
+        return self.jobs.start(principal_of(request).id, kind, arguments).to_json()
 
     @property
     def can_record(self) -> bool:

@@ -25,12 +25,11 @@ from counterfoil.errors import (
     Stale,
     TooManyRequests,
 )
-from counterfoil.node.chores import CHORES
 from counterfoil.node.jobs.job import JobState, JobView
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import HEADERS, Form, Link, Pages, local_path
 from counterfoil.web.problem import problem
-from counterfoil.web.roles import JOBS, STAFF, Role, principal_of, require
+from counterfoil.web.roles import JOBS, STAFF, Role, principal_of
 from counterfoil.web.room import PUBLIC
 
 if TYPE_CHECKING:
@@ -112,9 +111,7 @@ class NodePages:
         served = [(each.name, _shown(getattr(settings, each.name)), each.default) for each in fields(settings)]
         home = org.home.settings
         kept = [(each.name, _shown(getattr(home, each.name)), each.default) for each in fields(home)]
-        return self._pages.render(
-            request, "node/settings.html", chores=self._node.chores.list(), served=served, kept=kept
-        )
+        return self._pages.render(request, "node/settings.html", served=served, kept=kept)
 
     def errors(self, request: Request) -> Response:
         """Lists the errors."""
@@ -168,7 +165,6 @@ class WorkPages:
             kind = form.text("kind")
             if kind not in WORDS:
                 raise InvalidInput("choose what is to be done")
-            require(request, JOBS[kind])
             self._node.start_job(request, kind, _arguments(kind, form))
         except InvalidInput as error:
             return self._show(request, error)
@@ -193,7 +189,6 @@ class WorkPages:
             "node/work.html",
             422 if error else 200,
             chores=self._node.chores.list(),
-            does=CHORES,
             error=error,
             found=_found_words,
             is_connected=self._node.org.ledger.is_connected,

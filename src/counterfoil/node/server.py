@@ -23,26 +23,40 @@ __all__ = ["Server", "bind"]
 
 BACKLOG: Final = 512
 
+MOST_HEAD_BYTES: Final = 65_536
+"""Of a request's head, beyond what came with one read; a head that is longer is refused before it ends."""
+
 
 class _Impatient(HttpToolsProtocol):
     """Closes a connection that sends a head, or takes an answer, too slowly; uvicorn itself waits for ever.
 
-    One address holds so many connections at most, so that it cannot keep all others out.
+    A head that does not end is refused, for the parser would keep all of it. One address holds so many
+    connections at most, so that it cannot keep all others out.
     """
 
-    head_timeout_s: float = 10.0
-    take_timeout_s: float = 75.0
-    most_from_one: int = 0
+    head_timeout_s: float
+    take_timeout_s: float
+    most_from_one: int
     held: Counter[str]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._stall: asyncio.TimerHandle | None = None
+        self._is_in_head = False
+        self._head_bytes = 0
         self._from = (self.client or ("",))[0]
         self.held[self._from] += 1
         self._watch = self.loop.call_later(self.head_timeout_s, self._give_up)
         if self.most_from_one and self.held[self._from] > self.most_from_one:
             transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if was_in_head and self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The request's head is too large.")
 
     def pause_writing(self) -> None:
         """Called when the other side takes no more for now."""
@@ -63,10 +77,12 @@ class _Impatient(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._watch.cancel()
         self._watch = self.loop.call_later(self.head_timeout_s, self._give_up)
+        self._is_in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._watch.cancel()
+        self._is_in_head = False
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -117,7 +133,6 @@ class Server(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_keep_alive=settings.idle_timeout_s,
                 timeout_graceful_shutdown=settings.stop_timeout_s,
-                h11_max_incomplete_event_size=65_536,
             )
         )
         if settings.tls_cert:

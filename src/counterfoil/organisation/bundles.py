@@ -107,7 +107,7 @@ class Bundles:
         path = Path(path)
         note = self._archive.witnessed_checkpoint()
         size = SignedCheckpoint.parse(note).head.size
-        chosen = self._with_origins(indices)
+        chosen = self.with_origins(indices)
         if not chosen:
             raise InvalidInput("a bundle needs at least one record")
         count = _Count()
@@ -128,6 +128,18 @@ class Bundles:
             )
             self._write_schemas(bundle, schemas)
         return Written(path, len(chosen), count.shown, count.withheld)
+
+    def with_origins(self, indices: Iterable[int]) -> list[int]:
+        """Returns the places of the records and, transitively, of all they build on, ascending."""
+        chosen: set[int] = set()
+        waiting = list(indices)
+        while waiting:
+            index = waiting.pop()
+            if index not in chosen:
+                record = self._archive.record(index)
+                chosen.add(index)
+                waiting += [self._views.index_of(leaf) for leaf in record.builds_on]
+        return sorted(chosen)
 
     def _write_tiles(self, bundle: BundleWriter, start: int, end: int, size: int) -> None:
         place = start
@@ -182,18 +194,6 @@ class Bundles:
             return None
         count.shown += 1
         return ShownLine(index, disclosure)
-
-    def _with_origins(self, indices: Iterable[int]) -> list[int]:
-        """Returns the records and, transitively, all they build on, ascending."""
-        chosen: set[int] = set()
-        waiting = list(indices)
-        while waiting:
-            index = waiting.pop()
-            if index not in chosen:
-                record = self._archive.record(index)
-                chosen.add(index)
-                waiting += [self._views.index_of(leaf) for leaf in record.builds_on]
-        return sorted(chosen)
 
 
 def read_show(parts: Sequence[str]) -> Show:

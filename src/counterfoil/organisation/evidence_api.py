@@ -172,8 +172,8 @@ class EvidenceRoutes:
         places = self._places(wanted)
         self._desk.looked(request, "bundle", places)
         if len(places) > MOST_AT_ONCE:
-            asked = wanted.model_dump(exclude_none=True)
-            return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "bundle", asked)))
+            asked, given = wanted.model_dump(exclude_none=True), _for_job(wanted, places)
+            return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "bundle", given)))
         made = new_scratch(self._desk.incoming)
         try:
             written = self._written(made / "bundle.zip", wanted, places, show)
@@ -186,10 +186,11 @@ class EvidenceRoutes:
         return FileResponse(written.path, headers=headers, media_type=_ZIP, background=gone)
 
     def _places(self, wanted: ToBundle) -> Sequence[int]:
+        """Returns the places of all records whose fields it may show."""
         if wanted.subject is not None:
-            return places_about(self._org.vault, wanted.subject)
+            return self._org.bundles.with_origins(places_about(self._org.vault, wanted.subject))
         if wanted.records:
-            return wanted.records
+            return self._org.bundles.with_origins(wanted.records)
         size = self._org.archive.size
         first, last = wanted.first or 0, size - 1 if wanted.last is None else wanted.last
         if not first <= last < size:
@@ -197,10 +198,17 @@ class EvidenceRoutes:
         return range(first, last + 1)
 
     def _written(self, path: Path, wanted: ToBundle, places: Sequence[int], show: Show) -> Written:
-        if wanted.records or wanted.subject is not None:
+        if not isinstance(places, range):
             return self._org.bundles.write_records(path, places, show=show)
         end = None if wanted.last is None else wanted.last + 1
         return self._org.bundles.write_range(path, wanted.first or 0, end, show=show)
+
+
+def _for_job(wanted: ToBundle, places: Sequence[int]) -> dict[str, Any]:
+    """Returns what the job is told: places in the place of a person, for jobs are kept in plain."""
+    if isinstance(places, range):
+        return wanted.model_dump(include={"first", "last", "show"}, exclude_none=True)
+    return {"records": list(places), "show": wanted.show}
 
 
 def _report(path: Path, **trusted: Any) -> Report:

@@ -23,7 +23,7 @@ from hmac import digest as hmac_digest
 from pathlib import Path
 from typing import Final
 
-from counterfoil.core.statement import Record, read_record
+from counterfoil.core.statement import read_record
 from counterfoil.errors import InvalidInput, LogUnavailable
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
@@ -234,8 +234,7 @@ def _tag_in(entry: bytes) -> bytes | None:
     """Returns the tag in a record's public part, None without one."""
     if _MARK not in entry:
         return None
-    record: Record = read_record(entry)
-    text = record.about.get("request")
+    text = read_record(entry).about.get("request")
     if not isinstance(text, str) or len(text) != 2 * (TAG_BYTES + BODY_BYTES):
         return None
     try:

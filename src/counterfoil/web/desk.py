@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
 
@@ -12,7 +12,7 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded
 
-__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Answer", "Desk", "Job", "Make", "Progress"]
+__all__ = ["KEY_HEADER", "REPLAYED_HEADER", "Answer", "Desk", "Make", "Place"]
 
 KEY_HEADER = "idempotency-key"
 """By this a caller names a request, so that sending it twice does it once."""
@@ -20,15 +20,14 @@ KEY_HEADER = "idempotency-key"
 REPLAYED_HEADER = "idempotency-replayed"
 """Says `true` where a request was answered before and nothing was done anew."""
 
-Progress = Callable[[int, int], None]
-
 Answer = tuple[int, Mapping[str, Any]]
 """Status and body of an answer."""
 
 Make = Callable[[], Answer | Callable[[], Answer]]
 """Makes an answer, and may be called again after an error; or returns the work that makes it, which may not."""
 
-Job = Callable[[Progress], Mapping[str, Any]]
+Place = TypeVar("Place", bound=int | None)
+"""Place of a record in the log; None, where that may be, while it waits in the queue."""
 
 
 class Desk(Protocol):
@@ -66,11 +65,19 @@ class Desk(Protocol):
     ) -> list[Recorded | int | CounterfoilError]:
         """As `write` for many; one result each, in order."""
 
-    def once(self, tag: bytes | None, make: Callable[[], int]) -> tuple[int, bool]:
+    def once(self, tag: bytes | None, make: Callable[[], Place]) -> tuple[int | Place, bool]:
         """Runs `make`, which records something and returns its place, unless the same request did before.
+
+        Args:
+            tag: Of the request; without one, `make` always runs.
+            make: Returns the place of the record, None while that waits in the queue.
 
         Returns:
             The place, and whether it was there before.
+
+        Raises:
+            InvalidInput: The key was used for another request.
+            LogUnavailable: The same request was answered before, and its record waits in the queue.
         """
 
     def answered(self, tag: bytes | None, make: Make) -> tuple[int, Mapping[str, Any], bool]:

@@ -35,7 +35,7 @@ def problem(error: BaseException) -> dict[str, Any]:
 def problem_response(error: BaseException, status: int = 0) -> Response:
     """Returns the response for an error; with `status` in the place of the table's where that is not 0."""
     members = problem(error) | ({"status": status} if status else {})
-    headers = {"cache-control": "no-store"}
+    headers: dict[str, str] = {}
     if isinstance(error, NotSignedIn):
         headers["www-authenticate"] = 'Bearer realm="counterfoil"'
     if isinstance(error, TooLarge):

@@ -130,8 +130,7 @@ class WitnessRoutes:
         """Signs the head of a log that is watched, if it extends the one signed last (C2SP tlog-witness)."""
         request.state.most_body_bytes = MAX_REQUEST_BYTES
         answer = await run_in_threadpool(self._witness.add_checkpoint, await request.body())
-        headers = {"cache-control": "no-store", "content-type": answer.content_type}
-        return Response(answer.body, answer.status, headers)
+        return Response(answer.body, answer.status, {"content-type": answer.content_type})
 
     def status(self) -> dict[str, Any]:
         """Tells which logs are watched, and who signs this one."""

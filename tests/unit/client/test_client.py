@@ -138,7 +138,7 @@ def test_every_write_has_a_key_of_its_own():
 def test_work_that_failed_raises_what_it_failed_with(tmp_path):
     with serving(tmp_path) as node:
         wire = Wire(node.url, node.client.headers["authorization"].removeprefix("Bearer "))
-        job = node.node.jobs.start("key:a", "bundle", {"indices": [10_000]})
+        job = node.node.jobs.start("key:a", "bundle", {"records": [10_000]})
         with pytest.raises(NotFound, match="10000"):
             wire.finished(job.to_json(), timeout_s=60)
         wire.close()

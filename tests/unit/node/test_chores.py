@@ -30,7 +30,7 @@ def chore(node: Node, name: str) -> Chore:
 
 
 def test_how_a_chore_went_outlives_the_process(state):
-    chores = [Chore("dig", 1, lambda: "dug 3 holes")]
+    chores = [Chore("dig", "Digs.", 1, lambda: "dug 3 holes")]
     Chores(state, chores, now=lambda: 42).run(chores[0])
     again = Chores(state, chores).list()[0]
     assert (again.last_s, again.told, again.fault) == (42, "dug 3 holes", "")
@@ -45,11 +45,20 @@ def test_a_fault_is_told_and_forgotten_when_it_is_over(state):
             raise error
         return ""
 
-    chores = [Chore("dig", 1, work)]
+    chores = [Chore("dig", "Digs.", 1, work)]
     made = Chores(state, chores)
     assert made.run(chores[0]).fault == "the disk is full"
     assert made.run(chores[0]).fault == ""
     assert Chores(state, chores).list()[0].fault == ""
+
+
+def test_every_chore_says_what_it_does(tmp_path):
+    with serving(tmp_path) as node:
+        chores = node.client.get("/api/v1/status").json()["chores"]
+        assert {each["name"] for each in chores} == {each.name for each in chores_of(node.node)}
+        assert all(each["does"].endswith(".") for each in chores)
+        page = node.client.get("/work").text
+        assert [each["does"] for each in chores if each["does"] not in page] == []
 
 
 def test_waiting_decisions_move_to_the_log_by_themselves(tmp_path):

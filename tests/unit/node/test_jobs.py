@@ -13,7 +13,7 @@ from counterfoil.errors import InvalidInput, NotFound, Stale
 from counterfoil.node.jobs.job import JobState
 from counterfoil.node.jobs.jobs import Jobs
 from counterfoil.node.state import NodeState
-from counterfoil.web.roles import Principal, Role
+from counterfoil.organisation import evidence_api
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ def test_a_running_job_is_cancelled_at_its_next_step(org, state, tmp_path):
 def test_what_goes_wrong_is_told_and_the_next_job_runs(org, state, tmp_path):
     jobs = Jobs(state, tmp_path / "jobs", org)
     jobs.start_work()
-    bad = jobs.start("key:a", "bundle", {"indices": [10_000]})
-    good = jobs.start("key:a", "bundle", {"indices": [1]})
+    bad = jobs.start("key:a", "bundle", {"records": [10_000]})
+    good = jobs.start("key:a", "bundle", {"records": [1]})
     finished(jobs, good.id)
     assert (jobs.get(bad.id).state, jobs.get(bad.id).error["code"]) == (JobState.FAILED, "not_found")
     assert jobs.file(good.id).read_bytes()[:2] == b"PK"
@@ -212,19 +212,24 @@ def test_there_is_no_other_kind_of_work(org, state, tmp_path):
         Jobs(state, tmp_path / "jobs", org).start("key:a", "dig", {})
 
 
-def test_whom_a_bundle_is_about_lies_nowhere_in_plain(node):
+@pytest.mark.parametrize("kind", ["bundle", "replay"])
+def test_what_is_not_understood_does_not_turn_into_everything(node, kind):
+    job = node.node.jobs.start("key:a", kind, {"places": [1], "show": ["everything"]}).id
+    finished(node.node.jobs, job)
+    done = node.node.jobs.get(job)
+    assert (done.state, done.error["code"], done.file) == (JobState.FAILED, "invalid_input", "")
+
+
+def test_whom_a_bundle_is_about_lies_nowhere_in_plain(node, monkeypatch):
+    monkeypatch.setattr(evidence_api, "MOST_AT_ONCE", 0)
     node.client.post(
         f"/api/v1/deployments/{node.deployment}/decisions",
         json={"applicant": node.applicant, "subject": "secret person"},
     )
-    from starlette.requests import Request
-
-    request = Request(
-        {"type": "http", "headers": [], "state": {"principal": Principal(node.who, frozenset({Role.AUDITOR}))}}
-    )
-    job = node.node.start_job(request, "bundle", {"subject": "secret person"})
-    finished(node.node.jobs, job["id"])
-    assert node.node.jobs.get(job["id"]).state is JobState.DONE
+    told = node.client.post("/api/v1/bundles", json={"subject": "secret person"})
+    assert told.status_code == 202
+    finished(node.node.jobs, told.json()["id"])
+    assert node.node.jobs.get(told.json()["id"]).state is JobState.DONE
     for path in node.org.home.paths.folder.glob("node.db*"):
         assert b"secret person" not in path.read_bytes()
 

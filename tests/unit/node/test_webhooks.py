@@ -73,10 +73,16 @@ class Clock:
         return self.now_s
 
 
+def tell(state: NodeState, hooks: Webhooks, event: str, data: dict[str, str]) -> None:
+    with state.writing() as connection:
+        hooks.tell(connection, event, data)
+    hooks.wake()
+
+
 def test_a_message_says_what_happened_and_is_signed(state, receiver):
     hooks = Webhooks(state)
     _, secret = hooks.add(receiver.url, ["job.finished"])
-    hooks.tell("job.finished", {"id": "1"})
+    tell(state, hooks, "job.finished", {"id": "1"})
     assert hooks.deliver_due() == 1
     headers, body = receiver.taken[0]
     assert json.loads(body)["data"] == {"id": "1"}
@@ -95,7 +101,7 @@ def test_the_signature_is_the_one_of_the_standard():
 def test_only_who_wants_an_event_is_told(state, receiver):
     hooks = Webhooks(state)
     hooks.add(receiver.url, ["alarm.raised"])
-    hooks.tell("job.finished", {})
+    tell(state, hooks, "job.finished", {})
     assert hooks.deliver_due() == 0
 
 
@@ -104,7 +110,7 @@ def test_a_refusal_is_tried_again_later_also_after_a_restart(state, receiver):
     hooks = Webhooks(state, now=clock)
     hooks.add(receiver.url, ())
     receiver.status = 500
-    hooks.tell("alarm.raised", {"id": "disk"})
+    tell(state, hooks, "alarm.raised", {"id": "disk"})
     assert hooks.deliver_due() == 0
     assert hooks.list()[0].said == "it answered 500"
 
@@ -122,7 +128,7 @@ def test_after_three_days_a_message_is_given_up(state, receiver):
     hooks = Webhooks(state, now=clock)
     hooks.add(receiver.url, ())
     receiver.status = 404
-    hooks.tell("alarm.raised", {})
+    tell(state, hooks, "alarm.raised", {})
     for pause_s in (*PAUSES_S, 86_400):
         hooks.deliver_due()
         clock.now_s += pause_s
@@ -134,7 +140,7 @@ def test_a_redirect_is_not_followed(state, receiver):
     hooks = Webhooks(state)
     hooks.add(receiver.url, ())
     receiver.status = 302
-    hooks.tell("alarm.raised", {})
+    tell(state, hooks, "alarm.raised", {})
     hooks.deliver_due()
     assert hooks.list()[0].said == "it answered 302"
 
@@ -143,7 +149,7 @@ def test_the_thread_delivers_by_itself(state, receiver):
     hooks = Webhooks(state)
     hooks.add(receiver.url, ())
     hooks.start_work()
-    hooks.tell("alarm.cleared", {})
+    tell(state, hooks, "alarm.cleared", {})
     settled(lambda: len(receiver.taken) == 1)
     hooks.stop_work()
 
@@ -195,9 +201,9 @@ def test_nobody_waits_for_a_receiver_that_hangs(state, receiver):
     hooks.add(receiver.url, ["alarm.raised"])
     hooks.start_work()
     for _ in range(3):
-        hooks.tell("job.finished", {})
+        tell(state, hooks, "job.finished", {})
     assert hangs.asked.wait(60)
-    hooks.tell("alarm.raised", {})
+    tell(state, hooks, "alarm.raised", {})
     settled(lambda: len(receiver.taken) == 1)
     hung = next(hook for hook in hooks.list() if hook.url == hangs.url)
     assert (hung.waiting, hung.said) == (3, "")  # still in its first try
@@ -210,12 +216,12 @@ def test_what_is_told_becomes_durable_with_what_it_tells_of(state, receiver):
     hooks = Webhooks(state)
     hooks.add(receiver.url, ())
     with suppress(ZeroDivisionError), state.writing() as connection:
-        hooks.told(connection, "job.finished", {})
+        hooks.tell(connection, "job.finished", {})
         raise ZeroDivisionError
     assert hooks.list()[0].waiting == 0
 
     class Refusing(Webhooks):
-        def told(self, *_args):
+        def tell(self, *_args):
             raise LogUnavailable("the disk is full")
 
     disk = Concern("disk", "1 GiB is free", "free some")
@@ -230,7 +236,7 @@ def test_what_is_told_becomes_durable_with_what_it_tells_of(state, receiver):
 def test_who_is_removed_is_told_nothing_more(state, receiver):
     hooks = Webhooks(state)
     made, _ = hooks.add(receiver.url, ())
-    hooks.tell("alarm.raised", {})
+    tell(state, hooks, "alarm.raised", {})
     hooks.remove(made.id)
     assert hooks.deliver_due() == 0
     with pytest.raises(NotFound):

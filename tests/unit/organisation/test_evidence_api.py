@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 
 import httpx
@@ -16,6 +17,7 @@ from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.merkle import is_included
 from counterfoil.core.proofs import LogProof
 from counterfoil.node.settings import NodeSettings
+from counterfoil.organisation import evidence_api
 from counterfoil.web.roles import Role
 
 API = "/api/v1"
@@ -35,6 +37,13 @@ def looks(node: Serving) -> list[str]:
     entries = (node.org.archive.record(index) for index in range(node.org.archive.size))
     places = [index for index, record in enumerate(entries) if record.kind == "look"]
     return [node.org.views.values_of(index)["/what"] for index in places]
+
+
+def seen_last(node: Serving) -> set[int]:
+    """The places that the newest record of a look names."""
+    size = node.org.archive.size
+    last = max(index for index in range(size) if node.org.archive.record(index).kind == "look")
+    return {node.org.views.index_of(leaf) for leaf in node.org.archive.record(last).builds_on}
 
 
 def test_the_head_covers_everything(node):
@@ -181,6 +190,40 @@ def test_bundles_are_what_the_command_line_writes(node, tmp_path):
     assert about.is_intact
     assert looks(node)[-1] == "bundle"
     settled(lambda: list(node.node.incoming.iterdir()) == [])  # it goes when it was sent
+
+
+@pytest.mark.parametrize("choice", ["records", "subject", "range"])
+def test_a_large_bundle_is_the_same_file_written_in_the_background(node, tmp_path, monkeypatch, choice):
+    index = decide(node, f"large {choice}")
+    chosen = {
+        "records": {"records": [index]},
+        "subject": {"subject": f"large {choice}"},
+        "range": {"first": index, "last": index},
+    }[choice]
+    wanted = chosen | {"show": ["/output"]}
+    _, at_once = bundle(node, tmp_path, **wanted)
+    monkeypatch.setattr(evidence_api, "MOST_AT_ONCE", 0)
+    told = node.client.post(f"{API}/bundles", json=wanted)
+    assert told.status_code == 202
+    job = told.json()["id"]
+    settled(lambda: node.node.jobs.get(job).state.is_over)
+    saved = node.client.get(f"{API}/jobs/{job}/file")
+    later = zipfile.ZipFile(io.BytesIO(saved.content))
+    assert later.read("disclosures.ndjson") == at_once.read("disclosures.ndjson") != b""
+    chosen_places = [json.loads(each.read("bundle.json")).get("indices") for each in (later, at_once)]
+    assert chosen_places[0] == chosen_places[1]
+    assert index in seen_last(node)
+
+
+def test_who_takes_a_bundle_is_recorded_with_all_that_it_shows(node, tmp_path):
+    """A correction brings along the decision it builds on, values and all."""
+    index = decide(node)
+    seen = node.org.decisions.history(index).state
+    corrected = node.org.decisions.override(index, label="decline", reason="forged", by="B. Berg", saw=seen)
+    _, members = bundle(node, tmp_path, records=[corrected.index], show=["everything"])
+    shown = {json.loads(line)["index"] for line in members.read("disclosures.ndjson").splitlines()}
+    assert index in shown
+    assert shown <= seen_last(node)
 
 
 def test_records_added_to_fill_a_range_show_no_field(node, tmp_path):

@@ -94,8 +94,8 @@ class JobView:
         """Places of the records in its file, once it is there."""
         if self.kind != "bundle":
             return ()
-        if self.arguments.get("indices"):
-            return sorted({int(index) for index in self.arguments["indices"]})
+        if self.arguments.get("records"):
+            return sorted({int(index) for index in self.arguments["records"]})
         last = self.arguments.get("last")
         end = int(self.told.get("log_size", 0)) if last is None else int(last) + 1
         return range(int(self.arguments.get("first") or 0), end)

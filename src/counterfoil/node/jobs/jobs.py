@@ -289,7 +289,7 @@ class Jobs:
             with self._state.writing() as connection:
                 connection.execute(jobs_table.update().where(jobs_table.c.id == job.id).values(**_row(job)))
                 if is_told and self._webhooks is not None:
-                    self._webhooks.told(connection, "job.finished", job.to_json())
+                    self._webhooks.tell(connection, "job.finished", job.to_json())
             self._known[job.id] = job
 
     def _step(self, job_id: str, done: int, total: int, *, saved: bool) -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, InvalidInput
 from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
 from counterfoil.organisation.bundles import read_show
 
@@ -29,12 +29,12 @@ def bundle(run: Run) -> Mapping[str, Any]:
     """Writes records, their proofs and chosen fields into one file; after a crash it starts over."""
     path = run.folder / "bundle.zip"
     path.unlink(missing_ok=True)
-    asked = run.arguments
+    asked = _asked(run, "records", "first", "last", "show")
     show = read_show(asked.get("show", ()))
     size = run.org.archive.size  # before anything is read: what is erased later lies behind it
     try:
-        if asked.get("indices"):
-            places = [int(index) for index in asked["indices"]]
+        if asked.get("records"):
+            places = [int(index) for index in asked["records"]]
             written = run.org.bundles.write_records(path, places, show=show, progress=run.progress)
         else:
             end = None if asked.get("last") is None else int(asked["last"]) + 1
@@ -80,11 +80,23 @@ TASKS: Final[Mapping[str, Task]] = {"anchor": anchor, "bundle": bundle, "rebuild
 """Every kind of job."""
 
 
+def _asked(run: Run, *known: str) -> Mapping[str, Any]:
+    """Returns what was asked for; whatever is not understood must not turn into all there is.
+
+    Raises:
+        InvalidInput: Something else was asked for.
+    """
+    other = sorted(run.arguments.keys() - set(known))
+    if other:
+        raise InvalidInput(f"this work knows no {other[0][:40]!r}", hint=f"it knows {', '.join(known)}")
+    return run.arguments
+
+
 def _drawn(run: Run) -> list[int]:
     """Returns the decisions to replay, ascending; the same ones after a crash."""
-    asked = run.arguments
-    if asked.get("indices"):
-        return sorted({int(index) for index in asked["indices"]})
+    asked = _asked(run, "records", "sample", "seed")
+    if asked.get("records"):
+        return sorted({int(index) for index in asked["records"]})
     top = int(run.told.get("top", run.org.archive.size))
     run.keep({"top": top} | dict(run.told))
     known = run.org.decisions.places(before=top)

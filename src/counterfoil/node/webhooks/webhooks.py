@@ -179,14 +179,14 @@ class Webhooks:
                 raise NotFound(f"there is no webhook {hook_id[:20]!r}")
             connection.execute(deliveries.delete().where(deliveries.c.hook == hook_id))
 
-    def tell(self, event: str, data: Mapping[str, Any]) -> None:
-        """Writes an event down for every webhook that wants it; returns when that is durable."""
-        with self._state.writing() as connection:
-            self.told(connection, event, data)
-        self.wake()
+    def tell(self, connection: Connection, event: str, data: Mapping[str, Any]) -> None:
+        """Writes an event down for every webhook that wants it, within the caller's own change; `wake` after that.
 
-    def told(self, connection: Connection, event: str, data: Mapping[str, Any]) -> None:
-        """Writes an event down within the caller's own change, with which it becomes durable; `wake` after that."""
+        Args:
+            connection: Where the caller changes what it tells of; both become durable, or neither.
+            event: One of `EVENTS`.
+            data: What happened, JSON values.
+        """
         time_s = int(self._now())
         body = json.dumps({"type": event, "timestamp": time_text(time_s), "data": dict(data)}, sort_keys=True)
         wanted = [row.id for row in connection.execute(select(hooks)) if event in row.events.split(",")]
