@@ -367,6 +367,16 @@ def test_what_a_lock_keeps_is_restricted(kind, tmp_path):
             face.org.decisions.receipt(made.index)
 
 
+def test_a_preview_decides_nothing(face):
+    newest = face.home.decisions.search(limit=1)
+    made = face.loans.preview_many([ROW, BAD])
+    assert [each.label for each in made] == ["approve", "decline"]
+    assert face.home.decisions.search(limit=1) == newest
+    assert made[0].score_micro == face.loans.decide(ROW).score_micro
+    with pytest.raises(InvalidInput, match="row 2: "):
+        face.loans.preview_many([ROW, {"credit_amount": 1}])
+
+
 # The log, its key, the ledger
 
 
@@ -398,5 +408,12 @@ def test_the_ledger_is_connected_anchored_and_let_go_of(fresh):
     status = fresh.org.ledger.status()
     assert status.is_embedded
     assert status.state.proven_size >= state.proven_size
+    held = fresh.org.ledger.roles.held()
+    assert held["owner"] == held["writer"]
+    assert fresh.org.ledger.roles.offer("writer", held["owner"]) == held["owner"]
+    assert fresh.org.ledger.roles.held()["pending_writer"] == held["owner"]
+    fresh.org.ledger.roles.accept("writer")
+    fresh.org.ledger.roles.revoke_writer()
+    assert fresh.org.ledger.roles.held() == held | {"writer": None}
     fresh.org.ledger.disconnect()
     assert not fresh.org.ledger.is_connected

@@ -257,11 +257,16 @@ def test_contradicting_heads_are_judged(typed: Typed, bank: Path, tmp_path: Path
         lie = Checkpoint(ORIGIN, size, b"\7" * 32)
         false.write_text(lie.signed(org.recorder.signer) + org.ledger.line(lie))
     judging = ("ledger", "judge", str(true), str(false), "--contract", made["contract"], "--log-id", made["log_id"])
+    out, _ = typed(*judging, "--dry-run")
+    assert out.startswith(f"They show that two different heads over {size} records of the log {made['log_id']}")
+    assert out.endswith("Nothing was sent.\n")
     out, _ = typed(*judging)
     assert out == (
         f"Marked: the ledger shows for ever that two different heads over {size} records of {ORIGIN} were signed.\n"
     )
-    assert typed.json(*judging) == {"log_id": made["log_id"], "origin": ORIGIN, "size": size}  # once is enough
+    again = typed.json(*judging)  # once is enough
+    named = {"contract": made["contract"], "done": True, "log_id": made["log_id"], "origin": ORIGIN, "size": size}
+    assert {name: again[name] for name in named} == named
     assert [each["purpose"] for each in typed.json("ledger", "log")["transactions"]].count("judge") == 1
     [problem] = typed.json("ledger", "status", code=1)["problems"]
     assert problem.startswith("the ledger has marked this log")

@@ -69,7 +69,7 @@ def check(
     else saw that head. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
-    from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses
+    from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses, require_fitting
 
     with session.progress("Checking") as progress:
         key = _issuer(issuer)
@@ -89,7 +89,7 @@ def check(
         )
     if answer is not None:
         report = answer.added_to(report)
-    _require_fitting(report, against, since)
+    require_fitting(report, against=against is not None, since=since is not None)
     code = report.exit_code(require)
     session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
     return code
@@ -185,11 +185,3 @@ def _asked(
     from counterfoil.ledger.anchors.live_check import ask_nodes
 
     return ask_nodes(urls, anchor, issuer, confirmations=confirmations)
-
-
-def _require_fitting(report: Report, against: Path | None, since: Path | None) -> None:
-    is_bundle = report.what == "bundle"
-    if is_bundle and against is not None:
-        raise InvalidInput("--against is for receipts", hint="give a bundle the head you kept with --since")
-    if not is_bundle and since is not None:
-        raise InvalidInput("--since is for bundles", hint="hold a receipt against a newer state with --against")

@@ -9,10 +9,10 @@ from counterfoil.client.problems import error_in
 from counterfoil.client.reading import decision_in
 from counterfoil.client.wire import Wire
 from counterfoil.decisions.decision import Book, Decision
-from counterfoil.decisions.deployment import applicant_rows
+from counterfoil.decisions.deployment import Preview, applicant_rows
 from counterfoil.decisions.policy import Policy
 from counterfoil.errors import CounterfoilError, InvalidInput
-from counterfoil.provenance import Model
+from counterfoil.provenance import Model, table_rows
 from counterfoil.store.recorder import OnFailure
 
 __all__ = ["RemoteDeployment"]
@@ -86,6 +86,16 @@ class RemoteDeployment:
             if progress is not None:
                 progress(len(decided), len(lines))
         return decided
+
+    def preview_many(self, applicants: Iterable[Mapping[str, Any]] | Any, *, first_row: int = 1) -> list[Preview]:
+        """Says what would be decided on each applicant, and records no decision; see `Deployment.preview_many`."""
+        rows = table_rows(applicants, "applicants")
+        checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
+        told: list[Mapping[str, Any]] = []
+        for start in range(0, len(checked), CHUNK):
+            wanted = {"applicants": checked[start : start + CHUNK]}
+            told += self._wire.post(f"/deployments/{self.index}/previews", wanted)
+        return [Preview(str(each["label"]), int(each["score_micro"])) for each in told]
 
     @property
     def _path(self) -> str:

@@ -23,9 +23,11 @@ from counterfoil.decisions.bodies import (
     Outcome,
     Override,
     PolicyOnRecord,
+    Previewed,
     Replayed,
     ToDeploy,
     Told,
+    ToPreview,
     ToReplay,
 )
 from counterfoil.decisions.history import FollowUp
@@ -39,6 +41,7 @@ from counterfoil.decisions.shapes import (
     found_json,
     history_json,
     policy_json,
+    preview_json,
     registered_policy_json,
 )
 from counterfoil.errors import InvalidInput
@@ -109,6 +112,7 @@ class DecisionRoutes:
             responses=lines,
             response_class=Response,
         )
+        room.writes("/deployments/{index}/previews", self.preview, operator, list[Previewed], status=200)
         room.reads("/decisions", self.search, STAFF, Page[Found])
         room.reads("/decisions/{index}", self.show, STAFF, Told)
         room.reads("/decisions/{index}/receipt", self.receipt, STAFF)
@@ -175,6 +179,15 @@ class DecisionRoutes:
         lines = self._ingest.lines(await request.body())
         tags = self._desk.tags(request, lines)
         return await self._ingest.many(index, lines, tags, on_log_failure, receipts=receipt)
+
+    def preview(self, index: int, wanted: ToPreview, request: Request) -> list[dict[str, Any]]:
+        """Says what would be decided on up to 1,000 applicants: a dry run, which leaves no decision and no values.
+
+        Who asked, and about how many, is recorded: nobody tries a model out unseen.
+        """
+        deployment = self._org.decisions.deployment(index)
+        self._desk.looked(request, f"preview of {len(wanted.applicants)} decisions")
+        return [preview_json(each) for each in deployment.preview_many(wanted.applicants)]
 
     def search(
         self,

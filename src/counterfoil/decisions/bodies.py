@@ -18,9 +18,11 @@ __all__ = [
     "Outcome",
     "Override",
     "PolicyOnRecord",
+    "Previewed",
     "Replayed",
     "ReportStep",
     "ToDeploy",
+    "ToPreview",
     "ToReplay",
     "Told",
 ]
@@ -61,6 +63,23 @@ class Decided(BaseModel):
     seq: int = Field(description="Its number in the stream.")
     subject: str | None = Field(description="Your reference of the person.")
     time: str = Field(description="When it was recorded, UTC.")
+
+
+class ToPreview(BaseModel):
+    """People whom a model is tried on."""
+
+    model_config = {"extra": "forbid"}
+
+    applicants: list[dict[str, Any]] = Field(
+        min_length=1, max_length=1_000, description="Feature values by name, exactly those of the policy."
+    )
+
+
+class Previewed(BaseModel):
+    """What would be decided."""
+
+    label: str
+    score_micro: int = Field(description="The model's answer in millionths.")
 
 
 class Found(BaseModel):

@@ -19,7 +19,7 @@ from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 from counterfoil.store.requests import tag_of
 
-__all__ = ["Deployed", "Deployment", "Made", "applicant_rows", "as_score"]
+__all__ = ["Deployed", "Deployment", "Made", "Preview", "applicant_rows", "as_score"]
 
 CHUNK: Final = 1_000
 _ROUNDING: Final = 1e-6
@@ -45,6 +45,14 @@ class Made:
     reasons: tuple[Reason, ...]
     subject: str | None
     prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be decided: the label, and the score in whole micro-units."""
+
+    label: str
+    score_micro: int
 
 
 class Deployment:
@@ -148,6 +156,20 @@ class Deployment:
                 progress(len(decisions), len(rows))
         return decisions
 
+    def preview_many(self, applicants: Iterable[Mapping[str, Any]] | Any, *, first_row: int = 1) -> list[Preview]:
+        """Says what would be decided on each applicant, and records nothing: a dry run, and no decision.
+
+        Args:
+            applicants: A DataFrame or a list of objects; every row is checked before the model is asked.
+            first_row: Number that messages give the first row.
+
+        Raises:
+            InvalidInput: For an unusable row, naming it.
+        """
+        rows = table_rows(applicants, "applicants")
+        checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
+        return [self._preview(row, number) for number, row in enumerate(checked, first_row)]
+
     def explain(self, applicant: Mapping[str, Any], label: str) -> tuple[Reason, ...]:
         """Returns the reasons that a decision on this applicant has.
 
@@ -157,6 +179,13 @@ class Deployment:
         if self._explainer is None:
             raise InvalidInput("this model cannot be explained here: no comparison rows were given")
         return explain(self._explainer, self.policy.check_applicant(applicant), self.policy, label)
+
+    def _preview(self, checked: Mapping[str, Any], number: int) -> Preview:
+        try:
+            micro = to_micro(as_score(self._scorer.score(self.policy.for_model(checked))))
+        except InvalidInput as error:
+            raise InvalidInput(f"row {number}: {error.message}", hint=error.hint) from error
+        return Preview(self.policy.label_for(micro), micro)
 
     def _checked(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
         try:

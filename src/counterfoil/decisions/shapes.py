@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from counterfoil.decisions.decision import Decision
-from counterfoil.decisions.deployment import Deployed
+from counterfoil.decisions.deployment import Deployed, Preview
 from counterfoil.decisions.history import FollowUp, History
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
 from counterfoil.store.streams import time_text
 
-__all__ = ["decision_json", "deployed_json", "found_json", "history_json", "policy_json", "registered_policy_json"]
+__all__ = [
+    "decision_json",
+    "deployed_json",
+    "found_json",
+    "history_json",
+    "policy_json",
+    "preview_json",
+    "registered_policy_json",
+]
 
 
 def decision_json(made: Decision) -> dict[str, Any]:
@@ -62,6 +70,11 @@ def _follow_up_json(each: FollowUp, with_values: bool) -> dict[str, Any]:
 def policy_json(rules: Policy) -> dict[str, Any]:
     """Returns a policy, in full."""
     return {"name": rules.name, "policy": rules.to_json(), "sha256": rules.digest(), "version": rules.version}
+
+
+def preview_json(each: Preview) -> dict[str, Any]:
+    """Returns what would be decided."""
+    return {"label": each.label, "score_micro": each.score_micro}
 
 
 def registered_policy_json(found: RegisteredPolicy) -> dict[str, Any]:

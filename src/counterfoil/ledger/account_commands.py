@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from counterfoil.ledger.packages import require_packages
-from counterfoil.ledger.shapes import accounts_json
+from counterfoil.ledger.shapes import account_json, accounts_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -69,7 +69,5 @@ def import_account(session: Session, file: Path, account_passphrase_file: Path |
 
 
 def _emit_account(session: Session, made: Keyfile) -> None:
-    from counterfoil.ledger.accounts.account import checksummed
-
-    address = checksummed(made.address or b"")
-    session.emit({"address": address, "file": str(made.path)}, [f"The account {address} is in {made.path}."])
+    told = account_json(made)
+    session.emit(told, [f"The account {told['address']} is in {told['file']}."])

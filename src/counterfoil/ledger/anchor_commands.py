@@ -11,7 +11,7 @@ import click
 from counterfoil.core.wording import counted
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.packages import require_packages
-from counterfoil.ledger.shapes import state_json
+from counterfoil.ledger.shapes import contradiction_json, state_json
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -98,8 +98,9 @@ def log(session: Session, limit: int, cancel: int | None) -> None:
 @click.argument("second", type=PATH, metavar="FILE", help="Another one of the same log, which contradicts it.")
 @click.option("--contract", metavar="ADDRESS", help="The contract that holds the log; by default what the files say.")
 @click.option("--log-id", metavar="ID", help="The log's id in it; by default what the files say.")
+@click.option("--dry-run", is_flag=True, help="Say what the two files show; send nothing.")
 @click.pass_obj
-def judge(session: Session, first: Path, second: Path, contract: str | None, log_id: str | None) -> None:
+def judge(session: Session, first: Path, second: Path, contract: str | None, log_id: str | None, dry_run: bool) -> None:
     """Have a log marked on the ledger whose holder signed two histories.
 
     Two signed heads of one size that differ are the proof. The contract checks both
@@ -111,14 +112,14 @@ def judge(session: Session, first: Path, second: Path, contract: str | None, log
     with session.open() as org:
         chain_id = org.ledger.require_connection().chain_id
         found = Contradiction.between(first, second, chain_id, contract, log_id)
-        is_named = found.mark(org.ledger)
-    log_id = f"0x{found.where.log_id.hex()}"
-    of = found.origin if is_named else f"the log {log_id}, which need not be the one its heads name,"
+        is_named = not dry_run and found.mark(org.ledger)
+    data = contradiction_json(found, is_named=is_named, done=not dry_run)
+    of = found.origin if is_named else f"the log {data['log_id']}, which need not be the one its heads name,"
     told = f"two different heads over {counted(found.size, 'record')} of {of} were signed"
-    session.emit(
-        {"log_id": log_id, "origin": found.origin if is_named else None, "size": found.size},
-        [f"Marked: the ledger shows for ever that {told}."],
+    shows = (
+        f"They show that {told}. Nothing was sent." if dry_run else f"Marked: the ledger shows for ever that {told}."
     )
+    session.emit(data, [shows])
 
 
 class _Telling:

@@ -7,14 +7,25 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 __all__ = [
+    "AccountMade",
     "AccountOfHome",
     "Connected",
+    "Contradicting",
+    "Costs",
+    "Deployed",
     "Disconnected",
     "LedgerEvents",
     "LedgerStanding",
+    "RoleAccepted",
+    "RoleOffered",
+    "RolesHeld",
+    "ToAccept",
     "ToAnchor",
     "ToConnect",
+    "ToDeploy",
     "ToDisconnect",
+    "ToOffer",
+    "WriterRevoked",
 ]
 
 
@@ -32,11 +43,16 @@ class LedgerEvents(BaseModel):
     transactions: list[dict[str, Any]]
 
 
-class AccountOfHome(BaseModel):
-    """An account whose key file is in the home."""
+class AccountMade(BaseModel):
+    """An account, and the key file it is in."""
 
     address: str
     file: str
+
+
+class AccountOfHome(AccountMade):
+    """An account whose key file is in the home."""
+
     used: bool = Field(description="Whether this one anchors.")
 
 
@@ -48,15 +64,13 @@ class ToAnchor(BaseModel):
     keep: bool = Field(False, description="Have the ledger store this head for good, which costs more.")
 
 
-class ToConnect(BaseModel):
-    """A ledger to be connected to; without `rpc`, one of the home's own."""
+class ToDeploy(BaseModel):
+    """A ledger to put the contract on; without `rpc`, one of the home's own."""
 
     model_config = {"extra": "forbid"}
 
     rpc: list[str] = Field(default_factory=list, max_length=16, description="Nodes of the chain.")
     account: str | None = Field(None, description="Address that pays; the only one of this home without it.")
-    contract: str | None = Field(None, description="An Evidence contract that is there; without it one is deployed.")
-    anew: bool = Field(False, description="Open another log, though this one is open on that chain already.")
     agree: int | None = Field(None, ge=1, le=16, description="So many nodes must say the same.")
     allow_plain_http: bool | None = Field(None, description="Reach nodes without encryption.")
     signer: str | None = Field(None, description="A signer elsewhere that holds the account's key.")
@@ -64,9 +78,16 @@ class ToConnect(BaseModel):
     spend_per_day_gwei: int | None = Field(None, ge=0, le=2**53, description="Most that may be spent in 24 hours.")
     finality: Literal["finalized", "safe", "confirmations"] | None = Field(None, description="When a block is final.")
     confirmations: int | None = Field(None, ge=1, le=1_000_000, description="Blocks that make one final.")
+    dry_run: bool = Field(True, description="Say what would be sent and what it costs; send nothing.")
+
+
+class ToConnect(ToDeploy):
+    """A ledger to be connected to; without `rpc`, one of the home's own."""
+
+    contract: str | None = Field(None, description="An Evidence contract that is there; without it one is deployed.")
+    anew: bool = Field(False, description="Open another log, though this one is open on that chain already.")
     anchor_records: int | None = Field(None, ge=1, le=2**53, description="So many new records are anchored at once.")
     anchor_age_s: int | None = Field(None, ge=1, le=2**31, description="A record is anchored within so many seconds.")
-    dry_run: bool = Field(True, description="Say what would be sent and what it costs; send nothing.")
 
 
 class PlannedStep(BaseModel):
@@ -77,16 +98,21 @@ class PlannedStep(BaseModel):
     most_wei: int
 
 
-class Connected(BaseModel):
-    """What was connected to, or (`done` is false) what connecting would send."""
+class Deployed(BaseModel):
+    """Where the contract is, or (`done` is false) what putting it there would send."""
 
     done: bool
     chain_id: int | None = None
-    account: str | None = None
     contract: str | None = None
-    log_id: str | None = None
     balance_wei: int | None = None
     steps: list[PlannedStep] | None = None
+
+
+class Connected(Deployed):
+    """What was connected to, or (`done` is false) what connecting would send."""
+
+    account: str | None = None
+    log_id: str | None = None
 
 
 class ToDisconnect(BaseModel):
@@ -101,3 +127,80 @@ class Disconnected(BaseModel):
     """Where the settings are kept."""
 
     settings: str
+
+
+class RolesHeld(BaseModel):
+    """Accounts that hold a role of the log, or are offered one; null for nobody."""
+
+    owner: str | None
+    writer: str | None
+    pending_owner: str | None
+    pending_writer: str | None
+
+
+class ToOffer(BaseModel):
+    """A role, and who is to have it."""
+
+    model_config = {"extra": "forbid"}
+
+    role: Literal["owner", "writer"]
+    account: str = Field(max_length=80, description="Its address; the zero address withdraws an offer.")
+
+
+class RoleOffered(BaseModel):
+    """What was offered, and to whom."""
+
+    account: str
+    role: str
+
+
+class ToAccept(BaseModel):
+    """A role to be taken."""
+
+    model_config = {"extra": "forbid"}
+
+    role: Literal["owner", "writer"]
+    log_id: str | None = Field(None, max_length=80, description="The log; this home's own without it.")
+
+
+class RoleAccepted(BaseModel):
+    """What was taken, and of which log."""
+
+    log_id: str
+    role: str
+
+
+class WriterRevoked(BaseModel):
+    """Nobody may anchor the log."""
+
+    writer: None
+
+
+class Price(BaseModel):
+    """What one kind of ledger costs in 30 days."""
+
+    ledger: str = Field(description="embedded, rollup or ethereum.")
+    low_usd_per_month: float
+    high_usd_per_month: float
+    disk_bytes: int
+    proves_to: str = Field(description="To whom its history proves something.")
+
+
+class Costs(BaseModel):
+    """What anchoring costs in 30 days, with what was assumed."""
+
+    anchors_per_month: int
+    assumed: dict[str, Any]
+    costs: list[Price]
+
+
+class Contradicting(BaseModel):
+    """Two signed heads of one log and one size that differ."""
+
+    done: bool = Field(description="Whether the ledger shows it, for ever.")
+    chain_id: int
+    contract: str
+    log_id: str
+    origin: str | None = Field(description="The log's name, where the ledger confirms it.")
+    roots: list[str]
+    size: int = Field(description="Records that both heads speak of.")

@@ -19,7 +19,7 @@ from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month,
 from counterfoil.ledger.outbox_commands import move_outbox
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.role_commands import roles
-from counterfoil.ledger.shapes import connected_json, plan_json, wanted_of
+from counterfoil.ledger.shapes import connected_json, costs_json, plan_json, wanted_of
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -259,26 +259,7 @@ def cost(
         )
         for each in costs
     ]
-    data = {
-        "anchors_per_month": count,
-        "assumed": {
-            "anchor_gas": ANCHOR_GAS,
-            "blob_gwei": blob_gwei,
-            "coin_usd": coin_usd,
-            "l1_gwei": l1_gwei,
-            "l2_gwei": l2_gwei,
-        },
-        "costs": [
-            {
-                "disk_bytes": each.disk_bytes,
-                "high_usd_per_month": each.high_usd,
-                "ledger": each.ledger,
-                "low_usd_per_month": each.low_usd,
-                "proves_to": each.proves,
-            }
-            for each in costs
-        ],
-    }
+    data = costs_json(count, ANCHOR_GAS, assumed, costs)
     session.emit(
         data,
         [

@@ -17,13 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import (
-    CounterfoilError,
-    HomeDamaged,
-    InvalidInput,
-    NotAllowed,
-    NotSetUp,
-)
+from counterfoil.errors import CounterfoilError, HomeDamaged, InvalidInput, NotAllowed, NotSetUp
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
@@ -39,6 +33,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
+    from counterfoil.ledger.log_roles import LogRoles
     from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
@@ -272,6 +267,14 @@ class Ledger:
         return kept
 
     # What talks to the ledger
+
+    @property
+    def roles(self) -> LogRoles:
+        """Who owns the log there, and who may anchor it."""
+        require_packages()
+        from counterfoil.ledger.log_roles import LogRoles
+
+        return LogRoles(self)
 
     @property
     def opened(self) -> OpenedLedger:

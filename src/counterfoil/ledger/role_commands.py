@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["roles"]
 
-ROLE = click.Choice(["owner", "writer"])
+ROLE: Final = click.Choice(["owner", "writer"])
 
 
 @click.group()
@@ -27,19 +27,9 @@ def roles() -> None:
 def show(session: Session) -> None:
     """Show who owns the log on the ledger, who may anchor it, and what is offered to whom."""
     require_packages()
-    from counterfoil.ledger.accounts.account import checksummed
-
     with session.open() as org:
-        where, evidence = org.ledger.require_connection().where, org.ledger.opened.evidence
-        held = {
-            "owner": evidence.owner(where.log_id),
-            "writer": evidence.writer(where.log_id),
-            "pending_owner": evidence.pending("owner", where.log_id),
-            "pending_writer": evidence.pending("writer", where.log_id),
-        }
-    shown = {name: checksummed(address) if any(address) else None for name, address in held.items()}
-    lines = [f"{name.replace('_', ' '):15} {address or 'nobody'}" for name, address in shown.items()]
-    session.emit(shown, lines)
+        held = org.ledger.roles.held()
+    session.emit(held, [f"{name.replace('_', ' '):15} {address or 'nobody'}" for name, address in held.items()])
 
 
 @roles.command()
@@ -52,17 +42,10 @@ def offer(session: Session, role: Role, address: str) -> None:
     Until it is accepted nothing changes. The zero address withdraws an offer.
     """
     require_packages()
-    from counterfoil.ledger.accounts.account import checksummed, parse_address
-    from counterfoil.ledger.anchors.evidence import Evidence
-
-    account = parse_address(address)
     with session.open() as org:
-        log_id = org.ledger.require_connection().where.log_id
-        org.ledger.opened.change(f"offer {role}", Evidence.offer(role, log_id, account))
-    to = checksummed(account)
-    told = (
-        f"The role of {role} is offered to {to}." if any(account) else f"The offer of the role of {role} is withdrawn."
-    )
+        to = org.ledger.roles.offer(role, address)
+    is_offer = int(to, 16) != 0
+    told = f"The role of {role} is offered to {to}." if is_offer else f"The offer of the role of {role} is withdrawn."
     session.emit({"account": to, "role": role}, [told])
 
 
@@ -73,13 +56,9 @@ def offer(session: Session, role: Role, address: str) -> None:
 def accept(session: Session, role: Role, log_id: str | None) -> None:
     """Take a role that this home's account was offered."""
     require_packages()
-    from counterfoil.ledger.anchors.evidence import Evidence
-    from counterfoil.store.check_file import read_hash
-
     with session.open() as org:
-        wanted = read_hash(log_id) if log_id else org.ledger.require_connection().where.log_id
-        org.ledger.opened.change(f"accept {role}", Evidence.accept(role, wanted))
-    session.emit({"log_id": f"0x{wanted.hex()}", "role": role}, [f"This home's account is now the log's {role}."])
+        taken = org.ledger.roles.accept(role, log_id)
+    session.emit({"log_id": taken, "role": role}, [f"This home's account is now the log's {role}."])
 
 
 @roles.command()
@@ -90,9 +69,6 @@ def revoke(session: Session) -> None:
     Nobody can anchor the log until a new writer has accepted.
     """
     require_packages()
-    from counterfoil.ledger.anchors.evidence import Evidence
-
     with session.open() as org:
-        log_id = org.ledger.require_connection().where.log_id
-        org.ledger.opened.change("revoke writer", Evidence.revoke_writer(log_id))
+        org.ledger.roles.revoke_writer()
     session.emit({"writer": None}, ["Nobody may anchor this log now; offer the role of writer to a new account."])

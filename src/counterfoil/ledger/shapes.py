@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from counterfoil.ledger.accounts.keyfile import Keyfile
     from counterfoil.ledger.connecting import Plan, Wanted
     from counterfoil.ledger.connection import Connection
+    from counterfoil.ledger.costs import Assumptions, MonthlyCost
+    from counterfoil.ledger.judging import Contradiction
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.standing import AnchorState
 
-__all__ = ["accounts_json", "connected_json", "plan_json", "state_json", "wanted_of"]
+__all__ = [
+    "account_json",
+    "accounts_json",
+    "connected_json",
+    "contradiction_json",
+    "costs_json",
+    "plan_json",
+    "state_json",
+    "wanted_of",
+]
 
 _SETTINGS: Final = (
     "agree",
@@ -23,6 +35,13 @@ _SETTINGS: Final = (
     "anchor_records",
     "anchor_age_s",
 )
+
+
+def account_json(made: Keyfile) -> dict[str, str]:
+    """Returns an account just made."""
+    from counterfoil.ledger.accounts.account import checksummed
+
+    return {"address": checksummed(made.address or b""), "file": str(made.path)}
 
 
 def accounts_json(ledger: Ledger) -> list[dict[str, Any]]:
@@ -37,6 +56,58 @@ def accounts_json(ledger: Ledger) -> list[dict[str, Any]]:
 def connected_json(made: Connection) -> dict[str, Any]:
     """Returns what was connected to."""
     return {"account": made.account, "chain_id": made.chain_id, "contract": made.contract, "log_id": made.log_id}
+
+
+def contradiction_json(found: Contradiction, *, is_named: bool, done: bool) -> dict[str, Any]:
+    """Returns what two files show of a log that signed two histories.
+
+    Args:
+        found: The contradiction.
+        is_named: Whether the log is known to be the one that its heads name.
+        done: Whether the ledger shows it.
+    """
+    from counterfoil.ledger.accounts.account import checksummed
+
+    return {
+        "chain_id": found.where.chain_id,
+        "contract": checksummed(found.where.contract),
+        "done": done,
+        "log_id": f"0x{found.where.log_id.hex()}",
+        "origin": found.origin if is_named else None,
+        "roots": [root.hex() for root, _ in found.heads],
+        "size": found.size,
+    }
+
+
+def costs_json(count: int, gas: int, assumed: Assumptions, costs: Sequence[MonthlyCost]) -> dict[str, Any]:
+    """Returns what anchoring costs in a month, with what was assumed.
+
+    Args:
+        count: Anchors in 30 days.
+        gas: Units of gas an anchor takes.
+        assumed: Prices.
+        costs: Of each kind of ledger.
+    """
+    return {
+        "anchors_per_month": count,
+        "assumed": {
+            "anchor_gas": gas,
+            "blob_gwei": assumed.blob_gwei,
+            "coin_usd": assumed.coin_usd,
+            "l1_gwei": assumed.l1_gwei,
+            "l2_gwei": assumed.l2_gwei,
+        },
+        "costs": [
+            {
+                "disk_bytes": each.disk_bytes,
+                "high_usd_per_month": each.high_usd,
+                "ledger": each.ledger,
+                "low_usd_per_month": each.low_usd,
+                "proves_to": each.proves,
+            }
+            for each in costs
+        ],
+    }
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -11,11 +11,11 @@ before it began or where it may be done again, the request is forgotten, and may
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, delete, select, update
 
 from counterfoil.errors import CallerError, CounterfoilError, HomeBusy, NotSetUp, Stale
@@ -89,7 +89,7 @@ class Answers:
                 "this request was started before and broke off: how far it came is not known",
                 hint="look how things stand, then ask again under a new key",
             )
-        return int(row.status), orjson.loads(row.body)
+        return int(row.status), json.loads(row.body)
 
     def _made(self, key: bytes, make: Make) -> Answer:
         """Does the work, and step 2."""
@@ -107,5 +107,5 @@ class Answers:
             raise
         with self._state.writing() as connection:
             told = update(answers).where(answers.c.key == key)
-            connection.execute(told.values(status=status, body=orjson.dumps(body)))
+            connection.execute(told.values(status=status, body=json.dumps(body).encode()))
         return status, body

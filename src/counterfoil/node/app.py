@@ -18,6 +18,7 @@ from counterfoil.calls.api import CallRoutes
 from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.api import LedgerRoutes
+from counterfoil.ledger.contract_api import ContractRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.console import Console
@@ -27,6 +28,7 @@ from counterfoil.node.settings import NodeSettings
 from counterfoil.node.shares import Shares
 from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
+from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.web.problem import problem_response
@@ -35,7 +37,16 @@ from counterfoil.witness.api import WitnessRoutes
 
 __all__ = ["ROOMS", "build_app", "description"]
 
-ROOMS: Final = (DecisionRoutes, CallRoutes, ProvenanceRoutes, EvidenceRoutes, OrganisationRoutes, LedgerRoutes)
+ROOMS: Final = (
+    DecisionRoutes,
+    CallRoutes,
+    ProvenanceRoutes,
+    EvidenceRoutes,
+    CheckRoutes,
+    OrganisationRoutes,
+    LedgerRoutes,
+    ContractRoutes,
+)
 """The rooms of the capabilities."""
 
 

@@ -1,11 +1,9 @@
-"""The log over HTTP: its head, its records, proofs for anybody, bundles for auditors, and checking a file."""
+"""The log over HTTP: its head, its records, proofs for anybody, and bundles for auditors."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,40 +13,23 @@ from fastapi import Path as InPath
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from counterfoil.core.note import VerifierKey
 from counterfoil.core.proofs import LogProof
-from counterfoil.core.steps import Report
 from counterfoil.decisions.shapes import history_json
 from counterfoil.errors import InvalidInput
-from counterfoil.organisation.bodies import Checked, Head, LoggedRecord, Proven, ToBundle
+from counterfoil.organisation.bodies import Head, LoggedRecord, Proven, ToBundle
 from counterfoil.organisation.bundles import places_about, read_show
 from counterfoil.organisation.shapes import fields_json, record_json
 from counterfoil.store.bundle_file import Show, Written
-from counterfoil.store.check_file import check_file, other_file, read_hash
-from counterfoil.store.streams import time_text
 from counterfoil.web.answer import answered, as_file
 from counterfoil.web.desk import Desk
-from counterfoil.web.intake import Intake
 from counterfoil.web.roles import JOBS, READERS, STAFF, require
-from counterfoil.web.room import PUBLIC, Room, Started, takes
-from counterfoil.web.upload import new_scratch, received
+from counterfoil.web.room import PUBLIC, Room, Started
+from counterfoil.web.upload import new_scratch
 
 if TYPE_CHECKING:
     from counterfoil.organisation.organisation import Organisation
 
 __all__ = ["EvidenceRoutes"]
-
-MOST_CHECKED_BYTES: Final = 64 * 1_048_576
-"""Largest file that anybody may have checked here."""
-
-CHECKS_AT_ONCE: Final = 2
-"""Files checked at the same time; others wait."""
-
-MOST_TAKEN_BYTES: Final = 8 * MOST_CHECKED_BYTES
-"""Of all files to be checked that lie on the disk at the same time, however many ask."""
-
-TAKEN_OF_EACH: Final = 4
-"""Files to be checked that one caller may have under way."""
 
 MOST_AT_ONCE: Final = 2_000
 """Records in a bundle that is answered at once; a larger one is written in the background."""
@@ -57,20 +38,10 @@ PROOF_KEPT_S: Final = 300
 """For so long others may keep a proof: it stays true, a newer one has a newer head."""
 
 _ZIP: Final = "application/zip"
-_BYTES: Final = "application/octet-stream"
 
 Index = Annotated[int, InPath(ge=0, le=2**53)]
 Leaf = Annotated[str, InPath(pattern="^[0-9a-f]{64}$", description="Leaf hash of the record, 64 hex digits.")]
 Values = Annotated[bool, Query(description="Show the private values, too; for staff, and recorded.")]
-FileName = Annotated[str, Query(max_length=200, description="The file's name, for the report; never opened.")]
-Issuer = Annotated[str | None, Query(max_length=300, description="The issuer's public key, from somewhere you trust.")]
-Block = Annotated[str | None, Query(max_length=80, description="Hash of the anchor's block, from a node you trust.")]
-LogId = Annotated[str | None, Query(max_length=80, description="The id that the log must have on the ledger.")]
-Contract = Annotated[str | None, Query(max_length=80, description="The contract that must hold the log.")]
-Required = Annotated[
-    list[str] | None, Query(alias="require", description="Step that must have passed; may be repeated.")
-]
-Now = Annotated[bool, Query(description="Judge promises by this node's clock, too.")]
 
 
 class EvidenceRoutes:
@@ -84,8 +55,6 @@ class EvidenceRoutes:
     def __init__(self, org: Organisation, desk: Desk) -> None:
         self._org = org
         self._desk = desk
-        self._checking = asyncio.Semaphore(CHECKS_AT_ONCE)
-        self._intake = Intake(MOST_TAKEN_BYTES, TAKEN_OF_EACH)
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
@@ -93,7 +62,6 @@ class EvidenceRoutes:
         room.reads("/log/head", self.head, READERS, Head)
         room.reads("/log/records/{index}", self.record, READERS, LoggedRecord, response_model_exclude_unset=True)
         room.reads("/proofs/{leaf}", self.proof, PUBLIC, Proven)
-        room.writes("/check", self.check, PUBLIC, Checked, status=200, body=takes(media_type=_BYTES))
         zipped = {200: {"content": {_ZIP: {}}, "description": "The bundle."}, 202: {"model": Started}}
         room.writes("/bundles", self.bundle, JOBS["bundle"], status=200, responses=zipped, response_class=Response)
         return room.router
@@ -128,38 +96,6 @@ class EvidenceRoutes:
         shown = orjson.loads(made.encode()) if self._desk.public_entries else None
         text = LogProof(index, made.path, made.checkpoint).text()
         return {"index": index, "leaf": leaf, "proof": text, "receipt": shown}
-
-    async def check(
-        self,
-        request: Request,
-        issuer: Issuer = None,
-        block: Block = None,
-        log_id: LogId = None,
-        contract: Contract = None,
-        required: Required = None,
-        file: FileName = "",
-        now: Now = False,
-    ) -> dict[str, Any]:
-        """Checks a receipt, a promise or a bundle, step by step; the body is the file, at most 64 MiB.
-
-        Whoever does not trust this node checks at home: `counterfoil check`, or the page that works offline.
-        """
-        if not file.isprintable():
-            raise InvalidInput("the file's name holds characters that cannot be printed")
-        request.state.most_body_bytes = min(MOST_CHECKED_BYTES, self._desk.most_file_bytes)
-        checking = partial(
-            _report,
-            issuer=VerifierKey.parse(issuer) if issuer else None,
-            block=read_hash(block) if block else None,
-            log_id=read_hash(log_id) if log_id else None,
-            contract=read_hash(contract, 20) if contract else None,
-            now=time_text(self._org.recorder.now_s()) if now else "",
-        )
-        with self._intake.file_of(request) as arrived:
-            # Whole first, and only then in the queue: nobody waits for somebody who sends slowly.
-            async with received(request, self._desk.incoming, "file", arrived) as path, self._checking:
-                report = await asyncio.to_thread(checking, path)
-        return {"exit_code": report.exit_code(required or ()), "file": file} | report.to_json()
 
     def bundle(self, request: Request, wanted: ToBundle) -> Response:
         """Writes records, their proofs and chosen fields into one file for an auditor. Who took it is recorded.
@@ -209,7 +145,3 @@ def _for_job(wanted: ToBundle, places: Sequence[int]) -> dict[str, Any]:
     if isinstance(places, range):
         return wanted.model_dump(include={"first", "last", "show"}, exclude_none=True)
     return {"records": list(places), "show": wanted.show}
-
-
-def _report(path: Path, **trusted: Any) -> Report:
-    return other_file(path) or check_file(path, **trusted)

@@ -16,7 +16,7 @@ from counterfoil.provenance.shapes import class_of, dataset_json, key_values, mo
 from counterfoil.provenance.tables import read_rows
 from counterfoil.web.desk import Desk
 from counterfoil.web.roles import READERS, Role
-from counterfoil.web.room import Room
+from counterfoil.web.room import Room, takes, takes_files
 from counterfoil.web.upload import MULTIPART, received, received_parts
 
 if TYPE_CHECKING:
@@ -29,25 +29,8 @@ _BYTES: Final = "application/octet-stream"
 _PARTS: Final = {"file": "model", "sample": "sample.csv"}
 """Parts of a body that brings a model along with rows to try it on, and the files they become."""
 
-_TABLE: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "content": {_CSV: {"schema": {"type": "string"}}}},
-}
-_MODEL: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            _BYTES: {"schema": {"type": "string", "format": "binary"}},
-            MULTIPART: {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {part: {"type": "string", "format": "binary"} for part in _PARTS},
-                }
-            },
-        },
-    },
-}
+_TABLE: Final = takes(media_type=_CSV)
+_MODEL: Final = takes_files(_PARTS, required=("file",), alone=_BYTES)
 
 Name = Annotated[str, Query(min_length=1, max_length=200, description="Its name.")]
 FileName = Annotated[str, Query(max_length=200, description="Name of the file it comes from; recorded, never opened.")]

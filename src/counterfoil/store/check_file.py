@@ -20,7 +20,16 @@ from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
 from counterfoil.store.bundle_file import BundleReader
 
-__all__ = ["check_file", "other_file", "read_anchor", "read_hash", "read_head", "read_issuer", "read_witnesses"]
+__all__ = [
+    "check_file",
+    "other_file",
+    "read_anchor",
+    "read_hash",
+    "read_head",
+    "read_issuer",
+    "read_witnesses",
+    "require_fitting",
+]
 
 _ZIP_START: Final = b"PK"
 Progress = Callable[[int, int], None]
@@ -83,6 +92,21 @@ def other_file(file: Path) -> Report | None:
         return None
     told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
     return Report("file", (failed("format", "Can the file be read?", told),))
+
+
+def require_fitting(report: Report, *, against: bool, since: bool) -> None:
+    """Refuses a check in which one of the two heads that were brought along could mean nothing.
+
+    Args:
+        report: What was found.
+        against: Whether the file was held against another one.
+        since: Whether a head from before was brought along.
+    """
+    is_bundle = report.what == "bundle"
+    if is_bundle and against:
+        raise InvalidInput("a newer state (against) is for receipts", hint="give a bundle the head you kept (since)")
+    if not is_bundle and since:
+        raise InvalidInput("a head from before (since) is for bundles", hint="give a receipt a newer state (against)")
 
 
 def read_head(path: Path) -> SignedCheckpoint:

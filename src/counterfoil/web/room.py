@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from counterfoil.web.problem import PROBLEM_TYPE
 from counterfoil.web.roles import Role, needs
+from counterfoil.web.upload import MULTIPART
 
-__all__ = ["API", "PUBLIC", "Problem", "Room", "Started", "takes"]
+__all__ = ["API", "PUBLIC", "Problem", "Room", "Started", "takes", "takes_files"]
 
 API: Final = "/api/v1"
 """Where the API lies."""
@@ -42,6 +43,7 @@ _PROBLEM: Final[dict[str, Any]] = {
     "description": "What went wrong, and what to do about it.",
 }
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {"4XX": _PROBLEM, "5XX": _PROBLEM}
+_BINARY: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
 _AGAIN: Final = "The same request was answered before; nothing was done anew."
 _KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
@@ -125,3 +127,23 @@ def takes(model: type[BaseModel] | None = None, *, media_type: str = "applicatio
     """Returns the description of a body that the handler reads itself: JSON of a shape, or bytes of a type."""
     schema: dict[str, Any] = {"type": "string"} if model is None else model.model_json_schema()
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+def takes_files(parts: Iterable[str], *, required: Iterable[str] | None = None, alone: str = "") -> dict[str, Any]:
+    """Returns the description of a body of several files (multipart/form-data), which the handler reads itself.
+
+    Args:
+        parts: Names of the parts.
+        required: Those that must be there; all without it.
+        alone: Media type of a body that is one file and nothing else, where that is taken, too.
+    """
+    parts = list(parts)
+    needed = parts if required is None else list(required)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "required": needed,
+        "additionalProperties": False,
+        "properties": dict.fromkeys(parts, _BINARY),
+    }
+    content: dict[str, Any] = {alone: {"schema": _BINARY}} if alone else {}
+    return {"requestBody": {"required": True, "content": content | {MULTIPART: {"schema": schema}}}}

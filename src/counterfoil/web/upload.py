@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from counterfoil.errors import InvalidInput, LogUnavailable
@@ -65,43 +65,54 @@ async def received(
     """
     with scratch(folder) as made:
         path = made / name
-        try:
-            with _naming_faults(), path.open("wb") as file:
-                async for chunk in request.stream():
-                    arrived(len(chunk))
-                    file.write(chunk)
-        except RuntimeError as error:  # read before, to find the token that a page's form has to carry
-            raise InvalidInput("the body is a form", hint="send the file's bytes as the body") from error
-        except ClientDisconnect as error:  # nobody is there to be told, and it is no fault of the node's
-            raise InvalidInput("the body broke off", hint="send it again") from error
+        with _naming_faults(), path.open("wb") as file:
+            async for chunk in _pieces(request, arrived):
+                file.write(chunk)
         if not path.stat().st_size:
             raise InvalidInput("the body is empty", hint="send the file's bytes as the body")
         yield path
 
 
 @asynccontextmanager
-async def received_parts(request: Request, folder: Path, names: Mapping[str, str]) -> AsyncIterator[dict[str, Path]]:
+async def received_parts(
+    request: Request, folder: Path, names: Mapping[str, str], arrived: Callable[[int], None] = lambda _size: None
+) -> AsyncIterator[dict[str, Path]]:
     """Yields the files of a body of several parts (multipart/form-data), by the parts' names.
 
     Args:
         request: As for `received`.
         folder: Where the files lie meanwhile.
         names: The files' own names, by the names that parts may have.
+        arrived: As for `received`.
 
     Raises:
         InvalidInput: The body cannot be taken apart, or has other parts.
         LogUnavailable: The disk refuses.
     """
+    parser = MultiPartParser(request.headers, _pieces(request, arrived), max_files=len(names), max_fields=len(names))
     try:
-        form = await request.form(max_files=len(names), max_fields=len(names))
-    except HTTPException as error:
-        raise InvalidInput(f"the parts of the body cannot be read: {str(error.detail)[:200]}") from error
+        with _naming_faults():
+            form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        raise InvalidInput(f"the parts of the body cannot be read: {str(error)[:200]}") from error
     with scratch(folder) as made:
         try:
             paths = {part: _saved(part, value, made, names) for part, value in form.multi_items()}
         finally:
             await form.close()
         yield paths
+
+
+async def _pieces(request: Request, arrived: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
+    """Yields the body as it comes in."""
+    try:
+        async for chunk in request.stream():
+            arrived(len(chunk))
+            yield chunk
+    except RuntimeError as error:  # read before, to find the token that a page's form has to carry
+        raise InvalidInput("the body is a page's form", hint="send the file's bytes as the body") from error
+    except ClientDisconnect as error:  # nobody is there to be told, and it is no fault of the node's
+        raise InvalidInput("the body broke off", hint="send it again") from error
 
 
 def _saved(part: str, value: UploadFile | str, folder: Path, names: Mapping[str, str]) -> Path:

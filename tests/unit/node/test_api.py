@@ -111,6 +111,7 @@ def test_a_service_gets_the_receipts_of_its_own_decisions_and_of_no_other(tmp_pa
         ("keys/vault/rotate", None, "a new key: vault"),
         ("rebuild", None, "the work rebuild"),
         ("webhooks", {"url": "https://hooks.example/x", "events": ["job.finished"]}, "a webhook"),
+        ("ledger/accounts", None, "a new account on the ledger"),
         ("decisions/{index}/appeals", {"text": "again", "by": "somebody"}, "an appeal"),
         ("decisions/{index}/outcomes", {"outcome": "repaid"}, "an outcome"),
     ],

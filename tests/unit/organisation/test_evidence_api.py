@@ -133,41 +133,6 @@ def test_what_is_no_leaf_of_the_log(node, leaf):
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_receipt_is_checked_as_at_the_command_line(node):
-    index = decide(node)
-    receipt = node.client.get(f"{API}/decisions/{index}/receipt").content
-    known = {"issuer": str(node.org.issuer), "file": "receipt.json"}
-    told = httpx.post(f"{node.url}{API}/check", content=receipt, params=known).json()
-    assert (told["exit_code"], told["intact"]) == (0, True)
-    assert told["verdict"] == "intact, and signed by the issuer you named"
-    unknown = httpx.post(f"{node.url}{API}/check", content=receipt, params={"require": "issuer"}).json()
-    assert (unknown["exit_code"], unknown["verdict"]) == (4, "intact, issuer unknown")
-    spoilt = httpx.post(f"{node.url}{API}/check", content=receipt.replace(b"2500", b"2501")).json()
-    assert (spoilt["exit_code"], spoilt["intact"]) == (4, False)
-
-
-@pytest.mark.parametrize(
-    ("content", "params", "code"),
-    [
-        (b"", {}, "invalid_input"),
-        (b"{}", {"issuer": "../issuer.vkey"}, "malformed_evidence"),
-        (b"{}", {"issuer": "/etc/passwd"}, "malformed_evidence"),
-        (b"{}", {"block": "0x12"}, "invalid_input"),
-        (b"{}", {"file": "a\nb"}, "invalid_input"),
-    ],
-)
-def test_a_check_that_cannot_be_made(node, content, params, code):
-    answer = httpx.post(f"{node.url}{API}/check", content=content, params=params)
-    assert (answer.status_code, answer.json()["code"]) == (422, code)
-
-
-@pytest.mark.parametrize("content", [b"hello", b"PK\x03\x04 no zip", b"{", b"\x00" * 5_000])
-def test_what_is_no_evidence_is_a_failed_check(node, content):
-    told = httpx.post(f"{node.url}{API}/check", content=content).json()
-    assert (told["exit_code"], told["intact"]) == (4, False)
-    settled(lambda: list(node.node.incoming.iterdir()) == [])
-
-
 def bundle(node: Serving, tmp_path, **wanted):
     answer = node.client.post(f"{API}/bundles", json=wanted)
     assert answer.status_code == 200, answer.json()

@@ -69,9 +69,15 @@ ALLOWED = {
         POST /api/v1/access/users/{name}/roles
         POST /api/v1/erasures
         POST /api/v1/keys/{use}/rotate
+        POST /api/v1/ledger/accounts
         POST /api/v1/ledger/anchor
         POST /api/v1/ledger/connect
+        POST /api/v1/ledger/deploy
         POST /api/v1/ledger/disconnect
+        POST /api/v1/ledger/judge
+        POST /api/v1/ledger/roles/accept
+        POST /api/v1/ledger/roles/offer
+        POST /api/v1/ledger/roles/revoke-writer
         POST /api/v1/ledger/transactions/{id}/cancel
         POST /api/v1/rebuild
         GET /api/v1/webhooks
@@ -108,7 +114,9 @@ ALLOWED = {
         GET /api/v1/keys
         GET /api/v1/ledger
         GET /api/v1/ledger/accounts
+        GET /api/v1/ledger/cost
         GET /api/v1/ledger/log
+        GET /api/v1/ledger/roles
         POST /api/v1/replays
         GET /api/v1/witness
         GET /decisions
@@ -145,6 +153,7 @@ ALLOWED = {
         POST /api/v1/datasets
         POST /api/v1/decisions/{index}/overrides
         POST /api/v1/deployments
+        POST /api/v1/deployments/{index}/previews
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
         POST /api/v1/policies
