@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from cli_bank import PEOPLE, bank, decide_args, files, first_decision, state_of, template
+from older_vault import make_older
 
 from counterfoil.cli.main import run
 
@@ -94,6 +95,19 @@ def test_migrate_has_nothing_to_do_and_refuses_the_future(bank):
     settings = bank.home / "counterfoil.toml"
     settings.write_text(settings.read_text().replace("format = 1", "format = 2"))
     assert "newer Counterfoil" in bank.error("migrate", code=5)
+
+
+def test_migrate_brings_a_home_with_an_older_vault_to_this_version(bank):
+    index = first_decision(bank)
+    before = bank.data("log", "show", str(index), "--values")
+    make_older(bank.home / "vault.db")
+    assert "counterfoil migrate" in bank.error("log", "search", code=5)
+    assert bank.data("migrate")["migrated"] is True
+    (bank.home / "vault.db.old").write_bytes(b"keys")  # as a run that was killed leaves it
+    assert bank.data("log", "show", str(index), "--values") == before
+    assert not (bank.home / "vault.db.old").exists()
+    assert bank.data("migrate")["migrated"] is False
+    bank.text("doctor", code=0)
 
 
 def test_rebuild_makes_the_tables_again(bank):

@@ -93,6 +93,11 @@ def test_a_backup_of_a_home_at_work_opens_and_proves_what_was_given_away(tmp_pat
         assert (restored.stat().st_mode & 0o777) == 0o700
 
 
+def test_the_list_of_the_depot_is_copied_after_the_vault() -> None:
+    script = block("backup")  # what leaves the vault meanwhile must be on the list
+    assert 0 < script.index("vault.db") < script.index("depot.json")
+
+
 def test_an_outbox_is_dumped_and_restored_into_another_database(postgres: PostgresServer, tmp_path: Path) -> None:
     if not (binaries() or Path("/")).joinpath("pg_dump").exists():
         pytest.skip("pg_dump is not installed")

@@ -131,6 +131,7 @@ class Histories:
         if not reason.strip() or not by.strip():
             raise InvalidInput("an override needs a name and a reason")
         self._views.catch_up()  # where that takes long, nobody who records waits for it
+        self.of(index)  # nor for a depot that has some of it
         with self._recorder.exclusive():  # nothing may slip in between the look and the record
             history = self.of(index)
             if saw != history.state:

@@ -15,7 +15,6 @@ from counterfoil.errors import InvalidInput
 from counterfoil.organisation.organisation import Organisation
 from counterfoil.organisation.shapes import erasure_json, findings_json, key_json
 from counterfoil.store.durable import replace_file
-from counterfoil.store.home import Home
 from counterfoil.store.home_settings import CONFIG_FILE, HOME_FORMAT, HomeSettings
 from counterfoil.store.streams import time_text
 from counterfoil.store.unlock import Unlock
@@ -197,12 +196,14 @@ def rebuild(session: Session) -> None:
 @click.pass_obj
 def migrate(session: Session) -> None:
     """Bring an older home to this version's layout."""
-    folder = session.folder()
-    home = Home.open(folder)
-    session.emit(
-        {"format": HOME_FORMAT, "home": str(home.paths.folder), "migrated": False},
-        [f"{home.paths.folder} is at version {HOME_FORMAT} already; there is nothing to do."],
-    )
+    folder = session.folder().absolute()
+    is_migrated = Organisation.migrate(folder)
+    said = f"{folder} is at version {HOME_FORMAT} already; there is nothing to do."
+    if is_migrated:
+        said = (
+            f"{folder} was brought to this version. Make a new backup: those from before still hold the old vault.db."
+        )
+    session.emit({"format": HOME_FORMAT, "home": str(folder), "migrated": is_migrated}, [said])
 
 
 @click.command()

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from counterfoil.core.merkle import HASH_SIZE_BYTES, leaf_hash
+from counterfoil.core.statement import read_record
 from counterfoil.core.tiles import TILE_WIDTH
 from counterfoil.errors import HomeDamaged, NotSetUp
 from counterfoil.store.archive import Archive
 from counterfoil.store.away_segments import segment_key
 from counterfoil.store.bundle_index import whole_entries
-from counterfoil.store.depot import Depot
+from counterfoil.store.depot import Depot, Kept
 from counterfoil.store.objects import Objects
 from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.segment import SEGMENT_ENTRIES
+from counterfoil.store.vault_parts import vault_part_key
+from counterfoil.store.vault_push import VaultPush
 
 __all__ = ["DepotStatus", "HomeDepot", "Pushed"]
 
@@ -51,7 +54,7 @@ class Pushed:
     Attributes:
         parts: Number of parts that were copied and read back.
         size_bytes: Their bytes.
-        freed_bytes: Bytes that were deleted here.
+        freed_bytes: Bytes that the home has fewer now.
     """
 
     parts: int
@@ -64,30 +67,38 @@ class HomeDepot:
 
     Args:
         depot: The store.
-        recorder: Holds the log.
+        recorder: Holds the log and the vault.
         archive: Names the log.
         objects: Holds models.
+        scratch: File for a part of the vault while it is copied.
     """
 
-    def __init__(self, depot: Depot, recorder: Recorder, archive: Archive, objects: Objects) -> None:
+    def __init__(self, depot: Depot, recorder: Recorder, archive: Archive, objects: Objects, scratch: Path) -> None:
         self._depot = depot
         self._recorder = recorder
         self._archive = archive
         self._objects = objects
+        self._vault = VaultPush(recorder.vault, depot, scratch, self._roots)
         self._pushing = threading.Lock()
 
     def status(self) -> DepotStatus:
         """Says what is where, without asking the store."""
-        kept, here = self._depot.kept, self._finished()
-        waiting = [path for key, path in here.items() if key not in kept]
+        kept, files, numbers = self._depot.kept, self._finished(), self._full_parts()
+        waiting = [path.stat().st_size for key, path in files.items() if key not in kept]
+        waiting += [self._vault.size_bytes(number) for number in self._vault.waiting(numbers)]
+        here = files.keys() | {vault_part_key(number) for number in self._vault.here(numbers)}
         return DepotStatus(
             self._depot.is_named,
             len(kept),
             sum(part.size_bytes for part in kept.values()),
             sum(part.size_bytes for key, part in kept.items() if key in here),
             len(waiting),
-            sum(path.stat().st_size for path in waiting),
+            sum(waiting),
         )
+
+    def lost(self) -> list[str]:
+        """Returns the parts of the vault that are not whole here, and not kept as far as the home knows."""
+        return [vault_part_key(number) for number in self._vault.lost(self._full_parts())]
 
     def push(self, *, drop: bool = False, progress: Callable[[int, int], None] | None = None) -> Pushed:
         """Copies finished parts to the depot, each read back; recording goes on meanwhile.
@@ -105,14 +116,22 @@ class HomeDepot:
         if not self._depot.is_named:
             raise NotSetUp("the settings name no depot", hint="write depot_url into counterfoil.toml")
         with self._pushing:
-            waiting = {key: path for key, path in self._finished().items() if self._depot.find(key) is None}
-            size_bytes = 0
-            for done, (key, path) in enumerate(waiting.items(), 1):
-                self._require_sound(key, path)
-                size_bytes += self._depot.keep(key, path, self._name).size_bytes
+            self._vault.clear()
+            files = {key: path for key, path in self._finished().items() if self._depot.find(key) is None}
+            numbers = self._vault.waiting(self._full_parts())
+            size_bytes, total = 0, len(files) + len(numbers)
+            for done, kept in enumerate(self._keep(files, numbers, drop=drop), 1):
+                size_bytes += kept.size_bytes
                 if progress is not None:
-                    progress(done, len(waiting))
-            return Pushed(len(waiting), size_bytes, self._drop() if drop else 0)
+                    progress(done, total)
+            return Pushed(total, size_bytes, self._drop() if drop else 0)
+
+    def _keep(self, files: dict[str, Path], numbers: list[int], *, drop: bool) -> Iterator[Kept]:
+        for key, path in files.items():
+            self._require_sound(key, path)
+            yield self._depot.keep(key, path, self._name)
+        for number in numbers:
+            yield self._vault.keep(number, self._name, drop=drop)
 
     def _require_sound(self, key: str, path: Path) -> None:
         """Holds a part against what the home knows of it: what was altered is not kept as if it were whole.
@@ -147,12 +166,25 @@ class HomeDepot:
             if self._depot.find(key) is not None:
                 freed += path.stat().st_size
                 path.unlink()
-        return freed
+        return freed + self._vault.make_room(self._full_parts())
 
     def _finished(self) -> dict[str, Path]:
         with self._recorder.lock:
             segments = {segment_key(number): path for number, path in self._recorder.log.segments.finished().items()}
         return segments | self._objects.plain()
+
+    def _full_parts(self) -> range:
+        """Returns the numbers of what is finished, here or not: all that is full but the newest, as in the log."""
+        return range(max(self._archive.size // SEGMENT_ENTRIES - 1, 0))
+
+    def _roots(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yields (index, root) of records of one part, as the log names them."""
+        if not indices:
+            return
+        wanted, first = frozenset(indices), indices[0]
+        for index, entry in enumerate(self._archive.entries(first, indices[-1] + 1), first):
+            if index in wanted:
+                yield index, read_record(entry).digest
 
     def _name(self) -> str:
         return schema_name("home", self._archive.origin, self._archive.identity)

@@ -17,7 +17,7 @@ __all__ = ["depot"]
 
 @click.group()
 def depot() -> None:
-    """Keep finished parts of the log, and models, in an object store."""
+    """Keep finished parts of the log and the vault, and models, in an object store."""
 
 
 @depot.command()
@@ -40,7 +40,7 @@ def status(session: Session) -> None:
 @click.option("--drop", is_flag=True, help="Delete here what the depot keeps; it is fetched when it is read.")
 @click.pass_obj
 def push(session: Session, drop: bool) -> None:
-    """Copy full parts of the log, and models, to the depot, and read each back."""
+    """Copy full parts of the log, of the vault (sealed), and models to the depot, and read each back."""
     with session.open() as org, session.progress("Pushing") as progress:
         done = org.depot.push(drop=drop, progress=progress)
     said = f"{counted(done.parts, 'part')}, {_size(done.size_bytes)}, copied to the depot and read back."

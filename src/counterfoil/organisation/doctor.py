@@ -167,6 +167,12 @@ def _depot(organisation: Organisation) -> Iterator[Finding]:
     elif status.is_named:
         found = f"{counted(status.kept, 'part')} in the depot, {status.waiting:,} wait to be pushed"
         yield Finding("depot", found, "counterfoil depot push" if status.waiting else "")
+    if lost := organisation.depot.lost():
+        yield Finding(
+            "vault parts",
+            f"{', '.join(lost[:5])}: private values that left the vault, and are not on the list of the depot",
+            "restore the newest depot.json, as it was beside this vault.db",
+        )
 
 
 def _queue(organisation: Organisation) -> Finding:

@@ -120,6 +120,7 @@ class Erasures:
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
         """Erases the private fields of one record; its place and proofs stay."""
+        self._archive.record(index)  # fetched now, where a depot has it: then nobody who records waits for that
         with self._recorder.exclusive():
             return self._carry_out("record", self.plan_record(index), basis)
 
@@ -133,6 +134,7 @@ class Erasures:
         """
         if not pointers:
             raise InvalidInput("no field to erase was named")
+        self._archive.bring(index)
         with self._recorder.exclusive():
             _require_basis(basis)
             tree = self._archive.tree(index)

@@ -37,6 +37,7 @@ from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
+from counterfoil.store.vault_migration import destroy_older, migrate_vault
 from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 from counterfoil.store.views import Views
 from counterfoil.witness import Witness
@@ -82,7 +83,7 @@ class Organisation:
             least_size = signed.head.size if signed else 0
             log = Log.open(paths.log, is_entry=is_record, least_size=least_size, depot=depot)
             stack.callback(log.release)
-            self.vault = _open_vault(home, self.keyring)
+            self.vault = _open_vault(home, self.keyring, depot)
             stack.callback(self.vault.close)
             vault_key = self.keyring.secret("vault")
             spool = Spool(paths.spool / "waiting", vault_key)
@@ -98,7 +99,7 @@ class Organisation:
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key, depot)
-            self.depot = HomeDepot(depot, self.recorder, self.archive, self.objects)
+            self.depot = HomeDepot(depot, self.recorder, self.archive, self.objects, paths.vault.with_suffix(".part"))
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,
@@ -173,6 +174,20 @@ class Organisation:
         home = Home.open(Path(folder))
         with home.lock():
             return Log.rebuild_hashes(home.paths.log, _open_depot(home))
+
+    @staticmethod
+    def migrate(folder: Path | str) -> bool:
+        """Brings an older home to this version; it must not be open. Returns whether there was anything to do.
+
+        May be repeated after an interruption.
+
+        Raises:
+            HomeBusy: When another process is writing, or has the vault open.
+            LogUnavailable: When the disk refuses. The home is as it was.
+        """
+        home = Home.open(Path(folder))
+        with home.lock():
+            return migrate_vault(home.paths.vault)
 
     def __enter__(self) -> Self:
         return self
@@ -329,12 +344,13 @@ def _view_database(home: Home, archive: Archive) -> ViewDatabase:
     return PostgresViews(url, lambda: schema_name("views", home.settings.origin, archive.identity))
 
 
-def _open_vault(home: Home, keyring: Keyring) -> Vault:
+def _open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
     """Opens the vault, finishing a key rotation that a crash interrupted."""
     pending = keyring.pending("vault")
     previous = keyring.secret("vault", pending.id) if pending is not None else None
     key = keyring.secret("vault")
-    vault = Vault.open(home.paths.vault, key, previous_key=previous)
+    vault = Vault.open(home.paths.vault, key, previous_key=previous, depot=depot)
+    destroy_older(home.paths.vault)
     if previous is not None:
         vault.rotate_key(key)
         Objects(home.paths.artefacts, previous).reseal(key)

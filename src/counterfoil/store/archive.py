@@ -166,6 +166,11 @@ class Archive:
                 raise NotFound(f"there is no record {index}; the log has {self.size}")
             return self._recorder.log.entry(index)
 
+    def bring(self, index: int) -> None:
+        """Fetches what a depot has of a record, for whoever reads it under the recorder's lock."""
+        self._recorder.log.bring(max(index, 0), index + 1)
+        self._recorder.vault.bring([index])
+
     def record(self, index: int) -> Record:
         """Returns record `index` (NotFound when there is none)."""
         return read_record(self.entry(index))
@@ -176,6 +181,7 @@ class Archive:
         Raises:
             NotFound: When the record has none, or they were erased.
             NotAllowed: When they are locked away until their retention ends.
+            LogUnavailable: When they are in a depot that is away.
             HomeDamaged: When they are not the ones the record commits to.
         """
         record = self.record(index)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from io import FileIO
 
-from counterfoil.errors import LogUnavailable
 from counterfoil.store.depot import Depot, Kept
 
 __all__ = ["AwaySegments", "segment_key"]
-
-_TRIES = 3
 
 
 def segment_key(number: int) -> str:
@@ -44,7 +40,4 @@ class AwaySegments:
     def open(self, number: int) -> FileIO:
         """Opens a segment that the depot keeps, fetched unless it was fetched before."""
         assert self._depot is not None
-        for _ in range(_TRIES):  # another reader may need the room at once
-            with suppress(FileNotFoundError):
-                return FileIO(self._depot.local(segment_key(number)))
-        raise LogUnavailable(f"segment {number} was fetched, and was gone before it was read", hint="try again")
+        return self._depot.open(segment_key(number))

@@ -1,9 +1,10 @@
 """The depot: an object store that keeps finished parts of a home, for which this machine has no room.
 
-What goes there never changes any more: segments of the log that are full, and models. Each
-part is read back and held against its digest before it counts as kept, and again whenever
-it is fetched; what is fetched stays in a folder of bounded size. `depot.json` in the home
-lists what is kept, so that a depot that is away is noticed only by who reads from it.
+What goes there never changes any more: segments of the log that are full, sealed bodies of
+the vault, and models. Each part is read back and held against its digest before it counts as
+kept, and again whenever it is fetched; what is fetched stays in a folder of bounded size.
+`depot.json` in the home lists what is kept, so that a depot that is away is noticed only by
+who reads from it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +31,7 @@ DEPOT_VERSION: Final = 1
 """Version of depot.json."""
 
 _CHUNK_BYTES: Final = 1 << 20
+_TRIES: Final = 3
 _EXAMPLE: Final = "it looks like s3://bucket/prefix"
 
 _PATIENCE: Final[dict[str, dict[str, Any]]] = {
@@ -148,6 +151,17 @@ class Depot:
             self._fetch(key, wanted, path)
             self._make_room(path)
         return path
+
+    def open(self, key: str) -> FileIO:
+        """Opens a kept part as `local` finds it; once open, it can be read whatever becomes of the cache.
+
+        Raises:
+            LogUnavailable: As `local`, or others needed the room at once, again and again.
+        """
+        for _ in range(_TRIES):  # another reader may need the room before it is open
+            with suppress(FileNotFoundError):
+                return FileIO(self.local(key))
+        raise LogUnavailable(f"{key} was fetched, and was gone before it was read", hint="try again")
 
     def _fetch(self, key: str, wanted: Kept, path: Path) -> None:
         fresh = path.with_name(path.name + ".new")

@@ -6,15 +6,14 @@
 
 The log holds only salted hashes; destroying a record key makes those hashes
 unguessable for good, while every proof about the log still holds. References to
-people are kept as keyed tags, never in clear.
+people are kept as keyed tags, never in clear. Bodies may be in a depot; keys never are.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -22,15 +21,17 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, Self
 
-from counterfoil.errors import HomeDamaged, InvalidInput, Locked, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, Locked, NotAllowed, NotFound
 from counterfoil.store import vault_erasure, vault_rows
-from counterfoil.store.sealing import KEY_BYTES, cipher, open_body, seal_body, unwrap, wrap
+from counterfoil.store.away_bodies import AwayBodies, require_here
+from counterfoil.store.depot import Depot
+from counterfoil.store.sealing import cipher, open_body, seal_body, unwrap, wrap
+from counterfoil.store.vault_bodies import VaultBodies
 from counterfoil.store.vault_erasure import Erasure
 from counterfoil.store.vault_file import (
     ERASED,
     RESTRICTED,
     STORED,
-    VAULT_VERSION,
     committing,
     connect,
     create_file,
@@ -38,24 +39,19 @@ from counterfoil.store.vault_file import (
     read_meta,
     scrub,
 )
-from counterfoil.store.vault_rows import Absence, Opened, VaultRow, VaultStats, payload_rows, require_next
-from counterfoil.store.vault_subjects import Subject, Subjects, record_purpose, require_key, rewrap
+from counterfoil.store.vault_key import index_secret, take_key, wrap_anew
+from counterfoil.store.vault_rows import Absence, Opened, Stored, VaultRow, VaultStats
+from counterfoil.store.vault_subjects import Subject, Subjects, record_purpose, require_key
 
 __all__ = ["Absence", "Erasure", "Opened", "Vault", "VaultRow", "VaultStats", "seal_body"]
 
 _CHUNK: Final = 500
-_CHECK: Final = b"counterfoil vault key"
-_READ: Final = (
-    "SELECT p.idx, p.wrapped_rk, ifnull(c.body, p.body), p.retain_until_s, p.state, s.tag, s.wrapped_key"
-    " FROM payloads p LEFT JOIN subjects s ON s.id = p.subject LEFT JOIN resealed c ON c.idx = p.idx"
-    " WHERE p.idx IN (SELECT value FROM json_each(?))"
-)
 
 
 class Vault:
-    """An open vault. Any thread may call it; one lock covers the connection and the key cache."""
+    """An open vault. Any thread may call it; one lock covers the connection, the key cache and `bodies`."""
 
-    def __init__(self, db: sqlite3.Connection, key: bytes, *, read_only: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, key: bytes, *, read_only: bool, depot: Depot | None = None) -> None:
         """For `create` and `open`.
 
         Raises:
@@ -64,16 +60,11 @@ class Vault:
         self._lock = Lock()
         self._db = db
         self._read_only = read_only
+        self._away = AwayBodies(depot)
+        self.bodies = VaultBodies(db, self._lock, read_only=read_only)
         self._key = cipher(key)
-        if unwrap(self._key, self._meta("key_check"), b"check") != _CHECK:
-            raise Locked(
-                "this key does not open the vault",
-                hint="vault.db and keys.json belong together; restore both from the same backup",
-            )
-        secret = unwrap(self._key, self._meta("index_secret"), b"index")
-        if secret is None:
-            raise HomeDamaged("the vault's index secret was altered", hint="restore the vault from a backup")
-        self._subjects = Subjects(self._key, secret)
+        with self._reading() as opened:
+            self._subjects = Subjects(self._key, index_secret(opened, self._key))
 
     @classmethod
     def create(cls, path: Path, key: bytes) -> Self:
@@ -85,19 +76,20 @@ class Vault:
         """
         org = cipher(key)
         db = create_file(path)
-        values: list[tuple[str, bytes | int]] = [
-            ("version", VAULT_VERSION),
-            ("vault_id", os.urandom(16)),
-            ("key_check", wrap(org, _CHECK, b"check")),
-            ("index_secret", wrap(org, os.urandom(KEY_BYTES), b"index")),
-            ("erasures_applied", 0),
-        ]
         with naming_faults("create the vault"):
-            db.executemany("INSERT INTO meta VALUES (?, ?)", values)
+            take_key(db, org)
         return cls(db, key, read_only=False)
 
     @classmethod
-    def open(cls, path: Path, key: bytes, *, read_only: bool = False, previous_key: bytes | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        key: bytes,
+        *,
+        read_only: bool = False,
+        previous_key: bytes | None = None,
+        depot: Depot | None = None,
+    ) -> Self:
         """Opens a vault.
 
         Args:
@@ -106,6 +98,7 @@ class Vault:
             read_only: Refuse every change.
             previous_key: The key before a rotation that may not have reached the vault;
                 when only this one fits, the rotation is finished.
+            depot: Where bodies may be instead.
 
         Raises:
             NotSetUp: No vault there, or one of another version.
@@ -115,11 +108,11 @@ class Vault:
         db = connect(path, read_only=read_only)
         try:
             try:
-                return cls(db, key, read_only=read_only)
+                return cls(db, key, read_only=read_only, depot=depot)
             except Locked:
                 if previous_key is None:
                     raise
-                vault = cls(db, previous_key, read_only=read_only)
+                vault = cls(db, previous_key, read_only=read_only, depot=depot)
                 vault.rotate_key(key)
                 return vault
         except BaseException:
@@ -141,7 +134,8 @@ class Vault:
     @property
     def id(self) -> bytes:
         """16 random bytes that stay with this vault and its backups."""
-        return self._meta("vault_id")
+        with self._reading() as db:
+            return read_meta(db, "vault_id")
 
     def put_many(self, rows: Sequence[VaultRow]) -> None:
         """Stores a batch in one commit: durable on return, or nothing was stored.
@@ -155,20 +149,13 @@ class Vault:
         """
         if not rows:
             return
-        tags = [
-            row.subject if row.subject is None or isinstance(row.subject, bytes) else self.subject_tag(row.subject)
-            for row in rows
-        ]
+        tags = [self._subjects.tag_of(row.subject) for row in rows]
         with self._writing("save private values") as db:
             with committing(db):
-                require_next(db, rows)
+                vault_rows.require_next(db, rows)
                 subjects = self._subjects.for_batch(db, {tag for tag in tags if tag is not None})
                 nobody = Subject(None, self._key)
-                db.executemany(
-                    "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, 'S')",
-                    payload_rows(rows, [nobody if tag is None else subjects[tag] for tag in tags]),
-                )
-                db.execute("INSERT OR REPLACE INTO meta VALUES ('last_batch', ?)", (rows[0].index,))
+                vault_rows.insert(db, rows, [nobody if tag is None else subjects[tag] for tag in tags])
             self._subjects.remember(subjects)
 
     def get(self, index: int, root: bytes) -> Opened:
@@ -181,30 +168,41 @@ class Vault:
         Raises:
             NotFound: Erased, or never stored; the message says which.
             NotAllowed: Restricted until a retention lock ends.
-            HomeDamaged: What is stored does not belong to this root.
+            HomeDamaged: What is stored does not belong to this root, or is nowhere.
+            LogUnavailable: It is in a depot that is away.
         """
-        for _, found in self.get_many([(index, root)]):
-            if isinstance(found, Opened):
-                return found
-            if found is Absence.RESTRICTED:
-                raise NotAllowed(f"the private values of record {index} are restricted: an erasure was asked for")
-            if found is Absence.ERASED:
-                raise NotFound(f"erased: the private values of record {index} are gone for good")
-        raise NotFound(f"no private values were ever stored for record {index}")
+        return vault_rows.require_opened(*self._read([(index, root)])[0])
 
     def get_many(self, wanted: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Opened | Absence]]:
         """Yields (index, what is there) for each (index, root), in order, holding 500 at a time.
 
         Raises:
-            HomeDamaged: What is stored does not belong to its root.
+            HomeDamaged: What is stored does not belong to its root, or is nowhere.
+            LogUnavailable: Some of it is in a depot that is away.
         """
         source = iter(wanted)
         while chunk := list(islice(source, _CHUNK)):
-            with self._lock, naming_faults("read private values"):
-                listed = f"[{','.join(str(index) for index, _ in chunk)}]"
-                rows = {row[0]: row for row in self._db.execute(_READ, (listed,))}
-                found = [(index, self._opened(rows.get(index), root)) for index, root in chunk]
-            yield from found
+            yield from self._read(chunk)
+
+    def bring(self, indices: Iterable[int]) -> None:
+        """Fetches what is in a depot, for whoever then holds a lock that others wait for."""
+        with self._reading() as db:
+            away = [index for index, row in vault_rows.stored(db, indices).items() if row.is_away]
+        self._away.bring(away)
+
+    def sealed(self, wanted: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        """Yields (index, sealed body) of what can be read and was never resealed, each opened once, ascending.
+
+        Raises:
+            HomeDamaged: A body is not here, or does not belong to its root.
+        """
+        source = iter(wanted)
+        while chunk := dict(islice(source, _CHUNK)):
+            with self._reading() as db:
+                rows = [row for row in vault_rows.stored(db, chunk).values() if row.is_original]
+                for row in rows:
+                    self._opened(row, chunk[row.record], {})
+            yield from sorted((row.record, require_here(row.record, row.sealed)) for row in rows)
 
     def replace(self, index: int, rk: bytes, sealed: bytes) -> bool:
         """Puts a resealed body (some fields of it gone) in the place of the old one, whose key is destroyed.
@@ -223,18 +221,17 @@ class Vault:
             InvalidInput: `rk` is the old key.
         """
         with self._writing("replace private values") as db:
-            row = db.execute(_READ, (f"[{int(index)}]",)).fetchone()
-            if row is None or row[4] == ERASED:
+            row = vault_rows.stored(db, [index]).get(index)
+            if row is None or row.state == ERASED:
                 raise NotFound(f"record {index} has no private values to replace")
-            if row[4] == RESTRICTED:
+            if row.state == RESTRICTED:
                 raise NotAllowed(f"the private values of record {index} are restricted until a retention lock ends")
             if hmac.compare_digest(self._record_key(row), rk):
                 raise InvalidInput("a replaced body needs a new record key")
-            wrapped = wrap(self._subjects.key_of(row[5], row[6]), rk, record_purpose(index))
+            wrapped = wrap(self._subjects.key_of(row.tag, row.wrapped_key), rk, record_purpose(index))
             with committing(db):
-                db.execute(
-                    "UPDATE payloads SET wrapped_rk = ?, body = zeroblob(length(body)) WHERE idx = ?", (wrapped, index)
-                )
+                db.execute("UPDATE payloads SET wrapped_rk = ? WHERE idx = ?", (wrapped, index))
+                db.execute("UPDATE bodies SET body = zeroblob(length(body)) WHERE idx = ?", (index,))
                 db.execute("INSERT OR REPLACE INTO resealed VALUES (?, ?)", (index, sealed))
             return scrub(db)
 
@@ -250,8 +247,7 @@ class Vault:
             if rows:
                 self._erase(db, Erasure(tuple(index for (index,) in rows)))
                 with committing(db):
-                    db.execute("DELETE FROM payloads WHERE idx >= ?", (size,))
-                    db.execute("DELETE FROM resealed WHERE idx >= ?", (size,))
+                    vault_rows.delete_from(db, size)
         return len(rows)
 
     def subject_tag(self, ref: str) -> bytes:
@@ -265,10 +261,7 @@ class Vault:
     def subject_of(self, index: int) -> bytes | None:
         """Returns the tag of the person that a record is about; None for nobody, or nothing stored."""
         with self._reading() as db:
-            row = db.execute(
-                "SELECT tag FROM subjects JOIN payloads ON payloads.subject = subjects.id WHERE idx = ?", (index,)
-            ).fetchone()
-        return row[0] if row else None
+            return vault_rows.subject_of(db, index)
 
     def indices_of(self, subject: str) -> list[int]:
         """Returns the log indices with values still kept about a person, restricted ones included."""
@@ -342,8 +335,7 @@ class Vault:
     def stats(self) -> VaultStats:
         """Returns counts and size, without reading any value."""
         with self._reading() as db:
-            records, restricted, erased, subjects, pages, page_bytes = db.execute(vault_rows.COUNT).fetchone()
-        return VaultStats(records, restricted, erased, subjects, pages * page_bytes)
+            return vault_rows.stats(db)
 
     def rotate_key(self, new_key: bytes) -> bool:
         """Wraps every key again under `new_key`, in one commit. Tags and bodies stay as they are.
@@ -354,25 +346,34 @@ class Vault:
         new = cipher(new_key)
         with self._writing("change the vault key") as db:
             with committing(db):
-                secret = unwrap(self._key, read_meta(db, "index_secret"), b"index") or b""
-                db.execute("UPDATE meta SET value = ? WHERE name = 'key_check'", (wrap(new, _CHECK, b"check"),))
-                db.execute("UPDATE meta SET value = ? WHERE name = 'index_secret'", (wrap(new, secret, b"index"),))
-                rewrap(db, self._key, new)
+                secret = wrap_anew(db, self._key, new)
             self._key = new
             self._subjects = Subjects(new, secret)
             return scrub(db)
 
-    def _record_key(self, row: Sequence[bytes]) -> bytes:
-        return require_key(unwrap(self._subjects.key_of(row[5], row[6]), row[1], record_purpose(int(row[0]))))
+    def _record_key(self, row: Stored) -> bytes:
+        key = self._subjects.key_of(row.tag, row.wrapped_key)
+        return require_key(unwrap(key, row.wrapped_rk, record_purpose(row.record)))
 
-    def _opened(self, row: Sequence[bytes] | None, root: bytes) -> Opened | Absence:
+    def _read(self, wanted: Sequence[tuple[int, bytes]]) -> list[tuple[int, Opened | Absence]]:
+        """Looks again after each fetch: meanwhile a key may have been destroyed, or another body have left."""
+        fetched: dict[int, bytes] = {}
+        while True:
+            with self._lock, naming_faults("read private values"):
+                rows = vault_rows.stored(self._db, [index for index, _ in wanted])
+                away = [index for index, row in rows.items() if row.is_away and index not in fetched]
+                if not away:
+                    return [(index, self._opened(rows.get(index), root, fetched)) for index, root in wanted]
+            fetched |= self._away.fetch(away)
+
+    def _opened(self, row: Stored | None, root: bytes, fetched: Mapping[int, bytes]) -> Opened | Absence:
         if row is None:
             return Absence.NEVER_STORED
-        state = str(row[4])
-        if state != STORED:
-            return Absence.ERASED if state == ERASED else Absence.RESTRICTED
+        if row.state != STORED:
+            return Absence.ERASED if row.state == ERASED else Absence.RESTRICTED
         rk = self._record_key(row)
-        return Opened(rk, open_body(rk, root, row[2]), int(row[3]), row[5])
+        sealed = require_here(row.record, fetched.get(row.record) if row.sealed is None else row.sealed)
+        return Opened(rk, open_body(rk, root, sealed), row.retain_until_s, row.tag)
 
     def _erase(self, db: sqlite3.Connection, erasure: Erasure) -> Erasure:
         self._subjects.forget()  # first: a key that outlived its row would seal what nobody can open later
@@ -380,10 +381,6 @@ class Vault:
             vault_erasure.restrict(db, erasure.restricted)
             vault_erasure.shred(db, erasure.erased)
         return replace(erasure, is_scrubbed=scrub(db))
-
-    def _meta(self, name: str) -> bytes:
-        with self._reading() as db:
-            return read_meta(db, name)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

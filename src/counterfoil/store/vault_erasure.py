@@ -1,7 +1,8 @@
 """What may be erased now, what a lock still keeps, and the shredding itself.
 
-Shredding overwrites keys and bodies with zeros, in place (see `vault_file`). All
-functions work inside the caller's transaction and under the caller's lock.
+Shredding overwrites keys with zeros, in place (see `vault_file`), and bodies where they
+are here; one in a depot stays there and opens for nobody. All functions work inside the
+caller's transaction and under the caller's lock.
 """
 
 from __future__ import annotations
@@ -73,13 +74,15 @@ def shred(db: sqlite3.Connection, indices: Iterable[int]) -> None:
     """Destroys the keys and bodies of records, and the key of each person with nothing left."""
     chosen = _list(indices)
     db.execute(
-        "UPDATE payloads SET wrapped_rk = zeroblob(length(wrapped_rk)), body = zeroblob(length(body)), state = ?"
+        "UPDATE payloads SET wrapped_rk = zeroblob(length(wrapped_rk)), state = ?"
         " WHERE idx IN (SELECT value FROM json_each(?)) AND state <> 'E'",
         (ERASED, chosen),
     )
-    db.execute(
-        "UPDATE resealed SET body = zeroblob(length(body)) WHERE idx IN (SELECT value FROM json_each(?))", (chosen,)
-    )
+    for table in ("bodies", "resealed"):
+        db.execute(
+            f"UPDATE {table} SET body = zeroblob(length(body)) WHERE idx IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (chosen,),
+        )
     db.execute("DELETE FROM restrictions WHERE idx IN (SELECT value FROM json_each(?))", (chosen,))
     db.execute(
         "UPDATE subjects SET wrapped_key = zeroblob(length(wrapped_key)), state = ? WHERE id IN"

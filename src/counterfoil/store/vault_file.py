@@ -1,9 +1,18 @@
 """The vault's SQLite file: its tables, how it is opened, and what its faults mean.
 
-Rows that hold keys never change their size. SQLite's secure_delete wipes what it
-frees, but a page that is split or merged keeps stale copies of its neighbours; a
-key that is overwritten in place has no copies. That is why erased values become
-zeros instead of NULL, states are one letter, and resealed bodies have their own table.
+    payloads   one row a record: its wrapped key, its lock, its state
+    bodies     its sealed body, while that is here; a depot may have it instead
+    resealed   the sealed body that took its place; this one counts where there are two
+
+Rows that hold keys never change their size and are never deleted, short of a record that
+never reached the log. SQLite's secure_delete wipes what it frees, but a page that is split
+or merged keeps stale copies of its neighbours; a key that is overwritten in place has no
+copies. That is why erased values become zeros instead of NULL, states are one letter, and
+bodies, which open nothing and may leave, have tables of their own.
+
+Space that bodies leave is given back in small steps (`VaultBodies.give_back`). That moves
+whole pages, keys too, towards the start of the file; the pages they came from are cut off
+with its end, by the same checkpoint that empties the write-ahead file (`scrub`).
 """
 
 from __future__ import annotations
@@ -26,10 +35,11 @@ __all__ = [
     "connect",
     "create_file",
     "naming_faults",
+    "read_meta",
     "scrub",
 ]
 
-VAULT_VERSION: Final = 1
+VAULT_VERSION: Final = 2
 
 STORED: Final = "S"
 RESTRICTED: Final = "R"
@@ -54,10 +64,10 @@ CREATE TABLE payloads (
     idx INTEGER PRIMARY KEY,
     subject INTEGER REFERENCES subjects (id),
     wrapped_rk BLOB NOT NULL,
-    body BLOB NOT NULL,
     retain_until_s INTEGER NOT NULL,
     state TEXT NOT NULL
 );
+CREATE TABLE bodies (idx INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE INDEX payloads_subject ON payloads (subject) WHERE subject IS NOT NULL;
 CREATE INDEX payloads_erased ON payloads (idx) WHERE state = 'E';
 CREATE TABLE resealed (idx INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -75,6 +85,7 @@ def create_file(path: Path) -> sqlite3.Connection:
         raise LogUnavailable(f"the vault cannot be created: {error}") from error
     with naming_faults("create the vault"):
         db = _configured(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False))
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or not at all
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(_TABLES)
         return db

@@ -68,6 +68,10 @@ class Subjects:
             raise InvalidInput("a subject's reference is empty", hint="pass None for a record about nobody")
         return hmac.digest(self._tag_key, data, "sha256")[:TAG_BYTES]
 
+    def tag_of(self, subject: str | bytes | None) -> bytes | None:
+        """Returns the tag of a reference; a tag, and None, as they are (InvalidInput as `tag`)."""
+        return subject if subject is None or isinstance(subject, bytes) else self.tag(subject)
+
     def for_batch(self, db: sqlite3.Connection, tags: Collection[bytes]) -> dict[bytes, Subject]:
         """Returns the subjects of a batch, making those that are new or come back after an erasure.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import organisations
@@ -12,6 +14,7 @@ from organisations import bank, copy_home, open_home, put_to_work, table_rows
 from counterfoil.core.statement import Draft
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotFound, NotSetUp
 from counterfoil.organisation import Organisation
+from counterfoil.organisation.doctor import examine_opened
 from counterfoil.store.check_file import check_file
 from counterfoil.store.segment import SEGMENT_ENTRIES
 
@@ -46,11 +49,15 @@ def first_decision(org: Organisation) -> int:
 def test_what_is_in_the_depot_is_proved_shown_and_replayed(home: Path, tmp_path: Path) -> None:
     with open_home(home) as org:
         waiting = org.depot.status()
-        assert (waiting.kept, waiting.waiting) == (0, 2)  # a segment and a model
+        assert (waiting.kept, waiting.waiting) == (0, 3)  # a segment, a model, and bodies of the vault
+        org.vault.scrub()
+        before = size_bytes(home)
         pushed = org.depot.push(drop=True)
-        assert (pushed.parts, pushed.size_bytes) == (2, waiting.waiting_bytes)
-        assert pushed.freed_bytes == pushed.size_bytes
+        assert (pushed.parts, pushed.size_bytes) == (3, waiting.waiting_bytes)
+        assert pushed.freed_bytes > SEGMENT_ENTRIES
+        assert before - size_bytes(home) == pushed.freed_bytes
         assert org.depot.push(drop=True).parts == 0
+        assert not (home / "vault.part").exists()
         assert not (home / "log" / "entries" / "000.seg").exists()
         index = first_decision(org)
         assert check_file(_written(tmp_path / "r.json", org.archive.receipt(index).encode())).is_intact
@@ -60,12 +67,18 @@ def test_what_is_in_the_depot_is_proved_shown_and_replayed(home: Path, tmp_path:
             org.archive.tree(index)
     with open_home(home) as org:
         status = org.depot.status()
-        assert (status.kept, status.waiting, status.here_too_bytes) == (2, 0, 0)
+        assert (status.kept, status.waiting, status.here_too_bytes) == (3, 0, 0)
         live = table_rows(org)
         org.rebuild()
         assert table_rows(org) == live
         assert put_to_work(org).decide(organisations.ROW).index is not None
     assert Organisation.rebuild_hashes(home) > FULL
+
+
+def size_bytes(home: Path) -> int:
+    """Bytes of the parts that are moved; the write-ahead file is empty."""
+    files = [home / "vault.db", *(home / "log" / "entries").glob("*.seg"), *(home / "artefacts").iterdir()]
+    return sum(path.stat().st_size for path in files)
 
 
 def _written(path: Path, data: bytes | str) -> Path:
@@ -111,6 +124,59 @@ def test_a_segment_that_was_altered_here_is_not_pushed(home: Path) -> None:
     with open_home(home) as org, pytest.raises(HomeDamaged, match="altered"):
         org.depot.push(drop=True)
     assert path.exists()
+
+
+def test_a_person_is_erased_while_the_depot_with_the_values_is_away(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        index = first_decision(org)
+        org.depot.push(drop=True)
+        assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+        (tmp_path / "depot").rename(tmp_path / "away")
+        shutil.rmtree(home / "cache", ignore_errors=True)
+        assert index in org.erasures.erase_person("anna", basis="test").erased
+        with pytest.raises(NotFound):
+            org.vault.get(index, bytes(32))
+        org.rotate_vault_key()
+        (tmp_path / "away").rename(tmp_path / "depot")
+    with open_home(home) as org, pytest.raises(NotFound, match="erased"):
+        org.archive.tree(index)
+
+
+def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
+    with open_home(home) as org:
+        index = first_decision(org)
+        org.depot.push(drop=True)
+        org.erasures.erase_fields(index, ["/input/note"], basis="test")
+        assert "/input/note" in org.archive.tree(index).erased()
+        assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+
+
+def test_the_doctor_misses_values_that_the_list_does_not_name(home: Path) -> None:
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+        assert all(not each.todo for each in examine_opened(org) if each.id in ("depot", "vault parts"))
+    listed = json.loads((home / "depot.json").read_text())
+    del listed["kept"]["vault/000.bodies"]
+    (home / "depot.json").write_text(json.dumps(listed))
+    with open_home(home) as org:
+        (found,) = [each for each in examine_opened(org) if each.id == "vault parts"]
+        assert "vault/000.bodies" in found.found
+        assert "depot.json" in found.todo
+        assert put_to_work(org).decide(organisations.ROW).index is not None
+
+
+def test_values_that_were_altered_here_are_not_pushed(home: Path) -> None:
+    with open_home(home) as org:
+        index = first_decision(org)
+    db = sqlite3.connect(home / "vault.db")
+    with db:
+        db.execute("UPDATE bodies SET body = zeroblob(length(body)) WHERE idx = ?", (index,))
+    db.close()
+    with open_home(home) as org:
+        with pytest.raises(HomeDamaged):
+            org.depot.push(drop=True)
+        assert org.depot.status().waiting == 1
+        assert (home / "log" / "entries" / "000.seg").exists()
 
 
 def test_without_a_depot_in_the_settings(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def edit(path: Path, statement: str, *values: object) -> None:
         "UPDATE subjects SET wrapped_key = zeroblob(60)",
         "UPDATE payloads SET wrapped_rk = (SELECT wrapped_rk FROM payloads WHERE idx = 1) WHERE idx = 0",
         "UPDATE payloads SET subject = 3 - subject WHERE idx = 0",
-        "UPDATE payloads SET body = (SELECT body FROM payloads WHERE idx = 1) WHERE idx = 0",
+        "UPDATE bodies SET body = (SELECT body FROM bodies WHERE idx = 1) WHERE idx = 0",
     ],
 )
 def test_an_altered_vault_does_not_open_values(path: Path, statement: str) -> None:
