@@ -13,13 +13,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from making_node import running
+from making_node import running, settled
 from organisations import DAY_S, START_S, Clock
+from serving_witness import GrowingLog, serving, witness_signer
 
 from counterfoil.cli.demo.model import REFERENCE, split_applicants, train
 from counterfoil.data import german_credit_csv, german_credit_policy
 from counterfoil.decisions import Policy
-from counterfoil.node.access import HOME
+from counterfoil.node.access import HOME, RequestSigner
 from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
@@ -27,8 +28,9 @@ from counterfoil.organisation import Organisation
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.unlock import Unlock
 from counterfoil.web.roles import Role
+from counterfoil.witness.cosigner import Answer
 
-__all__ = ["PASSWORD", "Shown", "credit_home", "empty_home", "showing"]
+__all__ = ["PASSWORD", "Shown", "credit_home", "empty_home", "showing", "troubled"]
 
 DAYS = 36
 A_DAY = 16
@@ -58,6 +60,31 @@ def showing(home: Path, *roles: Role, settings: NodeSettings | None = None, now_
         made = node.access.keys.add("browser", frozenset(roles or (Role.ADMIN,)), by=HOME)
         with running(build_app(node), node.settings) as url:
             yield Shown(node, org, url, made.token)
+
+
+@contextmanager
+def troubled(shown: Shown) -> Iterator[None]:
+    """Has a node know people, other nodes, a webhook that fails, witnesses, and two logs that lie."""
+    node, witness = shown.node, shown.org.witness
+    node.access.users.add("mira", PASSWORD, frozenset({Role.OPERATOR, Role.AUDITOR}), by=HOME)
+    peer = RequestSigner("a-rather-long-name.of-another-bank.example/log/of/decisions", b"p" * 32)
+    node.access.peers.add(str(peer.key), frozenset({Role.AUDITOR}), by=HOME)
+    node.webhooks.add("https://hooks.example/a/long/path/that/somebody/made/up", ["job.finished"])
+    node.webhooks.add("http://127.0.0.1:1/counterfoil", ())
+    with node.state.writing() as connection:
+        node.webhooks.tell(connection, "alarm.cleared", {})
+    node.webhooks.wake()
+    log = GrowingLog().grow(3)
+    witness.add_log(str(log.signer.key))
+    for request in (log.request(0), log.fork(2).grow(1, "other").request(0, 3), log.fork(2).grow(1, "x").request(3, 3)):
+        witness.add_checkpoint(request)
+    with serving(lambda _: Answer(422, "text/plain", b"no\n")) as url:
+        witness.add_witness("club", str(witness_signer(1).key), url)
+        witness.add_witness("quiet", str(witness_signer(2).key), rule="any")
+        witness.collect()
+        settled(lambda: any(each.said for each in node.webhooks.list()))
+        assert witness.status().contradictions
+        yield
 
 
 def credit_home(folder: Path) -> Path:

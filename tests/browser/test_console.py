@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from making_console import PASSWORD, Shown, credit_home, empty_home, showing
+from making_console import PASSWORD, Shown, credit_home, empty_home, showing, troubled
 from playwright.sync_api import Page, expect
+from serving_witness import witness_signer
 
 from counterfoil.web.roles import Role
 
@@ -22,8 +23,12 @@ PLACES = (
     "/work",
     "/ledger",
     "/access",
+    "/access/peers",
     "/erase",
+    "/me",
     "/settings",
+    "/webhooks",
+    "/witnesses",
     "/errors",
     "/errors/stale",
 )
@@ -38,6 +43,12 @@ def bank(tmp_path_factory) -> Iterator[Shown]:
 @pytest.fixture(scope="module")
 def blank(tmp_path_factory) -> Iterator[Shown]:
     with showing(empty_home(tmp_path_factory.mktemp("blank"))) as shown:
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory) -> Iterator[Shown]:
+    with showing(empty_home(tmp_path_factory.mktemp("trouble"))) as shown, troubled(shown):
         yield shown
 
 
@@ -332,3 +343,98 @@ def test_a_connected_ledger_has_no_faults_also_when_it_was_asked(tmp_path, new_p
         shots(page, "ledger-connected")
         page.get_by_role("button", name="Anchor now").click()
         expect(page.get_by_text("records are under a final head.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "place", ["/", "/access", "/access/users/mira", "/access/peers", "/ledger", "/webhooks", "/witnesses"]
+)
+def test_a_page_that_tells_of_trouble_has_no_faults_open_or_closed(trouble, new_page, look_over, shots, place):
+    page = new_page(extra_http_headers=trouble.headers)
+    page.goto(trouble.url + place)
+    look_over(page)
+    shots(page, f"trouble{place.replace('/', '-')}")
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    look_over(page)
+    shots(page, f"open{place.replace('/', '-')}")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    shots(page, f"phone{place.replace('/', '-')}")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_somebody_changes_their_own_password(tmp_path, new_page, look_over, console, scripts):
+    with showing(empty_home(tmp_path)) as shown:
+        shown.node.access.users.add("cy", PASSWORD, frozenset({Role.AUDITOR}), by="test")
+        here, elsewhere = (new_page(java_script_enabled=scripts) for _ in range(2))
+        for page in (here, elsewhere):
+            page.goto(shown.url)
+            page.get_by_label("Name").fill("cy")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.locator(".who")).to_contain_text("cy")
+        here.get_by_role("link", name="cy").click()
+        for old in ("wrong wrong wrong", PASSWORD):
+            here.get_by_label("The old password").fill(old)
+            here.get_by_label("The new one, 12").fill(PASSWORD[::-1])
+            here.get_by_label("The new one again").fill(PASSWORD[::-1])
+            here.get_by_role("button", name="Change the password").click()
+            if old != PASSWORD:
+                expect(here.get_by_role("alert")).to_contain_text("The old password is wrong")
+                if scripts:
+                    look_over(here)
+        expect(here.get_by_role("status")).to_contain_text("Your new password works now")
+        elsewhere.goto(f"{shown.url}/decisions")
+        assert "/login?next=" in elsewhere.url
+        assert all("422" in each for each in console)
+        console.clear()
+
+
+def test_a_witness_is_shown_before_it_is_added_and_removed_when_that_is_confirmed(tmp_path, new_page, look_over):
+    with showing(empty_home(tmp_path)) as shown:
+        page = new_page(extra_http_headers=shown.headers)
+        page.goto(f"{shown.url}/witnesses")
+        page.get_by_label("Name in the policy").fill("club")
+        page.get_by_label("Its public key").fill(str(witness_signer(1).key))
+        page.get_by_role("button", name="Show how the policy would read").click()
+        expect(page.get_by_role("heading", name="It would read like this")).to_be_visible()
+        assert shown.org.witness.policy is None
+        look_over(page)
+        page.get_by_role("button", name="Add this witness").click()
+        expect(page.get_by_role("status")).to_contain_text("club counts from now on")
+        button = page.get_by_role("button", name="Remove club")
+        expect(button).to_be_hidden()
+        page.get_by_label("Remove club…").click()
+        button.click()
+        expect(page.get_by_role("status")).to_contain_text("asked no more")
+
+
+def test_a_webhooks_secret_is_shown_once(tmp_path, new_page, look_over):
+    with showing(empty_home(tmp_path)) as shown:
+        page = new_page(extra_http_headers=shown.headers)
+        page.goto(f"{shown.url}/webhooks")
+        page.get_by_label("Address").fill("https://hooks.example/counterfoil")
+        page.get_by_label("long work is done").uncheck()
+        page.get_by_role("button", name="Add it").click()
+        secret = page.locator(".secret code").inner_text()
+        assert secret.startswith("whsec_")
+        look_over(page)
+        page.get_by_role("link", name="Done").click()
+        assert secret not in page.content()
+        button = page.get_by_role("button", name="Remove https://hooks.example/counterfoil")
+        expect(button).to_be_hidden()
+        page.get_by_label("Remove https://hooks.example/counterfoil…").click()
+        button.click()
+        expect(page.get_by_role("status")).to_contain_text("Nothing is sent there any more")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_menu_leaves_room_on_a_phone_and_says_where_one_is(tmp_path, new_page, console, role):
+    with showing(empty_home(tmp_path), role) as shown:
+        page = new_page(extra_http_headers=shown.headers, viewport={"width": 390, "height": 844})
+        for path in ("/", "/access/peers", "/webhooks", "/witnesses", "/me"):
+            page.goto(shown.url + path)
+            assert page.locator("header.frame").bounding_box()["height"] < 844 / 3.5
+            is_open = page.locator(".problem").count() == 0
+            assert page.locator("header [aria-current=page]").count() == is_open, path
+        assert all("403" in each for each in console)
+        console.clear()

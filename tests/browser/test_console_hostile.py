@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from making_console import showing
+from making_console import PASSWORD, showing
 from organisations import POLICY, ROW, Clock, estimator, rows
 
+from counterfoil.core.note import COSIGNATURE, Signer
 from counterfoil.decisions import Policy
+from counterfoil.node.access import RequestSigner
 from counterfoil.organisation import Organisation
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.unlock import Unlock
@@ -15,6 +17,8 @@ from counterfoil.store.unlock import Unlock
 HTML = "<script>window.hurt=1</script><img src=x onerror=window.hurt=1>"
 QUOTED = "\"><svg onload=window.hurt=1>'{{7*7}}"
 BAD = HTML + QUOTED
+NAME = "<script>window.hurt=1</script><img/src=x/onerror=window.hurt=1>\"><svg/onload=window.hurt=1>'{{7*7}}"
+"""What a log, a witness, a node or a webhook may be called: one word."""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,11 @@ def spoilt(tmp_path_factory):
         index = fill(org, folder)
     with showing(folder / "home") as shown:
         shown.node.access.keys.add(HTML[:80], frozenset({"service"}), by="test")
+        shown.node.access.users.add("mira", PASSWORD, frozenset({"admin"}), by="test")
+        shown.node.access.peers.add(str(RequestSigner(NAME, b"p" * 32).key), frozenset({"auditor"}), by="test")
+        shown.node.webhooks.add(f"https://hooks.example/{NAME}", ())
+        shown.org.witness.add_log(str(Signer(NAME, b"l" * 32).key))
+        shown.org.witness.add_witness(NAME, str(Signer(NAME, b"w" * 32, COSIGNATURE).key), "https://witness.example/'")
         yield shown, index
 
 
@@ -69,7 +78,12 @@ def paths(shown, index: int) -> list[str]:
         "/work",
         "/ledger",
         "/access",
+        "/access/peers",
+        "/access/users/mira",
         "/erase",
+        "/me",
+        "/webhooks",
+        "/witnesses",
         "/settings",
         f"/errors/{httpx.URL('/' + HTML).raw_path.decode()[1:].replace('/', '%2F')}",
         f"/login?{httpx.QueryParams({'next': BAD})}",
@@ -109,6 +123,39 @@ def test_what_a_refused_form_gives_back_does_not_run(spoilt, new_page, console):
     page.get_by_role("alert").wait_for()
     assert page.locator("[name=reason]").input_value() == BAD
     assert page.evaluate("window.hurt === undefined")
+    console.clear()  # the 422
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "fields"),
+    [
+        ("/access", "/access/keys", {"name": BAD}),
+        ("/access", "/access/users", {"name": BAD, "password": BAD}),
+        ("/access/peers", "/access/peers", {"vkey": BAD}),
+        ("/webhooks", "/webhooks", {"url": BAD}),
+        ("/witnesses", "/witnesses", {"name": BAD, "key": BAD, "url": BAD}),
+        ("/witnesses", "/witnesses/logs", {"log": BAD}),
+        ("/me", "/me/password", {"old": BAD, "new": BAD, "again": BAD + "!"}),
+    ],
+)
+def test_what_a_form_of_set_up_gives_back_does_not_run(spoilt, new_page, console, place, path, fields):
+    shown, _ = spoilt
+    page = new_page()
+    made = shown.node.access.login("mira", PASSWORD, "127.0.0.1")
+    name, _, value = shown.node.access.cookie(made.token).partition(";")[0].partition("=")
+    page.context.add_cookies([{"name": name, "value": value, "url": shown.url}])
+    page.goto(shown.url + place)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    form = page.locator(f"form[action='{path}']")
+    form.evaluate("(each) => { each.noValidate = true; }")
+    for field, text in fields.items():
+        form.locator(f"[name={field}]").evaluate("(each, text) => { each.value = text; }", text)
+    form.locator("button").click()
+    page.get_by_role("alert").wait_for()
+    assert page.evaluate("window.hurt === undefined")
+    assert page.locator("main img, main script, svg[onload], [onerror]").count() == 0
+    first = page.locator(f"form[action='{path}'] [name={next(iter(fields))}]")
+    assert first.input_value() == ("" if path == "/me/password" else BAD)
     console.clear()  # the 422
 
 

@@ -79,6 +79,7 @@ def writes(node) -> dict[str, dict]:
     keyed = str(RequestSigner("other.example/log", bytes(range(32))).key)
     return {
         "/api/v1/access/keys": {"json": {"name": "twice", "roles": ["service"]}},
+        "/api/v1/access/me/password": {"json": {"old": PASSWORD, "new": PASSWORD[::-1]}},  # a key has none: refused
         "/api/v1/access/peers": {"json": {"vkey": keyed, "roles": ["service"]}},
         "/api/v1/access/users": {"json": {"name": "ada", "password": PASSWORD, "roles": ["auditor"]}},
         "/api/v1/access/users/ada/password": {"json": {"password": PASSWORD[::-1]}},

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.node.access.keys import NewKey
+from counterfoil.node.role_ticks import ROLE_WORDS, ticked
 from counterfoil.store.streams import time_text
 from counterfoil.web.page_room import PageRoom
-from counterfoil.web.pages import Form, Link, Pages
-from counterfoil.web.roles import Role, principal_of
+from counterfoil.web.pages import SET_UP, Form, Link, Pages
+from counterfoil.web.roles import principal_of
 
 if TYPE_CHECKING:
     from counterfoil.node.node import Node
 
 __all__ = ["AccessPages"]
-
-WORDS: Final = {
-    Role.ADMIN: "everything, also keys, people and erasures",
-    Role.OPERATOR: "reviews decisions, registers models and policies",
-    Role.AUDITOR: "reads everything and changes nothing",
-    Role.SERVICE: "an application: decides and reports outcomes",
-}
-"""What each role may do, in a few words."""
 
 
 class AccessPages:
@@ -40,7 +33,7 @@ class AccessPages:
         self._access = node.access
         self._now_s = node.org.recorder.now_s
         self._pages = pages
-        pages.add_links(Link("/access", "Access", ()))
+        pages.add_links(Link("/access", "Access", (), SET_UP))
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
@@ -49,6 +42,9 @@ class AccessPages:
         room.does("/access/keys", self.add_key, ())
         room.does("/access/keys/{key_id}/revoke", self.revoke_key, ())
         room.does("/access/users", self.add_user, ())
+        room.shows("/access/users/{name}", self.show_user, ())
+        room.does("/access/users/{name}/roles", self.set_roles, ())
+        room.does("/access/users/{name}/password", self.set_password, ())
         room.does("/access/users/{name}/remove", self.remove_user, ())
         return room.router
 
@@ -61,10 +57,10 @@ class AccessPages:
         try:
             day = form.text("expires")
             made = self._access.keys.add(
-                form.text("name"), _roles(form), by=principal_of(request).id, expires=f"{day}T00:00:00Z" if day else ""
+                form.text("name"), ticked(form), by=principal_of(request).id, expires=f"{day}T00:00:00Z" if day else ""
             )
         except InvalidInput as error:
-            return self._show(request, error=error)
+            return self._show(request, error=error, refused="key", form=form)
         return self._show(request, made=made)
 
     def revoke_key(self, request: Request, form: Form) -> Response:
@@ -76,10 +72,34 @@ class AccessPages:
         """Lets somebody sign in."""
         try:
             name = form.text("name")
-            self._access.users.add(name, form.secret("password"), _roles(form), by=principal_of(request).id)
+            self._access.users.add(name, form.secret("password"), ticked(form), by=principal_of(request).id)
         except InvalidInput as error:
-            return self._show(request, error=error)
-        return self._pages.see(request, "/access", f"{name} may sign in now. Hand the password over in person.")
+            return self._show(request, error=error, refused="user", form=form)
+        told = f"{name} may sign in now. Hand the password over in person; they can change it once they are in."
+        return self._pages.see(request, "/access", told)
+
+    def show_user(self, request: Request) -> Response:
+        """Shows what somebody may do, and changes it."""
+        return self._show_user(request)
+
+    def set_roles(self, request: Request, form: Form) -> Response:
+        """Changes what somebody may do, and ends their sessions."""
+        name = str(request.path_params["name"])
+        try:
+            self._access.users.set_roles(name, ticked(form), by=principal_of(request).id)
+        except InvalidInput as error:
+            return self._show_user(request, error, form)
+        return self._pages.see(request, "/access", f"{name} has these rights from now on, and signs in anew.")
+
+    def set_password(self, request: Request, form: Form) -> Response:
+        """Gives somebody a new password, and ends their sessions."""
+        name = str(request.path_params["name"])
+        try:
+            self._access.users.set_password(name, form.secret("password"), by=principal_of(request).id)
+        except InvalidInput as error:
+            return self._show_user(request, error)
+        told = f"{name} has a new password. Hand it over in person; they can change it once they are in."
+        return self._pages.see(request, "/access", told)
 
     def remove_user(self, request: Request, form: Form) -> Response:
         """Lets somebody in no more."""
@@ -90,24 +110,38 @@ class AccessPages:
             return self._pages.see(request, "/access", "They were removed already.")
         return self._pages.see(request, "/access", f"{name} cannot sign in any more.")
 
-    def _show(self, request: Request, *, made: NewKey | None = None, error: CounterfoilError | None = None) -> Response:
+    def _show(
+        self,
+        request: Request,
+        *,
+        made: NewKey | None = None,
+        error: InvalidInput | None = None,
+        refused: str = "",
+        form: Form | None = None,
+    ) -> Response:
         now_s = self._now_s()
+        values: dict[str, Any] = {
+            "error": error,
+            "given": form or Form(()),
+            "keys": self._access.keys.all(),
+            "made": made,
+            "refused": refused,
+            "roles": ROLE_WORDS,
+            "time": lambda seconds: "" if seconds is None else time_text(seconds),
+            "users": self._access.users.all(),
+            "works": lambda key: key.works_at(now_s),
+        }
+        return self._pages.render(request, "node/access.html", 422 if error else 200, **values)
+
+    def _show_user(self, request: Request, error: InvalidInput | None = None, form: Form | None = None) -> Response:
+        user = self._access.users.require(str(request.path_params["name"]))
         return self._pages.render(
             request,
-            "node/access.html",
+            "node/user.html",
             422 if error else 200,
+            chosen=user.roles if form is None else form.texts("role"),
             error=error,
-            keys=self._access.keys.all(),
-            made=made,
-            roles=WORDS,
-            time=lambda seconds: "" if seconds is None else time_text(seconds),
-            users=self._access.users.all(),
-            works=lambda key: key.works_at(now_s),
+            is_self=principal_of(request).id == user.principal.id,
+            roles=ROLE_WORDS,
+            user=user,
         )
-
-
-def _roles(form: Form) -> frozenset[Role]:
-    try:
-        return frozenset(Role(each) for each in form.texts("role"))
-    except ValueError:
-        raise InvalidInput("there is no such role", hint=f"one or more of {', '.join(Role)}") from None

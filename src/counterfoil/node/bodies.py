@@ -35,6 +35,9 @@ class WebhookShown(BaseModel):
     made: str
     waiting: int = Field(description="Messages still to be delivered.")
     said: str | None = Field(description="Why the last try failed.")
+    taken: str | None = Field(description="When a message was last taken, UTC; null for never.")
+    due: str | None = Field(description="When one that waits is tried next, UTC.")
+    given_up: int = Field(description="Messages that were not taken in three days, of those still known.")
 
 
 class WebhookMade(WebhookShown):

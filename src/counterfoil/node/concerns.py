@@ -38,7 +38,7 @@ def concerns(org: Organisation, chores: list[ChoreView], webhooks: list[Webhook]
         yield Concern("ledger", f"anchoring fails: {org.ledger.fault}", "see Ledger, or GET /api/v1/ledger")
     problems = org.witness.status().problems
     if problems:
-        yield Concern("witness", "; ".join(problems), "see GET /api/v1/witness")
+        yield Concern("witness", "; ".join(problems), "see Witnesses, or GET /api/v1/witness")
     for chore in chores:
         if chore.fault:
             yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see Work, or GET /api/v1/status")

@@ -17,13 +17,17 @@ from counterfoil.decisions.summary import Summary
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.ledger.pages import LedgerPages
 from counterfoil.node.access_pages import AccessPages
+from counterfoil.node.me_pages import MePages
 from counterfoil.node.overview import OverviewPages
 from counterfoil.node.pages import NodePages, WorkPages
+from counterfoil.node.peer_pages import PeerPages
+from counterfoil.node.webhook_pages import WebhookPages
 from counterfoil.organisation.pages import ErasurePages
 from counterfoil.provenance.pages import ProvenancePages
 from counterfoil.web.pages import Pages
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
+from counterfoil.witness.pages import WitnessPages
 
 if TYPE_CHECKING:
     from counterfoil.node.node import Node
@@ -48,9 +52,13 @@ class Console:
             PolicyPages(org, node, pages, summary, patterns),
             WorkPages(node, pages),
             LedgerPages(org, node, pages),
-            AccessPages(node, pages),
             ErasurePages(org, node, pages),
+            WitnessPages(org, node, pages),
+            AccessPages(node, pages),
+            PeerPages(node, pages),
+            WebhookPages(node, pages),
             NodePages(node, pages),
+            MePages(node, pages),
         )
 
     def router(self) -> APIRouter:

@@ -34,6 +34,14 @@ MOST_LABELS: Final = 5
 MOST_VERSIONS: Final = 4
 OTHER: Final = "other"
 ERASED: Final = "erased"
+PLACES: Final = {
+    "chore": "/work",
+    "drift": "/policies",
+    "ledger": "/ledger",
+    "webhook": "/webhooks",
+    "witness": "/witnesses",
+}
+"""Where an alarm is looked into, by the first word of its id."""
 
 
 class OverviewPages:
@@ -70,6 +78,7 @@ class OverviewPages:
             request,
             "node/overview.html",
             alarms=[(each.id, each.found, each.todo) for each in self._node.alarms.open()] + _drift_alarms(drifts),
+            place_of=lambda alarm_id: PLACES.get(alarm_id.partition(":")[0], ""),
             anchored=org.ledger.newest(org.archive.size) if org.ledger.is_connected else None,
             drift_words=drift_words,
             drifts=drifts,

@@ -27,7 +27,7 @@ from counterfoil.errors import (
 )
 from counterfoil.node.jobs.job import JobState, JobView
 from counterfoil.web.page_room import PageRoom
-from counterfoil.web.pages import HEADERS, Form, Link, Pages, local_path
+from counterfoil.web.pages import HEADERS, SET_UP, Form, Link, Pages, local_path
 from counterfoil.web.problem import problem
 from counterfoil.web.roles import JOBS, STAFF, Role, principal_of
 from counterfoil.web.room import PUBLIC
@@ -62,7 +62,7 @@ class NodePages:
     def __init__(self, node: Node, pages: Pages) -> None:
         self._node = node
         self._pages = pages
-        pages.add_links(Link("/settings", "Settings", (Role.AUDITOR,)))
+        pages.add_links(Link("/settings", "Settings", (Role.AUDITOR,), SET_UP))
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""

@@ -9,7 +9,19 @@ from markupsafe import Markup
 
 from counterfoil.core import canonical
 
-__all__ = ["day_text", "moment", "number", "percent", "score", "score_in_column", "short", "value_text", "when"]
+__all__ = [
+    "day_text",
+    "key_id",
+    "moment",
+    "number",
+    "percent",
+    "public_key",
+    "score",
+    "score_in_column",
+    "short",
+    "value_text",
+    "when",
+]
 
 MICRO: Final = 1_000_000
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -41,6 +53,16 @@ def score_in_column(micro: int | None) -> str:
 def short(digest: str) -> Markup:
     """Returns the beginning of a digest; the whole is in its title."""
     return Markup('<code title="{}">{}\N{HORIZONTAL ELLIPSIS}</code>').format(digest, digest[:12])
+
+
+def public_key(vkey: str) -> Markup:
+    """Returns the name and the id of a public key (`bank.example+1a2b3c4d+AVt5…`); the whole is in its title."""
+    return Markup('<code title="{}">{}</code>').format(vkey, "+".join(vkey.split("+")[:2]))
+
+
+def key_id(vkey: str) -> Markup:
+    """Returns the id of a public key alone, where its name stands beside it; the whole is in its title."""
+    return Markup('<code title="{}">{}</code>').format(vkey, vkey.split("+")[1])
 
 
 def moment(text: str | None) -> Markup:

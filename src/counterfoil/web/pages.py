@@ -21,7 +21,7 @@ from counterfoil.web.problem import problem
 from counterfoil.web.roles import Principal, Role
 from counterfoil.web.session import Sessions
 
-__all__ = ["CSRF_FIELD", "HEADERS", "Form", "Link", "Pages", "local_path", "with_query"]
+__all__ = ["CSRF_FIELD", "HEADERS", "SET_UP", "Form", "Link", "Pages", "local_path", "with_query"]
 
 CSRF_FIELD: Final = "csrf"
 LOGIN: Final = "/login"
@@ -50,16 +50,27 @@ HEADERS: Final = {
     "referrer-policy": "same-origin",  # with less, browsers do not say of a form that it comes from here
 }
 
+SET_UP: Final = "Set-up"
+"""Heading in the menu above the pages on which the node is set up."""
+
 _LOCAL: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry of the menu, for those who may follow it."""
+    """An entry of the menu, for those who may follow it.
+
+    Attributes:
+        path: Where it leads.
+        title: Of the page.
+        roles: As in `Room.reads`.
+        group: Heading that it stands under; those without one come first.
+    """
 
     path: str
     title: str
     roles: tuple[Role, ...]
+    group: str = ""
 
 
 class Form:
@@ -119,9 +130,11 @@ class Pages:
         self._environment.filters |= {
             "number": formats.number,
             "percent": formats.percent,
+            "public_key": formats.public_key,
             "score": formats.score,
             "score_in_column": formats.score_in_column,
             "short": formats.short,
+            "key_id": formats.key_id,
             "moment": formats.moment,
             "value": formats.value_text,
             "when": formats.when,

@@ -14,6 +14,7 @@ from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import STAFF
 from counterfoil.web.room import PUBLIC, Room, takes
+from counterfoil.witness.changes import WitnessChanges
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -107,6 +108,7 @@ class WitnessRoutes:
     def __init__(self, org: Organisation, desk: Desk) -> None:
         self._desk = desk
         self._witness = org.witness
+        self._changes = WitnessChanges(org.witness, desk)
 
     def router(self) -> APIRouter:
         """Returns the table of routes below /api/v1."""
@@ -140,34 +142,31 @@ class WitnessRoutes:
         """Watches another organisation's log from now on."""
 
         def add() -> Answer:
-            self._desk.asked(request, "watching a log")
-            return 201, {"added": str(self._witness.add_log(wanted.key)), "key": str(self._witness.key)}
+            return 201, {"added": str(self._changes.add_log(request, wanted.key)), "key": str(self._witness.key)}
 
         return answered(self._desk, request, wanted.model_dump(), add)
 
     def remove_log(self, name: str, request: Request) -> dict[str, Any]:
         """Watches a log no longer; what was signed stays known."""
-        self._desk.asked(request, "watching a log no longer")
-        self._witness.remove_log(name)
+        self._changes.remove_log(request, name)
         return self.status()
 
     def add_witness(self, wanted: WitnessToAsk, request: Request) -> Response:
         """Has a witness asked to sign this log's heads."""
 
         def add() -> Answer:
-            if not wanted.dry_run:
-                self._desk.asked(request, "a witness")
-            policy = self._witness.add_witness(
-                wanted.name, wanted.key, wanted.url, rule=wanted.quorum, dry_run=wanted.dry_run
-            )
+            asked, rule = (wanted.name, wanted.key, wanted.url), wanted.quorum
+            if wanted.dry_run:
+                policy = self._witness.add_witness(*asked, rule=rule, dry_run=True)
+            else:
+                policy = self._changes.add_witness(request, *asked, rule)
             return 201, {"done": not wanted.dry_run, "policy": policy.text(), "quorum": policy.wanted()}
 
         return answered(self._desk, request, wanted.model_dump(), add)
 
     def remove_witness(self, name: str, request: Request) -> dict[str, Any]:
         """Asks a witness no longer."""
-        self._desk.asked(request, "a witness no longer")
-        policy = self._witness.remove_witness(name)
+        policy = self._changes.remove_witness(request, name)
         return {"done": True, "policy": policy.text(), "quorum": policy.wanted()}
 
     def collect(self, request: Request) -> Response:

@@ -158,6 +158,8 @@ class Witness:
             InvalidInput: A name, key, address or number that cannot be used.
             NotAllowed: The policy file was written by hand.
         """
+        if len(name.split()) != 1:
+            raise InvalidInput("a witness's name is one word, without spaces")
         key = _witness_key(vkey)
         witness = PolicyWitness(name, key, require_url(url) if url else "")
         with self._lock:

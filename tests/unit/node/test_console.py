@@ -7,14 +7,15 @@ import re
 import httpx
 import pytest
 from making_node import serving
+from serving_witness import GrowingLog, witness_signer
+from signing_in import PAGE, PASSWORD, field, newest, sign_in
 
 from counterfoil.errors import ERROR_TABLE
+from counterfoil.node.access import RequestSigner
+from counterfoil.node.alarms import Concern
 from counterfoil.node.pages import _shown
 from counterfoil.node.settings import NodeSettings
 from counterfoil.web.roles import Role
-
-PAGE = {"accept": "text/html"}
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
@@ -34,24 +35,6 @@ def decide(node) -> int:
         f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": node.applicant, "subject": "4711"}
     )
     return int(made.json()["index"])
-
-
-def newest(node):
-    node.org.views.catch_up()
-    place = node.org.archive.size - 1
-    return node.org.archive.record(place).kind, node.org.views.values_of(place)
-
-
-def field(text: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', text)
-    assert found is not None
-    return found[1]
-
-
-def sign_in(node, visitor, *roles: Role) -> None:
-    node.node.access.users.add("mira", PASSWORD, frozenset(roles or (Role.ADMIN,)), by="test")
-    made = visitor.post("/login", data={"name": "mira", "password": PASSWORD, "next": "/work"})
-    assert (made.status_code, made.headers["location"]) == (303, "/work")
 
 
 def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(visitor):
@@ -80,7 +63,9 @@ def test_programs_get_problems_where_people_get_pages(node):
     assert api.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase"])
+@pytest.mark.parametrize(
+    "path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase", "/me", "/webhooks", "/witnesses"]
+)
 def test_every_page_forbids_scripts_and_styles_inside_it(node, path):
     page = node.client.get(path, headers=PAGE, follow_redirects=True)
     policy = page.headers["content-security-policy"]
@@ -134,11 +119,43 @@ def test_a_form_without_its_mark_does_nothing(node, visitor):
         ("/erase/carry-out", {"what": "4711", "basis": "x"}),
         ("/work", {"kind": "rebuild"}),
         ("/logout", {}),
+        ("/access/users/mira/roles", {"role": "service"}),
+        ("/access/users/mira/password", {"password": PASSWORD[::-1]}),
+        ("/access/peers", {"vkey": str(node.org.issuer)}),
+        ("/access/peers/remove", {"origin": "x"}),
+        ("/me/password", {"old": PASSWORD, "new": PASSWORD[::-1], "again": PASSWORD[::-1]}),
+        ("/webhooks", {"url": "https://hooks.example/", "event": "job.finished"}),
+        ("/webhooks/1/remove", {}),
+        ("/witnesses", {"name": "x"}),
+        ("/witnesses/add", {"name": "x"}),
+        ("/witnesses/remove", {"name": "x"}),
+        ("/witnesses/collect", {}),
+        ("/witnesses/logs", {"log": str(node.org.issuer)}),
+        ("/witnesses/logs/remove", {"log": "x"}),
     ):
         refused = visitor.post(path, data=form | {"csrf": "wrong"})
         assert refused.status_code == 403, path
         assert "Not allowed" in refused.text
     assert node.org.archive.size == size
+
+
+@pytest.mark.parametrize(
+    "path", ["/access", "/access/peers", "/access/users/mira", "/access/users/bo", "/me", "/webhooks", "/witnesses"]
+)
+def test_every_form_about_set_up_carries_its_mark_and_is_sent_once(node, visitor, path):
+    sign_in(node, visitor)
+    access = node.node.access
+    access.users.add("bo", PASSWORD, frozenset({Role.AUDITOR}), by="test")
+    access.peers.add(str(RequestSigner("other.example", b"o" * 32).key), frozenset(), by="test")
+    node.node.webhooks.add("https://hooks.example/", ())
+    node.org.witness.add_log(str(GrowingLog().signer.key))
+    node.org.witness.add_witness("club", str(witness_signer(1).key), "https://club.example")
+    page = visitor.get(path)
+    forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text.replace("\n", " "))
+    mark = field(page.text, "csrf")
+    assert (page.status_code, len(forms) >= 2) == (200, True)
+    assert all(f'name="csrf" value="{mark}"' in each for each in forms)
+    assert all("data-once" in each or 'action="/logout"' in each for each in forms)
 
 
 def test_a_form_with_its_mark_does(node, visitor):
@@ -157,10 +174,21 @@ def test_a_form_with_its_mark_does(node, visitor):
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR, Role.SERVICE])
 def test_pages_of_admins_are_for_admins(tmp_path, role):
     with serving(tmp_path, role) as node:
-        for path in ("/access", "/erase"):
+        for path in ("/access", "/access/peers", "/erase", "/webhooks"):
             refused = node.client.get(path, headers=PAGE)
             assert (refused.status_code, "needs the role admin" in refused.text) == (403, True)
             assert f'href="{path}"' not in refused.text
+
+
+def test_an_alarm_leads_to_the_page_where_it_is_looked_into(tmp_path):
+    alarm = Concern("webhook:1", "the webhook 1 does not take messages", "mend the receiver")
+    told = Concern("witness", "club does not answer", "see Witnesses")
+    for role, may_open in ((Role.ADMIN, True), (Role.AUDITOR, False)):
+        with serving(tmp_path / role, role) as node:
+            node.node.alarms.settle([alarm, told])
+            shown = node.client.get("/", headers=PAGE).text
+            assert "Open Witnesses" in shown
+            assert ("Open Webhooks" in shown) == may_open
 
 
 def test_an_auditor_sees_no_form_that_would_be_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import threading
@@ -16,7 +17,7 @@ from making_node import settled
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound
 from counterfoil.node.alarms import Alarms, Concern
 from counterfoil.node.state import NodeState
-from counterfoil.node.webhooks.message import headers_of, send
+from counterfoil.node.webhooks.message import _words, headers_of, send
 from counterfoil.node.webhooks.webhooks import PAUSES_S, Webhooks
 
 
@@ -132,8 +133,39 @@ def test_after_three_days_a_message_is_given_up(state, receiver):
     for pause_s in (*PAUSES_S, 86_400):
         hooks.deliver_due()
         clock.now_s += pause_s
-    assert hooks.list()[0].waiting == 0
+    listed = hooks.list()[0]
+    assert (listed.waiting, listed.due_s, listed.given_up, listed.taken_s) == (0, None, 1, None)
     assert len(receiver.taken) == len(PAUSES_S) + 1
+
+
+def test_how_deliveries_stand_is_told_of_each_webhook_apart(state, receiver):
+    clock = Clock()
+    hooks = Webhooks(state, now=clock)
+    failing, taking = hooks.add("http://127.0.0.1:1/", ())[0], hooks.add(receiver.url, ["job.finished"])[0]
+    began_s = int(clock())
+    tell(state, hooks, "job.finished", {})
+    hooks.deliver_due()
+    clock.now_s += 1
+    tell(state, hooks, "alarm.raised", {})  # not tried yet: what the last try said goes on to stand
+    stands = {each.id: each for each in hooks.list()}
+    assert (stands[taking.id].waiting, stands[taking.id].taken_s, stands[taking.id].said) == (0, began_s, "")
+    assert (stands[failing.id].waiting, stands[failing.id].taken_s) == (2, None)
+    assert stands[failing.id].said == "nobody listens at its address"
+    assert stands[failing.id].due_s == began_s + 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "its name leads to no address"),
+        (ConnectionResetError(104, "reset"), "it broke the connection off"),
+        (http.client.RemoteDisconnected("closed"), "it broke the connection off"),
+        (ValueError("spoilt"), "ValueError: spoilt"),
+    ],
+    ids=str,
+)
+def test_why_no_answer_came_is_said_in_words(error, said):
+    assert _words(error) == said
 
 
 def test_a_redirect_is_not_followed(state, receiver):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from counterfoil.errors import LogUnavailable, NotAllowed, NotSignedIn
+from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotSignedIn
 from counterfoil.node.access.forgery import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -26,7 +26,7 @@ from counterfoil.node.access.records import AccessRecords, Change
 from counterfoil.node.access.sessions import Session, Sessions
 from counterfoil.node.access.signing import RequestSigner
 from counterfoil.node.access.tokens import digest_of
-from counterfoil.node.access.users import User, Users
+from counterfoil.node.access.users import User, Users, user_name
 from counterfoil.node.gate import Scope
 from counterfoil.node.settings import NodeSettings
 from counterfoil.node.state import NodeState
@@ -152,11 +152,34 @@ class Access:
             raise self._refuse_login(self.users.get(name), address, is_last=is_last)
         self._records.write(Change("sign in", user.principal.id, user.principal.id, address=address))
         self._lockouts.clear(name, address)
-        token = self.sessions.begin(name)
-        if self.users.note_login(user) is None:  # removed, or given other rights, since the password was checked
-            self.sessions.end(token)
-            raise _wrong()
-        return LoggedIn(token, csrf_token(self._secret, digest_of(token)))
+        return self._begin(user)
+
+    def change_password(self, who: Principal, old: str, new: str, address: str) -> LoggedIn:
+        """Gives somebody the password they chose; slow as `login`.
+
+        1. the attempt is counted, as one to sign in; 2. the old password is theirs; 3. the new one is on record as
+        set by themself, and kept; 4. all their sessions end; 5. another begins, with a token of its own.
+
+        Raises:
+            NotAllowed: A key or another node asks; those have no password.
+            InvalidInput: The old password is wrong; or the new one is too short, too long or the old one.
+            TooManyRequests: Too many wrong passwords; the error says how long to wait.
+            Stale: The password was changed meanwhile.
+            LogUnavailable: It could not be recorded or kept; the old one goes on to work.
+        """
+        name = user_name(who)
+        is_last = self._lockouts.begin(name, address)
+        user = self.users.check(name, old)
+        if user is None:
+            what = "lock sign-in" if is_last else "refuse password"
+            self._records.write(Change(what, who.id, who.id, address=address))
+            raise InvalidInput(
+                "the old password is wrong", hint="after a few wrong ones, signing in is locked for a while"
+            )
+        self._lockouts.clear(name, address)
+        if new == old:
+            raise InvalidInput("the new password is the old one", hint="choose another")
+        return self._begin(self.users.set_password(name, new, by=who.id, known=user))
 
     def logout(self, token: str) -> None:
         """Ends a session; one that has ended already is no error."""
@@ -218,6 +241,13 @@ class Access:
         self.sessions.keep()
         self._lockouts.keep()
         self._settle()
+
+    def _begin(self, user: User) -> LoggedIn:
+        token = self.sessions.begin(user.name)
+        if self.users.note_login(user) is None:  # removed, or given other rights, since the password was checked
+            self.sessions.end(token)
+            raise _wrong()
+        return LoggedIn(token, csrf_token(self._secret, digest_of(token)))
 
     def _identify_session(self, scope: Scope, cookies: bytes) -> Principal | None:
         token = self._token(cookies)

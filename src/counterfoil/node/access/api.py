@@ -14,6 +14,7 @@ from counterfoil.node.access.bodies import (
     Me,
     NewPassword,
     NewRoles,
+    OwnPassword,
     PeerOnList,
     ToAdd,
     ToInvite,
@@ -21,6 +22,7 @@ from counterfoil.node.access.bodies import (
     UserOnList,
 )
 from counterfoil.node.access.shapes import key_json, peer_json, user_json
+from counterfoil.node.access.users import user_name
 from counterfoil.node.bodies import Nothing
 from counterfoil.web.answer import answered, json_answer
 from counterfoil.web.desk import Answer, Desk
@@ -53,6 +55,7 @@ class AccessRoutes:
         """Returns the table of routes."""
         room = Room("access", f"{API}/access")
         room.reads("/me", self.me, READERS, Me)
+        room.writes("/me/password", self.change_password, READERS, UserOnList, status=200)
         room.reads("/keys", self.list_keys, ADMIN, list[KeyOnList])
         room.writes("/keys", self.add_key, ADMIN, KeyMade)
         room.writes("/keys/{key_id}", self.revoke_key, ADMIN, KeyOnList, method="DELETE", status=200)
@@ -70,6 +73,25 @@ class AccessRoutes:
         """Says who you are, and what you may do."""
         who = principal_of(request)
         return {"id": who.id, "roles": sorted(who.roles), "node_key": self._access.public_key()}
+
+    def change_password(self, wanted: OwnPassword, request: Request) -> Response:
+        """Gives you another password, ends all your sessions, and begins a new one, whose cookie the answer sets.
+
+        For people who have signed in: keys and other nodes have no password. A wrong old password counts as one at
+        signing in does.
+        """
+        who, address = principal_of(request), request.client.host if request.client else ""
+        old, new = wanted.old.get_secret_value(), wanted.new.get_secret_value()
+        cookies: list[str] = []
+
+        def change() -> Answer:
+            cookies.append(self._access.cookie(self._access.change_password(who, old, new, address).token))
+            return 200, user_json(self._access.users.require(user_name(who)))
+
+        answer = answered(self._desk, request, {}, change)  # without the passwords, as in `add_user`
+        for cookie in cookies:
+            answer.headers.append("set-cookie", cookie)
+        return answer
 
     def list_keys(self) -> list[dict[str, Any]]:
         """Lists every key, also revoked ones, newest first."""

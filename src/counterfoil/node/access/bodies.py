@@ -14,6 +14,7 @@ __all__ = [
     "Me",
     "NewPassword",
     "NewRoles",
+    "OwnPassword",
     "PeerOnList",
     "ToAdd",
     "ToInvite",
@@ -78,6 +79,15 @@ class NewPassword(BaseModel):
     model_config = _STRICT
 
     password: SecretStr = Field(description="12 to 1,000 characters.")
+
+
+class OwnPassword(BaseModel):
+    """Somebody's own password, and the one in its place."""
+
+    model_config = _STRICT
+
+    old: SecretStr = Field(description="The one that works until now.")
+    new: SecretStr = Field(description="12 to 1,000 characters.")
 
 
 class NewRoles(BaseModel):

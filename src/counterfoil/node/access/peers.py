@@ -187,5 +187,7 @@ def _parse(vkey: str) -> VerifierKey:
     except MalformedEvidence as error:
         raise InvalidInput("that is not the public key of a node", hint=error.hint) from error
     if key.kind != ED25519:
-        raise InvalidInput("that is the key of a witness, not of a node", hint="its admin sees it on the page Access")
+        raise InvalidInput(
+            "that is the key of a witness, not of a node", hint="its admin sees it at Access, Other nodes"
+        )
     return key

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import delete, select, update
 
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, NotAllowed, NotFound, Stale
 from counterfoil.node.access.lockouts import Lockouts
 from counterfoil.node.access.passwords import Passwords
 from counterfoil.node.access.records import AccessRecords, Change
@@ -20,7 +20,7 @@ from counterfoil.node.access.tokens import read_roles, roles_text
 from counterfoil.node.state import NodeState
 from counterfoil.web.roles import Principal, Role
 
-__all__ = ["User", "Users"]
+__all__ = ["User", "Users", "user_name"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
@@ -164,18 +164,27 @@ class Users:
         self._sessions.end_all(name)
         return changed
 
-    def set_password(self, name: str, password: str, *, by: str) -> User:
+    def set_password(self, name: str, password: str, *, by: str, known: User | None = None) -> User:
         """Gives somebody a new password, unlocks their name, and ends their sessions.
+
+        Args:
+            name: Whom.
+            password: The new one.
+            by: Id of whoever does it.
+            known: Them, as they were when their old password was checked; None where it was not.
 
         Raises:
             NotFound: There is nobody of that name.
             InvalidInput: The password is too short or too long.
+            Stale: They have another password than `known`, by now.
             LogUnavailable: It could not be recorded or kept; the old one goes on to work.
         """
         self.require(name)
         kept = self._passwords.hash(password)
         with self._changing:
             user = self.require(name)
+            if known is not None and user.password != known.password:
+                raise Stale("the password was changed meanwhile", hint="sign in with the new one")
             self._records.write(Change("set password", user.principal.id, by))
             changed = self._keep_password(user, kept)
         self._sessions.end_all(name)
@@ -197,7 +206,8 @@ class Users:
     def note_login(self, user: User) -> User | None:
         """Remembers that somebody signed in; None where they were changed in the meantime."""
         with self._changing:
-            if self._users.get(user.name) is not user:
+            now = self._users.get(user.name)
+            if now is None or (now.password, now.roles) != (user.password, user.roles):
                 return None
             with self._state.writing() as connection:
                 login_s = int(self._now())
@@ -210,6 +220,21 @@ class Users:
             connection.execute(update(table).where(table.c.name == user.name).values(password=kept))
         self._users[user.name] = changed = replace(user, password=kept)
         return changed
+
+
+def user_name(who: Principal) -> str:
+    """Returns the name by which a person signs in.
+
+    Raises:
+        NotAllowed: It is a key, or another node.
+    """
+    kind, _, name = who.id.partition(":")
+    if kind != "user":
+        raise NotAllowed(
+            "only people have a password, and you came in without one",
+            hint="sign in at /login; a key that leaked is revoked, and another is made",
+        )
+    return name
 
 
 def _user(name: str, roles: frozenset[Role], made_s: int, login_s: int | None, password: str) -> User:

@@ -75,7 +75,7 @@ def send(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = T
         # A TLS socket that is cut in mid-read raises one of the last two.
         if is_over.is_set() or isinstance(error, TimeoutError):
             return f"no answer within {timeout_s:g} seconds"
-        return f"{type(error).__name__}: {error}"[:200]
+        return _words(error)
     if is_over.is_set():
         return f"no answer within {timeout_s:g} seconds"
     return "" if 200 <= status < 300 else f"it answered {status}"
@@ -117,6 +117,19 @@ def _cut(sock: socket.socket, is_over: threading.Event) -> None:
     is_over.set()
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
+
+
+def _words(error: Exception) -> str:
+    """Returns why no answer came, for people."""
+    if isinstance(error, socket.gaierror):
+        return "its name leads to no address"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens at its address"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not hold: {error.verify_message}"[:200]
+    if isinstance(error, ConnectionError | http.client.RemoteDisconnected):
+        return "it broke the connection off"
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _is_this_machine(host: str) -> bool:

@@ -61,7 +61,7 @@ deliveries: Final = Table(
     Column("body", Text, nullable=False),
     Column("state", String, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("due_s", Integer, nullable=False),
+    Column("due_s", Integer, nullable=False),  # when it is tried next; once it is over, when that was
     Column("said", Text, nullable=False),
     Index("deliveries_by_state", "state", "due_s"),
 )
@@ -78,6 +78,9 @@ class Webhook:
         made_s: When it was added, Unix seconds.
         waiting: Messages still to be delivered.
         said: Why the last try failed; empty when it did not.
+        taken_s: When a message was last taken, Unix seconds; None never.
+        due_s: When one that waits is tried next; None where none waits.
+        given_up: Messages that were never taken, of those still known.
     """
 
     id: str
@@ -86,14 +89,20 @@ class Webhook:
     made_s: int
     waiting: int = 0
     said: str = ""
+    taken_s: int | None = None
+    due_s: int | None = None
+    given_up: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as the API shows it."""
         return {
+            "due": None if self.due_s is None else time_text(self.due_s),
             "events": list(self.events),
+            "given_up": self.given_up,
             "id": self.id,
             "made": time_text(self.made_s),
             "said": self.said or None,
+            "taken": None if self.taken_s is None else time_text(self.taken_s),
             "url": self.url,
             "waiting": self.waiting,
         }
@@ -153,19 +162,9 @@ class Webhooks:
         """Returns all webhooks, oldest first."""
         with self._state.reading() as connection:
             rows = connection.execute(select(hooks).order_by(hooks.c.made_s, hooks.c.id)).all()
-            waiting = select(deliveries.c.hook, func.count()).where(deliveries.c.state == "waiting")
-            counts = {row[0]: row[1] for row in connection.execute(waiting.group_by(deliveries.c.hook))}
-            said = {
-                row[0]: row[1]
-                for row in connection.execute(
-                    select(deliveries.c.hook, deliveries.c.said).order_by(deliveries.c.number)
-                )
-            }
+            stand = _stand(connection)
         return [
-            Webhook(
-                row.id, row.url, tuple(row.events.split(",")), row.made_s, counts.get(row.id, 0), said.get(row.id, "")
-            )
-            for row in rows
+            Webhook(row.id, row.url, tuple(row.events.split(",")), row.made_s, **stand.get(row.id, {})) for row in rows
         ]
 
     def remove(self, hook_id: str) -> None:
@@ -256,12 +255,11 @@ class Webhooks:
     def _settle(self, row: Any, said: str) -> None:
         """Keeps what became of one try."""
         changes: dict[str, Any] = {"tries": row.tries + 1, "said": said}
-        if not said:
-            changes["state"] = "taken"
-        elif row.tries >= len(PAUSES_S):
-            changes["state"] = "failed"
+        now_s = int(self._now())
+        if not said or row.tries >= len(PAUSES_S):
+            changes |= {"state": "failed" if said else "taken", "due_s": now_s}
         else:
-            changes["due_s"] = int(self._now()) + PAUSES_S[row.tries]
+            changes["due_s"] = now_s + PAUSES_S[row.tries]
         with self._state.writing() as connection:
             connection.execute(deliveries.update().where(deliveries.c.number == row.number).values(**changes))
             oldest = connection.execute(
@@ -301,3 +299,20 @@ class Webhooks:
         with self._state.reading() as connection:
             due_s = connection.execute(select(func.min(deliveries.c.due_s)).where(is_open)).scalar()
         return _IDLE_S if due_s is None else min(_IDLE_S, max(0.2, due_s - self._now()))
+
+
+def _stand(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Returns how the deliveries of each webhook stand, as fields of `Webhook`."""
+    each = deliveries.c
+    columns = (each.hook, each.state, func.count(), func.min(each.due_s), func.max(each.due_s))
+    stand: dict[str, dict[str, Any]] = {}
+    for hook, state, count, first_s, last_s in connection.execute(select(*columns).group_by(each.hook, each.state)):
+        found = {
+            "waiting": {"waiting": count, "due_s": first_s},
+            "taken": {"taken_s": last_s},
+            "failed": {"given_up": count},
+        }
+        stand.setdefault(hook, {}).update(found[state])
+    for hook, said in connection.execute(select(each.hook, each.said).where(each.tries > 0).order_by(each.number)):
+        stand.setdefault(hook, {})["said"] = said
+    return stand

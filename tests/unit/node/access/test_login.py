@@ -7,13 +7,21 @@ from making_access import CHEAP, Home, request
 from organisations import full_log
 from sqlalchemy import select
 
-from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotFound, NotSignedIn, TooManyRequests
+from counterfoil.errors import (
+    InvalidInput,
+    LogUnavailable,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Stale,
+    TooManyRequests,
+)
 from counterfoil.node.access import HOME, Access
 from counterfoil.node.access.forgery import csrf_token
 from counterfoil.node.access.lockouts import ADDRESS_FACTOR
 from counterfoil.node.access.passwords import COST, Cost, Passwords
 from counterfoil.node.access.tables import sessions
-from counterfoil.web.roles import FORM_GUARD, Role
+from counterfoil.web.roles import FORM_GUARD, Principal, Role
 
 PASSWORD = "correct horse battery"
 WRONG = "incorrect horse battery"
@@ -58,6 +66,18 @@ def test_a_session_acts_as_its_user(home):
 
 def test_the_name_may_be_typed_in_capitals(home):
     assert browse(home, login(home, " Bo ").token)[0].id == "user:bo"
+
+
+def test_one_who_signs_in_twice_at_once_is_let_in_twice(home):
+    checked = home.access.users.check("bo", PASSWORD)
+    assert login(home)
+    assert home.access.users.note_login(checked) is not None
+
+
+def test_whose_rights_changed_since_the_password_was_checked_is_not_let_in(home):
+    checked = home.access.users.check("bo", PASSWORD)
+    home.access.users.set_roles("bo", frozenset({Role.AUDITOR}), by=HOME)
+    assert home.access.users.note_login(checked) is None
 
 
 def test_each_sign_in_has_a_token_of_its_own(home):
@@ -197,6 +217,92 @@ def test_no_record_nobody_signed_in(home):
         login(home)
     with home.state.reading() as connection:
         assert connection.execute(select(sessions)).all() == []
+
+
+# One's own password
+
+
+def change(home, old=PASSWORD, new="another horse battery", address=ADDRESS):
+    return home.access.change_password(home.access.users.require("bo").principal, old, new, address)
+
+
+def test_a_new_password_of_ones_own_ends_every_session_and_begins_another(home):
+    here, elsewhere = login(home), login(home)
+    made = change(home)
+    assert made.token not in (here.token, elsewhere.token)
+    assert made.csrf not in (here.csrf, elsewhere.csrf)
+    assert [browse(home, each.token)[0] for each in (here, elsewhere)] == [None, None]
+    assert browse(home, made.token)[0].id == "user:bo"
+    home.reopen()
+    assert browse(home, made.token)[0].id == "user:bo"
+    assert browse(home, here.token)[0] is None
+    with pytest.raises(NotSignedIn):
+        login(home)
+    assert login(home, password="another horse battery")
+
+
+def test_who_changed_their_own_password_is_on_record(home):
+    change(home)
+    with pytest.raises(InvalidInput):
+        change(home)
+    told = [(each["/what"], each["/who"], each["/by"]) for each in home.told()]
+    assert told[1:] == [("set password", "user:bo", "user:bo"), ("refuse password", "user:bo", "user:bo")]
+    assert home.told()[-1]["/address"] == ADDRESS
+    assert "horse" not in repr(home.told())
+
+
+def test_wrong_old_passwords_lock_as_those_at_signing_in_do(home):
+    made = login(home)
+    for _ in range(3):
+        with pytest.raises(InvalidInput, match="old password is wrong"):
+            change(home, WRONG)
+    for ask in (lambda: change(home), lambda: login(home)):
+        with pytest.raises(TooManyRequests, match="locked for another 60 seconds"):
+            ask()
+    assert home.told()[-1]["/what"] == "lock sign-in"
+    assert browse(home, made.token)[0]
+    home.clock.move(60)
+    assert change(home)
+
+
+def test_wrong_passwords_at_signing_in_count_for_the_change(home):
+    fail(home, 2)
+    with pytest.raises(InvalidInput):
+        change(home, WRONG)
+    with pytest.raises(TooManyRequests):
+        change(home)
+
+
+@pytest.mark.parametrize("new", ["short", "x" * 1_001, PASSWORD])
+def test_a_new_password_that_is_not_taken_changes_nothing(home, new):
+    made = login(home)
+    with pytest.raises(InvalidInput):
+        change(home, new=new)
+    assert browse(home, made.token)[0]
+    assert login(home)
+    assert home.told()[-1]["/what"] == "sign in"
+
+
+def test_no_record_no_new_password(home):
+    made = login(home)
+    with full_log(home.org), pytest.raises(LogUnavailable):
+        change(home)
+    assert browse(home, made.token)[0]
+    assert login(home)
+
+
+@pytest.mark.parametrize("who", ["key:1a2b3c4d", "node:other.example"])
+def test_only_people_have_a_password_of_their_own(home, who):
+    with pytest.raises(NotAllowed, match="only people have a password"):
+        home.access.change_password(Principal(who, OPERATOR), PASSWORD, WRONG, ADDRESS)
+
+
+def test_an_admins_new_password_is_not_undone_by_a_change_that_began_before(home):
+    known = home.access.users.require("bo")
+    home.access.users.set_password("bo", WRONG, by=HOME)
+    with pytest.raises(Stale):
+        home.access.users.set_password("bo", PASSWORD, by="user:bo", known=known)
+    assert login(home, password=WRONG)
 
 
 # Lockouts
