@@ -96,7 +96,7 @@ def test_a_home_that_is_not_connected_is_told_how(typed: Typed) -> None:
 
 def test_a_dry_run_sends_nothing(typed: Typed, bank: Path) -> None:
     out, _ = typed("ledger", "connect", "--dry-run")
-    assert "It costs no money." in out
+    assert "  make a ledger in this home, which costs no money\n  put the Evidence contract on it\n" in out
     assert not (bank / "ledger").exists()
 
 

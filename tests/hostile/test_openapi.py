@@ -95,6 +95,7 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/deployments/{decided.index}/decisions": {"json": row},
         f"/api/v1/deployments/{decided.index}/decisions/batch": {"content": orjson.dumps(row)},
         f"/api/v1/deployments/{decided.index}/previews": {"json": {"applicants": [applicant]}},
+        "/api/v1/depot/push": {"json": {}},
         "/api/v1/erasures": {"json": {"person": "3", "basis": "asked for"}},
         "/api/v1/keys/log/rotate": {},
         "/api/v1/ledger/accounts": {},

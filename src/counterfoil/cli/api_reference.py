@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final
@@ -56,7 +57,7 @@ def _operation_parts(method: str, path: str, operation: Json, schemas: Json) -> 
 
 
 def _parameter_row(each: Json) -> tuple[str, str, str]:
-    schema, needed = each["schema"], "" if each.get("required") else "optional"
+    schema, needed = each["schema"], "" if each.get("required") else _optional(each["schema"])
     told = each.get("description") or schema.get("description", "")
     return f"`{each['name']}` ({each['in']})", ", ".join(filter(None, (_kind(schema), needed))), told
 
@@ -78,7 +79,7 @@ def _members(schema: Json, schemas: Json) -> Iterator[str]:
     rows = [
         (
             f"`{name}`",
-            ", ".join(filter(None, (_kind(each), "" if name in required else "optional"))),
+            ", ".join(filter(None, (_kind(each), "" if name in required else _optional(each)))),
             each.get("description", ""),
         )
         for name, each in properties.items()
@@ -91,6 +92,12 @@ def _resolved(schema: Json, schemas: Json) -> Json:
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     found: Json = schemas.get(name, schema)
     return found
+
+
+def _optional(schema: Json) -> str:
+    """Returns that a value may be left out, and what stands in its place where that is not nothing."""
+    default = schema.get("default")
+    return "optional" if default in (None, "", []) else f"`{json.dumps(default)}` by default"
 
 
 def _kind(schema: Json) -> str:

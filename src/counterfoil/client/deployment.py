@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from counterfoil.client.problems import error_in
-from counterfoil.client.reading import decision_in
+from counterfoil.client.reading import decision_in, preview_in
 from counterfoil.client.wire import Wire
 from counterfoil.decisions.decision import Book, Decision
 from counterfoil.decisions.deployment import Preview, applicant_rows
@@ -95,7 +95,7 @@ class RemoteDeployment:
         for start in range(0, len(checked), CHUNK):
             wanted = {"applicants": checked[start : start + CHUNK]}
             told += self._wire.post(f"/deployments/{self.index}/previews", wanted)
-        return [Preview(str(each["label"]), int(each["score_micro"])) for each in told]
+        return [preview_in(each, self.policy) for each in told]
 
     @property
     def _path(self) -> str:

@@ -65,9 +65,10 @@ class RemoteLedger:
         made: dict[str, Any] = self._wire.post("/ledger/connect", {"dry_run": False} | wanted)
         return made
 
-    def deploy(self, **wanted: Any) -> str:
-        """Puts the contract on a ledger; takes what POST /ledger/deploy does, and returns the contract's address."""
-        return str(self._wire.post("/ledger/deploy", {"dry_run": False} | wanted)["contract"])
+    def deploy(self, **wanted: Any) -> dict[str, Any]:
+        """Puts the contract on a ledger; takes and returns what POST /ledger/deploy does."""
+        made: dict[str, Any] = self._wire.post("/ledger/deploy", {"dry_run": False} | wanted)
+        return made
 
     def create_account(self) -> str:
         """Makes an account that the home's own keys open; returns its address."""

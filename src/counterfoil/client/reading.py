@@ -9,7 +9,7 @@ from typing import Any
 from counterfoil.core.receipt import Promise, Receipt, parse_receipt
 from counterfoil.core.steps import Report, Status, Step
 from counterfoil.decisions.decision import Book, Decision
-from counterfoil.decisions.deployment import Deployed
+from counterfoil.decisions.deployment import Deployed, Preview
 from counterfoil.decisions.history import FollowUp
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.policy import Policy
@@ -28,6 +28,7 @@ __all__ = [
     "follow_up_in",
     "model_in",
     "policy_in",
+    "preview_in",
     "receipt_in",
     "report_in",
     "row_in",
@@ -80,6 +81,11 @@ def decision_in(told: Json, policy: Policy, book: Book) -> Decision:
         promise,
         book,
     )
+
+
+def preview_in(told: Json, policy: Policy) -> Preview:
+    """Returns what would be decided, its reasons in the policy's words."""
+    return Preview(str(told["label"]), int(told["score_micro"]), tuple(_reasons(told["contributions"], policy)))
 
 
 def receipt_in(data: bytes) -> Receipt:

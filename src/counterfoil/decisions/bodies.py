@@ -78,6 +78,7 @@ class ToPreview(BaseModel):
 class Previewed(BaseModel):
     """What would be decided."""
 
+    contributions: list[Contribution] = Field(description="Of each reason: what its features did to the score.")
     label: str
     score_micro: int = Field(description="The model's answer in millionths.")
 

@@ -212,7 +212,7 @@ class Decisions:
         """
         record = self.archive.record(index)
         if record.kind != "policy":
-            raise NotFound(f"record {index} is a {record.kind}, not a policy")
+            raise NotFound(f"record {index} is no policy; its kind is {record.kind}")
         return self._policies.at(index)
 
     # Looking back
@@ -349,5 +349,5 @@ class Decisions:
         """
         found = self._histories.follow_up(index)
         if found.kind not in FOLLOW_UPS:
-            raise NotFound(f"record {index} is a {found.kind}, nothing that follows a decision")
+            raise NotFound(f"record {index} follows no decision; its kind is {found.kind}")
         return found

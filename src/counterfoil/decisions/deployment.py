@@ -49,10 +49,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be decided: the label, and the score in whole micro-units."""
+    """What would be decided: the label, the score in whole micro-units, and why, as far as it is found at once."""
 
     label: str
     score_micro: int
+    reasons: tuple[Reason, ...] = ()
 
 
 class Deployment:
@@ -182,10 +183,10 @@ class Deployment:
 
     def _preview(self, checked: Mapping[str, Any], number: int) -> Preview:
         try:
-            micro = to_micro(as_score(self._scorer.score(self.policy.for_model(checked))))
+            _, micro, label, reasons = self._worked_out(checked)
         except InvalidInput as error:
             raise InvalidInput(f"row {number}: {error.message}", hint=error.hint) from error
-        return Preview(self.policy.label_for(micro), micro)
+        return Preview(label, micro, reasons or ())
 
     def _checked(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
         try:
@@ -201,16 +202,16 @@ class Deployment:
             raise InvalidInput(f"row {number}: {error.message}{before}", hint=error.hint) from error
 
     def _answer(self, checked: dict[str, Any], subject: str | None, request: bytes | None = None) -> Made:
-        """Asks the model, draws the line, finds the reasons, prepares the record."""
-        seen = self.policy.for_model(checked)
-        score = as_score(self._scorer.score(seen))
+        return self.prepare(checked, *self._worked_out(checked), subject, request)
+
+    def _worked_out(self, checked: Mapping[str, Any]) -> tuple[float, int, str, tuple[Reason, ...] | None]:
+        """Asks the model, draws the line, finds the reasons: score, micro-units, label; None for "on demand"."""
+        score = as_score(self._scorer.score(self.policy.for_model(checked)))
         micro = to_micro(score)
         label = self.policy.label_for(micro)
-        reasons: tuple[Reason, ...] = ()
-        explained = self._explainer is not None and not self._explainer.config.on_demand
-        if self._explainer is not None and explained:
-            reasons = explain(self._explainer, checked, self.policy, label)
-        return self.prepare(checked, score, micro, label, reasons if explained else None, subject, request)
+        if self._explainer is None or self._explainer.config.on_demand:
+            return score, micro, label, None
+        return score, micro, label, explain(self._explainer, checked, self.policy, label)
 
     def prepare(
         self,

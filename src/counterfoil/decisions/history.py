@@ -100,7 +100,7 @@ class Histories:
         """
         record = self._archive.record(index)
         if record.kind != "decision":
-            raise NotFound(f"record {index} is a {record.kind}, not a decision")
+            raise NotFound(f"record {index} is no decision; its kind is {record.kind}")
         with self._views.reading() as connection:
             row = connection.execute(
                 select(deployments.c.model_idx, deployments.c.policy_idx)

@@ -74,7 +74,8 @@ def policy_json(rules: Policy) -> dict[str, Any]:
 
 def preview_json(each: Preview) -> dict[str, Any]:
     """Returns what would be decided."""
-    return {"label": each.label, "score_micro": each.score_micro}
+    reasons = [reason.to_json() for reason in each.reasons]
+    return {"contributions": reasons, "label": each.label, "score_micro": each.score_micro}
 
 
 def registered_policy_json(found: RegisteredPolicy) -> dict[str, Any]:

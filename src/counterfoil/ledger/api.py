@@ -25,7 +25,7 @@ from counterfoil.ledger.bodies import (
     ToDisconnect,
 )
 from counterfoil.ledger.packages import require_packages
-from counterfoil.ledger.shapes import accounts_json, connected_json, plan_json, wanted_of
+from counterfoil.ledger.shapes import accounts_json, connected_json, plan_json, steps_json, wanted_of
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import JOBS, STAFF
@@ -100,7 +100,9 @@ class LedgerRoutes:
 
         def connect() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
-                return 200, {"done": False, "steps": []}
+                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account, connects=True))
+            if wanted.dry_run and not wanted.signer:
+                self._org.ledger.joining.require_account(asked.draft, wanted.account)
             plan, carry_out = self._org.ledger.connecting(asked, wanted.account)
             if wanted.dry_run:
                 return 200, plan_json(plan)
@@ -113,22 +115,25 @@ class LedgerRoutes:
     def disconnect(self, request: Request, wanted: ToDisconnect) -> Response:
         """Lets go of the ledger, to connect to another one. What was anchored stays there."""
 
-        def disconnect() -> Answer:
+        def disconnect() -> Callable[[], Answer]:
             self._desk.asked(request, "an end of the connection to the ledger")
-            return 200, {"settings": self._org.ledger.disconnect(force=wanted.force).name}
+            return lambda: (200, {"settings": self._org.ledger.disconnect(force=wanted.force).name})
 
-        return answered(self._desk, request, wanted.model_dump(), lambda: disconnect)
+        return answered(self._desk, request, wanted.model_dump(), disconnect)
 
     def cancel(self, id: Id, request: Request) -> Response:
         """Takes back a transaction that has not been executed."""
         self._org.ledger.require_connection()
 
         def cancel() -> Answer:
-            self._desk.asked(request, "taking a transaction back")
             self._org.ledger.opened.outbox.cancel(id)
             return 200, self.history()
 
-        return answered(self._desk, request, {"id": id}, lambda: cancel)
+        def begin() -> Callable[[], Answer]:
+            self._desk.asked(request, "taking a transaction back")
+            return cancel
+
+        return answered(self._desk, request, {"id": id}, begin)
 
 
 def _require_address(text: str | None) -> None:

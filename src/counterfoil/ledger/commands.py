@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,21 +19,17 @@ from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month,
 from counterfoil.ledger.outbox_commands import move_outbox
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.role_commands import roles
-from counterfoil.ledger.shapes import connected_json, costs_json, plan_json, wanted_of
+from counterfoil.ledger.shapes import connected_json, costs_json, plan_json, steps_json, wanted_of
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.ledger.connecting import Plan
+    from counterfoil.ledger.connecting import Plan, PlannedStep
 
 __all__ = ["ledger"]
 
 PATH: Final = click.Path(path_type=Path)
 YES: Final = "repeat with --yes, or look first with --dry-run"
 PORT: Final = 8545
-NEW_LEDGER: Final = (
-    "An account and a ledger of the home's own would be made, with the contract on it, and the log opened there. "
-    "It costs no money."
-)
 
 
 @click.group()
@@ -150,7 +146,7 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
 
     with session.open() as org:
         if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
-            session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
+            _emit_outlook(session, org.ledger.joining.outlook(given["account"], connects=False))
             return
         plan, carry_out = org.ledger.joining.deployment(wanted_of(given), given["account"])
         lines = _plan_lines(plan)
@@ -181,7 +177,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
     with session.open() as org:
         wanted = wanted_of(given, contract, anew)
         if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
-            session.emit({"done": False, "steps": []}, [NEW_LEDGER, "Nothing was made or sent."])
+            _emit_outlook(session, org.ledger.joining.outlook(given["account"], connects=True))
             return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])
         lines = _plan_lines(plan)
@@ -289,6 +285,11 @@ def _plan_lines(plan: Plan) -> list[str]:
         *[f"  {step.title}: up to {amount(step.most_wei)} ({step.gas:,} gas)" for step in plan.steps],
     ]
     return lines if plan.steps else [*lines, "  nothing is left to be sent"]
+
+
+def _emit_outlook(session: Session, steps: Sequence[PlannedStep]) -> None:
+    lines = [f"  {step.title}" for step in steps]
+    session.emit(steps_json(steps), ["This is what would be done.", *lines, "Nothing was made or sent."])
 
 
 def _is_refused(session: Session, plan: Plan, lines: list[str], dry_run: bool, yes: bool) -> bool:

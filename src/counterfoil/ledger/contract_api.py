@@ -31,7 +31,7 @@ from counterfoil.ledger.bodies import (
 )
 from counterfoil.ledger.costs import ANCHOR_GAS, Assumptions, anchors_per_month, monthly_costs
 from counterfoil.ledger.packages import require_packages
-from counterfoil.ledger.shapes import account_json, contradiction_json, costs_json, plan_json, wanted_of
+from counterfoil.ledger.shapes import account_json, contradiction_json, costs_json, plan_json, steps_json, wanted_of
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import STAFF
@@ -81,11 +81,11 @@ class ContractRoutes:
         """Makes an account in a key file of this home, which the home's own keys open."""
         require_packages()
 
-        def create() -> Answer:
+        def create() -> Callable[[], Answer]:
             self._desk.asked(request, "a new account on the ledger")
-            return 201, account_json(self._org.ledger.joining.accounts.create())
+            return lambda: (201, account_json(self._org.ledger.joining.accounts.create()))
 
-        return answered(self._desk, request, {}, lambda: create)
+        return answered(self._desk, request, {}, create)
 
     def cost(
         self,
@@ -120,7 +120,9 @@ class ContractRoutes:
 
         def deploy() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
-                return 200, {"done": False, "steps": []}
+                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account, connects=False))
+            if wanted.dry_run and not wanted.signer:
+                self._org.ledger.joining.require_account(asked.draft, wanted.account)
             plan, carry_out = self._org.ledger.joining.deployment(asked, wanted.account)
             if wanted.dry_run:
                 return 200, plan_json(plan)
@@ -144,32 +146,37 @@ class ContractRoutes:
         """Offers a role to another account, which then accepts it. Until it has, nothing changes."""
         self._org.ledger.require_connection()
 
-        def offer() -> Answer:
+        def offer() -> Callable[[], Answer]:
             self._desk.asked(request, f"an offer of the role {wanted.role} on the ledger")
-            return 200, {"account": self._org.ledger.roles.offer(wanted.role, wanted.account), "role": wanted.role}
+            roles = self._org.ledger.roles
+            return lambda: (200, {"account": roles.offer(wanted.role, wanted.account), "role": wanted.role})
 
-        return answered(self._desk, request, wanted.model_dump(), lambda: offer)
+        return answered(self._desk, request, wanted.model_dump(), offer)
 
     def accept_role(self, request: Request, wanted: ToAccept) -> Response:
         """Takes a role that this home's account was offered."""
         self._org.ledger.require_connection()
 
-        def accept() -> Answer:
+        def accept() -> Callable[[], Answer]:
             self._desk.asked(request, f"the role {wanted.role} on the ledger")
-            return 200, {"log_id": self._org.ledger.roles.accept(wanted.role, wanted.log_id), "role": wanted.role}
+            roles = self._org.ledger.roles
+            return lambda: (200, {"log_id": roles.accept(wanted.role, wanted.log_id), "role": wanted.role})
 
-        return answered(self._desk, request, wanted.model_dump(), lambda: accept)
+        return answered(self._desk, request, wanted.model_dump(), accept)
 
     def revoke_writer(self, request: Request) -> Response:
         """Stops the writer at once. Nobody can anchor the log until a new writer has accepted."""
         self._org.ledger.require_connection()
 
         def revoke() -> Answer:
-            self._desk.asked(request, "an end of the writer on the ledger")
             self._org.ledger.roles.revoke_writer()
             return 200, {"writer": None}
 
-        return answered(self._desk, request, {}, lambda: revoke)
+        def begin() -> Callable[[], Answer]:
+            self._desk.asked(request, "an end of the writer on the ledger")
+            return revoke
+
+        return answered(self._desk, request, {}, begin)
 
     async def judge(
         self, request: Request, contract: Contract = None, log_id: LogId = None, dry_run: DryRun = True

@@ -9,13 +9,24 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from counterfoil.core.note import VerifierKey
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, NotSetUp
 from counterfoil.ledger.accounts.account import Account, LocalAccount, checksummed, parse_address
 from counterfoil.ledger.accounts.external import ExternalAccount
 from counterfoil.ledger.accounts.home_accounts import HomeAccounts
 from counterfoil.ledger.anchors.head_signer import LogAddress
-from counterfoil.ledger.connecting import Plan, Wanted, connect, deploy, open_way, plan_of
+from counterfoil.ledger.connecting import (
+    DEPLOY_GAS,
+    OPEN_GAS,
+    Plan,
+    PlannedStep,
+    Wanted,
+    connect,
+    deploy,
+    open_way,
+    plan_of,
+)
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.rpc.address import Address
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.way import reached
 from counterfoil.store.keyring import Keyring
@@ -108,6 +119,40 @@ class Joining:
                 return deploy(self._paths, wanted, chain, payer, tell=tell, now=self._now)
 
         return replace(plan, steps=plan.steps[:1]), carry_out
+
+    def outlook(self, account: str | None, *, connects: bool) -> tuple[PlannedStep, ...]:
+        """Returns what would be done on a ledger of the home's own that is not there yet; makes and sends nothing.
+
+        Args:
+            account: Address that would pay; the only one of the home by default, or a new one.
+            connects: Whether the log is opened there, too.
+
+        Raises:
+            InvalidInput: There are several accounts, and none was named.
+        """
+        found = self.accounts.find(parse_address(account) if account else None)
+        steps = [PlannedStep("make a ledger in this home, which costs no money", 0, 0)]
+        if found is None:
+            steps.insert(0, PlannedStep("make an account that the home's own keys open", 0, 0))
+        steps.append(PlannedStep("put the Evidence contract on it", DEPLOY_GAS, 0))
+        if connects:
+            steps.append(PlannedStep(f"open the log {self._log_key.name} in it", OPEN_GAS, 0))
+        return tuple(steps)
+
+    def require_account(self, settings: Connection, account: str | None) -> None:
+        """Refuses to go on where an account would have to be made first.
+
+        Raises:
+            NotSetUp: The home has none, and none was named.
+            InvalidInput: It has several, and none was named; or a node's address cannot be.
+        """
+        for url in settings.rpc:
+            Address.parse(url, allow_plain_http=settings.allow_plain_http)
+        if self.accounts.find(parse_address(account) if account else None) is None:
+            raise NotSetUp(
+                "this home has no account on a ledger yet, whose funds could be looked at",
+                hint="make one: counterfoil ledger accounts create, or POST /api/v1/ledger/accounts",
+            )
 
     def _way(self, wanted: Wanted, account: str | None) -> _Way:
         self._paths.folder.mkdir(mode=0o700, exist_ok=True)

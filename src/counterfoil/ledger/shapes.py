@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from counterfoil.ledger.accounts.keyfile import Keyfile
-    from counterfoil.ledger.connecting import Plan, Wanted
+    from counterfoil.ledger.connecting import Plan, PlannedStep, Wanted
     from counterfoil.ledger.connection import Connection
     from counterfoil.ledger.costs import Assumptions, MonthlyCost
     from counterfoil.ledger.judging import Contradiction
@@ -22,6 +22,7 @@ __all__ = [
     "costs_json",
     "plan_json",
     "state_json",
+    "steps_json",
     "wanted_of",
 ]
 
@@ -112,8 +113,13 @@ def costs_json(count: int, gas: int, assumed: Assumptions, costs: Sequence[Month
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Returns what would be sent."""
-    steps = [{"gas": step.gas, "most_wei": step.most_wei, "title": step.title} for step in plan.steps]
-    return {"balance_wei": plan.balance_wei, "chain_id": plan.chain_id, "done": False, "steps": steps}
+    return {"balance_wei": plan.balance_wei, "chain_id": plan.chain_id} | steps_json(plan.steps)
+
+
+def steps_json(steps: Sequence[PlannedStep]) -> dict[str, Any]:
+    """Returns steps that were not taken."""
+    told = [{"gas": step.gas, "most_wei": step.most_wei, "title": step.title} for step in steps]
+    return {"done": False, "steps": told}
 
 
 def state_json(state: AnchorState) -> dict[str, Any]:

@@ -124,6 +124,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
+    if first["type"] == "missing" and first["loc"] == ("body",):
+        return problem_response(InvalidInput("the body is missing", hint="send JSON; {} where there is nothing to say"))
     hint = "the OpenAPI description says what is taken: /api/v1/openapi.json"
     if first["type"] == "model_attributes_type" and "json" not in request.headers.get("content-type", ""):
         hint = "say that it is JSON: Content-Type: application/json"

@@ -40,6 +40,7 @@ __all__ = ["NodePages", "WorkPages"]
 WORDS: Final = {
     "anchor": "Anchor the newest head",
     "bundle": "Write a bundle for an auditor",
+    "push": "Copy finished parts to the depot",
     "rebuild": "Remake the searchable tables",
     "replay": "Replay decisions",
 }
@@ -244,6 +245,8 @@ def _found_words(job: JobView) -> str:
         )
     if job.kind == "rebuild" and "records" in told:
         return f"{told['records']:,} records were read."
+    if job.kind == "push" and "parts" in told:
+        return f"{told['parts']:,} parts were copied and read back, {told['freed_bytes'] / 1e6:,.1f} MB freed here."
     if job.kind == "anchor" and "final_size" in told:
         return f"{told['final_size']:,} records are under a final head."
     return ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from counterfoil.organisation.bodies import About, Erased, Findings, Keys, Rotated, ToErase
+from counterfoil.errors import NotSetUp
+from counterfoil.organisation.bodies import About, Erased, Findings, InDepot, Keys, Rotated, ToErase, ToPush
 from counterfoil.organisation.doctor import examine_opened
 from counterfoil.organisation.shapes import about_json, erasure_json, findings_json, key_json
 from counterfoil.web.answer import answered
@@ -44,6 +47,8 @@ class OrganisationRoutes:
         room.writes("/keys/{use}/rotate", self.rotate_key, admin, Rotated, status=200)
         room.writes("/erasures", self.erase, admin, Erased, status=200)
         room.reads("/doctor", self.examine, STAFF, Findings)
+        room.reads("/depot", self.depot, STAFF, InDepot)
+        room.writes("/depot/push", self.push, JOBS["push"], Started, status=202)
         room.writes("/rebuild", self.rebuild, JOBS["rebuild"], Started, status=202)
         return room.router
 
@@ -66,10 +71,13 @@ class OrganisationRoutes:
         """
 
         def rotate() -> Answer:
-            self._desk.asked(request, f"a new key: {use}")
             return 200, {"id": self._org.rotate_key(use), "issuer": str(self._org.issuer), "use": use}
 
-        return answered(self._desk, request, {"use": use}, lambda: rotate)
+        def begin() -> Callable[[], Answer]:
+            self._desk.asked(request, f"a new key: {use}")
+            return rotate
+
+        return answered(self._desk, request, {"use": use}, begin)
 
     def erase(self, request: Request, wanted: ToErase) -> Response:
         """Erases private values for good; the log and every proof stay as they are.
@@ -100,3 +108,14 @@ class OrganisationRoutes:
     def rebuild(self, request: Request) -> Response:
         """Makes the searchable tables and the schema files anew from log and vault, in the background."""
         return answered(self._desk, request, {}, lambda: (202, self._desk.start_job(request, "rebuild", {})))
+
+    def depot(self) -> dict[str, Any]:
+        """Says which finished parts are in the depot, which are here too, and which wait; does not ask the store."""
+        return asdict(self._org.depot.status())
+
+    def push(self, request: Request, wanted: ToPush) -> Response:
+        """Copies finished parts to the depot, in the background; with `drop` they are then deleted here."""
+        if not self._org.depot.status().is_named:
+            raise NotSetUp("the settings name no depot", hint="write depot_url into counterfoil.toml")
+        asked = wanted.model_dump()
+        return answered(self._desk, request, asked, lambda: (202, self._desk.start_job(request, "push", asked)))

@@ -14,12 +14,14 @@ __all__ = [
     "Erased",
     "Findings",
     "Head",
+    "InDepot",
     "Keys",
     "LoggedRecord",
     "Proven",
     "Rotated",
     "ToBundle",
     "ToErase",
+    "ToPush",
 ]
 
 Place = Annotated[int, Field(ge=0, le=2**53)]
@@ -102,6 +104,7 @@ class Checked(BaseModel):
     facts: dict[str, Any]
     file: str
     steps: list[ReportStep]
+    unmet: list[str] = Field(description="Required steps that did not pass.")
 
 
 class ToBundle(BaseModel):
@@ -213,3 +216,22 @@ class Findings(BaseModel):
 
     findings: list[Finding]
     todo: int = Field(description="How many need doing.")
+
+
+class InDepot(BaseModel):
+    """Which finished parts are where."""
+
+    is_named: bool = Field(description="Whether the settings name a depot.")
+    kept: int = Field(description="Parts in the depot.")
+    kept_bytes: int
+    here_too_bytes: int = Field(description="Of those, what is still in the home as well.")
+    waiting: int = Field(description="Finished parts that are in the home only.")
+    waiting_bytes: int
+
+
+class ToPush(BaseModel):
+    """How to push."""
+
+    model_config = {"extra": "forbid"}
+
+    drop: bool = Field(False, description="Delete here what the depot keeps; it is fetched when it is read.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report
+from counterfoil.core.steps import Report, Status
 from counterfoil.errors import InvalidInput
 from counterfoil.organisation.bodies import Checked
 from counterfoil.store.check_file import (
@@ -26,8 +26,9 @@ from counterfoil.store.check_file import (
 from counterfoil.store.streams import time_text
 from counterfoil.web.desk import Desk
 from counterfoil.web.intake import Intake
+from counterfoil.web.multipart import is_multipart
 from counterfoil.web.room import PUBLIC, Room, takes_files
-from counterfoil.web.upload import MULTIPART, received, received_parts
+from counterfoil.web.upload import received, received_parts
 
 if TYPE_CHECKING:
     from counterfoil.organisation.organisation import Organisation
@@ -115,13 +116,15 @@ class CheckRoutes:
             # Whole first, and only then in the queue: nobody waits for somebody who sends slowly.
             async with self._received(request, arrived) as parts, self._checking:
                 report = await asyncio.to_thread(checking, parts)
-        return {"exit_code": report.exit_code(required or ()), "file": file} | report.to_json()
+        found = {name: report.step(name) for name in required or ()}
+        unmet = sorted(name for name, step in found.items() if step is None or step.status is not Status.PASSED)
+        return {"exit_code": report.exit_code(required or ()), "file": file, "unmet": unmet} | report.to_json()
 
     @asynccontextmanager
     async def _received(self, request: Request, arrived: Callable[[int], None]) -> AsyncIterator[Mapping[str, Path]]:
         """Yields what came: the file alone, or with what it is held to."""
         incoming = self._desk.incoming
-        if not request.headers.get("content-type", "").startswith(MULTIPART):
+        if not is_multipart(request.headers.get("content-type")):
             async with received(request, incoming, _PARTS["file"], arrived) as path:
                 yield {"file": path}
             return

@@ -15,9 +15,10 @@ from counterfoil.provenance.provenance import Model
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.tables import read_rows
 from counterfoil.web.desk import Desk
+from counterfoil.web.multipart import is_multipart
 from counterfoil.web.roles import READERS, Role
 from counterfoil.web.room import Room, takes, takes_files
-from counterfoil.web.upload import MULTIPART, received, received_parts
+from counterfoil.web.upload import received, received_parts
 
 if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
@@ -122,7 +123,7 @@ class ProvenanceRoutes:
             positive=class_of(positive),
         )
         await asyncio.to_thread(self._desk.asked, request, "a model")
-        if not request.headers.get("content-type", "").startswith(MULTIPART):
+        if not is_multipart(request.headers.get("content-type")):
             async with received(request, self._desk.incoming, _PARTS["file"]) as path:
                 return model_json(await asyncio.to_thread(register, path, None))
         async with received_parts(request, self._desk.incoming, _PARTS) as parts:

@@ -257,7 +257,7 @@ class Provenance:
         """
         record = self._archive.record(index)
         if record.kind != "model":
-            raise NotFound(f"record {index} is a {record.kind}, not a model")
+            raise NotFound(f"record {index} is no model; its kind is {record.kind}")
         return Model(index, self._archive.leaf_hex(index), ModelRecord.read(record))
 
     def find_model(self, wanted: str) -> Model:

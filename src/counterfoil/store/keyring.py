@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -74,7 +76,7 @@ class KeyEntry:
 
 
 class Keyring:
-    """The keys of one home, unlocked. One thread at a time; the home's lock covers writers."""
+    """The keys of one home, unlocked. Safe to use from several threads; the home's lock keeps out other processes."""
 
     def __init__(self, path: Path, unlock: dict[str, Any], entries: list[KeyEntry], secrets: dict[str, bytes]) -> None:
         """For `create` and `open`."""
@@ -83,6 +85,7 @@ class Keyring:
         self._entries = entries
         self._secrets = secrets
         self._sealing: AESGCM | None = None
+        self._lock = RLock()  # one change at a time; lists and tables are replaced, never altered, for those who read
 
     def __repr__(self) -> str:
         return f"Keyring({str(self._path)!r}, {len(self._entries)} keys)"
@@ -150,16 +153,11 @@ class Keyring:
 
     def add(self, use: Use, now: str) -> KeyEntry:
         """Makes the first key for a use that has none; returns the one there is otherwise."""
-        if self.has(use):
-            return self.current(use)
-        entry = self._add(use, now)
-        try:
-            self._write()
-        except LogUnavailable:
-            self._entries.remove(entry)
-            del self._secrets[entry.id]
-            raise
-        return entry
+        with self._lock:
+            if self.has(use):
+                return self.current(use)
+            with self._changing():
+                return self._add(use, now)
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
         """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`).
@@ -194,32 +192,24 @@ class Keyring:
         Raises:
             Stale: An earlier rotation of this key was not confirmed.
         """
-        if self.pending(use) is not None:
-            raise Stale(f"the last rotation of the {use} key is not finished", hint="open the home once to finish it")
-        before, secrets = list(self._entries), dict(self._secrets)
-        old = replace(self.current(use), retired=now)
-        self._entries = [old if entry.id == old.id else entry for entry in before]
-        new = self._add(use, now)
-        try:
-            self._write()
-        except LogUnavailable:
-            self._entries, self._secrets = before, secrets
-            raise
-        return old, new
+        with self._changing():
+            if self.pending(use) is not None:
+                raise Stale(
+                    f"the last rotation of the {use} key is not finished", hint="open the home once to finish it"
+                )
+            old = replace(self.current(use), retired=now)
+            self._entries = [old if entry.id == old.id else entry for entry in self._entries]
+            return old, self._add(use, now)
 
     def confirm(self, use: Use) -> None:
         """Deletes the retired key's secret: the hand-over is done. Without one pending, does nothing."""
-        old = self.pending(use)
-        if old is None:
-            return
-        before, secrets = list(self._entries), dict(self._secrets)
-        self._entries = [replace(e, has_secret=False) if e.id == old.id else e for e in before]
-        del self._secrets[old.id]
-        try:
-            self._write()
-        except LogUnavailable:
-            self._entries, self._secrets = before, secrets
-            raise
+        with self._lock:
+            old = self.pending(use)
+            if old is None:
+                return
+            with self._changing():
+                self._entries = [replace(e, has_secret=False) if e.id == old.id else e for e in self._entries]
+                self._secrets = {key: secret for key, secret in self._secrets.items() if key != old.id}
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals every key again under another key file or passphrase. The keys stay the same."""
@@ -229,20 +219,27 @@ class Keyring:
             settings["scrypt"] = {"n": unlock.scrypt_n, "r": SCRYPT_R, "p": SCRYPT_P, "salt": _b64(salt)}
         sealing = cipher(derive_key(unlock, salt, unlock.scrypt_n))
         settings["check"] = _b64(wrap(sealing, _CHECK, b"check"))
-        before = self._unlock, self._sealing
-        self._unlock, self._sealing = settings, sealing
-        try:
-            self._write()
-        except LogUnavailable:
-            self._unlock, self._sealing = before
-            raise
+        with self._changing():
+            self._unlock, self._sealing = settings, sealing
 
     def _add(self, use: str, now: str) -> KeyEntry:
         secret, public = _drawn(use)
         entry = KeyEntry(use, _ALGORITHMS[use], os.urandom(8).hex(), public, now, None, True)
-        self._entries.append(entry)
-        self._secrets[entry.id] = secret
+        self._entries = [*self._entries, entry]
+        self._secrets = self._secrets | {entry.id: secret}
         return entry
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Holds the lock while keys are changed, and saves them; where that fails, all is as it was."""
+        with self._lock:
+            before = self._unlock, self._sealing, self._entries, self._secrets
+            try:
+                yield
+                self._write()
+            except BaseException:
+                self._unlock, self._sealing, self._entries, self._secrets = before
+                raise
 
     def _write(self) -> None:
         assert self._sealing is not None

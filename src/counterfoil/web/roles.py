@@ -54,7 +54,13 @@ STAFF: Final = (Role.OPERATOR, Role.AUDITOR)
 READERS: Final = (Role.SERVICE, Role.OPERATOR, Role.AUDITOR)
 """Who sees what says nothing about people."""
 
-JOBS: Final[Mapping[str, tuple[Role, ...]]] = {"anchor": (), "bundle": STAFF, "rebuild": (), "replay": STAFF}
+JOBS: Final[Mapping[str, tuple[Role, ...]]] = {
+    "anchor": (),
+    "bundle": STAFF,
+    "push": (),
+    "rebuild": (),
+    "replay": STAFF,
+}
 """Who may start which long work, over the API and in the console alike; empty for admins only."""
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from counterfoil.web.multipart import MULTIPART
 from counterfoil.web.problem import PROBLEM_TYPE
 from counterfoil.web.roles import Role, needs
-from counterfoil.web.upload import MULTIPART
 
 __all__ = ["API", "PUBLIC", "Problem", "Room", "Started", "takes", "takes_files"]
 

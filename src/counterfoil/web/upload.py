@@ -7,20 +7,14 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from counterfoil.errors import InvalidInput, LogUnavailable
+from counterfoil.web.multipart import PartFiles
 
-__all__ = ["MULTIPART", "emptied", "new_scratch", "received", "received_parts", "scratch"]
-
-MULTIPART: Final = "multipart/form-data"
-
-_COPY_BYTES: Final = 1 << 20
+__all__ = ["emptied", "new_scratch", "received", "received_parts", "scratch"]
 
 
 def emptied(folder: Path) -> Path:
@@ -89,18 +83,16 @@ async def received_parts(
         InvalidInput: The body cannot be taken apart, or has other parts.
         LogUnavailable: The disk refuses.
     """
-    parser = MultiPartParser(request.headers, _pieces(request, arrived), max_files=len(names), max_fields=len(names))
-    try:
-        with _naming_faults():
-            form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise InvalidInput(f"the parts of the body cannot be read: {str(error)[:200]}") from error
     with scratch(folder) as made:
+        parts = PartFiles(request.headers.get("content-type", ""), made, names)
         try:
-            paths = {part: _saved(part, value, made, names) for part, value in form.multi_items()}
+            with _naming_faults():
+                async for chunk in _pieces(request, arrived):
+                    parts.take(chunk)
+            parts.finish()
         finally:
-            await form.close()
-        yield paths
+            parts.close()
+        yield parts.paths
 
 
 async def _pieces(request: Request, arrived: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
@@ -113,18 +105,6 @@ async def _pieces(request: Request, arrived: Callable[[int], None]) -> AsyncGene
         raise InvalidInput("the body is a page's form", hint="send the file's bytes as the body") from error
     except ClientDisconnect as error:  # nobody is there to be told, and it is no fault of the node's
         raise InvalidInput("the body broke off", hint="send it again") from error
-
-
-def _saved(part: str, value: UploadFile | str, folder: Path, names: Mapping[str, str]) -> Path:
-    path = folder / names.get(part, "unknown")
-    if part not in names or path.exists() or not isinstance(value, UploadFile):
-        raise InvalidInput(
-            f"the part {part[:60]!r} of the body is unknown, doubled, or no file",
-            hint=f"the parts are files: {', '.join(names)}",
-        )
-    with _naming_faults(), path.open("wb") as file:
-        shutil.copyfileobj(value.file, file, _COPY_BYTES)
-    return path
 
 
 @contextmanager

@@ -48,9 +48,15 @@ class Witnessing(BaseModel):
 
     model_config = {"extra": "allow"}
 
-    logs: list[Watched]
-    witnesses: list[Asked]
-    problems: list[str]
+    logs: list[Watched] = Field(description="Logs whose heads this node signs.")
+    witnesses: list[Asked] = Field(description="Whom this node asks to sign its own.")
+    key: str | None = Field(description="Public key of this node's cosignatures; null before it is needed.")
+    policy: str | None = Field(description="The witness policy, as checkers take it; null without one.")
+    quorum: str | None = Field(description="How many of them are enough, in words.")
+    log_size: int = Field(description="Records in this node's log.")
+    enough_size: int = Field(description="Records under the newest head that enough have signed.")
+    due: str | None = Field(description="Why they are due to be asked; null when they are not.")
+    problems: list[str] = Field(description="What stands in the way, in words.")
 
 
 class Collected(BaseModel):
@@ -136,7 +142,8 @@ class WitnessRoutes:
 
     def status(self) -> dict[str, Any]:
         """Tells which logs are watched, and who signs this one."""
-        return self._witness.status().to_json()
+        policy = self._witness.policy
+        return self._witness.status().to_json() | {"policy": policy.text() if policy else None}
 
     def add_log(self, wanted: LogToWatch, request: Request) -> Response:
         """Watches another organisation's log from now on."""

@@ -9,6 +9,7 @@ from making_node import Serving, serving
 from organisations import ORIGIN
 
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.errors import LogUnavailable
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.web.roles import Role
 
@@ -57,8 +58,14 @@ def test_what_cannot_cost_anything_is_refused(node, wrong):
 
 def test_a_contract_is_put_on_a_ledger_after_a_dry_run(node):
     dry = node.client.post(f"{API}/deploy", json={}).json()
-    assert (dry["done"], dry["steps"]) == (False, [])
+    assert not dry["done"]
+    assert [step["title"].split(" ", 3)[:3] for step in dry["steps"]] == [
+        ["make", "an", "account"],
+        ["make", "a", "ledger"],
+        ["put", "the", "Evidence"],
+    ]
     assert not node.org.ledger.paths.has_embedded
+    assert node.client.get(f"{API}/accounts").json() == []
     named = {"Idempotency-Key": "d"}
     made = node.client.post(f"{API}/deploy", json={"dry_run": False}, headers=named).json()
     assert made["done"]
@@ -171,3 +178,36 @@ def test_staff_look_and_only_an_admin_moves(tmp_path):
         assert node.client.get(f"{API}/cost").status_code == 200
         for path in ("accounts", "deploy", "judge", "roles/offer", "roles/accept", "roles/revoke-writer"):
             assert node.client.post(f"{API}/{path}", json={}).json()["code"] == "not_allowed"
+
+
+def test_a_dry_run_refuses_what_the_real_run_would(node):
+    far = {"rpc": ["http://127.0.0.1:9"]}
+    assert node.client.post(f"{API}/deploy", json=far).json()["code"] == "not_set_up"
+    assert node.client.get(f"{API}/accounts").json() == []
+    for _ in range(2):
+        node.client.post(f"{API}/accounts")
+    for path in ("deploy", "connect"):
+        refused = node.client.post(f"{API}/{path}", json={}).json()
+        assert (refused["code"], "several accounts" in refused["detail"]) == ("invalid_input", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("accounts", {}),
+        ("roles/offer", {"role": "writer", "account": SOMEBODY}),
+        ("roles/revoke-writer", {}),
+        ("disconnect", {}),
+    ],
+)
+def test_what_could_not_be_put_on_record_is_not_begun_and_may_be_sent_again(connected, monkeypatch, path, body):
+    node, named = connected, {"Idempotency-Key": "again"}
+    real = node.org.looks.record
+    monkeypatch.setattr(node.org.looks, "record", refusing)
+    assert node.client.post(f"{API}/{path}", json=body, headers=named).status_code == 503
+    monkeypatch.setattr(node.org.looks, "record", real)
+    assert node.client.post(f"{API}/{path}", json=body, headers=named).is_success
+
+
+def refusing(**_: object) -> None:
+    raise LogUnavailable("the disk is full")

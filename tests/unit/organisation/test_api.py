@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from making_node import Serving, serving, settled
-from organisations import ROW
+from making_node import Serving, serving, serving_home, settled
+from organisations import ROW, Clock, copy_home, open_home, put_to_work
 
 import counterfoil
 from counterfoil.core.note import VerifierKey
@@ -176,3 +176,24 @@ def test_only_an_admin_erases_and_replaces_keys(tmp_path):
         assert erase(node, person="1", basis="x").json()["code"] == "not_allowed"
         assert node.client.post(f"{API}/keys/log/rotate").json()["code"] == "not_allowed"
         assert node.client.post(f"{API}/rebuild").json()["code"] == "not_allowed"
+
+
+def test_what_is_in_the_depot_is_told_and_more_goes_there(tmp_path):
+    with serving(tmp_path / "plain") as node:
+        assert node.client.get(f"{API}/depot").json()["is_named"] is False
+        assert node.client.post(f"{API}/depot/push", json={}).json()["code"] == "not_set_up"
+    home = copy_home(tmp_path / "away")
+    with (home / "counterfoil.toml").open("a") as file:
+        file.write(f'depot_url = "file://{tmp_path}/depot"\n')
+    with open_home(home, Clock()) as org, serving_home(org) as node:
+        put_to_work(org)
+        waiting = node.client.get(f"{API}/depot").json()
+        assert (waiting["kept"], waiting["waiting"]) == (0, 1)  # the model
+        named = {"Idempotency-Key": "p"}
+        started = node.client.post(f"{API}/depot/push", json={"drop": True}, headers=named).json()
+        assert node.client.post(f"{API}/depot/push", json={"drop": True}, headers=named).json() == started
+        job = f"{API}/jobs/{started['id']}"
+        settled(lambda: node.client.get(job).json()["state"] in ("done", "failed"))
+        told = node.client.get(job).json()["told"]
+        assert told["freed_bytes"] == waiting["waiting_bytes"]  # the node may have copied it by itself before
+        assert node.client.get(f"{API}/depot").json()["kept"] == 1

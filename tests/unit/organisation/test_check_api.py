@@ -142,3 +142,53 @@ def test_parts_count_as_they_arrive(tmp_path, monkeypatch):
             answer = httpx.post(f"{small.url}{API}/check", **body)
             assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
         assert check(small, file=b"{}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x; charset=undefined", b"--x\r\n\r\n"),
+        ("multipart/form-data; boundary=x", b""),
+        ("multipart/form-data; boundary=x", b"--x--"),
+        ("multipart/form-data; boundary=x", b"nothing of the kind"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n{}\r\n--x--'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n{',
+        ),
+        ("multipart/form-data; boundary=x", b"--x\r\nX: " + b"y" * 5_000 + b"\r\n\r\n{}\r\n--x--"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"--x--"),
+    ],
+    ids=[
+        "no boundary",
+        "an unknown charset",
+        "empty",
+        "no part",
+        "no form",
+        "a field, no file",
+        "cut off",
+        "long headers",
+        "a long boundary",
+    ],
+)
+def test_a_body_in_parts_that_is_none_is_refused(node, kind, body):
+    answer = httpx.post(f"{node.url}{API}/check", content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    settled(lambda: list(node.node.incoming.iterdir()) == [])
+
+
+def test_the_name_of_the_type_may_be_written_in_capitals(node):
+    receipt = node.org.decisions.receipt(decide(node)).encode()
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="../../etc/passwd"\r\n\r\n'
+    body = head + receipt + b"\r\n--x--\r\n"
+    answer = httpx.post(
+        f"{node.url}{API}/check", content=body, headers={"content-type": "Multipart/Form-Data; boundary=x"}
+    )
+    assert answer.json()["intact"]
+
+
+def test_required_steps_that_did_not_pass_are_named(node):
+    receipt = node.org.decisions.receipt(decide(node)).encode()
+    told = check(node, {"require": "anchor"}, file=receipt).json()
+    assert (told["exit_code"], told["unmet"]) == (4, ["anchor"])

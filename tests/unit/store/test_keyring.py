@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -346,3 +347,36 @@ def test_two_keys_in_use_for_one_thing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text(json.dumps(parts))
     with pytest.raises(HomeDamaged):
         Keyring.open(tmp_path / "keys.json", unlock)
+
+
+def test_threads_that_change_keys_at_once_lose_none(tmp_path):
+    unlock = Unlock.create_key_file(tmp_path / "key")
+    ring = Keyring.create(tmp_path / "keys.json", unlock, NOW)
+    start, faults = threading.Barrier(4), []
+
+    def work(number: int) -> None:
+        start.wait()
+        try:
+            for _ in range(10):
+                ring.add("account", NOW)
+                ring.add("head", NOW)
+                if number == 0:
+                    ring.rotate("vault", NOW)
+                    ring.confirm("vault")
+                if number == 1:
+                    ring.change_unlock(unlock)
+        except CounterfoilError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert faults == []
+    again = Keyring.open(tmp_path / "keys.json", unlock)
+    assert [each.use for each in again.entries() if each.retired is None] == [
+        each.use for each in ring.entries() if each.retired is None
+    ]
+    assert again.secret("vault") == ring.secret("vault")
+    assert sum(each.use == "account" for each in again.entries()) == 1

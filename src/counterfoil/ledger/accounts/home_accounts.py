@@ -67,15 +67,25 @@ class HomeAccounts:
         Raises:
             InvalidInput: There are several, and none was named.
         """
+        found = self.find(address)
+        if found is None:
+            found = self.create().address
+            assert found is not None  # those written here say it
+        return found
+
+    def find(self, address: bytes | None) -> bytes | None:
+        """Returns the account that is meant: the one named, or the only one; None where there is none.
+
+        Raises:
+            InvalidInput: There are several, and none was named.
+        """
         if address is not None:
             return address
         files = self.files()
         if len(files) > 1:
             known = ", ".join(checksummed(each.address) for each in files if each.address)
-            raise InvalidInput(f"this home has several accounts: {known}", hint="name one with --account")
-        found = (files[0] if files else self.create()).address
-        assert found is not None  # those written here say it
-        return found
+            raise InvalidInput(f"this home has several accounts: {known}", hint="name one of them as the account")
+        return files[0].address if files else None
 
     def open(self, address: bytes, passphrase_file: Path | None, ask: Callable[[], str] | None) -> Account:
         """Opens an account's key file.

@@ -24,8 +24,9 @@ from counterfoil.node.access.bodies import (
 from counterfoil.node.access.shapes import key_json, peer_json, user_json
 from counterfoil.node.access.users import user_name
 from counterfoil.node.bodies import Nothing
+from counterfoil.store.requests import other_request
 from counterfoil.web.answer import answered, json_answer
-from counterfoil.web.desk import Answer, Desk
+from counterfoil.web.desk import REPLAYED_HEADER, Answer, Desk
 from counterfoil.web.roles import READERS, Role, principal_of
 from counterfoil.web.room import API, Room
 
@@ -78,19 +79,13 @@ class AccessRoutes:
         """Gives you another password, ends all your sessions, and begins a new one, whose cookie the answer sets.
 
         For people who have signed in: keys and other nodes have no password. A wrong old password counts as one at
-        signing in does.
+        signing in does. Sent again it is refused: the old password is the old one no more.
         """
         who, address = principal_of(request), request.client.host if request.client else ""
         old, new = wanted.old.get_secret_value(), wanted.new.get_secret_value()
-        cookies: list[str] = []
-
-        def change() -> Answer:
-            cookies.append(self._access.cookie(self._access.change_password(who, old, new, address).token))
-            return 200, user_json(self._access.users.require(user_name(who)))
-
-        answer = answered(self._desk, request, {}, change)  # without the passwords, as in `add_user`
-        for cookie in cookies:
-            answer.headers.append("set-cookie", cookie)
+        begun = self._access.change_password(who, old, new, address)
+        answer = json_answer(user_json(self._access.users.require(user_name(who))))
+        answer.headers.append("set-cookie", self._access.cookie(begun.token))
         return answer
 
     def list_keys(self) -> list[dict[str, Any]]:
@@ -136,6 +131,8 @@ class AccessRoutes:
             lambda: self._access.users.add(wanted.name, wanted.password.get_secret_value(), roles, by=by, tag=tag)[1],
         )
         user = self._access.users.require(self._whom(place).removeprefix("user:"))
+        if replayed:
+            self._require_password(user.name, wanted.password.get_secret_value())
         return json_answer(user_json(user), 200 if replayed else 201, replayed=replayed)
 
     def remove_user(self, name: str, request: Request) -> dict[str, bool]:
@@ -150,7 +147,10 @@ class AccessRoutes:
         def change() -> Answer:
             return 200, user_json(self._access.users.set_password(name, password, by=by))
 
-        return answered(self._desk, request, {}, change)  # without the password, as in `add_user`
+        answer = answered(self._desk, request, {}, change)  # without the password, as in `add_user`
+        if REPLAYED_HEADER in answer.headers:
+            self._require_password(name, password)
+        return answer
 
     def set_roles(self, name: str, wanted: NewRoles, request: Request) -> Response:
         """Changes what somebody may do, and ends their sessions."""
@@ -178,6 +178,11 @@ class AccessRoutes:
         """Takes another node off the list."""
         self._access.peers.remove(origin, by=principal_of(request).id)
         return {"done": True}
+
+    def _require_password(self, name: str, password: str) -> None:
+        """Refuses a repeat that comes with another password than the first request did."""
+        if self._access.users.check(name, password) is None:
+            raise other_request()
 
     def _whom(self, place: int) -> str:
         """Returns whom a record is about."""

@@ -76,7 +76,19 @@ def anchor(run: Run) -> Mapping[str, Any]:
     return {"final_size": state.proven_size, "kept": kept, "log_size": state.log_size}
 
 
-TASKS: Final[Mapping[str, Task]] = {"anchor": anchor, "bundle": bundle, "rebuild": rebuild, "replay": replay}
+def push(run: Run) -> Mapping[str, Any]:
+    """Copies finished parts to the depot, and with `drop` deletes them here; after a crash it goes on with the rest."""
+    done = run.org.depot.push(drop=bool(_asked(run, "drop").get("drop")), progress=run.progress)
+    return {"freed_bytes": done.freed_bytes, "parts": done.parts, "size_bytes": done.size_bytes}
+
+
+TASKS: Final[Mapping[str, Task]] = {
+    "anchor": anchor,
+    "bundle": bundle,
+    "push": push,
+    "rebuild": rebuild,
+    "replay": replay,
+}
 """Every kind of job."""
 
 
