@@ -1,7 +1,7 @@
 """A real Chromium for tests: no console errors, and no faults that axe finds, in any of them.
 
 `page` is a fresh page; `new_page(**options)` opens more, each in a context of its own;
-`look_over` runs axe in light and dark, on a desk and on a phone.
+`look_over` runs axe in light and dark, on a desk and on a phone, where nothing scrolls sideways.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ ARGS: Final = (
 DESK: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 WAIT_MS: Final = 30_000
+SCROLLED: Final = """
+    [...document.querySelectorAll(".scrolls")]
+        .filter((each) => each.scrollWidth > each.clientWidth)
+        .map((each) => each.getAttribute("aria-label"))
+"""
 
 NewPage = Callable[..., Page]
 LookOver = Callable[[Page], None]
+Scrolled = Callable[[Page], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,13 @@ def page(new_page: NewPage) -> Page:
 
 
 @pytest.fixture(scope="module")
-def look_over() -> LookOver:
+def scrolled() -> Scrolled:
+    """Returns the names of the tables of a page that are wider than their place."""
+    return lambda page: page.evaluate(SCROLLED)
+
+
+@pytest.fixture(scope="module")
+def look_over(scrolled: Scrolled) -> LookOver:
     """Holds that axe finds nothing on a page, light and dark, at 1280 and 390 pixels, and that nothing sticks out."""
     axe = Axe()
 
@@ -90,6 +102,7 @@ def look_over() -> LookOver:
                 assert found.violations_count == 0, f"{scheme}, {size['width']} px: {found.generate_report()}"
             over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert over <= 0, f"at {size['width']} px the page is {over} px too wide"
+        assert scrolled(page) == [], "on a phone these scroll sideways"
         page.set_viewport_size(DESK)
         page.emulate_media(color_scheme="light")
 

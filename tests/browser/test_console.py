@@ -9,6 +9,7 @@ from making_console import PASSWORD, Shown, credit_home, empty_home, showing, tr
 from playwright.sync_api import Page, expect
 from serving_witness import witness_signer
 
+from counterfoil.web.charts import Series, columns
 from counterfoil.web.roles import Role
 
 PLACES = (
@@ -276,19 +277,42 @@ def test_all_is_reached_by_keyboard_alone(bank, desk):
     assert {"Receipt (JSON)", "Replay", "Record the decision", "Record an appeal"} <= {text for _, text in reached}
 
 
-def test_a_table_is_scrolled_by_keyboard_on_a_phone(bank, desk):
-    page = desk("/decisions", viewport={"width": 390, "height": 844})
-    table = page.locator("#found .scrolls")
-    table.focus()
-    page.keyboard.press("ArrowRight")
-    scrolled = page.evaluate(
-        """() => new Promise((done) => {
-            const table = document.querySelector("#found .scrolls");
-            const look = () => (table.scrollLeft > 0 ? done(true) : requestAnimationFrame(look));
-            look();
-        })"""
-    )
-    assert scrolled
+@pytest.mark.parametrize("width", [1024, 1280])
+@pytest.mark.parametrize("place", ["/access", "/access/peers", "/webhooks", "/witnesses"])
+def test_nothing_scrolls_sideways_on_a_desk_open_or_closed(trouble, new_page, scrolled, place, width):
+    page = new_page(extra_http_headers=trouble.headers, viewport={"width": width, "height": 768})
+    page.goto(trouble.url + place)
+    assert scrolled(page) == []
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert scrolled(page) == []
+
+
+def test_a_table_stays_one_where_its_rows_are_cards(bank, desk):
+    page = desk("/access", viewport={"width": 390, "height": 844})
+    expect(page.locator("td[data-label=Made]").first).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('tbody tr')).display") == "block"
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = {each.get("role", {}).get("value") for each in tree if not each["ignored"]}
+    assert {"table", "row", "columnheader", "rowheader", "cell"} <= roles
+
+
+def test_what_is_removed_stands_on_the_button(trouble, new_page):
+    page = new_page(extra_http_headers=trouble.headers, viewport={"width": 390, "height": 844})
+    page.goto(trouble.url + "/access")
+    page.get_by_label("Remove mira…").click()
+    button = page.get_by_role("button", name="Remove mira")
+    expect(button).to_be_in_viewport(ratio=1)
+    assert button.inner_text() == "Remove mira"
+
+
+def test_the_longest_label_of_a_chart_has_room(bank, desk):
+    page = desk("/")
+    label = page.locator("figure", has=page.locator("#volume-title")).locator(".left text").last
+    chart = columns("x", "t", "d", ["a"], [Series("s", [1_000_000])], what="x")
+    given = [chart.y_ticks[-1].text, chart.left - 6]
+    label.evaluate("(each, [text, x]) => { each.textContent = text; each.setAttribute('x', x); }", given)
+    expect(label).to_have_text("1,000,000")
+    assert label.evaluate("(each) => each.getBBox().x") >= 0
 
 
 def test_somebody_signs_in_and_out_and_comes_back_to_where_they_were(bank, new_page, look_over, console):

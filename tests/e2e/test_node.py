@@ -67,6 +67,17 @@ def home(tmp_path):
     return copy_home(tmp_path)
 
 
+def test_the_first_start_says_how_somebody_comes_to_sign_in(home):
+    command = [sys.executable, "-c", RUN, "up", "--home", str(home), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            said = [process.stdout.readline().strip() for _ in range(5)]
+        finally:
+            process.kill()
+    assert said[2].startswith("cf_")
+    assert said[4] == f"counterfoil access user-add NAME --role admin --home {home}"
+
+
 def lines(count: int) -> bytes:
     return b"\n".join(orjson.dumps({"applicant": ROW, "subject": str(number)}) for number in range(count))
 

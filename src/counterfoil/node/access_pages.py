@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import CallerError, InvalidInput, NotAllowed, NotFound
 from counterfoil.node.access.keys import NewKey
 from counterfoil.node.role_ticks import ROLE_WORDS, ticked
 from counterfoil.store.streams import time_text
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import SET_UP, Form, Link, Pages
+from counterfoil.web.problem import problem
 from counterfoil.web.roles import principal_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class AccessPages:
 
     def revoke_key(self, request: Request, form: Form) -> Response:
         """Makes a key stop working, at once."""
-        key = self._access.keys.revoke(str(request.path_params["key_id"]), by=principal_of(request).id)
+        try:
+            key = self._access.keys.revoke(str(request.path_params["key_id"]), by=principal_of(request).id)
+        except NotAllowed as error:
+            return self._show(request, error=error)
         return self._pages.see(request, "/access", f"The key “{key.name}” works no more.")
 
     def add_user(self, request: Request, form: Form) -> Response:
@@ -87,7 +91,7 @@ class AccessPages:
         name = str(request.path_params["name"])
         try:
             self._access.users.set_roles(name, ticked(form), by=principal_of(request).id)
-        except InvalidInput as error:
+        except (InvalidInput, NotAllowed) as error:
             return self._show_user(request, error, form)
         return self._pages.see(request, "/access", f"{name} has these rights from now on, and signs in anew.")
 
@@ -108,6 +112,8 @@ class AccessPages:
             self._access.users.remove(name, by=principal_of(request).id)
         except NotFound:
             return self._pages.see(request, "/access", "They were removed already.")
+        except NotAllowed as error:
+            return self._show(request, error=error)
         return self._pages.see(request, "/access", f"{name} cannot sign in any more.")
 
     def _show(
@@ -115,7 +121,7 @@ class AccessPages:
         request: Request,
         *,
         made: NewKey | None = None,
-        error: InvalidInput | None = None,
+        error: CallerError | None = None,
         refused: str = "",
         form: Form | None = None,
     ) -> Response:
@@ -131,14 +137,14 @@ class AccessPages:
             "users": self._access.users.all(),
             "works": lambda key: key.works_at(now_s),
         }
-        return self._pages.render(request, "node/access.html", 422 if error else 200, **values)
+        return self._pages.render(request, "node/access.html", problem(error)["status"] if error else 200, **values)
 
-    def _show_user(self, request: Request, error: InvalidInput | None = None, form: Form | None = None) -> Response:
+    def _show_user(self, request: Request, error: CallerError | None = None, form: Form | None = None) -> Response:
         user = self._access.users.require(str(request.path_params["name"]))
         return self._pages.render(
             request,
             "node/user.html",
-            422 if error else 200,
+            problem(error)["status"] if error else 200,
             chosen=user.roles if form is None else form.texts("role"),
             error=error,
             is_self=principal_of(request).id == user.principal.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import shlex
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ import click
 from counterfoil.errors import INSTALL_NODE, InvalidInput, NotSetUp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from counterfoil.cli.session import Session
 
 __all__ = ["up"]
@@ -58,7 +61,7 @@ def up(session: Session, listen: str | None, open_to_network: bool) -> None:
         url = org.home.settings.public_url or _address(settings, listening.getsockname()[1])
         lines = [f"The node of {org.home.settings.name} answers at {url}. Interrupt it to stop."]
         if first is not None:
-            lines += ["A key for an admin, shown this once:", f"  {first.token}"]
+            lines += _first_lines(first.token, session.folder(), has_people=bool(node.access.users.all()))
         if open_to_network and not settings.tls_cert:
             session.remark(f"note: {_NOT_ENCRYPTED}")
         session.emit({"admin_key": first.token if first else None, "url": url}, lines)
@@ -81,6 +84,18 @@ def require_packages() -> None:
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise NotSetUp(f"the node needs packages that are missing: {', '.join(missing)}", hint=INSTALL_NODE)
+
+
+def _first_lines(token: str, home: Path, *, has_people: bool) -> list[str]:
+    """Returns what the first start says: the key, and how somebody comes to sign in."""
+    shown = ["A key for an admin, shown this once:", f"  {token}"]
+    if has_people:
+        return shown
+    return [
+        *shown,
+        "Programs send it; to sign in to the console takes a person, whom you add with the node stopped:",
+        f"  counterfoil access user-add NAME --role admin --home {shlex.quote(str(home))}",
+    ]
 
 
 def _address(settings: Any, port: int) -> str:

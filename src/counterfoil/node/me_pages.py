@@ -13,7 +13,7 @@ from counterfoil.node.role_ticks import ROLE_WORDS
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Form, Pages
 from counterfoil.web.problem import problem
-from counterfoil.web.roles import READERS, principal_of
+from counterfoil.web.roles import READERS, Role, principal_of
 
 if TYPE_CHECKING:
     from counterfoil.node.node import Node
@@ -65,6 +65,7 @@ class MePages:
             "node/me.html",
             problem(error)["status"] if error else 200,
             error=error,
+            is_admin=Role.ADMIN in who.roles,
             is_person=who.id.startswith("user:"),
             name=who.id.partition(":")[2],
             words=[(role, ROLE_WORDS[role]) for role in sorted(who.roles)],

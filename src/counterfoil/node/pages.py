@@ -128,7 +128,13 @@ class NodePages:
             return RedirectResponse(path, 303, headers=HEADERS)
         members = problem(error) if error else None
         response = self._pages.render(
-            request, "node/login.html", members["status"] if members else 200, next=path, name=name, problem=members
+            request,
+            "node/login.html",
+            members["status"] if members else 200,
+            is_nobody=not self._node.access.users.all(),
+            name=name,
+            next=path,
+            problem=members,
         )
         if isinstance(error, TooManyRequests):
             response.headers["retry-after"] = str(error.retry_after_s)

@@ -151,6 +151,10 @@ class Keyring:
         """Whether there is a key in use for this."""
         return any(entry.use == use and entry.retired is None for entry in self._entries)
 
+    def use_of(self, public: bytes) -> str | None:
+        """Returns what a public key is for, be it retired; None where it is none of these."""
+        return next((entry.use for entry in self._entries if public and entry.public == public), None)
+
     def add(self, use: Use, now: str) -> KeyEntry:
         """Makes the first key for a use that has none; returns the one there is otherwise."""
         with self._lock:

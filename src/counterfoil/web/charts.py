@@ -17,6 +17,10 @@ __all__ = ["Chart", "Mark", "Series", "Tick", "columns", "lines", "nice_ticks"]
 WIDTH: Final = 420.0
 HEIGHT: Final = 200.0
 LEFT: Final = 44.0
+"""Room for the labels at the left, where none of them needs more."""
+LABEL_GAP: Final = 6.0
+DIGIT: Final = 6.8
+"""No wider is a character of a label: 11 units high in the console's style, digits of one width."""
 RIGHT: Final = 8.0
 TOP: Final = 10.0
 BOTTOM: Final = 24.0
@@ -63,6 +67,7 @@ class Chart:
         marks: What is drawn.
         x_ticks: Labels below.
         y_ticks: Labels at the left, each with a line across.
+        left: Where columns and lines begin, right of the labels.
         legend: Names of the series, in the order of their colours; empty for one.
         head: Header of the table.
         rows: The numbers as a table, ready to read.
@@ -74,6 +79,7 @@ class Chart:
     marks: tuple[Mark, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    left: float
     legend: tuple[str, ...]
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -112,7 +118,8 @@ def columns(
     """
     totals = [sum(each.values[place] or 0 for each in series) for place in range(len(places))]
     ticks = nice_ticks(max(totals, default=0))
-    room = (WIDTH - LEFT - RIGHT) / max(1, len(places))
+    left = _left(ticks, number)
+    room = (WIDTH - left - RIGHT) / max(1, len(places))
     marks: list[Mark] = []
     for place in range(len(places)):
         ground = 0.0
@@ -121,7 +128,7 @@ def columns(
             if value:
                 top, bottom = _y(ground + value, ticks[-1]), _y(ground, ticks[-1])
                 marks.append(
-                    Mark(colour, _r(LEFT + room * (place + gap / 2)), _r(top), _r(room * (1 - gap)), _r(bottom - top))
+                    Mark(colour, _r(left + room * (place + gap / 2)), _r(top), _r(room * (1 - gap)), _r(bottom - top))
                 )
                 ground += value
     return _chart(id, title, description, marks, places, series, ticks, what, number)
@@ -140,10 +147,11 @@ def lines(
 ) -> Chart:
     """Returns one line for each series; a line breaks off where there is no value."""
     ticks = nice_ticks(highest)
+    left = _left(ticks, shown)
     marks: list[Mark] = []
     for colour, each in enumerate(series, 1):
         for run in _runs(each.values):
-            points = [(_x(place, len(places)), _y(value, ticks[-1])) for place, value in run]
+            points = [(_x(place, len(places), left), _y(value, ticks[-1])) for place, value in run]
             if len(points) == 1:  # a lone value would be a line without length
                 points = [(points[0][0] - 3, points[0][1]), (points[0][0] + 3, points[0][1])]
             marks.append(Mark(colour, path="M" + "L".join(f"{_r(x)} {_r(y)}" for x, y in points)))
@@ -163,8 +171,9 @@ def _chart(
 ) -> Chart:
     """Adds axes, legend and table to what is drawn."""
     assert len(series) <= MOST_SERIES
+    left = _left(ticks, shown)
     every = max(1, ceil(len(places) / MOST_X_TICKS))
-    x_ticks = [Tick(_r(_x(place, len(places))), text) for place, text in enumerate(places) if place % every == 0]
+    x_ticks = [Tick(_r(_x(place, len(places), left)), text) for place, text in enumerate(places) if place % every == 0]
     y_ticks = [Tick(_r(_y(value, ticks[-1])), shown(_whole(value))) for value in ticks]
     rows = [
         (text, *("\N{EN DASH}" if (v := each.values[place]) is None else shown(v) for each in series))
@@ -178,6 +187,7 @@ def _chart(
         tuple(marks),
         tuple(x_ticks),
         tuple(y_ticks),
+        left,
         names if len(names) > 1 else (),
         (what, *names),
         tuple(rows),
@@ -197,8 +207,14 @@ def _runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
         yield run
 
 
-def _x(place: int, count: int) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / max(1, count)
+def _left(ticks: Sequence[float], shown: Callable[[float], str]) -> float:
+    """Returns where the drawing begins, so that the longest label has room beside it."""
+    longest = max(len(shown(_whole(value))) for value in ticks)
+    return _r(max(LEFT, longest * DIGIT + LABEL_GAP))
+
+
+def _x(place: int, count: int, left: float) -> float:
+    return left + (WIDTH - left - RIGHT) * (place + 0.5) / max(1, count)
 
 
 def _y(value: float, highest: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from counterfoil.core import canonical
 
 __all__ = [
+    "breakable",
     "day_text",
     "key_id",
     "moment",
@@ -25,6 +27,7 @@ __all__ = [
 
 MICRO: Final = 1_000_000
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_AFTER_PUNCTUATION: Final = re.compile(r"(?<=[/+.@_?&=:-])(?=\w)")
 
 
 def number(value: float) -> str:
@@ -50,6 +53,11 @@ def score_in_column(micro: int | None) -> str:
     return "\N{EN DASH}" if micro is None else f"{micro // MICRO}.{micro % MICRO:06d}"
 
 
+def breakable(text: str) -> Markup:
+    """Returns a key or an address that a line may break after its punctuation; what is copied from it is the same."""
+    return Markup("<wbr>").join(_AFTER_PUNCTUATION.split(text))
+
+
 def short(digest: str) -> Markup:
     """Returns the beginning of a digest; the whole is in its title."""
     return Markup('<code title="{}">{}\N{HORIZONTAL ELLIPSIS}</code>').format(digest, digest[:12])
@@ -57,7 +65,7 @@ def short(digest: str) -> Markup:
 
 def public_key(vkey: str) -> Markup:
     """Returns the name and the id of a public key (`bank.example+1a2b3c4d+AVt5…`); the whole is in its title."""
-    return Markup('<code title="{}">{}</code>').format(vkey, "+".join(vkey.split("+")[:2]))
+    return Markup('<code title="{}">{}</code>').format(vkey, breakable("+".join(vkey.split("+")[:2])))
 
 
 def key_id(vkey: str) -> Markup:

@@ -28,6 +28,8 @@ LOGIN: Final = "/login"
 TOLD_COOKIE: Final = "counterfoil_told"
 TOLD_S: Final = 60
 MOST_TOLD_CHARS: Final = 400
+WARNS: Final = "!"
+"""Begins what a redirect tells where that is a warning."""
 MOST_FIELDS: Final = 100
 
 POLICY: Final = "; ".join(
@@ -128,6 +130,7 @@ class Pages:
             auto_reload=False,
         )
         self._environment.filters |= {
+            "breakable": formats.breakable,
             "number": formats.number,
             "percent": formats.percent,
             "public_key": formats.public_key,
@@ -172,7 +175,8 @@ class Pages:
             "frame": {
                 "here": request.url.path,
                 "menu": [link for link in self._menu if who is not None and who.may(frozenset(link.roles))],
-                "told": told,
+                "told": told.removeprefix(WARNS),
+                "warns": told.startswith(WARNS),
                 "who": who,
             },
         }
@@ -182,11 +186,11 @@ class Pages:
             response.delete_cookie(TOLD_COOKIE, httponly=True, samesite="lax")
         return response
 
-    def see(self, request: Request, path: str, told: str = "") -> Response:
-        """Returns a redirect to a page of this node, which then says what was done."""
+    def see(self, request: Request, path: str, told: str = "", *, is_warning: bool = False) -> Response:
+        """Returns a redirect to a page of this node, which then says what was done, or warns of what was not."""
         response = Response(status_code=303, headers=dict(HEADERS) | {"location": path})
         if told:
-            value = quote(told[:MOST_TOLD_CHARS])
+            value = quote(WARNS * is_warning + told[:MOST_TOLD_CHARS])
             secure = request.url.scheme == "https"
             response.set_cookie(TOLD_COOKIE, value, max_age=TOLD_S, httponly=True, samesite="lax", secure=secure)
         return response
@@ -241,7 +245,7 @@ def cookie(headers: Mapping[str, str], name: str) -> str:
 
 
 def _told(request: Request) -> str:
-    return unquote(cookie(request.headers, TOLD_COOKIE))[:MOST_TOLD_CHARS]
+    return unquote(cookie(request.headers, TOLD_COOKIE))[: MOST_TOLD_CHARS + len(WARNS)]
 
 
 def _principal(request: Request) -> Principal | None:

@@ -116,7 +116,8 @@ def require(request: Request, roles: Iterable[Role]) -> Principal:
     who, wanted = principal_of(request), frozenset(roles)
     if not who.may(wanted):
         needed = " or ".join(sorted({*wanted, Role.ADMIN}))
-        raise NotAllowed(f"this needs the role {needed}", hint="ask an admin of this node for a key with that role")
+        wanted_of = "to give you that role" if who.id.startswith("user:") else "for a key with that role"
+        raise NotAllowed(f"this needs the role {needed}", hint=f"ask an admin of this node {wanted_of}")
     return who
 
 

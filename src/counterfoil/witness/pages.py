@@ -98,7 +98,7 @@ class WitnessPages:
             found = self._witness.collect()
         except NotSetUp as error:
             return self._show(request, error=error)
-        return self._pages.see(request, PLACE, _collected_words(found))
+        return self._pages.see(request, PLACE, _collected_words(found), is_warning=not found.is_enough)
 
     def add_log(self, request: Request, form: Form) -> Response:
         """Watches another organisation's log from now on."""

@@ -11,12 +11,15 @@ from counterfoil.errors import InvalidInput, LogUnavailable, MalformedEvidence, 
 from counterfoil.store.durable import replace_file
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
-__all__ = ["WitnessPaths", "WitnessSettings"]
+__all__ = ["WHERE", "WitnessPaths", "WitnessSettings"]
 
 _FILE: Final = "witness.toml"
 _FORMAT: Final = 1
 _HEADING: Final = "Whose logs this home watches; docs/guides/witnesses.md explains every setting."
 _MAX_LOGS: Final = 10_000
+
+WHERE: Final = "the log's key is in the file issuer.vkey of the other home, which its console shows at Witnesses, too"
+"""Where the key of a log is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,9 @@ def log_key(vkey: str) -> VerifierKey:
     try:
         key = VerifierKey.parse(vkey)
     except MalformedEvidence as error:
-        raise InvalidInput(error.message, hint=error.hint) from error
+        raise InvalidInput("that is not the public key of a log", hint=f"copy all of it: {WHERE}") from error
     if key.kind != ED25519:
-        raise InvalidInput("that is the key of a witness, not of a log", hint="a home keeps its log's in issuer.vkey")
+        raise InvalidInput("that is the key of a witness, not of a log", hint=WHERE)
     return key
 
 

@@ -31,7 +31,7 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.witness.collecting import Collected, Collecting
 from counterfoil.witness.cosigner import Answer, Cosigner
 from counterfoil.witness.endpoint import require_url
-from counterfoil.witness.settings import WitnessPaths, WitnessSettings, log_key, save_text
+from counterfoil.witness.settings import WHERE, WitnessPaths, WitnessSettings, log_key, save_text
 from counterfoil.witness.status import WitnessStatus, status_of
 
 __all__ = ["Witness"]
@@ -55,6 +55,7 @@ class Witness:
         policy: Whom to ask and how many are enough; None while nobody is asked.
         cosigner: The serving side.
         collecting: The asking side.
+        not_a_log: Says of a key why somebody above knows it to be no log's; empty where it may be one.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class Witness:
         self.paths = WitnessPaths(folder)
         self._recorder = recorder
         self._archive = archive
+        self._keyring = keyring
+        self.not_a_log: Callable[[VerifierKey], str] = lambda _key: ""
         self._now = now
         self._is_closed = threading.Event()
         self._lock = threading.Lock()  # one change of settings or policy at a time
@@ -106,9 +109,10 @@ class Witness:
             The key that was read.
 
         Raises:
-            InvalidInput: It is no log's key, or is listed already.
+            InvalidInput: It is no other log's key, as far as this home knows, or is listed already.
         """
         key = log_key(vkey)
+        self._require_other_log(key)
         self.cosigner.key  # noqa: B018 - the witness's own key is made first: it is what is handed out
         with self._lock:
             if str(key) in self.settings.logs:
@@ -258,6 +262,18 @@ class Witness:
             _LOGGER.warning("too few witnesses signed the head: %s", found.faults())
 
     # Inner parts
+
+    def _require_other_log(self, key: VerifierKey) -> None:
+        """Refuses what looks like another log's key and is known to be none: a node's looks the same."""
+        use = self._keyring.use_of(key.public)
+        if use is not None:
+            fault = (
+                "that is this home's own key as a node" if use == "node" else "that is the key of this home's own log"
+            )
+        else:
+            fault = self.not_a_log(key)
+        if fault:
+            raise InvalidInput(f"{fault}, not of another log", hint=WHERE)
 
     def _use(self, settings: WitnessSettings) -> None:
         settings.save(self.paths)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from making_node import serving
-from signing_in import PAGE, PASSWORD, newest, send
+from signing_in import PAGE, PASSWORD, field, newest, send, sign_in
 
 from counterfoil.errors import NotSignedIn
 from counterfoil.node.access import HOME
@@ -75,3 +76,67 @@ def test_nobody_has_no_page(node, path):
     assert node.client.get(path, headers=PAGE).status_code == 404
     assert send(node, f"{path}/roles", role="admin").status_code == 404
     assert send(node, f"{path}/password", password=PASSWORD).status_code == 404
+
+
+def test_the_last_admin_is_refused_on_the_page_and_over_the_api(node):
+    key = node.who.removeprefix("key:")
+    refused = send(node, f"/access/keys/{key}/revoke")
+    assert (refused.status_code, "Nothing was changed" in refused.text) == (403, True)
+    assert "give that role to another" in refused.text.lower()
+    told = node.client.delete(f"/api/v1/access/keys/{key}")
+    assert (told.status_code, told.json()["code"]) == (403, "not_allowed")
+    node.node.access.users.add("cy", PASSWORD, frozenset({Role.ADMIN}), by=HOME)
+    send(node, "/access/users/cy/remove")
+    assert node.client.get("/access", headers=PAGE).status_code == 200
+
+
+def test_your_own_row_speaks_to_you(tmp_path):
+    with serving(tmp_path) as node, httpx.Client(base_url=node.url, headers=PAGE) as visitor:
+        sign_in(node, visitor)
+        page = visitor.get("/access").text
+        assert "cannot sign in again until somebody adds you anew" in page
+        assert "a to z, digits and . _ @ -" in page
+        assert 'href="/access/users/mira"' in visitor.get("/me").text
+        node.node.access.keys.revoke(node.who.removeprefix("key:"), by=HOME)
+        for path, form in (("remove", {}), ("roles", {"role": "auditor"})):
+            mark = field(visitor.get("/access").text, "csrf")
+            refused = visitor.post(f"/access/users/mira/{path}", data={"csrf": mark} | form)
+            assert (refused.status_code, "Nobody would be left" in refused.text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/access/users", "/access"),
+        ("/access/keys/1a2b3c4d/revoke", "/access"),
+        ("/access/users/b%20o%2f/roles", None),
+        ("/access/users/bo/roles", "/access/users/bo"),
+        ("/access/peers/remove", "/access/peers"),
+        ("/decisions/7/override", "/decisions/7"),
+        ("/erase/carry-out", "/erase"),
+        ("/ledger/anchor", "/ledger"),
+        ("/logout", "/"),
+        ("/me/password", "/me"),
+        ("/webhooks/1/remove", "/webhooks"),
+        ("/witnesses/logs", "/witnesses"),
+        ("/witnesses/logs/remove", "/witnesses"),
+        ("/work/1/cancel", "/work"),
+    ],
+)
+def test_the_address_of_a_form_leads_back_to_its_page(node, form, page):
+    found = node.client.get(form, headers=PAGE)
+    assert (found.status_code, found.headers.get("location")) == ((303, page) if page else (404, None))
+
+
+def test_people_are_told_to_ask_for_a_role_and_keys_for_a_key(tmp_path):
+    with serving(tmp_path, Role.SERVICE) as node, httpx.Client(base_url=node.url, headers=PAGE) as visitor:
+        sign_in(node, visitor, Role.SERVICE)
+        assert "to give you that role" in visitor.get("/access").text
+        assert "for a key with that role" in node.client.get("/access", headers=PAGE).text
+
+
+def test_the_page_for_signing_in_says_what_to_do_while_nobody_can(tmp_path):
+    with serving(tmp_path, None) as node:
+        assert "counterfoil access user-add" in node.client.get("/login", headers=PAGE).text
+        node.node.access.users.add("bo", PASSWORD, OPERATOR, by=HOME)
+        assert "user-add" not in node.client.get("/login", headers=PAGE).text

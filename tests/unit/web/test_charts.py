@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.web.charts import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Series, columns, lines, nice_ticks
+from counterfoil.web.charts import BOTTOM, DIGIT, HEIGHT, LEFT, TOP, WIDTH, Series, columns, lines, nice_ticks
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_columns_stay_inside_the_sheet(values):
         "c", "t", "d", [str(n) for n in range(len(values))], [Series("a", values), Series("b", values)], what="x"
     )
     for mark in chart.marks:
-        assert mark.x >= LEFT
+        assert mark.x >= chart.left
         assert mark.x + mark.width <= WIDTH
         assert mark.y >= TOP - 0.1
         assert mark.y + mark.height <= HEIGHT - BOTTOM + 0.2
@@ -45,3 +45,11 @@ def test_a_line_breaks_off_where_nothing_is_known():
     assert len(chart.marks) == 2
     assert chart.rows[1] == ("b", "\N{EN DASH}")
     assert chart.legend == ()
+
+
+@pytest.mark.parametrize(("highest", "longest"), [(900, "1,000"), (150_000, "150,000"), (1_000_000, "1,000,000")])
+def test_the_longest_label_has_room_at_the_left(highest, longest):
+    chart = columns("c", "t", "d", ["a"], [Series("a", [highest])], what="x")
+    assert chart.y_ticks[-1].text == longest
+    assert chart.left >= max(LEFT, len(longest) * DIGIT)
+    assert all(tick.at > chart.left for tick in chart.x_ticks)

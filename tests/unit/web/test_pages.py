@@ -64,3 +64,8 @@ def test_numbers_times_and_digests_are_shown_for_people():
 
 def test_what_is_no_time_is_shown_as_it_is_and_escaped():
     assert formats.moment("<b>") == "&lt;b&gt;"
+
+
+def test_an_address_may_break_after_its_punctuation_and_is_escaped():
+    assert formats.breakable("https://a.example/b+1<") == "https://<wbr>a.<wbr>example/<wbr>b+<wbr>1&lt;"
+    assert formats.breakable("") == ""

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from counterfoil.core.note import VerifierKey
 from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotSignedIn
+from counterfoil.node.access.admins import HOME, Admins
 from counterfoil.node.access.forgery import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
 
 __all__ = ["HOME", "Access", "LoggedIn"]
-
-HOME: Final = "home"
-"""In the place of an id: whoever works on the home itself."""
 
 COOKIE: Final = "counterfoil"
 _SESSION: Final = "session"
@@ -94,10 +93,14 @@ class Access:
         self._cookie = f"__Host-{COOKIE}" if self._is_secure else COOKIE
         self._records = AccessRecords(state, org.recorder, org.archive)
         self._lockouts = Lockouts(state, settings, now)
-        self.keys = Keys(state, self._records, now)
+        self._admins = Admins()
+        self.keys = Keys(state, self._records, self._admins, now)
         self.sessions = Sessions(state, settings, now)
-        self.users = Users(state, self._records, self.sessions, Passwords(cost), self._lockouts, now)
-        self.peers = Peers(state, self._records, Nonces(state, now), settings, org.home.settings.public_url, now)
+        self.users = Users(state, self._records, self._admins, self.sessions, Passwords(cost), self._lockouts, now)
+        self.peers = Peers(
+            state, self._records, Nonces(state, now), settings, org.home.settings.public_url, now, self._not_a_peer
+        )
+        org.witness.not_a_log = self._not_a_log
         self._settle()
 
     # What the gate asks
@@ -221,9 +224,7 @@ class Access:
 
     def first_admin(self) -> NewKey | None:
         """Makes a key for an admin where nobody could come in as one; returns it, to be shown once."""
-        now_s = self.now_s()
-        has_key = any(Role.ADMIN in key.roles and key.works_at(now_s) for key in self.keys.all())
-        if has_key or any(Role.ADMIN in user.roles for user in self.users.all()):
+        if self._admins.all():
             return None
         return self.keys.add("first admin", frozenset({Role.ADMIN}), by=HOME)
 
@@ -241,6 +242,19 @@ class Access:
         self.sessions.keep()
         self._lockouts.keep()
         self._settle()
+
+    def _not_a_peer(self, key: VerifierKey) -> str:
+        """Returns why a key is no other node's, as far as this home knows; empty where it may be one."""
+        use = self._org.keyring.use_of(key.public)
+        if use is not None:
+            return "that is this node's own key" if use == "node" else "that is the key of this home's own log"
+        watched = (each.public for keys in self._org.witness.settings.keys.values() for each in keys)
+        return f"that is the key of the log {key.name}, whose heads this node signs" if key.public in watched else ""
+
+    def _not_a_log(self, key: VerifierKey) -> str:
+        """Returns why a key is no log's, as far as the list of other nodes knows; empty where it may be one."""
+        is_peer = any(each.key.public == key.public for each in self.peers.all())
+        return f"that is the key of the node of {key.name}, which is listed under other nodes" if is_peer else ""
 
     def _begin(self, user: User) -> LoggedIn:
         token = self.sessions.begin(user.name)

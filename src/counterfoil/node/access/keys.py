@@ -8,7 +8,6 @@ each was last used.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hmac import compare_digest
@@ -17,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select, update
 
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, NotSignedIn
+from counterfoil.node.access.admins import Admins
 from counterfoil.node.access.records import AccessRecords, Change
 from counterfoil.node.access.tables import keys as table
 from counterfoil.node.access.tokens import (
@@ -91,14 +91,16 @@ class Keys:
     Args:
         state: Where they are kept.
         records: Puts changes on record.
+        admins: Learn from here which keys are an admin's; their lock covers whoever replaces a key in _keys.
         now: Returns Unix seconds.
     """
 
-    def __init__(self, state: NodeState, records: AccessRecords, now: Callable[[], float]) -> None:
+    def __init__(self, state: NodeState, records: AccessRecords, admins: Admins, now: Callable[[], float]) -> None:
         self._state = state
         self._records = records
         self._now = now
-        self._changing = threading.Lock()  # covers whoever replaces a key in _keys
+        self._admins = admins
+        admins.sources.append(self._admin_ids)
         with state.reading() as connection:
             self._keys = {row.id: _key(row._asdict()) for row in connection.execute(select(table))}
         self._used: dict[str, int] = {}  # since `keep` was last called
@@ -157,7 +159,7 @@ class Keys:
             raise InvalidInput("a key needs a role", hint=f"one or more of {', '.join(Role)}")
         now_s = int(self._now())
         expires_s = expiry_s(expires, now_s)
-        with self._changing:
+        with self._admins.changing:
             key_id = self._free_id()
             token = f"{KEY_PREFIX}{key_id}_{new_secret()}"
             until = "" if expires_s is None else time_text(expires_s)
@@ -183,11 +185,13 @@ class Keys:
 
         Raises:
             NotFound: There is no such key.
+            NotAllowed: It is the only one with which an admin comes in, and no person is one.
             LogUnavailable: It works no more in this process, and that could not be kept or recorded yet.
         """
-        with self._changing:
+        with self._admins.changing:
             key = self.find(key_id)
             if key.revoked_s is None:
+                self._admins.require_another(key.principal.id, by)
                 self._keys[key_id] = key = replace(key, revoked_s=int(self._now()))  # first: it counts at once
             with self._state.writing() as connection:
                 done = connection.execute(
@@ -212,9 +216,13 @@ class Keys:
         except LogUnavailable:
             self._used = used | self._used  # for the next time
             raise
-        with self._changing:
+        with self._admins.changing:
             for key_id, used_s in used.items():
                 self._keys[key_id] = replace(self._keys[key_id], used_s=used_s)
+
+    def _admin_ids(self) -> list[str]:
+        now_s = self._now()
+        return [key.principal.id for key in self.all() if Role.ADMIN in key.roles and key.works_at(now_s)]
 
     def _with_use(self, key: Key) -> Key:
         used_s = self._used.get(key.id)

@@ -26,6 +26,9 @@ from counterfoil.web.roles import Principal, Role
 
 __all__ = ["Peer", "Peers"]
 
+WHERE: Final = "its admin finds it at Access, Other nodes of their console, as this node's own; it is in no file"
+"""Where the key of a node is found, and not in issuer.vkey, which is a log's."""
+
 _LOOPBACK: Final = ("127.0.0.1", "[::1]", "localhost")
 
 
@@ -59,7 +62,9 @@ class Peers:
         records: Puts changes on record.
         nonces: Remembers which requests were taken.
         settings: Under which address this node is reached.
+        public_url: That address.
         now: Returns Unix seconds.
+        not_a_peer: Returns why a key is known to be no other node's, in words; empty where it may be one.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Peers:
         settings: NodeSettings,
         public_url: str,
         now: Callable[[], float],
+        not_a_peer: Callable[[VerifierKey], str],
     ) -> None:
         self._state = state
         self._records = records
@@ -77,6 +83,7 @@ class Peers:
         self._most_body_bytes = settings.most_body_bytes
         self._public_url = urlsplit(public_url)
         self._now = now
+        self._not_a_peer = not_a_peer
         self._changing = threading.Lock()  # covers whoever replaces a peer in _peers
         with state.reading() as connection:
             rows = connection.execute(select(table)).all()
@@ -108,12 +115,14 @@ class Peers:
             tag: Of the request that asks for it.
 
         Raises:
-            InvalidInput: That is no public key of a node, or the role is admin.
+            InvalidInput: That is no public key of another node, as far as this one knows, or the role is admin.
             LogUnavailable: It could not be recorded or kept.
         """
         if Role.ADMIN in roles:
             raise InvalidInput("another organisation's node cannot be an admin here", hint="auditor sees everything")
         key = _parse(vkey)
+        if fault := self._not_a_peer(key):
+            raise InvalidInput(f"{fault}, not of another node", hint=f"the key of the other node is wanted: {WHERE}")
         peer = _peer(key, roles, int(self._now()))
         with self._changing:
             place = self._records.write(
@@ -185,9 +194,7 @@ def _parse(vkey: str) -> VerifierKey:
     try:
         key = VerifierKey.parse(vkey)
     except MalformedEvidence as error:
-        raise InvalidInput("that is not the public key of a node", hint=error.hint) from error
+        raise InvalidInput("that is not the public key of a node", hint=f"copy all of it: {WHERE}") from error
     if key.kind != ED25519:
-        raise InvalidInput(
-            "that is the key of a witness, not of a node", hint="its admin sees it at Access, Other nodes"
-        )
+        raise InvalidInput("that is the key of a witness, not of a node", hint=WHERE)
     return key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 from sqlalchemy import delete, select, update
 
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, Stale
+from counterfoil.node.access.admins import Admins
 from counterfoil.node.access.lockouts import Lockouts
 from counterfoil.node.access.passwords import Passwords
 from counterfoil.node.access.records import AccessRecords, Change
@@ -55,6 +55,7 @@ class Users:
     Args:
         state: Where they are kept.
         records: Puts changes on record.
+        admins: Learn from here who is one; their lock covers whoever replaces a user in _users.
         sessions: Theirs.
         passwords: Hashes and checks.
         lockouts: Ended by a new password.
@@ -65,6 +66,7 @@ class Users:
         self,
         state: NodeState,
         records: AccessRecords,
+        admins: Admins,
         sessions: Sessions,
         passwords: Passwords,
         lockouts: Lockouts,
@@ -76,7 +78,8 @@ class Users:
         self._passwords = passwords
         self._lockouts = lockouts
         self._now = now
-        self._changing = threading.Lock()  # covers whoever replaces a user in _users
+        self._admins = admins
+        admins.sources.append(self._admin_ids)
         with state.reading() as connection:
             rows = connection.execute(select(table)).all()
         self._users = {
@@ -117,7 +120,7 @@ class Users:
             )
         _require_roles(roles)
         kept = self._passwords.hash(password)
-        with self._changing:
+        with self._admins.changing:
             if name in self._users:
                 raise InvalidInput(f"there is a user {name} already", hint="give a new password, or remove them first")
             user = _user(name, roles, int(self._now()), None, kept)
@@ -134,10 +137,12 @@ class Users:
 
         Raises:
             NotFound: There is nobody of that name.
+            NotAllowed: They are the only admin.
             LogUnavailable: It could not be kept, and they stay; or it is done, and not on record yet.
         """
-        with self._changing:
+        with self._admins.changing:
             user = self.require(name)
+            self._admins.require_another(user.principal.id, by)
             self._sessions.end_all(name)
             with self._state.writing() as connection:
                 connection.execute(delete(table).where(table.c.name == name))
@@ -152,11 +157,14 @@ class Users:
         Raises:
             NotFound: There is nobody of that name.
             InvalidInput: No role is left.
+            NotAllowed: They are the only admin, and would be none.
             LogUnavailable: It could not be recorded or kept; nothing was changed.
         """
         _require_roles(roles)
-        with self._changing:
+        with self._admins.changing:
             user = self.require(name)
+            if Role.ADMIN not in roles:
+                self._admins.require_another(user.principal.id, by)
             self._records.write(Change("change roles", user.principal.id, by, roles=roles))
             with self._state.writing() as connection:
                 connection.execute(update(table).where(table.c.name == name).values(roles=roles_text(roles)))
@@ -181,7 +189,7 @@ class Users:
         """
         self.require(name)
         kept = self._passwords.hash(password)
-        with self._changing:
+        with self._admins.changing:
             user = self.require(name)
             if known is not None and user.password != known.password:
                 raise Stale("the password was changed meanwhile", hint="sign in with the new one")
@@ -198,14 +206,14 @@ class Users:
             return None
         if self._passwords.is_dated(user.password):
             kept = self._passwords.hash(password)
-            with self._changing:
+            with self._admins.changing:
                 if self._users.get(name) is user:
                     user = self._keep_password(user, kept)
         return user
 
     def note_login(self, user: User) -> User | None:
         """Remembers that somebody signed in; None where they were changed in the meantime."""
-        with self._changing:
+        with self._admins.changing:
             now = self._users.get(user.name)
             if now is None or (now.password, now.roles) != (user.password, user.roles):
                 return None
@@ -214,6 +222,9 @@ class Users:
                 connection.execute(update(table).where(table.c.name == user.name).values(login_s=login_s))
             self._users[user.name] = noted = replace(user, login_s=login_s)
         return noted
+
+    def _admin_ids(self) -> list[str]:
+        return [user.principal.id for user in self.all() if Role.ADMIN in user.roles]
 
     def _keep_password(self, user: User, kept: str) -> User:
         with self._state.writing() as connection:
