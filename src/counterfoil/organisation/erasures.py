@@ -120,9 +120,10 @@ class Erasures:
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
         """Erases the private fields of one record; its place and proofs stay."""
-        self._archive.record(index)  # fetched now, where a depot has it: then nobody who records waits for that
-        with self._recorder.exclusive():
-            return self._carry_out("record", self.plan_record(index), basis)
+        with self._archive.holding():
+            self._archive.record(index)  # fetched now, where a depot has it: then nobody who records waits for that
+            with self._recorder.exclusive():
+                return self._carry_out("record", self.plan_record(index), basis)
 
     def erase_fields(self, index: int, pointers: Sequence[str], *, basis: str) -> None:
         """Erases some private fields of one record; the others can still be shown.
@@ -134,19 +135,22 @@ class Erasures:
         """
         if not pointers:
             raise InvalidInput("no field to erase was named")
-        self._archive.bring(index)
-        with self._recorder.exclusive():
-            _require_basis(basis)
-            tree = self._archive.tree(index)
-            tree.without(pointers)  # names a wrong field before anything is written
-            locked = self.plan_record(index).restricted
-            if locked:
-                raise NotAllowed(
-                    f"record {index} must be kept until {time_text(locked[0][1])}",
-                    hint="single fields can be erased after that; erase the whole record to restrict it now",
-                )
-            about = {"basis": basis, "fields": sorted(set(pointers)), "records": [[index, index]], "scope": "field"}
-            self._write_and_apply([about])
+        _require_basis(basis)
+        with self._archive.holding():
+            self._archive.tree(index).without(pointers)  # names a wrong field, and fetches, before anybody waits
+            with self._recorder.exclusive():
+                self._erase_fields(index, pointers, basis)
+
+    def _erase_fields(self, index: int, pointers: Sequence[str], basis: str) -> None:
+        locked = self.plan_record(index).restricted
+        if locked:
+            raise NotAllowed(
+                f"record {index} must be kept until {time_text(locked[0][1])}",
+                hint="single fields can be erased after that; erase the whole record to restrict it now",
+            )
+        self._archive.tree(index)  # nothing is written about values that went in between
+        about = {"basis": basis, "fields": sorted(set(pointers)), "records": [[index, index]], "scope": "field"}
+        self._write_and_apply([about])
 
     def due(self) -> list[int]:
         """Returns the restricted records whose retention lock has ended."""

@@ -93,7 +93,7 @@ class Organisation:
             self.recorder = Recorder(
                 log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
             )
-            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint)
+            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot)
             self.archive.handovers = _read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.require_covered(log.size)

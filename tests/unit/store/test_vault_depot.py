@@ -264,7 +264,7 @@ def test_what_is_nowhere_is_damage_and_doctor_can_tell(away: Both) -> None:
 
 
 def test_a_part_that_was_altered_in_the_store_is_not_believed(away: Both) -> None:
-    (part,) = (away.folder / "depot").rglob("000.bodies")
+    (part,) = (away.folder / "depot").rglob("000.*.bodies")
     data = bytearray(part.read_bytes())
     data[-1] ^= 1
     part.write_bytes(bytes(data))
