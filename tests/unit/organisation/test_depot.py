@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import organisations
 import pytest
@@ -149,6 +150,35 @@ def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
         org.erasures.erase_fields(index, ["/input/note"], basis="test")
         assert "/input/note" in org.archive.tree(index).erased()
         assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+
+
+def test_nothing_is_fetched_while_others_wait_however_small_the_cache_is(home: Path) -> None:
+    with (home / "counterfoil.toml").open("a") as settings:
+        settings.write("depot_cache_mib = 1\n")  # less than a segment of the log
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+        index = first_decision(org)
+        depot, fetched = org.archive._depot, []
+        real = depot._fetch
+
+        def fetch(key: str, *args: Any) -> None:
+            fetched.append((key, org.recorder.lock._is_owned()))  # type: ignore[attr-defined]
+            real(key, *args)
+
+        depot._fetch = fetch  # type: ignore[method-assign] - looks on
+        saw = org.decisions.history(index).state
+        for act in (
+            lambda: org.archive.receipt(index),
+            lambda: org.decisions.override(index, label="decline", by="Bo", reason="why", saw=saw),
+            lambda: org.erasures.erase_fields(index, ["/input/note"], basis="test"),
+            lambda: org.erasures.erase_record(index, basis="test"),
+        ):
+            fetched.clear()
+            act()
+            keys = [key for key, _ in fetched]
+            assert sorted(keys) == sorted(set(keys))
+            assert fetched
+            assert not any(is_locked for _, is_locked in fetched)
 
 
 def test_the_doctor_misses_values_that_the_list_does_not_name(home: Path) -> None:
