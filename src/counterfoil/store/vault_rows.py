@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed, NotFound
 from counterfoil.store.sealing import NONCE_BYTES
+from counterfoil.store.segment import SEGMENT_ENTRIES
 from counterfoil.store.vault_file import STORED
 from counterfoil.store.vault_subjects import Subject, record_purpose
 
@@ -173,6 +174,7 @@ def delete_from(db: sqlite3.Connection, size: int) -> None:
     """Deletes the rows of records that never reached a log of `size` records; their keys were overwritten before."""
     for table in ("payloads", "bodies", "resealed"):
         db.execute(f"DELETE FROM {table} WHERE idx >= ?", (size,))  # noqa: S608
+    db.execute("DELETE FROM parts WHERE number >= ?", (size // SEGMENT_ENTRIES,))
 
 
 def stored(db: sqlite3.Connection, indices: Iterable[int]) -> dict[int, Stored]:

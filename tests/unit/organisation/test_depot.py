@@ -124,6 +124,8 @@ def test_a_segment_that_was_altered_here_is_not_pushed(home: Path) -> None:
     path.write_bytes(bytes(data))
     with open_home(home) as org, pytest.raises(HomeDamaged, match="altered"):
         org.depot.push(drop=True)
+    with open_home(home) as org:
+        assert [key.partition("/")[0] for key in org.archive._depot.kept] == ["artefacts", "vault"]
     assert path.exists()
 
 
@@ -206,7 +208,7 @@ def test_values_that_were_altered_here_are_not_pushed(home: Path) -> None:
         with pytest.raises(HomeDamaged):
             org.depot.push(drop=True)
         assert org.depot.status().waiting == 1
-        assert (home / "log" / "entries" / "000.seg").exists()
+        assert not (home / "log" / "entries" / "000.seg").exists()  # what is whole goes
 
 
 def test_without_a_depot_in_the_settings(tmp_path: Path) -> None:
