@@ -25,7 +25,7 @@ from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
@@ -77,6 +77,7 @@ class Organisation:
         with ExitStack() as stack:
             stack.enter_context(home.lock())
             paths, settings = home.paths, home.settings
+            clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
             depot = _open_depot(home)
