@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
 from counterfoil.core.statement import Draft, Record, read_record
-from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
@@ -109,21 +109,30 @@ class Erasures:
         """Returns what `erase_record` would do, and changes nothing.
 
         Raises:
+            NotFound: When there is no such record.
             InvalidInput: When the record holds nothing about a person.
+            LogUnavailable: When it is in a depot that is away, and is about nobody as far as the vault knows.
         """
-        record = self._archive.record(index)
+        self._require_erasable(index)
+        return self._vault.plan_erasure([index], self._recorder.now_s())
+
+    def _require_erasable(self, index: int) -> None:
+        try:
+            record = self._archive.record(index)
+        except LogUnavailable:
+            if self._vault.subject_of(index) is None:
+                raise  # it may be a policy
+            return  # about a person, so it is no policy; what is destroyed is here
         if not record.has_fields:
             raise InvalidInput(f"record {index} holds nothing private; the log itself never changes")
         if record.kind == "policy":
             raise InvalidInput(f"record {index} is a policy: it is about nobody, and decisions rest on it")
-        return self._vault.plan_erasure([index], self._recorder.now_s())
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
-        """Erases the private fields of one record; its place and proofs stay."""
-        with self._archive.holding():
-            self._archive.record(index)  # fetched now, where a depot has it: then nobody who records waits for that
-            with self._recorder.exclusive():
-                return self._carry_out("record", self.plan_record(index), basis)
+        """Erases the private fields of one record; its place and proofs stay. Raises as `plan_record`."""
+        self._require_erasable(index)  # now, where a depot has it: then nobody who records waits for that
+        with self._recorder.exclusive():
+            return self._carry_out("record", self._vault.plan_erasure([index], self._recorder.now_s()), basis)
 
     def erase_fields(self, index: int, pointers: Sequence[str], *, basis: str) -> None:
         """Erases some private fields of one record; the others can still be shown.
@@ -137,12 +146,13 @@ class Erasures:
             raise InvalidInput("no field to erase was named")
         _require_basis(basis)
         with self._archive.holding():
+            self._require_erasable(index)
             self._archive.tree(index).without(pointers)  # names a wrong field, and fetches, before anybody waits
             with self._recorder.exclusive():
                 self._erase_fields(index, pointers, basis)
 
     def _erase_fields(self, index: int, pointers: Sequence[str], basis: str) -> None:
-        locked = self.plan_record(index).restricted
+        locked = self._vault.plan_erasure([index], self._recorder.now_s()).restricted
         if locked:
             raise NotAllowed(
                 f"record {index} must be kept until {time_text(locked[0][1])}",

@@ -145,6 +145,27 @@ def test_a_person_is_erased_while_the_depot_with_the_values_is_away(home: Path, 
         org.archive.tree(index)
 
 
+def test_a_record_about_a_person_is_erased_while_the_depot_with_its_entry_is_away(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        index = first_decision(org)
+        policy = next(place for place in range(index) if org.archive.record(place).kind == "policy")
+        org.depot.push(drop=True)
+        (tmp_path / "depot").rename(tmp_path / "away")
+        shutil.rmtree(home / "cache", ignore_errors=True)
+        with pytest.raises(LogUnavailable):
+            org.archive.entry(index)
+        for cannot in (
+            lambda: org.erasures.erase_record(policy, basis="test"),
+            lambda: org.erasures.erase_fields(index, ["/input/note"], basis="test"),
+        ):
+            with pytest.raises(LogUnavailable):
+                cannot()
+        assert org.erasures.erase_record(index, basis="test").erased == (index,)
+        (tmp_path / "away").rename(tmp_path / "depot")
+        with pytest.raises(NotFound, match="erased"):
+            org.archive.tree(index)
+
+
 def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
     with open_home(home) as org:
         index = first_decision(org)
