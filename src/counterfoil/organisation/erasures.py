@@ -7,13 +7,16 @@
 
 A crash between 2 and 3, or a vault restored from an older backup, is mended at the
 next open: logged erasures are applied again before anything is read. One that failed
-is made up for by the next.
+is made up for by the next. Fields of values in a depot that is away cannot be erased yet:
+until they can, nobody is given anything of that record.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -53,6 +56,7 @@ class Erasures:
         self._vault = vault
         self._views = views
         self.copies: list[Callable[[], bool]] = []
+        self._applied_below = sys.maxsize  # place of the first logged erasure that waits for a depot
         self._is_behind = False  # whether an erasure may be in the log and not yet carried out
 
     def plan(
@@ -173,20 +177,59 @@ class Erasures:
             return self._carry_out("due", Erasure(indices), "the retention period has ended")
 
     def reapply(self) -> int:
-        """Applies logged erasures that the vault has not seen; returns how many."""
+        """Applies logged erasures that the vault has not seen; returns how many.
+
+        Raises:
+            LogUnavailable: Those records are in a depot that is away, so nobody knows what they erase.
+        """
         start, size = self._vault.erasures_applied, self._archive.size
         if start >= size:
             return 0
-        applied = 0
-        for entry in self._archive.entries(start, size):
+        applied, waiting = 0, dict[int, int]()
+        for place, entry in enumerate(self._logged(start, size), start):
             if b"/erasure/v1" in entry and (record := read_record(entry)).kind == "erasure":
-                self._apply(record)
-                applied += 1
-        self._vault.mark_erasures_applied(size)
+                try:
+                    self._apply(record)
+                    applied += 1
+                except LogUnavailable:
+                    if record.about.get("scope") != "field":
+                        raise
+                    waiting[place] = int(record.about["records"][0][0])
+                    self._vault.withheld.add(waiting[place])
+        self._applied_below = min(waiting, default=sys.maxsize)
+        self._vault.withheld.intersection_update(waiting.values())
+        self._mark_applied(size)
         self._is_behind = False
         if applied:
             self._forget_copies()
         return applied
+
+    def apply_waiting(self) -> int:
+        """Erases the fields that wait for a depot, once it answers; returns how many erasures were applied.
+
+        Raises:
+            LogUnavailable: It is still away.
+        """
+        if not self._vault.withheld:
+            return 0
+        with self._archive.holding():
+            for index in sorted(self._vault.withheld):  # fetched now: then nobody who records waits for that
+                with suppress(NotFound, NotAllowed):
+                    self._archive.tree(index, even_withheld=True)
+            with self._recorder.exclusive():
+                return self.reapply()
+
+    def _logged(self, start: int, end: int) -> Iterator[bytes]:
+        try:
+            yield from self._archive.entries(start, end)
+        except LogUnavailable as error:
+            raise LogUnavailable(
+                f"the vault is older than the log, and what was erased since is not known: {error.message}",
+                hint="make the depot answer, or restore a newer vault.db, then open the home again",
+            ) from error
+
+    def _mark_applied(self, size: int) -> None:
+        self._vault.mark_erasures_applied(min(size, self._applied_below))
 
     def _carry_out(self, scope: str, erasure: Erasure, basis: str) -> Erasure:
         """Steps 2 and 3 for whole records."""
@@ -207,7 +250,7 @@ class Erasures:
         self._is_behind = True  # before, for an interrupt may come when the log has them already
         written = self._recorder.record(drafts)
         scrubbed = [self._apply(read_record(result.entry)) for result in written]
-        self._vault.mark_erasures_applied(self._archive.size)
+        self._mark_applied(self._archive.size)
         self._is_behind = False
         return self._forget_copies() and all(scrubbed)
 
@@ -227,7 +270,7 @@ class Erasures:
 
     def _apply_fields(self, index: int, pointers: Sequence[str]) -> bool:
         try:
-            tree = self._archive.tree(index)
+            tree = self._archive.tree(index, even_withheld=True)
         except (NotFound, NotAllowed):
             return True  # the whole record is gone already
         if set(pointers) <= set(tree.erased()):

@@ -185,8 +185,12 @@ class Archive:
         """Returns record `index` (NotFound when there is none)."""
         return read_record(self.entry(index))
 
-    def tree(self, index: int) -> FieldTree:
+    def tree(self, index: int, *, even_withheld: bool = False) -> FieldTree:
         """Returns the private values of a record, as a tree that can disclose them.
+
+        Args:
+            index: The record's place.
+            even_withheld: For whoever erases fields of it.
 
         Raises:
             NotFound: When the record has none, or they were erased.
@@ -197,7 +201,7 @@ class Archive:
         record = self.record(index)
         if record.schema is None:
             raise NotFound(f"record {index} has no private fields")
-        opened = self._recorder.vault.get(index, record.digest)
+        opened = self._recorder.vault.get(index, record.digest, even_withheld=even_withheld)
         tree = FieldTree.restore(self.schema(record.schema), opened.rk, opened.body)
         if tree.root != record.digest:
             raise HomeDamaged(f"the private values of record {index} are not the ones the log commits to")

@@ -306,7 +306,9 @@ def _read(path: Path) -> tuple[str, dict[str, Kept]]:
         if found["version"] > DEPOT_VERSION:
             raise NotSetUp(f"{path.name} was written by a newer Counterfoil", hint="install the newer version")
         return str(found["name"]), {
-            str(key): Kept(str(part["sha256"]), int(part["bytes"]), key if found["version"] < 2 else str(part["object"]))
+            str(key): Kept(
+                str(part["sha256"]), int(part["bytes"]), key if found["version"] < 2 else str(part["object"])
+            )
             for key, part in found["kept"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

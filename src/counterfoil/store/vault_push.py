@@ -130,7 +130,7 @@ class VaultPush:
             self._bodies.forget_part(number)
 
     def _places(self, number: int, kept: Kept) -> frozenset[int]:
-        """Returns the places of bodies here that a part has too; a vault that was restored may have others, which stay."""
+        """Returns the places of bodies here that a part has too; a restored vault may have others, which stay."""
         if not self._bodies.is_here(*part_of(number)):
             return frozenset()
         places = self._bodies.places_of(number, kept.sha256)

@@ -13,7 +13,7 @@ import pytest
 from organisations import bank, copy_home, open_home, put_to_work, table_rows
 
 from counterfoil.core.statement import Draft
-from counterfoil.errors import HomeDamaged, LogUnavailable, NotFound, NotSetUp
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed, NotFound, NotSetUp
 from counterfoil.organisation import Organisation
 from counterfoil.organisation.doctor import examine_opened
 from counterfoil.store.check_file import check_file
@@ -202,6 +202,45 @@ def test_nothing_is_fetched_while_others_wait_however_small_the_cache_is(home: P
             assert sorted(keys) == sorted(set(keys))
             assert fetched
             assert not any(is_locked for _, is_locked in fetched)
+
+
+def test_an_older_vault_opens_while_the_depot_is_away_and_shows_nothing_of_what_is_to_be_erased(
+    home: Path, tmp_path: Path
+) -> None:
+    with open_home(home) as org:
+        index, loans = first_decision(org), put_to_work(org)
+        other = loans.decide(organisations.ROW, subject="ben").index
+        org.depot.push(drop=True)
+    shutil.copy(home / "vault.db", tmp_path / "older.db")
+    with open_home(home) as org:
+        org.erasures.erase_fields(index, ["/input/note"], basis="test")
+        org.erasures.erase_fields(index, ["/input/housing"], basis="test")
+    shutil.copy(tmp_path / "older.db", home / "vault.db")
+    shutil.rmtree(home / "cache")
+    (tmp_path / "depot").rename(tmp_path / "away")
+
+    for _ in range(2):
+        with open_home(home) as org:
+            assert org.vault.withheld == {index}
+            with pytest.raises(LogUnavailable):
+                org.erasures.apply_waiting()
+            with pytest.raises(LogUnavailable):  # its entry is away, too
+                org.archive.tree(index)
+            assert org.archive.tree(other or 0).values()
+    with open_home(home) as org:
+        assert org.erasures.erase_person("ben", basis="test").erased == (other,)
+    with open_home(home) as org:
+        (tmp_path / "away").rename(tmp_path / "depot")
+        with pytest.raises(NotAllowed, match="restricted"):
+            org.archive.tree(index)
+        assert [each.id for each in examine_opened(org) if each.id == "fields"] == ["fields"]
+        assert org.archive.values_many([(index, org.archive.record(index))]) == {}
+        assert org.erasures.apply_waiting() > 0
+        assert org.archive.tree(index).erased() == ("/input/housing", "/input/note")
+        assert org.vault.withheld == set()
+        assert org.vault.erasures_applied == org.archive.size
+        with pytest.raises(NotFound):
+            org.archive.tree(other or 0)
 
 
 def test_the_doctor_misses_values_that_the_list_does_not_name(home: Path) -> None:

@@ -289,7 +289,16 @@ def test_a_store_that_is_not_named_any_more(tmp_path: Path) -> None:
         depot_at("nosuchkind://x/y", tmp_path).local("a")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 1}', '{"version": 1, "name": "x", "kept": {"a": 1}}', '{"version": 2, "name": "x", "kept": {"a": {"bytes": 1, "sha256": "x"}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"version": 1}',
+        '{"version": 1, "name": "x", "kept": {"a": 1}}',
+        '{"version": 2, "name": "x", "kept": {"a": {"bytes": 1, "sha256": "x"}}}',
+    ],
+)
 def test_a_list_that_cannot_be_read_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / "depot.json").write_text(text)
     with pytest.raises(HomeDamaged):

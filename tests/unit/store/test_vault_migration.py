@@ -113,7 +113,9 @@ def test_killed_anywhere_it_is_done_again(
 
 
 def test_what_a_killed_run_left_beside_it_is_no_hindrance(path: Path) -> None:
-    os.link(path, path.with_name("vault.db.before-version-2"))  # killed just before the new file took the place of the old one
+    os.link(
+        path, path.with_name("vault.db.before-version-2")
+    )  # killed just before the new file took the place of the old one
     for end in ("", "-wal", "-shm"):
         path.with_name("vault.db.version-2.new" + end).write_bytes(b"half a file")
     assert migrate_vault(path)
@@ -206,9 +208,7 @@ def test_what_is_in_the_way_is_not_taken_for_our_own(path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
-def test_a_disk_without_second_names_is_overwritten_too(
-    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_a_disk_without_second_names_is_overwritten_too(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def refusing(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
