@@ -216,6 +216,8 @@ class Erasures:
             for index in sorted(self._vault.withheld):  # fetched now: then nobody who records waits for that
                 with suppress(NotFound, NotAllowed):
                     self._archive.tree(index, even_withheld=True)
+            for _ in self._logged(self._vault.erasures_applied, self._archive.size):
+                pass  # nor for what says which fields
             with self._recorder.exclusive():
                 return self.reapply()
 

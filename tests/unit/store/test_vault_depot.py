@@ -281,6 +281,22 @@ def test_zeros_are_given_back_when_a_part_has_nothing_else_here(both: Both) -> N
     assert both.vault.bodies.zeroed(0, HERE) == []
 
 
+def test_a_vault_that_remembers_no_parts_yet_compares_them(both: Both) -> None:
+    for number in range(2):
+        both.push.keep(number, name, drop=False)
+    both.vault.close()
+    with sqlite3.connect(both.folder / "vault.db") as db:
+        db.execute("DROP TABLE parts")
+    db.close()
+    with Vault.open(both.folder / "vault.db", KEY, read_only=True, depot=both.depot) as vault:
+        assert vault.get(5, root_of(5)).body == body_of(5)
+    again = Both(both.folder)
+    again.push.make_room(range(2))
+    assert again.bodies_here() == 0
+    assert again.read() == WHOLE
+    again.vault.close()
+
+
 def test_a_damaged_part_in_the_store_stops_no_other(both: Both) -> None:
     for number in range(2):
         both.push.keep(number, name, drop=False)
