@@ -101,11 +101,14 @@ def test_migrate_brings_a_home_with_an_older_vault_to_this_version(bank):
     index = first_decision(bank)
     before = bank.data("log", "show", str(index), "--values")
     make_older(bank.home / "vault.db")
+    older = (bank.home / "vault.db").read_bytes()
     assert "counterfoil migrate" in bank.error("log", "search", code=5)
     assert bank.data("migrate")["migrated"] is True
-    (bank.home / "vault.db.old").write_bytes(b"keys")  # as a run that was killed leaves it
+    (bank.home / "vault.db.before-version-2").write_bytes(older)  # as a run that was killed leaves it
+    (bank.home / "vault.db.old").write_bytes(older)  # as somebody sets one aside
     assert bank.data("log", "show", str(index), "--values") == before
-    assert not (bank.home / "vault.db.old").exists()
+    assert not (bank.home / "vault.db.before-version-2").exists()
+    assert (bank.home / "vault.db.old").read_bytes() == older
     assert bank.data("migrate")["migrated"] is False
     bank.text("doctor", code=0)
 

@@ -131,21 +131,27 @@ class Histories:
         if not reason.strip() or not by.strip():
             raise InvalidInput("an override needs a name and a reason")
         self._views.catch_up()  # where that takes long, nobody who records waits for it
-        self.of(index)  # nor for a depot that has some of it
-        with self._recorder.exclusive():  # nothing may slip in between the look and the record
-            history = self.of(index)
-            if saw != history.state:
-                _require_former_state(history, saw)
-                raise Stale(
-                    "something was added to this decision since the reviewer looked",
-                    hint="show it again and repeat with the new state",
+        with self._archive.holding():
+            self.is_erased(self.of(index))  # nor for a depot that has some of it
+            with self._recorder.exclusive():  # nothing may slip in between the look and the record
+                history = self._as_seen(index, saw)
+                if history.policy is not None:
+                    history.policy.is_adverse(label)  # refuses labels the policy does not have
+                return self._follow(
+                    history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw}, request
                 )
-            self._require_values(history)
-            if history.policy is not None:
-                history.policy.is_adverse(label)  # refuses labels the policy does not have
-            return self._follow(
-                history, "override", {"/by": by, "/label": label, "/reason": reason, "/saw": saw}, request
+
+    def _as_seen(self, index: int, saw: str) -> History:
+        """Returns the history as it is now, which must be the one that a reviewer saw."""
+        history = self.of(index)
+        if saw != history.state:
+            _require_former_state(history, saw)
+            raise Stale(
+                "something was added to this decision since the reviewer looked",
+                hint="show it again and repeat with the new state",
             )
+        self._require_values(history)
+        return history
 
     def appeal(self, index: int, *, text: str, by: str, request: bytes | None = None) -> FollowUp:
         """Records what the person says against the decision, and who received it."""

@@ -46,6 +46,7 @@ def chores_of(node: Node) -> list[Chore]:
 
     def retention() -> str:
         erased = org.erasures.shred_due().erased if org.erasures.due() else ()
+        org.erasures.apply_waiting()
         return f"erased the private values of {counted(len(erased), 'record')}" if erased else ""
 
     def depot() -> str:

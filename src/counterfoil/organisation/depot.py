@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -112,6 +114,7 @@ class HomeDepot:
         Raises:
             NotSetUp: The settings name no depot, or a package is missing.
             LogUnavailable: The depot is away; what was copied before stays kept.
+            HomeDamaged: Parts were altered, here or there; all the others were copied, and dropped.
         """
         if not self._depot.is_named:
             raise NotSetUp("the settings name no depot", hint="write depot_url into counterfoil.toml")
@@ -119,19 +122,23 @@ class HomeDepot:
             self._vault.clear()
             files = {key: path for key, path in self._finished().items() if self._depot.find(key) is None}
             numbers = self._vault.waiting(self._full_parts())
-            size_bytes, total = 0, len(files) + len(numbers)
-            for done, kept in enumerate(self._keep(files, numbers, drop=drop), 1):
-                size_bytes += kept.size_bytes
+            steps: list[Callable[[], Kept]] = [partial(self._keep, key, path) for key, path in files.items()]
+            steps += [partial(self._vault.keep, number, self._name, drop=drop) for number in numbers]
+            size_bytes, freed, damaged = 0, 0, list[HomeDamaged]()
+            for done, step in enumerate(steps, 1):
+                with _collecting(damaged):
+                    size_bytes += step().size_bytes
                 if progress is not None:
-                    progress(done, total)
-            return Pushed(total, size_bytes, self._drop() if drop else 0)
+                    progress(done, len(steps))
+            with _collecting(damaged):
+                freed = self._drop() if drop else 0
+            if damaged:
+                raise damaged[0]
+            return Pushed(len(steps), size_bytes, freed)
 
-    def _keep(self, files: dict[str, Path], numbers: list[int], *, drop: bool) -> Iterator[Kept]:
-        for key, path in files.items():
-            self._require_sound(key, path)
-            yield self._depot.keep(key, path, self._name)
-        for number in numbers:
-            yield self._vault.keep(number, self._name, drop=drop)
+    def _keep(self, key: str, path: Path) -> Kept:
+        self._require_sound(key, path)
+        return self._depot.keep(key, path, self._name)
 
     def _require_sound(self, key: str, path: Path) -> None:
         """Holds a part against what the home knows of it: what was altered is not kept as if it were whole.
@@ -188,3 +195,12 @@ class HomeDepot:
 
     def _name(self) -> str:
         return schema_name("home", self._archive.origin, self._archive.identity)
+
+
+@contextmanager
+def _collecting(damaged: list[HomeDamaged]) -> Iterator[None]:
+    """Puts damage aside, so that one part that was altered does not keep the others from going."""
+    try:
+        yield
+    except HomeDamaged as error:
+        damaged.append(error)

@@ -156,6 +156,9 @@ def _vault(organisation: Organisation) -> Iterator[Finding]:
     due = organisation.erasures.due()
     if due:
         yield Finding("erasures", f"the retention of {len(due):,} locked records has ended", "counterfoil erase --due")
+    if withheld := organisation.vault.withheld:
+        found = f"fields of {counted(len(withheld), 'record')} are still to be erased, and nobody is shown it meanwhile"
+        yield Finding("fields", found, "make the depot answer, then open the home again")
 
 
 def _depot(organisation: Organisation) -> Iterator[Finding]:

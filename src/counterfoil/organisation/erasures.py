@@ -7,19 +7,22 @@
 
 A crash between 2 and 3, or a vault restored from an older backup, is mended at the
 next open: logged erasures are applied again before anything is read. One that failed
-is made up for by the next.
+is made up for by the next. Fields of values in a depot that is away cannot be erased yet:
+until they can, nobody is given anything of that record.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from counterfoil.core.fields import RECORD_KEY_BYTES, FieldTree
 from counterfoil.core.statement import Draft, Record, read_record
-from counterfoil.errors import InvalidInput, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
@@ -53,6 +56,7 @@ class Erasures:
         self._vault = vault
         self._views = views
         self.copies: list[Callable[[], bool]] = []
+        self._applied_below = sys.maxsize  # place of the first logged erasure that waits for a depot
         self._is_behind = False  # whether an erasure may be in the log and not yet carried out
 
     def plan(
@@ -109,20 +113,30 @@ class Erasures:
         """Returns what `erase_record` would do, and changes nothing.
 
         Raises:
+            NotFound: When there is no such record.
             InvalidInput: When the record holds nothing about a person.
+            LogUnavailable: When it is in a depot that is away, and is about nobody as far as the vault knows.
         """
-        record = self._archive.record(index)
+        self._require_erasable(index)
+        return self._vault.plan_erasure([index], self._recorder.now_s())
+
+    def _require_erasable(self, index: int) -> None:
+        try:
+            record = self._archive.record(index)
+        except LogUnavailable:
+            if self._vault.subject_of(index) is None:
+                raise  # it may be a policy
+            return  # about a person, so it is no policy; what is destroyed is here
         if not record.has_fields:
             raise InvalidInput(f"record {index} holds nothing private; the log itself never changes")
         if record.kind == "policy":
             raise InvalidInput(f"record {index} is a policy: it is about nobody, and decisions rest on it")
-        return self._vault.plan_erasure([index], self._recorder.now_s())
 
     def erase_record(self, index: int, *, basis: str) -> Erasure:
-        """Erases the private fields of one record; its place and proofs stay."""
-        self._archive.record(index)  # fetched now, where a depot has it: then nobody who records waits for that
+        """Erases the private fields of one record; its place and proofs stay. Raises as `plan_record`."""
+        self._require_erasable(index)  # now, where a depot has it: then nobody who records waits for that
         with self._recorder.exclusive():
-            return self._carry_out("record", self.plan_record(index), basis)
+            return self._carry_out("record", self._vault.plan_erasure([index], self._recorder.now_s()), basis)
 
     def erase_fields(self, index: int, pointers: Sequence[str], *, basis: str) -> None:
         """Erases some private fields of one record; the others can still be shown.
@@ -134,19 +148,23 @@ class Erasures:
         """
         if not pointers:
             raise InvalidInput("no field to erase was named")
-        self._archive.bring(index)
-        with self._recorder.exclusive():
-            _require_basis(basis)
-            tree = self._archive.tree(index)
-            tree.without(pointers)  # names a wrong field before anything is written
-            locked = self.plan_record(index).restricted
-            if locked:
-                raise NotAllowed(
-                    f"record {index} must be kept until {time_text(locked[0][1])}",
-                    hint="single fields can be erased after that; erase the whole record to restrict it now",
-                )
-            about = {"basis": basis, "fields": sorted(set(pointers)), "records": [[index, index]], "scope": "field"}
-            self._write_and_apply([about])
+        _require_basis(basis)
+        with self._archive.holding():
+            self._require_erasable(index)
+            self._archive.tree(index).without(pointers)  # names a wrong field, and fetches, before anybody waits
+            with self._recorder.exclusive():
+                self._erase_fields(index, pointers, basis)
+
+    def _erase_fields(self, index: int, pointers: Sequence[str], basis: str) -> None:
+        locked = self._vault.plan_erasure([index], self._recorder.now_s()).restricted
+        if locked:
+            raise NotAllowed(
+                f"record {index} must be kept until {time_text(locked[0][1])}",
+                hint="single fields can be erased after that; erase the whole record to restrict it now",
+            )
+        self._archive.tree(index)  # nothing is written about values that went in between
+        about = {"basis": basis, "fields": sorted(set(pointers)), "records": [[index, index]], "scope": "field"}
+        self._write_and_apply([about])
 
     def due(self) -> list[int]:
         """Returns the restricted records whose retention lock has ended."""
@@ -159,20 +177,61 @@ class Erasures:
             return self._carry_out("due", Erasure(indices), "the retention period has ended")
 
     def reapply(self) -> int:
-        """Applies logged erasures that the vault has not seen; returns how many."""
+        """Applies logged erasures that the vault has not seen; returns how many.
+
+        Raises:
+            LogUnavailable: Those records are in a depot that is away, so nobody knows what they erase.
+        """
         start, size = self._vault.erasures_applied, self._archive.size
         if start >= size:
             return 0
-        applied = 0
-        for entry in self._archive.entries(start, size):
+        applied, waiting = 0, dict[int, int]()
+        for place, entry in enumerate(self._logged(start, size), start):
             if b"/erasure/v1" in entry and (record := read_record(entry)).kind == "erasure":
-                self._apply(record)
-                applied += 1
-        self._vault.mark_erasures_applied(size)
+                try:
+                    self._apply(record)
+                    applied += 1
+                except LogUnavailable:
+                    if record.about.get("scope") != "field":
+                        raise
+                    waiting[place] = int(record.about["records"][0][0])
+                    self._vault.withheld.add(waiting[place])
+        self._applied_below = min(waiting, default=sys.maxsize)
+        self._vault.withheld.intersection_update(waiting.values())
+        self._mark_applied(size)
         self._is_behind = False
         if applied:
             self._forget_copies()
         return applied
+
+    def apply_waiting(self) -> int:
+        """Erases the fields that wait for a depot, once it answers; returns how many erasures were applied.
+
+        Raises:
+            LogUnavailable: It is still away.
+        """
+        if not self._vault.withheld:
+            return 0
+        with self._archive.holding():
+            for index in sorted(self._vault.withheld):  # fetched now: then nobody who records waits for that
+                with suppress(NotFound, NotAllowed):
+                    self._archive.tree(index, even_withheld=True)
+            for _ in self._logged(self._vault.erasures_applied, self._archive.size):
+                pass  # nor for what says which fields
+            with self._recorder.exclusive():
+                return self.reapply()
+
+    def _logged(self, start: int, end: int) -> Iterator[bytes]:
+        try:
+            yield from self._archive.entries(start, end)
+        except LogUnavailable as error:
+            raise LogUnavailable(
+                f"the vault is older than the log, and what was erased since is not known: {error.message}",
+                hint="make the depot answer, or restore a newer vault.db, then open the home again",
+            ) from error
+
+    def _mark_applied(self, size: int) -> None:
+        self._vault.mark_erasures_applied(min(size, self._applied_below))
 
     def _carry_out(self, scope: str, erasure: Erasure, basis: str) -> Erasure:
         """Steps 2 and 3 for whole records."""
@@ -193,7 +252,7 @@ class Erasures:
         self._is_behind = True  # before, for an interrupt may come when the log has them already
         written = self._recorder.record(drafts)
         scrubbed = [self._apply(read_record(result.entry)) for result in written]
-        self._vault.mark_erasures_applied(self._archive.size)
+        self._mark_applied(self._archive.size)
         self._is_behind = False
         return self._forget_copies() and all(scrubbed)
 
@@ -213,7 +272,7 @@ class Erasures:
 
     def _apply_fields(self, index: int, pointers: Sequence[str]) -> bool:
         try:
-            tree = self._archive.tree(index)
+            tree = self._archive.tree(index, even_withheld=True)
         except (NotFound, NotAllowed):
             return True  # the whole record is gone already
         if set(pointers) <= set(tree.erased()):

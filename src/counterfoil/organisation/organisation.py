@@ -25,7 +25,7 @@ from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
@@ -77,6 +77,7 @@ class Organisation:
         with ExitStack() as stack:
             stack.enter_context(home.lock())
             paths, settings = home.paths, home.settings
+            clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
             depot = _open_depot(home)
@@ -93,7 +94,7 @@ class Organisation:
             self.recorder = Recorder(
                 log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
             )
-            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint)
+            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot)
             self.archive.handovers = _read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.require_covered(log.size)

@@ -8,6 +8,7 @@ the log never changes, so such a run sees one state however much is added meanwh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -19,6 +20,7 @@ from counterfoil.core.receipt import Receipt, Shown
 from counterfoil.core.schema import Schema
 from counterfoil.core.statement import Record, parse_record, read_record
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, MalformedEvidence, NotFound
+from counterfoil.store.depot import Depot
 from counterfoil.store.durable import replace_file
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
@@ -90,10 +92,12 @@ class Archive:
         recorder: The writer of the same home.
         schemas: Folder of the schemas, one file each, named by digest.
         head_file: Where the newest signed head is kept.
+        depot: Where old records and values may be.
     """
 
-    def __init__(self, recorder: Recorder, schemas: Path, head_file: Path) -> None:
+    def __init__(self, recorder: Recorder, schemas: Path, head_file: Path, depot: Depot) -> None:
         self._recorder = recorder
+        self._depot = depot
         self.lock = recorder.lock  # covers the log's files
         self._schemas = schemas
         self._head_file = head_file
@@ -160,23 +164,33 @@ class Archive:
             NotFound: When the log has no such place.
             LogUnavailable: When it is in a depot that is away.
         """
-        self._recorder.log.bring(max(index, 0), index + 1)  # nobody who records waits for a depot
+        with self.holding():
+            self._recorder.log.bring(max(index, 0), index + 1)  # nobody who records waits for a depot
+            return self._entry(index)
+
+    def _entry(self, index: int) -> bytes:
         with self._recorder.lock:
             if not 0 <= index < self.size:
                 raise NotFound(f"there is no record {index}; the log has {self.size}")
             return self._recorder.log.entry(index)
 
-    def bring(self, index: int) -> None:
-        """Fetches what a depot has of a record, for whoever reads it under the recorder's lock."""
-        self._recorder.log.bring(max(index, 0), index + 1)
-        self._recorder.vault.bring([index])
+    def holding(self) -> AbstractContextManager[None]:
+        """Keeps here what this thread fetches from a depot meanwhile, however small the cache is.
+
+        For whoever reads first, so that the depot is asked, and then again under the recorder's lock.
+        """
+        return self._depot.holding()
 
     def record(self, index: int) -> Record:
         """Returns record `index` (NotFound when there is none)."""
         return read_record(self.entry(index))
 
-    def tree(self, index: int) -> FieldTree:
+    def tree(self, index: int, *, even_withheld: bool = False) -> FieldTree:
         """Returns the private values of a record, as a tree that can disclose them.
+
+        Args:
+            index: The record's place.
+            even_withheld: For whoever erases fields of it.
 
         Raises:
             NotFound: When the record has none, or they were erased.
@@ -187,7 +201,7 @@ class Archive:
         record = self.record(index)
         if record.schema is None:
             raise NotFound(f"record {index} has no private fields")
-        opened = self._recorder.vault.get(index, record.digest)
+        opened = self._recorder.vault.get(index, record.digest, even_withheld=even_withheld)
         tree = FieldTree.restore(self.schema(record.schema), opened.rk, opened.body)
         if tree.root != record.digest:
             raise HomeDamaged(f"the private values of record {index} are not the ones the log commits to")
@@ -220,9 +234,13 @@ class Archive:
         Its head is the newest one that a quorum of witnesses has signed, where that has the
         record under it; otherwise the newest one.
         """
-        self._recorder.log.bring(max(index, 0), index + 1)
+        with self.holding():
+            self._recorder.log.bring(max(index, 0), index + 1)
+            return self._receipt(index, pointers)
+
+    def _receipt(self, index: int, pointers: Iterable[str] | None) -> Receipt:
         with self._recorder.lock:
-            entry = self.entry(index)
+            entry = self._entry(index)
             record = read_record(entry)
             schema = self.schema(record.schema) if record.schema else None
             checkpoint, size = self._head_over(index)
@@ -332,9 +350,10 @@ class Archive:
         end = self.size if end is None else end
         for first in range(start, end, READ_BATCH):
             last = min(first + READ_BATCH, end)
-            self._recorder.log.bring(first, last)
-            with self._recorder.lock:
-                batch = list(self._recorder.log.entries(first, last))
+            with self.holding():
+                self._recorder.log.bring(first, last)
+                with self._recorder.lock:
+                    batch = list(self._recorder.log.entries(first, last))
             yield from batch
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:

@@ -5,6 +5,9 @@ the vault, and models. Each part is read back and held against its digest before
 kept, and again whenever it is fetched; what is fetched stays in a folder of bounded size.
 `depot.json` in the home lists what is kept, so that a depot that is away is noticed only by
 who reads from it.
+
+An object's name has the digest of its bytes in it: whatever a copy of this home pushes to the
+same place, it never takes the place of other bytes.
 """
 
 from __future__ import annotations
@@ -12,13 +15,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from io import FileIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,11 +31,11 @@ from counterfoil.store.durable import replace_file, sync_folder
 
 __all__ = ["DEPOT_VERSION", "Depot", "Kept", "require_depot_url"]
 
-DEPOT_VERSION: Final = 1
-"""Version of depot.json."""
+DEPOT_VERSION: Final = 2
+"""Version of depot.json. Version 1 did not say what objects are called: it was their key."""
 
 _CHUNK_BYTES: Final = 1 << 20
-_TRIES: Final = 3
+_UNFINISHED: Final = ".new"
 _EXAMPLE: Final = "it looks like s3://bucket/prefix"
 
 _PATIENCE: Final[dict[str, dict[str, Any]]] = {
@@ -63,10 +67,17 @@ def require_depot_url(url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A part that the depot keeps: the SHA-256 (hex) and the number of its bytes."""
+    """A part that the depot keeps.
+
+    Attributes:
+        sha256: The digest of its bytes, in hex.
+        size_bytes: Their number.
+        name: What its object is called, in the folder of this home in the store.
+    """
 
     sha256: str
     size_bytes: int
+    name: str
 
 
 class Depot:
@@ -84,9 +95,14 @@ class Depot:
         self._manifest = manifest
         self._cache = cache
         self._cache_bytes = cache_bytes
-        self._lock = threading.Lock()  # owns `_kept` and the manifest
-        self._fetching = threading.Lock()  # one fetch at a time
+        self._lock = threading.Lock()  # owns `_kept`, the manifest, `_fetching` and `_pins`
+        self._fetching: dict[str, threading.Lock] = {}  # one for each digest that was fetched
+        self._clearing = threading.Lock()  # one at a time makes room
+        self._pins: Counter[str] = Counter()  # files of the cache that somebody holds
+        self._held = threading.local()  # what this thread holds, if it does
         self._name, self._kept = _read(manifest)
+        for unfinished in cache.glob("*" + _UNFINISHED):  # a home is open once at a time
+            unfinished.unlink(missing_ok=True)
 
     @property
     def is_named(self) -> bool:
@@ -115,19 +131,20 @@ class Depot:
             LogUnavailable: The store is away, or gives other bytes back.
             NotSetUp: The settings name no store, or a package is missing.
         """
-        wanted = Kept(_digest(path), path.stat().st_size)
+        digest = _digest(path)
+        wanted = Kept(digest, path.stat().st_size, _object_name(key, digest))
         self._name = self._name or name()
         with self._naming_faults():
             store, root = self._opened()
-            remote = f"{root}/{self._name}/{key}"
-            store.put_file(str(path), remote)
+            remote = f"{root}/{self._name}/{wanted.name}"
+            if not _has(store, remote, wanted):  # other bytes under this name are a copy that was interrupted
+                store.put_file(str(path), remote)
+                if not _has(store, remote, wanted):
+                    raise LogUnavailable(
+                        f"the depot gave other bytes back than it was given for {key}",
+                        hint="push again; look at the store",
+                    )
             _sync_local(store, remote)
-            with store.open(remote, "rb") as file:
-                found = _digest_of(file)
-        if found != wanted.sha256:
-            raise LogUnavailable(
-                f"the depot gave other bytes back than it was given for {key}", hint="push again; look at the store"
-            )
         with self._lock:
             self._kept[key] = wanted
             self._save()
@@ -136,6 +153,8 @@ class Depot:
     def local(self, key: str) -> Path:
         """Returns a file with the bytes of a kept part, fetched unless it was fetched before.
 
+        Whoever reads what is in the cache waits for nobody.
+
         Raises:
             LogUnavailable: The store is away, or the disk refuses.
             HomeDamaged: The store gives other bytes than it was given.
@@ -143,33 +162,65 @@ class Depot:
         """
         wanted = self._kept[key]
         path = self._cache / wanted.sha256
-        with self._fetching:
-            if path.exists() and path.stat().st_size == wanted.size_bytes:
-                with suppress(OSError):
-                    os.utime(path)  # the oldest goes first
+        self._hold(wanted.sha256)
+        if _is_whole(path, wanted):
+            return path
+        with self._lock:
+            fetching = self._fetching.setdefault(wanted.sha256, threading.Lock())
+        with fetching:
+            if _is_whole(path, wanted):
                 return path
             self._fetch(key, wanted, path)
-            self._make_room(path)
+        self._make_room(path)
         return path
 
     def open(self, key: str) -> FileIO:
         """Opens a kept part as `local` finds it; once open, it can be read whatever becomes of the cache.
 
         Raises:
-            LogUnavailable: As `local`, or others needed the room at once, again and again.
+            LogUnavailable: As `local`, or somebody else deleted it at once.
         """
-        for _ in range(_TRIES):  # another reader may need the room before it is open
-            with suppress(FileNotFoundError):
+        with self.holding():
+            try:
                 return FileIO(self.local(key))
-        raise LogUnavailable(f"{key} was fetched, and was gone before it was read", hint="try again")
+            except FileNotFoundError as error:
+                raise LogUnavailable(f"{key} was fetched, and was gone before it was read", hint="try again") from error
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Lets the cache keep, beyond its size if need be, whatever this thread reads from it meanwhile.
+
+        For whoever reads again under a lock that others wait for: nothing is fetched twice.
+        """
+        if getattr(self._held, "digests", None) is not None:  # within another one, which goes on
+            yield
+            return
+        held: set[str] = set()
+        self._held.digests = held
+        try:
+            yield
+        finally:
+            self._held.digests = None
+            with self._lock:
+                self._pins.subtract(held)
+                self._pins += Counter()  # without what nobody holds
+            if held:
+                self._make_room(None)
+
+    def _hold(self, digest: str) -> None:
+        held: set[str] | None = getattr(self._held, "digests", None)
+        if held is not None and digest not in held:
+            held.add(digest)
+            with self._lock:
+                self._pins[digest] += 1
 
     def _fetch(self, key: str, wanted: Kept, path: Path) -> None:
-        fresh = path.with_name(path.name + ".new")
+        fresh = path.with_name(path.name + _UNFINISHED)
         with self._naming_faults():
             self._cache.mkdir(mode=0o700, exist_ok=True)
             store, root = self._opened()
             digest, size = sha256(), 0
-            with store.open(f"{root}/{self._name}/{key}", "rb") as source, fresh.open("wb") as target:
+            with store.open(f"{root}/{self._name}/{wanted.name}", "rb") as source, fresh.open("wb") as target:
                 while data := source.read(_CHUNK_BYTES):
                     size += len(data)
                     if size > wanted.size_bytes:
@@ -184,15 +235,21 @@ class Depot:
             )
         fresh.replace(path)
 
-    def _make_room(self, newest: Path) -> None:
-        files = sorted((path for path in self._cache.iterdir()), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in files)
-        for path in files:
-            if total <= self._cache_bytes:
-                return
-            if path != newest:
-                total -= path.stat().st_size
-                path.unlink(missing_ok=True)  # who reads it goes on reading
+    def _make_room(self, newest: Path | None) -> None:
+        """Deletes what was read longest ago, but not what was just fetched or is held."""
+        with self._clearing, suppress(FileNotFoundError):  # no folder: nothing was fetched yet
+            files = [(path.stat(), path) for path in self._finished()]
+            total = sum(status.st_size for status, _ in files)
+            for status, path in sorted(files, key=lambda each: each[0].st_mtime):
+                if total <= self._cache_bytes:
+                    return
+                with self._lock:  # nobody begins to hold it in between
+                    if path != newest and not self._pins[path.name]:
+                        total -= status.st_size
+                        path.unlink(missing_ok=True)  # who reads it goes on reading
+
+    def _finished(self) -> list[Path]:
+        return [path for path in self._cache.iterdir() if not path.name.endswith(_UNFINISHED)]
 
     def _opened(self) -> tuple[Any, str]:
         """Returns the file system and the folder in it."""
@@ -229,7 +286,10 @@ class Depot:
             ) from error
 
     def _save(self) -> None:
-        kept = {key: {"bytes": part.size_bytes, "sha256": part.sha256} for key, part in sorted(self._kept.items())}
+        kept = {
+            key: {"bytes": part.size_bytes, "object": part.name, "sha256": part.sha256}
+            for key, part in sorted(self._kept.items())
+        }
         text = json.dumps({"kept": kept, "name": self._name, "version": DEPOT_VERSION}, indent=1)
         try:
             replace_file(self._manifest, text.encode())
@@ -246,10 +306,39 @@ def _read(path: Path) -> tuple[str, dict[str, Kept]]:
         if found["version"] > DEPOT_VERSION:
             raise NotSetUp(f"{path.name} was written by a newer Counterfoil", hint="install the newer version")
         return str(found["name"]), {
-            str(key): Kept(str(part["sha256"]), int(part["bytes"])) for key, part in found["kept"].items()
+            str(key): Kept(
+                str(part["sha256"]), int(part["bytes"]), key if found["version"] < 2 else str(part["object"])
+            )
+            for key, part in found["kept"].items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
+
+
+def _object_name(key: str, digest: str) -> str:
+    """Returns what an object is called: its key with the digest of its bytes, `entries/000.<sha256>.seg`."""
+    path = PurePosixPath(key)
+    return key if path.stem == digest else str(path.with_name(f"{path.stem}.{digest}{path.suffix}"))
+
+
+def _is_whole(path: Path, wanted: Kept) -> bool:
+    """Whether a file of the cache is there; what is read is the newest then, for the oldest goes first."""
+    try:
+        os.utime(path)
+        return path.stat().st_size == wanted.size_bytes
+    except OSError:
+        return False
+
+
+def _has(store: Any, remote: str, wanted: Kept) -> bool:
+    """Reads an object and says whether it is there, whole and as it should be."""
+    try:
+        if store.info(remote)["size"] != wanted.size_bytes:
+            return False
+        with store.open(remote, "rb") as file:
+            return _digest_of(file) == wanted.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _digest(path: Path) -> str:

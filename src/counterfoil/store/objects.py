@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -77,7 +78,8 @@ class Objects:
         if not _DIGEST.fullmatch(digest):
             raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
         try:
-            data = self._path(digest).read_bytes()
+            with self._depot.holding() if self._depot is not None else nullcontext():
+                data = self._path(digest).read_bytes()
         except FileNotFoundError:
             raise NotFound(
                 f"the file with the digest {digest[:12]}… is not in this home",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -61,6 +61,7 @@ class Vault:
         self._db = db
         self._read_only = read_only
         self._away = AwayBodies(depot)
+        self.withheld: set[int] = set()  # records not given out, for fields of them are still to be erased
         self.bodies = VaultBodies(db, self._lock, read_only=read_only)
         self._key = cipher(key)
         with self._reading() as opened:
@@ -158,12 +159,13 @@ class Vault:
                 vault_rows.insert(db, rows, [nobody if tag is None else subjects[tag] for tag in tags])
             self._subjects.remember(subjects)
 
-    def get(self, index: int, root: bytes) -> Opened:
+    def get(self, index: int, root: bytes, *, even_withheld: bool = False) -> Opened:
         """Returns the private values of one record.
 
         Args:
             index: The record's index in the log.
             root: 32 bytes, the field root that the record names.
+            even_withheld: For whoever erases fields of it.
 
         Raises:
             NotFound: Erased, or never stored; the message says which.
@@ -171,7 +173,7 @@ class Vault:
             HomeDamaged: What is stored does not belong to this root, or is nowhere.
             LogUnavailable: It is in a depot that is away.
         """
-        return vault_rows.require_opened(*self._read([(index, root)])[0])
+        return vault_rows.require_opened(*self._read([(index, root)], () if even_withheld else self.withheld)[0])
 
     def get_many(self, wanted: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Opened | Absence]]:
         """Yields (index, what is there) for each (index, root), in order, holding 500 at a time.
@@ -182,7 +184,7 @@ class Vault:
         """
         source = iter(wanted)
         while chunk := list(islice(source, _CHUNK)):
-            yield from self._read(chunk)
+            yield from self._read(chunk, self.withheld)
 
     def bring(self, indices: Iterable[int]) -> None:
         """Fetches what is in a depot, for whoever then holds a lock that others wait for."""
@@ -355,12 +357,14 @@ class Vault:
         key = self._subjects.key_of(row.tag, row.wrapped_key)
         return require_key(unwrap(key, row.wrapped_rk, record_purpose(row.record)))
 
-    def _read(self, wanted: Sequence[tuple[int, bytes]]) -> list[tuple[int, Opened | Absence]]:
+    def _read(
+        self, wanted: Sequence[tuple[int, bytes]], withheld: Collection[int]
+    ) -> list[tuple[int, Opened | Absence]]:
         """Looks again after each fetch: meanwhile a key may have been destroyed, or another body have left."""
         fetched: dict[int, bytes] = {}
         while True:
             with self._lock, naming_faults("read private values"):
-                rows = vault_rows.stored(self._db, [index for index, _ in wanted])
+                rows = vault_rows.stored(self._db, [index for index, _ in wanted], withheld)
                 away = [index for index, row in rows.items() if row.is_away and index not in fetched]
                 if not away:
                     return [(index, self._opened(rows.get(index), root, fetched)) for index, root in wanted]

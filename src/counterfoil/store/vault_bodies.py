@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Final
 
 from counterfoil.errors import NotAllowed
 from counterfoil.store.vault_file import committing, naming_faults, scrub
+from counterfoil.store.vault_parts import PART_RECORDS
 
 __all__ = ["VaultBodies"]
+
+_READ_ROWS: Final = 500
 
 _DROP_ROWS: Final = 1_000
 """Bodies deleted in one commit; whoever records waits for one at most."""
@@ -80,6 +83,45 @@ class VaultBodies:
     def zeroed(self, start: int, end: int) -> list[int]:
         """Returns the records from `start` to before `end` of whose body only zeros are here."""
         return [index for (index,) in self._query(_ZEROED, start, end)]
+
+    def is_zeroed(self, start: int, end: int) -> bool:
+        """Whether `zeroed` would return any."""
+        return bool(self._query(_ZEROED + " LIMIT 1", start, end))
+
+    def sealed(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yields (index, sealed body) of what is here of these, some at a time, as they are."""
+        for first in range(0, len(indices), _READ_ROWS):
+            chosen = json.dumps(indices[first : first + _READ_ROWS])
+            statement = "SELECT idx, body FROM bodies WHERE idx IN (SELECT value FROM json_each(?))"
+            with self._lock, naming_faults("read the vault"):
+                rows = self._db.execute(statement, (chosen,)).fetchall()
+            yield from rows
+
+    def remember_part(self, number: int, sha256_hex: str, places: Iterable[int]) -> None:
+        """Remembers that the part with this digest has, at these places (0 to 65,535), the bodies that are here.
+
+        That goes on to hold: a body never changes but to zeros.
+        """
+        bits = bytearray(PART_RECORDS // 8)
+        for place in places:
+            bits[place // 8] |= 1 << place % 8
+        with self._lock, naming_faults("remember what the depot keeps"):
+            row = (number, bytes.fromhex(sha256_hex), bytes(bits))
+            self._db.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", row)
+
+    def forget_part(self, number: int) -> None:
+        """Forgets what a part has: nothing of it is here any more."""
+        with self._lock, naming_faults("forget what the depot keeps"):
+            self._db.execute("DELETE FROM parts WHERE number = ?", (number,))
+
+    def places_of(self, number: int, sha256_hex: str) -> frozenset[int] | None:
+        """Returns the places that were remembered of a part; None where nothing is known of one with this digest."""
+        with self._lock, naming_faults("read the vault"):
+            statement = "SELECT places FROM parts WHERE number = ? AND sha256 = ?"
+            row = self._db.execute(statement, (number, bytes.fromhex(sha256_hex))).fetchone()
+        if row is None:
+            return None
+        return frozenset(place for place in range(PART_RECORDS) if row[0][place // 8] >> place % 8 & 1)
 
     def drop(self, indices: Sequence[int]) -> None:
         """Deletes bodies, some at a time; others go on in between. Doing it again does what was left undone.

@@ -3,6 +3,7 @@
     payloads   one row a record: its wrapped key, its lock, its state
     bodies     its sealed body, while that is here; a depot may have it instead
     resealed   the sealed body that took its place; this one counts where there are two
+    parts      which bodies a part in the depot was seen to have, the same as here
 
 Rows that hold keys never change their size and are never deleted, short of a record that
 never reached the log. SQLite's secure_delete wipes what it frees, but a page that is split
@@ -73,6 +74,9 @@ CREATE INDEX payloads_erased ON payloads (idx) WHERE state = 'E';
 CREATE TABLE resealed (idx INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE restrictions (idx INTEGER PRIMARY KEY, until_s INTEGER NOT NULL);
 """
+_PARTS: Final = """
+CREATE TABLE IF NOT EXISTS parts (number INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, places BLOB NOT NULL);
+"""
 
 
 def create_file(path: Path) -> sqlite3.Connection:
@@ -87,7 +91,7 @@ def create_file(path: Path) -> sqlite3.Connection:
         db = _configured(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False))
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or not at all
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_TABLES)
+        db.executescript(_TABLES + _PARTS)
         return db
 
 
@@ -105,6 +109,8 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         db = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             _require_version(_configured(db))
+            if not read_only:
+                db.execute(_PARTS)  # it follows from the others and the depot, so a vault may come without it
         except BaseException:
             db.close()
             raise

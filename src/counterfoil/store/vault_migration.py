@@ -1,29 +1,39 @@
 """Brings a vault of version 1, which kept keys and bodies in one table, to this version.
 
 1. A new file is filled beside the old one, with the same meta and rows, and synced.
-2. The old file gets a second name, and the new one takes its place at once.
-3. The old bytes are overwritten with zeros, as far as the disk overwrites in place, and deleted.
+2. The old file gets a second name, `vault.db.before-version-2`, and the new one takes its place at once.
+3. The old bytes are overwritten with zeros, as far as the disk overwrites in place, and deleted. What says whose
+   they are, the first pages, goes last.
 
 It may be killed anywhere and done again: before step 2 the old vault is the vault, after it the new one,
-and opening the home does step 3 (`destroy_older`), so that no erasure leaves a key behind in the old bytes.
+and opening the home does step 3 (`destroy_older`), so that no erasure leaves a key behind in the old bytes. Only
+an older vault with the id of this one is ever overwritten.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from counterfoil.errors import HomeBusy, HomeDamaged, LogUnavailable, NotSetUp
 from counterfoil.store.durable import sync_data, sync_folder, write_all
-from counterfoil.store.vault_file import VAULT_VERSION, committing, create_file, naming_faults
+from counterfoil.store.vault_file import VAULT_VERSION, committing, create_file, naming_faults, read_meta
 
 __all__ = ["destroy_older", "migrate_vault"]
 
 _COPY_ROWS: Final = 10_000
 _ZERO_BYTES: Final = 1 << 20
+_HEAD_BYTES: Final = 8_192
+"""The schema and the table `meta`: version and id, and no key that an erasure destroys."""
+
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""How a disk says that it knows no second names."""
+
 _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 
@@ -36,19 +46,21 @@ def migrate_vault(path: Path) -> bool:
         NotSetUp: A newer version wrote it.
         HomeDamaged: It is not a vault.
     """
-    fresh, old = path.with_name(path.name + ".new"), _older(path)
+    fresh = path.with_name(path.name + ".version-2.new")
     try:
         is_older = _is_older(path)
         if is_older:
             _remove(fresh)
-            old.unlink(missing_ok=True)  # a second name of `path`, from a run that was killed before step 2
+            _clear_second_name(path)
             _settle(path)
             _fill(path, fresh)
-            with suppress(OSError):  # where there are no second names, the old bytes are left to the disk
-                os.link(path, old)
-            fresh.replace(path)
-            sync_folder(path.parent)
-        _destroy(old)
+            with path.open("rb+", buffering=0) as old:  # whatever becomes of its names
+                _give_second_name(path)
+                fresh.replace(path)
+                sync_folder(path.parent)  # the new one is the vault before the old one goes
+                _destroy(old, _older(path))
+        else:
+            _destroy_older(path)
     except OSError as error:
         raise LogUnavailable(
             f"the vault could not be brought to this version: {error.strerror or error}",
@@ -60,7 +72,7 @@ def migrate_vault(path: Path) -> bool:
 def destroy_older(path: Path) -> None:
     """Does step 3 beside a vault of this version, where that was left undone (LogUnavailable when the disk refuses)."""
     try:
-        _destroy(_older(path))
+        _destroy_older(path)
     except OSError as error:
         raise LogUnavailable(
             f"{_older(path).name} could not be overwritten: {error.strerror or error}",
@@ -68,8 +80,49 @@ def destroy_older(path: Path) -> None:
         ) from error
 
 
+def _destroy_older(path: Path) -> None:
+    if _is_left_over(path):
+        sync_folder(path.parent)
+        with _older(path).open("rb+", buffering=0) as old:
+            _destroy(old, _older(path))
+
+
 def _older(path: Path) -> Path:
-    return path.with_name(path.name + ".old")
+    return path.with_name(path.name + ".before-version-2")
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether the second name is of an older vault with the id of this one, and not of the vault itself."""
+    old = _older(path)
+    if not old.is_file() or old.is_symlink() or old.samefile(path):
+        return False
+    try:
+        with closing(_opened(path)) as db, closing(_opened(old, "ro&immutable=1")) as older:
+            version = older.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+            is_same = bool(read_meta(older, "vault_id")) and read_meta(older, "vault_id") == read_meta(db, "vault_id")
+            return is_same and isinstance(version[0], int) and version[0] < VAULT_VERSION
+    except (sqlite3.DatabaseError, TypeError):
+        return False
+
+
+def _clear_second_name(path: Path) -> None:
+    """Takes away what a run that was killed has left under the second name."""
+    old = _older(path)
+    if old.exists() and old.samefile(path):
+        old.unlink()
+    _destroy_older(path)
+    if old.exists() or old.is_symlink():
+        raise HomeDamaged(
+            f"{old} is in the way, and is no older copy of this vault", hint="move it elsewhere, then try again"
+        )
+
+
+def _give_second_name(path: Path) -> None:
+    try:
+        os.link(path, _older(path))
+    except OSError as error:
+        if error.errno not in _NO_LINKS:  # without a second name, a run that is killed leaves old bytes to the disk
+            raise
 
 
 def _is_older(path: Path) -> bool:
@@ -82,8 +135,8 @@ def _is_older(path: Path) -> bool:
     return bool(row[0] < VAULT_VERSION)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=1, isolation_level=None)
+def _opened(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=1, isolation_level=None)
 
 
 def _settle(path: Path) -> None:
@@ -126,21 +179,23 @@ def _require_alone(path: Path) -> None:
         side.unlink(missing_ok=True)
 
 
-def _destroy(path: Path) -> None:
-    """Overwrites a file with zeros and deletes it."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        size = os.fstat(file.fileno()).st_size
-        for offset in range(0, size, _ZERO_BYTES):
-            write_all(file.fileno(), bytes(min(_ZERO_BYTES, size - offset)), offset)
-        sync_data(file.fileno())
-    path.unlink()
-    sync_folder(path.parent)
+def _destroy(file: FileIO, name: Path) -> None:
+    """Overwrites an open file with zeros, its head last, and takes its name away."""
+    fd = file.fileno()
+    size = os.fstat(fd).st_size
+    for offset in range(_HEAD_BYTES, size, _ZERO_BYTES):
+        write_all(fd, bytes(min(_ZERO_BYTES, size - offset)), offset)
+    sync_data(fd)
+    name.unlink(missing_ok=True)
+    sync_folder(name.parent)
+    write_all(fd, bytes(min(_HEAD_BYTES, size)), 0)
+    sync_data(fd)
 
 
 def _remove(fresh: Path) -> None:
     """Removes what a run that was killed in step 1 has left."""
-    _destroy(fresh)
+    if fresh.exists():
+        with fresh.open("rb+", buffering=0) as file:
+            _destroy(file, fresh)
     for end in _SIDE_FILES:
         fresh.with_name(fresh.name + end).unlink(missing_ok=True)

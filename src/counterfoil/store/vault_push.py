@@ -6,10 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from io import FileIO
 from pathlib import Path
 
-from counterfoil.errors import LogUnavailable
+from counterfoil.errors import HomeDamaged, LogUnavailable
 from counterfoil.store.depot import Depot, Kept
 from counterfoil.store.vault import Vault
-from counterfoil.store.vault_parts import PART_RECORDS, part_of, part_size_bytes, places_in, vault_part_key, write_part
+from counterfoil.store.vault_parts import (
+    PART_RECORDS,
+    part_of,
+    part_size_bytes,
+    places_in,
+    read_body,
+    vault_part_key,
+    write_part,
+)
 
 __all__ = ["VaultPush"]
 
@@ -66,9 +74,12 @@ class VaultPush:
         try:
             self._write(number)
             kept = self._depot.keep(vault_part_key(number), self._scratch, name)
+            with FileIO(self._scratch) as file:
+                places = places_in(file)
             if drop:
-                with FileIO(self._scratch) as file:
-                    self._drop(number, file)
+                self._drop(number, places)
+            else:
+                self._bodies.remember_part(number, kept.sha256, places)
             return kept
         finally:
             self.clear()
@@ -76,15 +87,24 @@ class VaultPush:
     def make_room(self, numbers: Iterable[int]) -> int:
         """Deletes here what parts that are kept have, and returns the bytes by which the vault's file is shorter.
 
-        Doing it again does what was left undone.
+        Only what the part was seen to have, byte by byte, is deleted. Doing it again does what was left undone.
 
         Raises:
             LogUnavailable: What a part has must be looked up in the depot, and it is away.
+            HomeDamaged: The depot gives other bytes for a part than it was given; room was made of the others.
         """
-        for number in self.here(numbers):
-            with self._depot.open(vault_part_key(number)) as file:
-                self._drop(number, file)
-        return self._bodies.give_back()
+        damaged: list[HomeDamaged] = []
+        for number in numbers:
+            kept = self._depot.find(vault_part_key(number))
+            try:
+                if kept is not None:
+                    self._drop(number, self._places(number, kept))
+            except HomeDamaged as error:
+                damaged.append(error)
+        freed = self._bodies.give_back()
+        if damaged:
+            raise damaged[0]
+        return freed
 
     def clear(self) -> None:
         """Deletes what a push that was killed left behind."""
@@ -99,11 +119,31 @@ class VaultPush:
                 f"a part of the vault could not be written: {error.strerror or error}", hint="free some disk space"
             ) from error
 
-    def _drop(self, number: int, part: FileIO) -> None:
-        """An older vault that was restored may have bodies that the part has not; they stay."""
-        has, span = places_in(part), part_of(number)
-        self._bodies.drop([index for index in self._bodies.here(*span) if index % PART_RECORDS in has])
-        self._bodies.drop(self._bodies.zeroed(*span))
+    def _drop(self, number: int, places: frozenset[int]) -> None:
+        """Deletes here the bodies that a part has at these places, and what is only zeros."""
+        span = part_of(number)
+        if self._bodies.is_here(*span):
+            self._bodies.drop([index for index in self._bodies.here(*span) if index % PART_RECORDS in places])
+        if self._bodies.is_zeroed(*span):
+            self._bodies.drop(self._bodies.zeroed(*span))
+        if places and not self._bodies.is_here(*span):
+            self._bodies.forget_part(number)
+
+    def _places(self, number: int, kept: Kept) -> frozenset[int]:
+        """Returns the places of bodies here that a part has too; a restored vault may have others, which stay."""
+        if not self._bodies.is_here(*part_of(number)):
+            return frozenset()
+        places = self._bodies.places_of(number, kept.sha256)
+        if places is None:
+            places = self._compared(number, self._bodies.here(*part_of(number)))
+            self._bodies.remember_part(number, kept.sha256, places)
+        return places
+
+    def _compared(self, number: int, indices: Sequence[int]) -> frozenset[int]:
+        """Returns the places of those records whose bodies here are the same as the part's, which is fetched."""
+        with self._depot.open(vault_part_key(number)) as part:
+            places = ((index % PART_RECORDS, sealed) for index, sealed in self._bodies.sealed(indices))
+            return frozenset(place for place, sealed in places if sealed and sealed == read_body(part, place))
 
     def _is_kept(self, number: int) -> bool:
         return self._depot.find(vault_part_key(number)) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed, NotFound
 from counterfoil.store.sealing import NONCE_BYTES
-from counterfoil.store.vault_file import STORED
+from counterfoil.store.segment import SEGMENT_ENTRIES
+from counterfoil.store.vault_file import RESTRICTED, STORED
 from counterfoil.store.vault_subjects import Subject, record_purpose
 
 __all__ = [
@@ -173,12 +174,17 @@ def delete_from(db: sqlite3.Connection, size: int) -> None:
     """Deletes the rows of records that never reached a log of `size` records; their keys were overwritten before."""
     for table in ("payloads", "bodies", "resealed"):
         db.execute(f"DELETE FROM {table} WHERE idx >= ?", (size,))  # noqa: S608
+    db.execute("DELETE FROM parts WHERE number >= ?", (size // SEGMENT_ENTRIES,))
 
 
-def stored(db: sqlite3.Connection, indices: Iterable[int]) -> dict[int, Stored]:
-    """Returns what is known of these records, by index; those never stored are left out."""
+def stored(db: sqlite3.Connection, indices: Iterable[int], withheld: Collection[int] = ()) -> dict[int, Stored]:
+    """Returns what is known of these records, by index; those never stored are left out, withheld ones restricted."""
     listed = f"[{','.join(map(str, indices))}]"
-    return {row[0]: Stored._make(row) for row in db.execute(_STORED, (listed,))}
+    rows = (Stored._make(row) for row in db.execute(_STORED, (listed,)))
+    return {
+        row.record: row._replace(state=RESTRICTED) if row.record in withheld and row.state == STORED else row
+        for row in rows
+    }
 
 
 def subject_of(db: sqlite3.Connection, index: int) -> bytes | None:

@@ -6,13 +6,14 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import organisations
 import pytest
 from organisations import bank, copy_home, open_home, put_to_work, table_rows
 
 from counterfoil.core.statement import Draft
-from counterfoil.errors import HomeDamaged, LogUnavailable, NotFound, NotSetUp
+from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed, NotFound, NotSetUp
 from counterfoil.organisation import Organisation
 from counterfoil.organisation.doctor import examine_opened
 from counterfoil.store.check_file import check_file
@@ -123,6 +124,8 @@ def test_a_segment_that_was_altered_here_is_not_pushed(home: Path) -> None:
     path.write_bytes(bytes(data))
     with open_home(home) as org, pytest.raises(HomeDamaged, match="altered"):
         org.depot.push(drop=True)
+    with open_home(home) as org:
+        assert [key.partition("/")[0] for key in org.archive._depot.kept] == ["artefacts", "vault"]
     assert path.exists()
 
 
@@ -142,6 +145,27 @@ def test_a_person_is_erased_while_the_depot_with_the_values_is_away(home: Path, 
         org.archive.tree(index)
 
 
+def test_a_record_about_a_person_is_erased_while_the_depot_with_its_entry_is_away(home: Path, tmp_path: Path) -> None:
+    with open_home(home) as org:
+        index = first_decision(org)
+        policy = next(place for place in range(index) if org.archive.record(place).kind == "policy")
+        org.depot.push(drop=True)
+        (tmp_path / "depot").rename(tmp_path / "away")
+        shutil.rmtree(home / "cache", ignore_errors=True)
+        with pytest.raises(LogUnavailable):
+            org.archive.entry(index)
+        for cannot in (
+            lambda: org.erasures.erase_record(policy, basis="test"),
+            lambda: org.erasures.erase_fields(index, ["/input/note"], basis="test"),
+        ):
+            with pytest.raises(LogUnavailable):
+                cannot()
+        assert org.erasures.erase_record(index, basis="test").erased == (index,)
+        (tmp_path / "away").rename(tmp_path / "depot")
+        with pytest.raises(NotFound, match="erased"):
+            org.archive.tree(index)
+
+
 def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
     with open_home(home) as org:
         index = first_decision(org)
@@ -149,6 +173,74 @@ def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
         org.erasures.erase_fields(index, ["/input/note"], basis="test")
         assert "/input/note" in org.archive.tree(index).erased()
         assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+
+
+def test_nothing_is_fetched_while_others_wait_however_small_the_cache_is(home: Path) -> None:
+    with (home / "counterfoil.toml").open("a") as settings:
+        settings.write("depot_cache_mib = 1\n")  # less than a segment of the log
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+        index = first_decision(org)
+        depot, fetched = org.archive._depot, []
+        real = depot._fetch
+
+        def fetch(key: str, *args: Any) -> None:
+            fetched.append((key, org.recorder.lock._is_owned()))  # type: ignore[attr-defined]
+            real(key, *args)
+
+        depot._fetch = fetch  # type: ignore[method-assign] - looks on
+        saw = org.decisions.history(index).state
+        for act in (
+            lambda: org.archive.receipt(index),
+            lambda: org.decisions.override(index, label="decline", by="Bo", reason="why", saw=saw),
+            lambda: org.erasures.erase_fields(index, ["/input/note"], basis="test"),
+            lambda: org.erasures.erase_record(index, basis="test"),
+        ):
+            fetched.clear()
+            act()
+            keys = [key for key, _ in fetched]
+            assert sorted(keys) == sorted(set(keys))
+            assert fetched
+            assert not any(is_locked for _, is_locked in fetched)
+
+
+def test_an_older_vault_opens_while_the_depot_is_away_and_shows_nothing_of_what_is_to_be_erased(
+    home: Path, tmp_path: Path
+) -> None:
+    with open_home(home) as org:
+        index, loans = first_decision(org), put_to_work(org)
+        other = loans.decide(organisations.ROW, subject="ben").index
+        org.depot.push(drop=True)
+    shutil.copy(home / "vault.db", tmp_path / "older.db")
+    with open_home(home) as org:
+        org.erasures.erase_fields(index, ["/input/note"], basis="test")
+        org.erasures.erase_fields(index, ["/input/housing"], basis="test")
+    shutil.copy(tmp_path / "older.db", home / "vault.db")
+    shutil.rmtree(home / "cache")
+    (tmp_path / "depot").rename(tmp_path / "away")
+
+    for _ in range(2):
+        with open_home(home) as org:
+            assert org.vault.withheld == {index}
+            with pytest.raises(LogUnavailable):
+                org.erasures.apply_waiting()
+            with pytest.raises(LogUnavailable):  # its entry is away, too
+                org.archive.tree(index)
+            assert org.archive.tree(other or 0).values()
+    with open_home(home) as org:
+        assert org.erasures.erase_person("ben", basis="test").erased == (other,)
+    with open_home(home) as org:
+        (tmp_path / "away").rename(tmp_path / "depot")
+        with pytest.raises(NotAllowed, match="restricted"):
+            org.archive.tree(index)
+        assert [each.id for each in examine_opened(org) if each.id == "fields"] == ["fields"]
+        assert org.archive.values_many([(index, org.archive.record(index))]) == {}
+        assert org.erasures.apply_waiting() > 0
+        assert org.archive.tree(index).erased() == ("/input/housing", "/input/note")
+        assert org.vault.withheld == set()
+        assert org.vault.erasures_applied == org.archive.size
+        with pytest.raises(NotFound):
+            org.archive.tree(other or 0)
 
 
 def test_the_doctor_misses_values_that_the_list_does_not_name(home: Path) -> None:
@@ -176,7 +268,7 @@ def test_values_that_were_altered_here_are_not_pushed(home: Path) -> None:
         with pytest.raises(HomeDamaged):
             org.depot.push(drop=True)
         assert org.depot.status().waiting == 1
-        assert (home / "log" / "entries" / "000.seg").exists()
+        assert not (home / "log" / "entries" / "000.seg").exists()  # what is whole goes
 
 
 def test_without_a_depot_in_the_settings(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotAllowed, NotSetUp
 from counterfoil.store.away_segments import segment_key
-from counterfoil.store.depot import Depot, require_depot_url
+from counterfoil.store.depot import Depot, Kept, require_depot_url
 from counterfoil.store.log import Log
 from counterfoil.store.segment import SEGMENT_ENTRIES
 
@@ -76,15 +77,15 @@ def depot_at(url: str, folder: Path, cache_bytes: int = 64 * MIB) -> Depot:
     return Depot(url, folder / "depot.json", folder / "cache", cache_bytes)
 
 
-def remote_file(url: str, key: str) -> tuple[object, str]:
+def remote_file(url: str, named: str) -> tuple[object, str]:
     import fsspec
 
     fs, root = fsspec.core.url_to_fs(url)
-    return fs, f"{root}/home/{key}"
+    return fs, f"{root}/home/{named}"
 
 
-def alter(url: str, key: str, change: bytes) -> None:
-    fs, path = remote_file(url, key)
+def alter(url: str, named: str, change: bytes) -> None:
+    fs, path = remote_file(url, named)
     data = fs.cat_file(path)  # type: ignore[attr-defined]
     fs.pipe_file(path, change + data[len(change) :])  # type: ignore[attr-defined]
 
@@ -112,10 +113,10 @@ def test_bytes_that_were_altered_in_the_store_are_not_taken(url: str, tmp_path: 
     path = tmp_path / "part"
     path.write_bytes(os.urandom(MIB))
     depot.keep("a", path, name)
-    alter(url, "a", b"altered")
+    alter(url, depot.kept["a"].name, b"altered")
     with pytest.raises(HomeDamaged, match="other bytes"):
         depot.local("a")
-    fs, remote = remote_file(url, "a")
+    fs, remote = remote_file(url, depot.kept["a"].name)
     fs.pipe_file(remote, path.read_bytes() + b"more")  # type: ignore[attr-defined]
     with pytest.raises(HomeDamaged):
         depot.local("a")
@@ -157,6 +158,127 @@ def test_the_cache_keeps_to_its_size_and_the_newest(tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
+def test_what_a_copy_of_the_home_pushes_never_takes_the_place_of_other_bytes(url: str, tmp_path: Path) -> None:
+    original = depot_at(url, tmp_path)
+    (tmp_path / "copy").mkdir()
+    copy = depot_at(url, tmp_path / "copy")
+    path = tmp_path / "part"
+    for key in ("vault/000.bodies", "entries/000.seg", "a"):
+        path.write_bytes(b"original " + key.encode())
+        original.keep(key, path, name)
+        path.write_bytes(b"from copy " + key.encode())
+        copy.keep(key, path, name)
+        assert original.local(key).read_bytes() == b"original " + key.encode()
+        assert copy.local(key).read_bytes() == b"from copy " + key.encode()
+
+
+def test_what_is_there_already_is_not_copied_again_and_what_is_torn_is(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    path.write_bytes(os.urandom(MIB))
+    kept = depot_at(url, tmp_path).keep("entries/000.seg", path, name)
+    (tmp_path / "depot.json").unlink()  # killed before it was written down
+    fs, remote = remote_file(url, kept.name)
+    before = fs.modified(remote)  # type: ignore[attr-defined]
+    assert depot_at(url, tmp_path).keep("entries/000.seg", path, name) == kept
+    assert fs.modified(remote) == before  # type: ignore[attr-defined]
+    for torn in (path.read_bytes()[:-1], bytes(MIB)):
+        fs.pipe_file(remote, torn)  # type: ignore[attr-defined]
+        depot_at(url, tmp_path).keep("entries/000.seg", path, name)
+        assert fs.cat_file(remote) == path.read_bytes()  # type: ignore[attr-defined]
+
+
+def test_a_list_of_version_1_still_finds_what_was_named_by_its_key(url: str, tmp_path: Path) -> None:
+    data = os.urandom(MIB)
+    fs, remote = remote_file(url, "entries/000.seg")
+    (tmp_path / "part").write_bytes(data)
+    fs.makedirs(remote.rpartition("/")[0], exist_ok=True)  # type: ignore[attr-defined]
+    fs.put_file(str(tmp_path / "part"), remote)  # type: ignore[attr-defined]
+    listed = {"entries/000.seg": {"bytes": MIB, "sha256": sha256(data).hexdigest()}}
+    (tmp_path / "depot.json").write_text(json.dumps({"kept": listed, "name": "home", "version": 1}))
+    depot = depot_at(url, tmp_path)
+    assert depot.local("entries/000.seg").read_bytes() == data
+    depot.keep("a", tmp_path / "part", name)
+    again = depot_at(url, tmp_path)
+    assert again.kept == depot.kept
+    assert again.kept["entries/000.seg"].name == "entries/000.seg"
+
+
+class Gated(Depot):
+    """A depot whose fetches of some parts wait at a gate."""
+
+    def __init__(self, folder: Path, closed: set[str], cache_bytes: int = 64 * MIB) -> None:
+        super().__init__(f"file://{folder}/depot", folder / "depot.json", folder / "cache", cache_bytes)
+        self.closed, self.asked, self.gate = closed, threading.Event(), threading.Event()
+        self.fetched: list[str] = []
+
+    def _fetch(self, key: str, wanted: Kept, path: Path) -> None:
+        self.fetched.append(key)
+        if key in self.closed:
+            self.asked.set()
+            assert self.gate.wait(30)
+        super()._fetch(key, wanted, path)
+
+
+def keep_some(depot: Depot, folder: Path, count: int) -> None:
+    for number in range(count):
+        path = folder / str(number)
+        path.write_bytes(os.urandom(MIB))
+        depot.keep(str(number), path, name)
+
+
+def test_nobody_waits_for_the_fetch_of_another_part(tmp_path: Path) -> None:
+    depot = Gated(tmp_path, {"0"})
+    keep_some(depot, tmp_path, 3)
+    depot.local("1")
+    slow = threading.Thread(target=depot.local, args=("0",))
+    slow.start()
+    assert depot.asked.wait(30)
+    done: list[str] = []
+    others = threading.Thread(target=lambda: done.extend(depot.local(key).name for key in ("1", "2")))
+    others.start()
+    others.join(10)
+    assert len(done) == 2
+    depot.gate.set()
+    slow.join(30)
+    assert sorted(depot.fetched) == ["0", "1", "2"]
+
+
+def test_one_part_is_fetched_once_for_all_who_wait_for_it(tmp_path: Path) -> None:
+    depot = Gated(tmp_path, {"0"})
+    keep_some(depot, tmp_path, 1)
+    threads = [threading.Thread(target=depot.local, args=("0",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert depot.asked.wait(30)
+    depot.gate.set()
+    for thread in threads:
+        thread.join(30)
+    assert depot.fetched == ["0"]
+
+
+def test_what_is_held_is_not_fetched_again_however_small_the_cache_is(tmp_path: Path) -> None:
+    depot = Gated(tmp_path, set(), cache_bytes=1)
+    keep_some(depot, tmp_path, 3)
+    with depot.holding():
+        for key in ("0", "1"):
+            depot.local(key)
+        with depot.holding():
+            other = threading.Thread(target=depot.local, args=("2",))
+            other.start()
+            other.join(30)
+        for key in ("0", "1"):
+            assert depot.local(key).exists()
+    assert sorted(depot.fetched) == ["0", "1", "2"]
+    assert len(list((tmp_path / "cache").iterdir())) <= 1
+
+
+def test_what_a_fetch_that_was_killed_left_behind_goes(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "abc.new").write_bytes(b"half")
+    depot_at(f"file://{tmp_path}/depot", tmp_path)
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_a_store_that_is_not_named_any_more(tmp_path: Path) -> None:
     path = tmp_path / "part"
     path.write_bytes(b"x")
@@ -167,7 +289,16 @@ def test_a_store_that_is_not_named_any_more(tmp_path: Path) -> None:
         depot_at("nosuchkind://x/y", tmp_path).local("a")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"version": 1}', '{"version": 1, "name": "x", "kept": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"version": 1}',
+        '{"version": 1, "name": "x", "kept": {"a": 1}}',
+        '{"version": 2, "name": "x", "kept": {"a": {"bytes": 1, "sha256": "x"}}}',
+    ],
+)
 def test_a_list_that_cannot_be_read_is_damage(tmp_path: Path, text: str) -> None:
     (tmp_path / "depot.json").write_text(text)
     with pytest.raises(HomeDamaged):
@@ -175,7 +306,7 @@ def test_a_list_that_cannot_be_read_is_damage(tmp_path: Path, text: str) -> None
 
 
 def test_a_list_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "depot.json").write_text('{"version": 2}')
+    (tmp_path / "depot.json").write_text('{"version": 3}')
     with pytest.raises(NotSetUp, match="newer"):
         depot_at("memory://x", tmp_path)
 

@@ -231,6 +231,86 @@ def test_what_a_part_does_not_have_is_not_dropped(both: Both) -> None:
         assert old.get(4, root_of(4)).body == body_of(4)
 
 
+def test_what_a_part_has_of_another_history_is_not_dropped_here(both: Both) -> None:
+    def other(index: int) -> VaultRow:
+        rk = sha256(b"other%d" % index).digest()
+        return VaultRow(index, None, rk, seal_body(rk, root_of(index), b"other %d" % index))
+
+    with Vault.create(both.folder / "other.db", KEY) as vault:
+        vault.put_many([other(index) if index % 2 else row(index) for index in INDICES])
+    both.push.keep(0, name, drop=False)  # a depot.json that belongs to another log and vault
+    with Vault.open(both.folder / "other.db", KEY, depot=both.depot) as vault:
+        VaultPush(vault, both.depot, both.folder / "other.part", roots).make_room(range(2))
+        assert vault.bodies.here(0, PART_RECORDS) == [index for index in INDICES if index < PART_RECORDS and index % 2]
+        assert vault.get(5, root_of(5)).body == b"other 5"
+        assert vault.get(6, root_of(6)).body == body_of(6)
+
+
+def test_room_is_made_after_a_push_without_asking_the_store(both: Both) -> None:
+    for number in both.push.waiting(range(2)):
+        both.push.keep(number, name, drop=False)
+    (both.folder / "depot").rename(both.folder / "gone")
+    both.push.make_room(range(2))
+    assert both.bodies_here() == 0
+    (both.folder / "gone").rename(both.folder / "depot")
+    assert both.read() == WHOLE
+
+
+def test_what_was_remembered_of_a_part_is_not_believed_of_another(both: Both) -> None:
+    """An older vault remembers a part that the newer depot.json does not name."""
+    both.push.keep(0, name, drop=False)
+    both.vault.scrub()
+    shutil.copy(both.folder / "vault.db", both.folder / "old.db")
+    (both.folder / "depot.json").unlink()
+    both.vault.apply_erasure([3])
+    again = Both(both.folder)
+    again.push.keep(0, name, drop=True)
+    again.vault.close()
+    with Vault.open(both.folder / "old.db", KEY, depot=again.depot) as old:
+        VaultPush(old, again.depot, both.folder / "vault.part", roots).make_room(range(2))
+        assert old.bodies.here(0, PART_RECORDS) == [3]
+        assert old.get(3, root_of(3)).body == body_of(3)
+
+
+def test_zeros_are_given_back_when_a_part_has_nothing_else_here(both: Both) -> None:
+    for number in range(2):
+        both.push.keep(number, name, drop=False)
+    both.vault.apply_erasure([index for index in INDICES if index < HERE])
+    (both.folder / "depot").rename(both.folder / "gone")  # which nobody needs to ask
+    both.push.make_room(range(2))
+    assert both.vault.bodies.zeroed(0, HERE) == []
+
+
+def test_a_vault_that_remembers_no_parts_yet_compares_them(both: Both) -> None:
+    for number in range(2):
+        both.push.keep(number, name, drop=False)
+    both.vault.close()
+    with sqlite3.connect(both.folder / "vault.db") as db:
+        db.execute("DROP TABLE parts")
+    db.close()
+    with Vault.open(both.folder / "vault.db", KEY, read_only=True, depot=both.depot) as vault:
+        assert vault.get(5, root_of(5)).body == body_of(5)
+    again = Both(both.folder)
+    again.push.make_room(range(2))
+    assert again.bodies_here() == 0
+    assert again.read() == WHOLE
+    again.vault.close()
+
+
+def test_a_damaged_part_in_the_store_stops_no_other(both: Both) -> None:
+    for number in range(2):
+        both.push.keep(number, name, drop=False)
+    with sqlite3.connect(both.folder / "vault.db") as db:
+        db.execute("DELETE FROM parts")
+    db.close()
+    (part,) = (both.folder / "depot").rglob("000.*.bodies")
+    part.write_bytes(bytes(part.stat().st_size))
+    with pytest.raises(HomeDamaged, match="other bytes"):
+        both.push.make_room(range(2))
+    assert both.vault.bodies.here(PART_RECORDS, HERE) == []
+    assert both.vault.bodies.is_here(0, PART_RECORDS)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -264,7 +344,7 @@ def test_what_is_nowhere_is_damage_and_doctor_can_tell(away: Both) -> None:
 
 
 def test_a_part_that_was_altered_in_the_store_is_not_believed(away: Both) -> None:
-    (part,) = (away.folder / "depot").rglob("000.bodies")
+    (part,) = (away.folder / "depot").rglob("000.*.bodies")
     data = bytearray(part.read_bytes())
     data[-1] ^= 1
     part.write_bytes(bytes(data))

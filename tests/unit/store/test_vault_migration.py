@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from hashlib import sha256
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from older_vault import make_older
 
-from counterfoil.errors import HomeBusy, HomeDamaged, NotSetUp
+from counterfoil.errors import HomeBusy, HomeDamaged, LogUnavailable, NotSetUp
 from counterfoil.store import vault_migration
 from counterfoil.store.vault import Absence, Opened, Vault, VaultRow, seal_body
 from counterfoil.store.vault_file import VAULT_VERSION
@@ -112,9 +113,11 @@ def test_killed_anywhere_it_is_done_again(
 
 
 def test_what_a_killed_run_left_beside_it_is_no_hindrance(path: Path) -> None:
-    os.link(path, path.with_name("vault.db.old"))  # killed just before the new file took the place of the old one
-    for name in ("vault.db.new", "vault.db.new-wal", "vault.db.new-shm"):
-        path.with_name(name).write_bytes(b"half a file")
+    os.link(
+        path, path.with_name("vault.db.before-version-2")
+    )  # killed just before the new file took the place of the old one
+    for end in ("", "-wal", "-shm"):
+        path.with_name("vault.db.version-2.new" + end).write_bytes(b"half a file")
     assert migrate_vault(path)
     assert names(path) == ["vault.db"]
     assert contents(path)[3] == 77
@@ -130,12 +133,106 @@ def test_the_old_bytes_are_overwritten(path: Path) -> None:
 
 
 def test_old_bytes_that_a_killed_run_left_are_overwritten_at_the_next_open(path: Path) -> None:
-    old = path.with_name("vault.db.old")
-    old.write_bytes(path.read_bytes())  # as if it had been killed after the new file took its place
-    with old.open("rb") as held:
-        destroy_older(path)
-        assert not any(held.read())
+    old = path.with_name("vault.db.before-version-2")
+    before = path.read_bytes()
+    for do in (destroy_older, migrate_vault):
+        old.write_bytes(before)  # as if it had been killed after the new file took its place
+        if do is destroy_older:
+            old.rename(path.with_name("kept"))
+            migrate_vault(path)
+            path.with_name("kept").rename(old)
+        with old.open("rb") as held:
+            do(path)
+            assert not any(held.read())
+        do(path)
+        assert names(path) == ["vault.db"]
+
+
+def test_old_bytes_that_were_overwritten_in_part_are_overwritten_to_their_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killing(*args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vault_migration, "sync_data", killing)
+        with pytest.raises(Killed):
+            migrate_vault(path)
+    old = path.with_name("vault.db.before-version-2")
+    assert old.exists()
     destroy_older(path)
+    assert names(path) == ["vault.db"]
+
+
+def test_a_vault_that_somebody_set_aside_is_left_alone(path: Path, tmp_path: Path) -> None:
+    """Of this version, another's, no vault at all, or the vault itself under a second name."""
+    older = path.read_bytes()
+    assert migrate_vault(path)
+    newest = path.read_bytes()
+    (tmp_path / "another").mkdir()
+    with Vault.create(tmp_path / "another" / "vault.db", KEY):
+        pass
+    make_older(tmp_path / "another" / "vault.db")
+    another = (tmp_path / "another" / "vault.db").read_bytes()
+    for name, data in (
+        ("vault.db.old", newest),
+        ("vault.db.old", older),
+        ("vault.db.new", newest),
+        ("vault.db.before-version-2", newest),
+        ("vault.db.before-version-2", another),
+        ("vault.db.before-version-2", b"keys"),
+    ):
+        aside = path.with_name(name)
+        aside.write_bytes(data)
+        destroy_older(path)
+        assert not migrate_vault(path)
+        assert aside.read_bytes() == data
+        aside.unlink()
+    os.link(path, path.with_name("vault.db.before-version-2"))
+    destroy_older(path)
+    assert not migrate_vault(path)
+    assert path.read_bytes() == newest
+
+
+def test_what_is_in_the_way_is_not_taken_for_our_own(path: Path) -> None:
+    aside = path.with_name("vault.db.before-version-2")
+    aside.write_bytes(b"something of somebody's")
+    with pytest.raises(HomeDamaged, match="in the way"):
+        migrate_vault(path)
+    assert aside.read_bytes() == b"something of somebody's"
+    aside.unlink()
+    assert migrate_vault(path)
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+def test_a_disk_without_second_names_is_overwritten_too(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refusing(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refusing)
+    with path.open("rb") as held:
+        assert migrate_vault(path)
+        assert not any(held.read())
+    assert names(path) == ["vault.db"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMLINK])
+def test_a_disk_that_refuses_a_second_name_for_now_changes_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refusing(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refusing)
+        with pytest.raises(LogUnavailable):
+            migrate_vault(path)
+    with pytest.raises(NotSetUp, match="older"):
+        Vault.open(path, KEY)
+    assert migrate_vault(path)
     assert names(path) == ["vault.db"]
 
 
