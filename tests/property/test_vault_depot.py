@@ -15,6 +15,7 @@ from counterfoil.store.depot import Depot
 from counterfoil.store.vault import Absence, Opened, Vault, VaultRow, seal_body
 from counterfoil.store.vault_parts import PART_RECORDS
 from counterfoil.store.vault_push import VaultPush
+from counterfoil.store.working_records import WorkingRecords
 
 ROOT = bytes(32)
 KEY = bytes(range(32))
@@ -41,7 +42,9 @@ class VaultDepotMachine(RuleBasedStateMachine):
     def opened(self) -> None:
         path = Path(self.folder.name)
         self.vault = Vault.open(path / "vault.db", KEY, depot=self.depot)
-        self.push = VaultPush(self.vault, self.depot, path / "vault.part", roots)
+        self.push = VaultPush(
+            self.vault, self.depot, path / "vault.part", roots, WorkingRecords(path / "working.records")
+        )
 
     @initialize(sizes=st.lists(st.integers(0, 3_000), min_size=6, max_size=30))
     def start(self, sizes: list[int]) -> None:

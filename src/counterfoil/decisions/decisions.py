@@ -185,6 +185,11 @@ class Decisions:
         """Returns every model put to work under a policy, oldest first."""
         return self._deployments.all()
 
+    def models_at_work(self) -> frozenset[str]:
+        """Returns the digests of the files of all models that were put to work."""
+        places = {each.model_index for each in self.deployments()}
+        return frozenset(self._provenance.model_at(place).record.file_sha256 for place in places)
+
     def deployment(self, index: int, *, on_log_failure: OnFailure = "deny") -> Deployment:
         """Returns a deployment on record, ready to decide as it did.
 

@@ -24,6 +24,7 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.store.segment import SEGMENT_ENTRIES
 from counterfoil.store.vault_parts import vault_part_key
 from counterfoil.store.vault_push import VaultPush
+from counterfoil.store.working_records import WorkingRecords
 
 __all__ = ["DepotStatus", "HomeDepot", "Pushed"]
 
@@ -73,14 +74,27 @@ class HomeDepot:
         archive: Names the log.
         objects: Holds models.
         scratch: File for a part of the vault while it is copied.
+        working: Keeps the records that deciding needs.
+        needed: Returns the digests of models that decide here: their files stay.
     """
 
-    def __init__(self, depot: Depot, recorder: Recorder, archive: Archive, objects: Objects, scratch: Path) -> None:
+    def __init__(
+        self,
+        depot: Depot,
+        recorder: Recorder,
+        archive: Archive,
+        objects: Objects,
+        scratch: Path,
+        working: WorkingRecords,
+        needed: Callable[[], frozenset[str]],
+    ) -> None:
+        self._working = working
+        self._needed = needed
         self._depot = depot
         self._recorder = recorder
         self._archive = archive
         self._objects = objects
-        self._vault = VaultPush(recorder.vault, depot, scratch, self._roots)
+        self._vault = VaultPush(recorder.vault, depot, scratch, self._roots, working)
         self._pushing = threading.Lock()
 
     def status(self) -> DepotStatus:
@@ -120,18 +134,19 @@ class HomeDepot:
             raise NotSetUp("the settings name no depot", hint="write depot_url into counterfoil.toml")
         with self._pushing:
             self._vault.clear()
+            freed = -self._keep_working() if drop else 0
             files = {key: path for key, path in self._finished().items() if self._depot.find(key) is None}
             numbers = self._vault.waiting(self._full_parts())
             steps: list[Callable[[], Kept]] = [partial(self._keep, key, path) for key, path in files.items()]
             steps += [partial(self._vault.keep, number, self._name, drop=drop) for number in numbers]
-            size_bytes, freed, damaged = 0, 0, list[HomeDamaged]()
+            size_bytes, damaged = 0, list[HomeDamaged]()
             for done, step in enumerate(steps, 1):
                 with _collecting(damaged):
                     size_bytes += step().size_bytes
                 if progress is not None:
                     progress(done, len(steps))
             with _collecting(damaged):
-                freed = self._drop() if drop else 0
+                freed += self._drop() if drop else 0
             if damaged:
                 raise damaged[0]
             return Pushed(len(steps), size_bytes, freed)
@@ -162,15 +177,25 @@ class HomeDepot:
                     hint="keep a copy of the log folder as it is, then restore it from a backup",
                 )
 
-    def _drop(self) -> int:
-        freed = 0
+    def _keep_working(self) -> int:
+        """Keeps what deciding needs of what may leave; returns the bytes that takes."""
         with self._recorder.lock:
-            segments = self._recorder.log.segments
-            for number in segments.finished():
-                if self._depot.find(segment_key(number)) is not None:  # one may have become full since
-                    freed += segments.drop(number)
+            numbers = list(self._recorder.log.segments.finished())
+        starts = [number * SEGMENT_ENTRIES for number in numbers]
+        return sum(
+            self._working.keep(enumerate(self._archive.entries(start, start + SEGMENT_ENTRIES), start))
+            for start in starts
+        )
+
+    def _drop(self) -> int:
+        freed, segments = 0, self._recorder.log.segments
+        with self._recorder.lock:
+            leaving = [each for each in segments.finished() if self._depot.find(segment_key(each)) is not None]
+            for number in leaving:
+                freed += segments.drop(number)
+        needed = self._needed()
         for key, path in self._objects.plain().items():
-            if self._depot.find(key) is not None:
+            if path.name not in needed and self._depot.find(key) is not None:
                 freed += path.stat().st_size
                 path.unlink()
         return freed + self._vault.make_room(self._full_parts())

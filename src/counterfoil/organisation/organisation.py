@@ -40,6 +40,7 @@ from counterfoil.store.vault import Vault
 from counterfoil.store.vault_migration import destroy_older, migrate_vault
 from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 from counterfoil.store.views import Views
+from counterfoil.store.working_records import WorkingRecords
 from counterfoil.witness import Witness
 
 __all__ = ["Organisation"]
@@ -94,13 +95,22 @@ class Organisation:
             self.recorder = Recorder(
                 log, self.vault, spool, streams, signer, promise_within_s=PROMISE_WITHIN_S, now=now
             )
-            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot)
+            working = WorkingRecords(paths.working)
+            self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot, working)
             self.archive.handovers = _read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key, depot)
-            self.depot = HomeDepot(depot, self.recorder, self.archive, self.objects, paths.vault.with_suffix(".part"))
+            self.depot = HomeDepot(
+                depot,
+                self.recorder,
+                self.archive,
+                self.objects,
+                paths.vault.with_suffix(".part"),
+                working,
+                lambda: self.decisions.models_at_work(),
+            )
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,

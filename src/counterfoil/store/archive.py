@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from counterfoil.core import canonical
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
 from counterfoil.core.fields import Disclosure, FieldTree
+from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.receipt import Receipt, Shown
 from counterfoil.core.schema import Schema
 from counterfoil.core.statement import Record, parse_record, read_record
@@ -25,6 +26,7 @@ from counterfoil.store.durable import replace_file
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
 from counterfoil.store.vault_rows import Opened
+from counterfoil.store.working_records import WorkingRecords
 
 if TYPE_CHECKING:
     from counterfoil.core.anchor import Anchor
@@ -93,11 +95,15 @@ class Archive:
         schemas: Folder of the schemas, one file each, named by digest.
         head_file: Where the newest signed head is kept.
         depot: Where old records and values may be.
+        working: Records that stay readable while the depot is away.
     """
 
-    def __init__(self, recorder: Recorder, schemas: Path, head_file: Path, depot: Depot) -> None:
+    def __init__(
+        self, recorder: Recorder, schemas: Path, head_file: Path, depot: Depot, working: WorkingRecords
+    ) -> None:
         self._recorder = recorder
         self._depot = depot
+        self._working = working
         self.lock = recorder.lock  # covers the log's files
         self._schemas = schemas
         self._head_file = head_file
@@ -164,6 +170,9 @@ class Archive:
             NotFound: When the log has no such place.
             LogUnavailable: When it is in a depot that is away.
         """
+        kept = self._working.find(index)
+        if kept is not None and leaf_hash(kept) == self.leaf(index):
+            return kept
         with self.holding():
             self._recorder.log.bring(max(index, 0), index + 1)  # nobody who records waits for a depot
             return self._entry(index)

@@ -53,6 +53,7 @@ class HomePaths:
     ledger: Path
     witness: Path
     depot: Path
+    working: Path
     cache: Path
 
     @classmethod
@@ -75,6 +76,7 @@ class HomePaths:
             ledger=folder / "ledger",
             witness=folder / "witness",
             depot=folder / "depot.json",
+            working=folder / "working.records",
             cache=folder / "cache",
         )
 

@@ -18,6 +18,7 @@ from counterfoil.store.vault_parts import (
     vault_part_key,
     write_part,
 )
+from counterfoil.store.working_records import WorkingRecords
 
 __all__ = ["VaultPush"]
 
@@ -33,9 +34,11 @@ class VaultPush:
         depot: The store.
         scratch: Where a part lies while it is copied; the file is gone afterwards.
         roots: Asks the log, which every body is held against before it counts as kept.
+        working: Whose bodies stay here.
     """
 
-    def __init__(self, vault: Vault, depot: Depot, scratch: Path, roots: Roots) -> None:
+    def __init__(self, vault: Vault, depot: Depot, scratch: Path, roots: Roots, working: WorkingRecords) -> None:
+        self._working = working
         self._vault = vault
         self._bodies = vault.bodies
         self._depot = depot
@@ -48,7 +51,7 @@ class VaultPush:
 
     def here(self, numbers: Iterable[int]) -> list[int]:
         """Returns those that are kept, with bodies that are here as well."""
-        return [number for number in numbers if self._is_kept(number) and self._bodies.is_here(*part_of(number))]
+        return [number for number in numbers if self._is_kept(number) and self._leaving(number)]
 
     def lost(self, numbers: Iterable[int]) -> list[int]:
         """Returns those with bodies that are neither here nor, by the list of what is kept, in the depot."""
@@ -122,16 +125,23 @@ class VaultPush:
     def _drop(self, number: int, places: frozenset[int]) -> None:
         """Deletes here the bodies that a part has at these places, and what is only zeros."""
         span = part_of(number)
-        if self._bodies.is_here(*span):
-            self._bodies.drop([index for index in self._bodies.here(*span) if index % PART_RECORDS in places])
+        self._bodies.drop([index for index in self._leaving(number) if index % PART_RECORDS in places])
         if self._bodies.is_zeroed(*span):
             self._bodies.drop(self._bodies.zeroed(*span))
-        if places and not self._bodies.is_here(*span):
+        if places and not self._leaving(number):
             self._bodies.forget_part(number)
+
+    def _leaving(self, number: int) -> list[int]:
+        """Returns the records of a part whose bodies are here and need not be."""
+        span = part_of(number)
+        if not self._bodies.is_here(*span):
+            return []
+        stays = self._working.among(*span)
+        return [index for index in self._bodies.here(*span) if index not in stays]
 
     def _places(self, number: int, kept: Kept) -> frozenset[int]:
         """Returns the places of bodies here that a part has too; a restored vault may have others, which stay."""
-        if not self._bodies.is_here(*part_of(number)):
+        if not self._leaving(number):
             return frozenset()
         places = self._bodies.places_of(number, kept.sha256)
         if places is None:

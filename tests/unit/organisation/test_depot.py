@@ -68,7 +68,8 @@ def test_what_is_in_the_depot_is_proved_shown_and_replayed(home: Path, tmp_path:
             org.archive.tree(index)
     with open_home(home) as org:
         status = org.depot.status()
-        assert (status.kept, status.waiting, status.here_too_bytes) == (3, 0, 0)
+        models = sum(each.stat().st_size for each in (home / "artefacts").iterdir() if not each.suffix)
+        assert (status.kept, status.waiting, status.here_too_bytes) == (3, 0, models)  # they are at work
         live = table_rows(org)
         org.rebuild()
         assert table_rows(org) == live
@@ -79,7 +80,7 @@ def test_what_is_in_the_depot_is_proved_shown_and_replayed(home: Path, tmp_path:
 def size_bytes(home: Path) -> int:
     """Bytes of the parts that are moved; the write-ahead file is empty."""
     files = [home / "vault.db", *(home / "log" / "entries").glob("*.seg"), *(home / "artefacts").iterdir()]
-    return sum(path.stat().st_size for path in files)
+    return sum(path.stat().st_size for path in (*files, home / "working.records") if path.exists())
 
 
 def _written(path: Path, data: bytes | str) -> Path:
@@ -117,6 +118,42 @@ def test_while_the_depot_is_away_deciding_goes_on_and_pushing_resumes(home: Path
         assert org.depot.push().parts == 1
 
 
+def test_what_deciding_needs_stays_here(home: Path, tmp_path: Path) -> None:
+    """After a restart, with the store away and nothing fetched: deciding goes on, and so does looking at the rules."""
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+        deployed = org.decisions.deployments()[-1]
+    (tmp_path / "depot").rename(tmp_path / "away")
+    shutil.rmtree(home / "cache", ignore_errors=True)
+    with open_home(home) as org:
+        made = org.decisions.deployment(deployed.index).decide(organisations.ROW)
+        assert made.label == "approve"
+        assert org.decisions.policies()
+        assert org.provenance.models()[-1].index == deployed.model_index
+        assert all(each.found for each in examine_opened(org))
+        with pytest.raises(LogUnavailable):
+            org.archive.record(first_decision_place(org))
+
+
+def first_decision_place(org: Organisation) -> int:
+    return org.decisions.places(before=SEGMENT_ENTRIES)[0]
+
+
+def test_working_records_that_were_altered_are_looked_up_in_the_log(home: Path) -> None:
+    with open_home(home) as org:
+        org.depot.push(drop=True)
+    path = home / "working.records"
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(bytes(data))
+    with open_home(home) as org:
+        assert org.decisions.deployments()
+    for spoilt in (b"", bytes(data[:-1]), bytes(data[:31])):
+        path.write_bytes(spoilt)
+        with pytest.raises(HomeDamaged, match=r"working\.records"), open_home(home):
+            pass
+
+
 def test_a_segment_that_was_altered_here_is_not_pushed(home: Path) -> None:
     path = home / "log" / "entries" / "000.seg"
     data = bytearray(path.read_bytes())
@@ -133,7 +170,7 @@ def test_a_person_is_erased_while_the_depot_with_the_values_is_away(home: Path, 
     with open_home(home) as org:
         index = first_decision(org)
         org.depot.push(drop=True)
-        assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+        assert [org.archive.record(place).kind for place in org.vault.bodies.here(0, SEGMENT_ENTRIES)] == ["policy"]
         (tmp_path / "depot").rename(tmp_path / "away")
         shutil.rmtree(home / "cache", ignore_errors=True)
         assert index in org.erasures.erase_person("anna", basis="test").erased
@@ -148,18 +185,13 @@ def test_a_person_is_erased_while_the_depot_with_the_values_is_away(home: Path, 
 def test_a_record_about_a_person_is_erased_while_the_depot_with_its_entry_is_away(home: Path, tmp_path: Path) -> None:
     with open_home(home) as org:
         index = first_decision(org)
-        policy = next(place for place in range(index) if org.archive.record(place).kind == "policy")
         org.depot.push(drop=True)
         (tmp_path / "depot").rename(tmp_path / "away")
         shutil.rmtree(home / "cache", ignore_errors=True)
         with pytest.raises(LogUnavailable):
             org.archive.entry(index)
-        for cannot in (
-            lambda: org.erasures.erase_record(policy, basis="test"),
-            lambda: org.erasures.erase_fields(index, ["/input/note"], basis="test"),
-        ):
-            with pytest.raises(LogUnavailable):
-                cannot()
+        with pytest.raises(LogUnavailable):
+            org.erasures.erase_fields(index, ["/input/note"], basis="test")
         assert org.erasures.erase_record(index, basis="test").erased == (index,)
         (tmp_path / "away").rename(tmp_path / "depot")
         with pytest.raises(NotFound, match="erased"):
@@ -172,7 +204,7 @@ def test_a_field_is_erased_of_values_that_are_away(home: Path) -> None:
         org.depot.push(drop=True)
         org.erasures.erase_fields(index, ["/input/note"], basis="test")
         assert "/input/note" in org.archive.tree(index).erased()
-        assert org.vault.bodies.here(0, SEGMENT_ENTRIES) == []
+        assert [org.archive.record(place).kind for place in org.vault.bodies.here(0, SEGMENT_ENTRIES)] == ["policy"]
 
 
 def test_nothing_is_fetched_while_others_wait_however_small_the_cache_is(home: Path) -> None:

@@ -17,6 +17,7 @@ from counterfoil.store.depot import Depot
 from counterfoil.store.vault import Absence, Opened, Vault, VaultRow, seal_body
 from counterfoil.store.vault_parts import PART_RECORDS, vault_part_key
 from counterfoil.store.vault_push import VaultPush
+from counterfoil.store.working_records import WorkingRecords
 
 KEY = bytes(range(32))
 MIB = 1 << 20
@@ -52,6 +53,10 @@ def name() -> str:
     return "home"
 
 
+def pushing(vault: Vault, depot: Depot, folder: Path, scratch: str = "vault.part") -> VaultPush:
+    return VaultPush(vault, depot, folder / scratch, roots, WorkingRecords(folder / "working.records"))
+
+
 class Both:
     """An open vault and its depot, in one folder."""
 
@@ -63,7 +68,9 @@ class Both:
             with Vault.create(path, KEY) as made:
                 made.put_many([row(index) for index in INDICES])
         self.vault = Vault.open(path, KEY, depot=self.depot)
-        self.push = VaultPush(self.vault, self.depot, folder / "vault.part", roots)
+        self.push = VaultPush(
+            self.vault, self.depot, folder / "vault.part", roots, WorkingRecords(folder / "working.records")
+        )
 
     def push_and_drop(self) -> None:
         for number in self.push.waiting(range(2)):
@@ -173,7 +180,9 @@ def test_restricted_values_stay_here_and_parts_of_nothing_are_not_made(both: Bot
     with Vault.create(both.folder / "other.db", KEY) as vault:
         vault.put_many([row(0, 99), row(1, 99), row(2)])
         vault.erase_record(0, now_s=0)
-        push = VaultPush(vault, both.depot, both.folder / "vault.part", roots)
+        push = VaultPush(
+            vault, both.depot, both.folder / "vault.part", roots, WorkingRecords(both.folder / "working.records")
+        )
         push.keep(0, name, drop=True)
         assert dict(vault.get_many([(0, root_of(0))]))[0] is Absence.RESTRICTED
     db = sqlite3.connect(both.folder / "other.db")
@@ -208,7 +217,9 @@ def test_killed_between_keeping_and_dropping_it_is_finished_by_the_next_push(bot
         both.push.keep(number, name, drop=False)
     both.vault.bodies.drop(both.vault.bodies.here(0, 100))  # killed halfway
     (both.folder / "vault.part").write_bytes(b"left behind")
-    again = VaultPush(both.vault, both.depot, both.folder / "vault.part", roots)
+    again = VaultPush(
+        both.vault, both.depot, both.folder / "vault.part", roots, WorkingRecords(both.folder / "working.records")
+    )
     again.clear()
     assert not (both.folder / "vault.part").exists()
     assert again.here(range(2)) == [0, 1]
@@ -224,7 +235,9 @@ def test_what_a_part_does_not_have_is_not_dropped(both: Both) -> None:
     both.vault.apply_erasure([3])
     both.push_and_drop()
     with Vault.open(both.folder / "old.db", KEY, depot=both.depot) as old:
-        push = VaultPush(old, both.depot, both.folder / "vault.part", roots)
+        push = VaultPush(
+            old, both.depot, both.folder / "vault.part", roots, WorkingRecords(both.folder / "working.records")
+        )
         push.make_room(range(2))
         assert old.bodies.here(0, HERE) == [3]
         assert old.get(3, root_of(3)).body == body_of(3)
@@ -240,7 +253,9 @@ def test_what_a_part_has_of_another_history_is_not_dropped_here(both: Both) -> N
         vault.put_many([other(index) if index % 2 else row(index) for index in INDICES])
     both.push.keep(0, name, drop=False)  # a depot.json that belongs to another log and vault
     with Vault.open(both.folder / "other.db", KEY, depot=both.depot) as vault:
-        VaultPush(vault, both.depot, both.folder / "other.part", roots).make_room(range(2))
+        VaultPush(
+            vault, both.depot, both.folder / "other.part", roots, WorkingRecords(both.folder / "working.records")
+        ).make_room(range(2))
         assert vault.bodies.here(0, PART_RECORDS) == [index for index in INDICES if index < PART_RECORDS and index % 2]
         assert vault.get(5, root_of(5)).body == b"other 5"
         assert vault.get(6, root_of(6)).body == body_of(6)
@@ -267,7 +282,9 @@ def test_what_was_remembered_of_a_part_is_not_believed_of_another(both: Both) ->
     again.push.keep(0, name, drop=True)
     again.vault.close()
     with Vault.open(both.folder / "old.db", KEY, depot=again.depot) as old:
-        VaultPush(old, again.depot, both.folder / "vault.part", roots).make_room(range(2))
+        VaultPush(
+            old, again.depot, both.folder / "vault.part", roots, WorkingRecords(both.folder / "working.records")
+        ).make_room(range(2))
         assert old.bodies.here(0, PART_RECORDS) == [3]
         assert old.get(3, root_of(3)).body == body_of(3)
 
