@@ -96,6 +96,7 @@ function progressOf(run) {
   let last = performance.now();
   return async (done, all) => {
     if (performance.now() - last < BREATH_MS) return;
+    if (run !== state.run) throw new Outdated(); // the newer one may have ended: nobody would hide the bar again
     byId("progress").hidden = false;
     byId("bar").value = done / all;
     fill(byId("told"), `${grouped(done)} of ${grouped(all)} records`);
