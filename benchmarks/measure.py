@@ -88,6 +88,11 @@ class Run:
         """Adds one repetition of a figure."""
         self._values[self._figures[name].name].append(value)
 
+    def median(self, name: str) -> float | None:
+        """Returns the median of what was added so far; None of nothing."""
+        values = self._values[self._figures[name].name]
+        return statistics.median(values) if values else None
+
     def note(self, name: str, text: str) -> None:
         """Says why a figure is absent, or what to mind."""
         self._notes[self._figures[name].name] = text

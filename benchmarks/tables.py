@@ -15,6 +15,7 @@ TITLES = {
     "decisions": "Recording decisions, and what a slow sink loses",
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
+    "fingerprints": "Fingerprints of files and tables",
     "memory": "Memory over a million records",
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",

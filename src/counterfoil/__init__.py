@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from counterfoil.client import Remote
     from counterfoil.core.note import VerifierKey
     from counterfoil.core.steps import Report
     from counterfoil.organisation import Organisation
+    from counterfoil.provenance.fingerprints import Algorithm, Fingerprint
     from counterfoil.store.unlock import Unlock
 
-__all__ = ["__version__", "check", "connect", "create", "open"]
+__all__ = ["__version__", "check", "connect", "create", "fingerprint", "open"]
 
 __version__ = "0.1.0"
 
@@ -86,6 +88,22 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
         if not (folder / "keys.json").exists():
             path.unlink()  # it opens nothing, and would stand in the way of the next try
         raise
+
+
+def fingerprint(
+    path: Path | str, *, algorithm: Algorithm = "sha256", ignore: Sequence[str] = (), follow_links: bool = False
+) -> Fingerprint:
+    """Returns the fingerprint of a file or folder, from its bytes; needs no home.
+
+    Args:
+        path: The file or folder.
+        algorithm: `sha256`, or `blake3` where both sides agree on it.
+        ignore: Patterns of names or paths that are left out.
+        follow_links: Whether links count as what they lead to.
+    """
+    from counterfoil.provenance.fingerprints import fingerprint_of
+
+    return fingerprint_of(path, algorithm=algorithm, ignore=ignore, follow_links=follow_links)
 
 
 def check(

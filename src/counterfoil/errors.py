@@ -42,6 +42,7 @@ from typing import Final
 __all__ = [
     "ERROR_TABLE",
     "INSTALL_CLIENT",
+    "INSTALL_FINGERPRINT",
     "INSTALL_LEDGER",
     "INSTALL_ML",
     "INSTALL_NODE",
@@ -90,6 +91,11 @@ INSTALL_NODE: Final = "install the extra `node`, e.g. pip install '.[node]' in t
 
 INSTALL_POSTGRES: Final = "install the extra `postgres`, e.g. pip install '.[postgres]' in the repository's folder"
 """What to do where the package that PostgreSQL needs is missing."""
+
+INSTALL_FINGERPRINT: Final = (
+    "install the extra `fingerprint`, e.g. pip install '.[fingerprint]' in the repository's folder"
+)
+"""What to do where a package that fingerprints need is missing."""
 
 INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
 """What to do where the package that object stores need is missing."""

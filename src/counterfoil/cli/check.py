@@ -12,17 +12,16 @@ import click
 
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report, Status, Step
+from counterfoil.core.steps import Report, Status, report_lines
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
 if TYPE_CHECKING:
     from counterfoil.ledger.anchors.live_check import LedgerAnswer
 
-__all__ = ["check", "report_lines"]
+__all__ = ["check"]
 
 PATH: Final = click.Path(path_type=Path)
-MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same
 
 
 @click.command()
@@ -95,15 +94,6 @@ def check(
     return code
 
 
-def report_lines(report: Report) -> Iterator[str]:
-    """Yields the numbered steps of a report: mark, word, question, finding, limit."""
-    for number, step in enumerate(report.steps, 1):
-        yield f"{MARKS[step.status]} {number}. {step.title} {str(step.status).upper()}  [{step.id}]"
-        yield f"     {step.detail}"
-        if step.limit:
-            yield f"     {_limit(step)}"
-
-
 def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> Iterator[str]:
     yield f"{file.name}: a {report.what}"
     yield ""
@@ -117,10 +107,6 @@ def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> I
         yield f"Verdict: {report.verdict}; but you required {', '.join(missed)}, which did not pass"
     else:
         yield f"Verdict: {report.verdict}"
-
-
-def _limit(step: Step) -> str:
-    return f"cannot show: {step.limit}"
 
 
 def _fact_lines(report: Report) -> Iterator[str]:

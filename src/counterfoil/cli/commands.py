@@ -27,6 +27,9 @@ COMMANDS: Final = {
     "up": Place("counterfoil.node.commands:up", "Serve the home: the HTTP API, the console, the log."),
     "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
     "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),
+    "fingerprint": Place(
+        "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
+    ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
     "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),
@@ -51,5 +54,7 @@ COMMANDS: Final = {
 }
 """Every command, in the order in which they are listed."""
 
-WITHOUT_HOME: Final = frozenset({"check", "checker", "demo", "init", "ledger cost", "policy check"})
+WITHOUT_HOME: Final = frozenset(
+    {"check", "checker", "demo", "fingerprint", "init", "ledger cost", "model check", "policy check"}
+)
 """Commands that open no home, and so take no --home and no key."""

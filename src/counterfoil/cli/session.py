@@ -133,12 +133,17 @@ class Session:
             raise InvalidInput("nothing was changed: the answer was not yes", hint=hint)
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Progress | None]:
-        """Shows a bar on stderr while the block runs, where a person is looking."""
+    def progress(self, title: str, *, in_bytes: bool = False) -> Iterator[Progress | None]:
+        """Shows a bar on stderr while the block runs, where a person is looking.
+
+        Args:
+            title: What is being done.
+            in_bytes: Whether bytes are counted, so that the bar tells how many a second there are.
+        """
         if self.as_json or not sys.stderr.isatty():
             yield None
             return
-        bar = _Bar(title)
+        bar = _Bar(title, in_bytes=in_bytes)
         try:
             yield bar
         finally:
@@ -153,19 +158,22 @@ class Session:
 class _Bar:
     """A progress bar that appears with the first report, so that short work draws none."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, in_bytes: bool) -> None:
         self._title = title
+        self._in_bytes = in_bytes
         self._bar: Any = None
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:
+            from rich import progress as rich
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            counts = (rich.DownloadColumn(), rich.TransferSpeedColumn())
+            told = counts if self._in_bytes else (rich.MofNCompleteColumn(),)
+            columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), *told, rich.TimeRemainingColumn())
             # Lines said meanwhile pass above the bar on a terminal; in a pipe they are none of its business.
             above = sys.stdout.isatty()
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=above)
+            self._bar = rich.Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=above)
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=total)
         self._bar.update(self._task, completed=done, total=total)

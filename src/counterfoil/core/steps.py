@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput
 
-__all__ = ["EXIT_MATCHES", "EXIT_MISMATCH", "Report", "Status", "Step", "failed", "not_checked", "passed"]
+__all__ = [
+    "EXIT_MATCHES",
+    "EXIT_MISMATCH",
+    "Report",
+    "Status",
+    "Step",
+    "failed",
+    "not_checked",
+    "passed",
+    "report_lines",
+]
 
 EXIT_MATCHES: Final = 0
 EXIT_MISMATCH: Final = 4
@@ -40,6 +50,9 @@ class Step:
     status: Status
     detail: str
     limit: str = ""
+
+
+_MARKS: Final = {Status.PASSED: "✓", Status.FAILED: "✗", Status.NOT_CHECKED: "–"}  # noqa: RUF001 - words say the same
 
 
 def passed(step_id: str, title: str, detail: str, limit: str = "") -> Step:
@@ -134,3 +147,12 @@ class Report:
             "verdict": self.verdict,
             "what": self.what,
         }
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yields the numbered steps of a report for people: mark, word, question, finding, limit."""
+    for number, step in enumerate(report.steps, 1):
+        yield f"{_MARKS[step.status]} {number}. {step.title} {str(step.status).upper()}  [{step.id}]"
+        yield f"     {step.detail}"
+        if step.limit:
+            yield f"     cannot show: {step.limit}"

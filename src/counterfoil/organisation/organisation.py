@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from counterfoil.calls import Calls, CallsView
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import ED25519, Signer, VerifierKey
@@ -282,6 +284,14 @@ class Organisation:
                 key = VerifierKey(self.home.settings.origin, ED25519, entry.public)
                 self._write_key_record("node", str(key), "")
             return self.keyring.secret("node")
+
+    def model_key(self) -> ec.EllipticCurvePrivateKey:
+        """Returns the key on P-256 that signs models for others' tools; made, and on record, at first use."""
+        with self.recorder.exclusive():
+            if not self.keyring.has("model"):
+                entry = self.keyring.add("model", time_text(self.recorder.now_s()))
+                self._write_key_record("model", entry.public.hex(), "")
+            return ec.derive_private_key(int.from_bytes(self.keyring.secret("model")), ec.SECP256R1())
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""

@@ -13,6 +13,7 @@ from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
 from counterfoil.provenance.provenance import Dataset, Model
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
+from counterfoil.provenance.signature_commands import check, sign
 from counterfoil.provenance.tables import read_rows
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add_dataset(session: Session, file: Path, name: str, notes: tuple[str, ...])
     The file itself stays where it is. The same file under the same name is recorded once.
     """
     pairs = key_values(notes, "--note")
-    with session.open() as org, session.progress("Reading") as progress:
+    with session.open() as org, session.progress("Reading", in_bytes=True) as progress:
         found = org.provenance.register_dataset(file, name=name, notes=pairs, progress=progress)
     session.emit(
         dataset_json(found),
@@ -69,6 +70,10 @@ def list_datasets(session: Session) -> None:
 @click.group()
 def model() -> None:
     """Register models and look them up."""
+
+
+for each in (sign, check):
+    model.add_command(each)
 
 
 @model.command("add")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault", "head", "account", "witness", "node"]
+Use = Literal["log", "vault", "head", "account", "witness", "node", "model"]
 _ALGORITHMS: Final[dict[str, str]] = {
     "log": "Ed25519",
     "vault": "AES-256-GCM",
@@ -44,7 +44,9 @@ _ALGORITHMS: Final[dict[str, str]] = {
     "account": "passphrase",
     "witness": "Ed25519",
     "node": "Ed25519",
+    "model": "P-256",
 }
+_CURVES: Final[dict[str, Callable[[], ec.EllipticCurve]]] = {"head": ec.SECP256K1, "model": ec.SECP256R1}
 _NEEDED: Final = frozenset({"log", "vault"})
 _CHECK: Final = b"counterfoil unlock key"
 _RESTORE: Final = "restore keys.json from a backup"
@@ -57,8 +59,9 @@ class KeyEntry:
     Attributes:
         use: `log` (signs heads), `vault` (wraps the keys of private values); once connected to a ledger also
             `head` (signs heads for its contract) and `account` (opens the account's key file unattended); once it
-            watches others' logs also `witness` (cosigns their heads); `node` signs requests to other nodes.
-        algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1` or `passphrase`.
+            watches others' logs also `witness` (cosigns their heads); `node` signs requests to other nodes; `model`
+            signs models for others' tools.
+        algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1`, `P-256` or `passphrase`.
         id: 16 random hex digits.
         public: 32 bytes for `log`, `witness` and `node`, 33 for `head` (SEC 1, compressed), else empty.
         created: UTC, `2026-11-23T19:00:00Z`.
@@ -164,7 +167,7 @@ class Keyring:
                 return self._add(use, now)
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`).
+        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`, `model`).
 
         Args:
             use: What the key is for.
@@ -269,8 +272,8 @@ class Keyring:
 
 def _drawn(use: str) -> tuple[bytes, bytes]:
     """Draws a new secret; returns it with its public part."""
-    if use == "head":
-        key = ec.generate_private_key(ec.SECP256K1())
+    if use in _CURVES:
+        key = ec.generate_private_key(_CURVES[use]())
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
         return key.private_numbers().private_value.to_bytes(KEY_BYTES, "big"), point
     secret = os.urandom(KEY_BYTES)

@@ -1,0 +1,95 @@
+"""`counterfoil fingerprint`: what a file or folder is, and what changed in it. Needs no home."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from counterfoil.errors import InvalidInput
+from counterfoil.provenance.fingerprints.algorithm import ALGORITHMS, Algorithm
+from counterfoil.provenance.fingerprints.difference import difference_of
+from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
+from counterfoil.provenance.fingerprints.model import model_digest
+from counterfoil.provenance.fingerprints.reading import MOST_THREADS, fingerprint_of
+from counterfoil.provenance.fingerprints.report import difference_lines, fingerprint_lines, told_json
+from counterfoil.provenance.fingerprints.stat_cache import StatCache
+from counterfoil.provenance.fingerprints.table_source import table_of
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session import Session
+
+__all__ = ["fingerprint"]
+
+PATH: Final = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("path", type=PATH, help="A file or folder.")
+@click.option("--against", type=PATH, metavar="FILE", help="Say what changed since this fingerprint was written.")
+@click.option("--out", type=PATH, metavar="FILE", help="Write the fingerprint to a new file, to compare with later.")
+@click.option(
+    "--algorithm", type=click.Choice(ALGORITHMS), help="Hash of the contents; what --against has, or else sha256."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="PATTERN", help="Leave out what is called or lies so: '*.tmp'; may be repeated."
+)
+@click.option("--follow-links", is_flag=True, help="Take links for what they lead to.")
+@click.option("--threads", type=click.IntRange(1, MOST_THREADS), help="Threads that read; one a processor by default.")
+@click.option("--rows", is_flag=True, help="Of a table, also say what its columns and rows are, whatever its file.")
+@click.option("--any-order", is_flag=True, help="The same, and the order of the rows does not count.")
+@click.option("--model", "is_model", is_flag=True, help="Of a model, also say what it means, however it was saved.")
+@click.option("--fresh", is_flag=True, help="Read every byte, also of files that were not changed since the last time.")
+@click.pass_obj
+def fingerprint(
+    session: Session,
+    path: Path,
+    against: Path | None,
+    out: Path | None,
+    algorithm: Algorithm | None,
+    ignore: tuple[str, ...],
+    follow_links: bool,
+    threads: int | None,
+    rows: bool,
+    any_order: bool,
+    is_model: bool,
+    fresh: bool,
+) -> int:
+    """Take the fingerprint of a file or folder: it changes with any name, size or content in it.
+
+    Files that were not changed since the last time are not read again, by what the
+    disk says of them; --fresh reads them all the same. With --against, exit code 4
+    where it is not as it was: its rows or its model, where those were asked for, and
+    otherwise its files.
+    """
+    before = Fingerprint.load(against) if against is not None else None
+    if before is not None:
+        algorithm, ignore = algorithm or before.algorithm, ignore or before.ignored
+        any_order = any_order or (before.table is not None and before.table.order == "any")
+        rows, is_model = rows or before.table is not None, is_model or bool(before.model_sha256)
+    if out is not None and out.exists():
+        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    cache = None if fresh else StatCache.of(path, (*ignore, "links" if follow_links else ""))
+    with session.progress("Reading", in_bytes=True) as progress:
+        made = fingerprint_of(
+            path,
+            algorithm=algorithm or "sha256",
+            ignore=ignore,
+            follow_links=follow_links,
+            threads=threads,
+            cache=cache,
+            progress=progress,
+        )
+        if rows or any_order:
+            made = replace(made, table=table_of(path, order="any" if any_order else "kept"))
+    if is_model:
+        made = replace(made, model_sha256=model_digest(path).hex())
+    if out is not None:
+        made.save(out)
+    for one, other in made.alike():
+        session.remark(f"note: {one} and {other} look the same; some disks keep only one of them")
+    found = difference_of(before, made) if before is not None else None
+    session.emit(told_json(made, found), [*fingerprint_lines(path, made), *difference_lines(against, found)])
+    return 0 if found is None or found.is_same else 4
