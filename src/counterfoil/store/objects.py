@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,9 @@ class Objects:
     def __init__(self, folder: Path, vault_key: bytes, depot: Depot | None = None) -> None:
         self._folder = folder
         self._depot = depot
-        self._cipher = _cipher(vault_key)
+        self._ciphers: tuple[AESGCM, ...] = (
+            _cipher(vault_key),
+        )  # two while files are sealed anew, for others read meanwhile
 
     def put(self, data: bytes) -> str:
         """Keeps `data` durably and returns its digest. Putting it again changes nothing.
@@ -108,7 +110,7 @@ class Objects:
         path = self._folder / (digest + _SEALED)
         if not path.exists():
             try:
-                replace_file(path, _sealed(self._cipher, digest, data))
+                replace_file(path, _sealed(self._ciphers[-1], digest, data))
             except OSError as error:
                 raise LogUnavailable(f"a file could not be kept: {error.strerror}") from error
         return digest
@@ -124,8 +126,13 @@ class Objects:
             raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
         path = self._folder / (digest + _SEALED)
         try:
-            raw = path.read_bytes()
-            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], digest.encode())
+            ciphers = self._ciphers
+            try:
+                return _opened(ciphers, path.read_bytes(), digest)
+            except InvalidTag:
+                if ciphers is self._ciphers:
+                    raise
+                return _opened(self._ciphers, path.read_bytes(), digest)  # sealed anew between the two
         except FileNotFoundError:
             raise NotFound(f"the rows with the digest {digest[:12]}… are not in this home") from None
         except (InvalidTag, ValueError) as error:
@@ -137,20 +144,21 @@ class Objects:
         Raises:
             LogUnavailable: When the disk refuses.
         """
-        new = _cipher(new_vault_key)
+        old, new = self._ciphers, _cipher(new_vault_key)
+        self._ciphers = (*old, new)
         done = 0
         for path in self._sealed_files():
             digest = path.name.removesuffix(_SEALED)
             try:
-                data = self.get_sealed(digest)
-            except HomeDamaged:
+                data = _opened(old, path.read_bytes(), digest)
+            except (InvalidTag, ValueError):
                 continue  # an interrupted run had already reached this one
             try:
                 replace_file(path, _sealed(new, digest, data))
             except OSError as error:
                 raise LogUnavailable(f"a file could not be sealed anew: {error.strerror}") from error
             done += 1
-        self._cipher = new
+        self._ciphers = (new,)
         return done
 
     def _sealed_files(self) -> Iterable[Path]:
@@ -159,6 +167,14 @@ class Objects:
 
 def _cipher(vault_key: bytes) -> AESGCM:
     return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"counterfoil objects 1").derive(vault_key))
+
+
+def _opened(ciphers: Sequence[AESGCM], raw: bytes, digest: str) -> bytes:
+    """Returns what a sealed file holds (InvalidTag where none of the keys opens it)."""
+    for cipher in ciphers[:-1]:
+        with suppress(InvalidTag):
+            return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], digest.encode())
+    return ciphers[-1].decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], digest.encode())
 
 
 def _sealed(cipher: AESGCM, digest: str, data: bytes) -> bytes:

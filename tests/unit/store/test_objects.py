@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import threading
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from organisations import full_disk
 
-from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.errors import CounterfoilError, HomeDamaged, InvalidInput, LogUnavailable, NotFound
 from counterfoil.store.objects import Objects
 
 KEY, OTHER = bytes(32), bytes(range(32))
@@ -67,6 +68,28 @@ def test_sealing_again_may_be_interrupted_and_repeated(tmp_path: Path) -> None:
     assert objects.reseal(OTHER) == 3
     for fresh in (objects, Objects(tmp_path, OTHER)):
         assert [fresh.get_sealed(digest) for digest in digests] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_whoever_reads_while_files_are_sealed_anew_is_served(tmp_path: Path) -> None:
+    objects, faults = Objects(tmp_path, KEY), []
+    digests = [objects.put_sealed(b"%d" % number) for number in range(40)]
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            for number, digest in enumerate(digests):
+                try:
+                    assert objects.get_sealed(digest) == b"%d" % number
+                except CounterfoilError as error:
+                    faults.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for key in (OTHER, KEY) * 5:
+        assert objects.reseal(key) == len(digests)
+    is_over.set()
+    reader.join()
+    assert faults == []
 
 
 def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path: Path) -> None:
