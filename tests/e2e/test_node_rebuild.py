@@ -31,6 +31,11 @@ def test_rebuilds_under_load_double_nothing(tmp_path):
                         json={"applicant": node.applicant, "subject": name},
                         headers={"idempotency-key": name},
                     )
+                    if (
+                        told.status_code == 503
+                    ):  # the tables went away under its hands: it is asked again, as clients do
+                        names.append(name)
+                        continue
                     answers.setdefault(name, set()).add(told.json()["index"])
                     if name not in names:
                         names.append(name)

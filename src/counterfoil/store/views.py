@@ -121,6 +121,7 @@ class Views:
         self._engine: Engine | None = None
         self._owner = os.urandom(16).hex()
         self._is_scrub_due = False
+        self._generation = 0  # one more for each rebuild
 
     @property
     def engine(self) -> Engine:
@@ -172,10 +173,18 @@ class Views:
             HomeDamaged: When the tables cannot be read.
             NotSetUp: When a package is missing, or the server forbids.
         """
-        with self.naming_faults():
+        with self.naming_faults(), self._connected() as connection:
+            yield connection
+
+    def _connected(self) -> Connection:
+        """Returns a connection to tables that are up to date; never to those that a rebuild has just emptied."""
+        while True:
+            generation = self._generation
             self._catch_up()
-            with self.engine.connect() as connection:
-                yield connection
+            connection = self.engine.connect()
+            if generation == self._generation:
+                return connection
+            connection.close()
 
     def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Reads what the log has gained; returns the number of records read.
@@ -232,6 +241,7 @@ class Views:
         with self.naming_faults():
             self._database.reach()
             with self._archive.lock:
+                self._generation += 1  # first: see `_connected`
                 self.close()
                 self._database.remove()
             return self._catch_up(progress)
