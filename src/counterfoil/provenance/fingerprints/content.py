@@ -31,19 +31,22 @@ def whole_hash(found: Found, make: Hash, buffer: memoryview) -> bytes:
     Raises:
         InvalidInput: It was changed, or cannot be read.
     """
+    left, made = found.stamp.size_bytes, None
     try:
         fd = os.open(found.full, _FLAGS)
         try:
-            made, left = make(), found.stamp.size_bytes
-            while left > 0 and (count := os.readv(fd, [buffer])):
-                made.update(buffer[:count])
-                left -= count
+            count = os.readv(fd, [buffer])
+            if count < left:
+                made = make(buffer[:count])
+                while (left := left - count) > 0 and (count := os.readv(fd, [buffer])):
+                    made.update(buffer[:count])
             _require_unchanged(found, fd)
         finally:
             os.close(fd)
     except OSError as error:
         raise _unreadable(found, error) from error
-    return bytes(made.digest())
+    # Most files fit into the buffer: they are hashed when they are closed, in one go, for other threads' sake.
+    return bytes((made or make(buffer[:count])).digest())
 
 
 def chunk_hashes(found: Found, numbers: Iterable[int], make: Hash, buffer: memoryview) -> Iterator[bytes]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from counterfoil.core.merkle import HASH_SIZE_BYTES, root_of
 from counterfoil.errors import InvalidInput
@@ -32,8 +31,7 @@ _CODES: Final[dict[tuple[Kind, Algorithm], bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file, or a link that was not followed.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -72,13 +72,13 @@ def walk(root: Path, *, ignore: Sequence[str] = (), follow_links: bool = False) 
     except OSError as error:
         raise NotFound(f"{root} cannot be read: {error.strerror}") from error
     if stat.S_ISREG(found.st_mode):
-        return [Found(os.path.basename(os.path.abspath(top)), top, stamp_of(found), is_link=False)]
+        return [Found(os.path.basename(os.path.abspath(top)), top, stamp_of(found), False)]
     if not stat.S_ISDIR(found.st_mode):
         raise InvalidInput(f"{root} is {_kind(found.st_mode)}, which has no content to take a fingerprint of")
     walked = _Walk(os.path.realpath(top), ignore, follow_links)
-    files = sorted(walked.below(top, b"", frozenset({(found.st_dev, found.st_ino)})))
+    walked.below(top, b"", frozenset({(found.st_dev, found.st_ino)}))
     walked.require_sound()
-    return files
+    return sorted(walked.files)
 
 
 def link_target(found: Found) -> bytes:
@@ -101,29 +101,33 @@ class _Walk:
         self._ignore = ignore
         self._follow = follow_links
         self._faults: list[str] = []
+        self.files: list[Found] = []
 
-    def below(self, folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
-        """Yields the files below one folder.
+    def below(self, folder: bytes, prefix: bytes, above: frozenset[tuple[int, int]]) -> None:
+        """Finds the files below one folder.
 
         Args:
             folder: The folder.
             prefix: Its own name below the top, with a `/` behind it.
             above: Device and inode of the folder and of those it lies in, against circles.
         """
+        others: list[os.DirEntry[bytes]] = []
         try:
             with os.scandir(folder) as entries:
-                listed = list(entries)
+                for entry in entries:
+                    if self._ignore and self._is_ignored(prefix + entry.name, entry.name):
+                        continue
+                    if entry.is_file(follow_symlinks=False):  # most are, and a million of them are to be found
+                        found = Found(
+                            prefix + entry.name, entry.path, stamp_of(entry.stat(follow_symlinks=False)), False
+                        )
+                        self.files.append(found)
+                    else:
+                        others.append(entry)
         except OSError as error:
             self._faults.append(f"{_shown(prefix)} cannot be read: {error.strerror}")
-            return
-        for entry in listed:
-            path = prefix + entry.name
-            if self._ignore and self._is_ignored(path, entry.name):
-                continue
-            try:
-                yield from self._of(entry, path, above)
-            except OSError as error:
-                self._faults.append(f"{_shown(path)} cannot be read: {error.strerror}")
+        for entry in others:  # the folder is closed again: folders may lie deeper in one another than files may be open
+            self._look_at(entry, prefix + entry.name, above)
 
     def require_sound(self) -> None:
         """Refuses the walk when something was wrong (InvalidInput)."""
@@ -131,23 +135,26 @@ class _Walk:
             more = f"; and {len(self._faults) - _TOLD:,} more" if len(self._faults) > _TOLD else ""
             raise InvalidInput("; ".join(self._faults[:_TOLD]) + more, hint="mend that, or leave it out with --ignore")
 
-    def _of(self, entry: os.DirEntry[bytes], path: bytes, above: frozenset[tuple[int, int]]) -> Iterator[Found]:
-        if entry.is_symlink() and not self._follow:
-            self._require_inside(entry.path, path)
-            yield Found(path, entry.path, stamp_of(entry.stat(follow_symlinks=False)), is_link=True)
-        elif entry.is_dir():
-            found = entry.stat()
-            place = (found.st_dev, found.st_ino)
-            if place in above:
-                self._faults.append(f"{_shown(path)} is a link that leads in a circle")
+    def _look_at(self, entry: os.DirEntry[bytes], path: bytes, above: frozenset[tuple[int, int]]) -> None:
+        """Takes in what is no plain file."""
+        try:
+            if entry.is_symlink() and not self._follow:
+                self._require_inside(entry.path, path)
+                self.files.append(Found(path, entry.path, stamp_of(entry.stat(follow_symlinks=False)), True))
                 return
-            yield from self.below(entry.path, path + b"/", above | {place})
-        else:
             found = entry.stat()
-            if stat.S_ISREG(found.st_mode):
-                yield Found(path, entry.path, stamp_of(found), is_link=False)
-            else:
-                self._faults.append(f"{_shown(path)} is {_kind(found.st_mode)}, which has no content")
+        except OSError as error:
+            self._faults.append(f"{_shown(path)} cannot be read: {error.strerror}")
+            return
+        place = (found.st_dev, found.st_ino)
+        if stat.S_ISREG(found.st_mode):
+            self.files.append(Found(path, entry.path, stamp_of(found), False))
+        elif not stat.S_ISDIR(found.st_mode):
+            self._faults.append(f"{_shown(path)} is {_kind(found.st_mode)}, which has no content")
+        elif place in above:
+            self._faults.append(f"{_shown(path)} is a link that leads in a circle")
+        else:
+            self.below(entry.path, path + b"/", above | {place})
 
     def _require_inside(self, full: bytes, path: bytes) -> None:
         if not (os.path.realpath(full) + b"/").startswith(self._inside):
