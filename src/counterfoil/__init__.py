@@ -100,6 +100,11 @@ def fingerprint(
         algorithm: `sha256`, or `blake3` where both sides agree on it.
         ignore: Patterns of names or paths that are left out.
         follow_links: Whether links count as what they lead to.
+
+    Raises:
+        NotFound: There is no such file or folder.
+        InvalidInput: Something in it cannot be read, has no content, or was changed meanwhile.
+        NotSetUp: The package for BLAKE3 is missing.
     """
     from counterfoil.provenance.fingerprints import fingerprint_of
 

@@ -53,7 +53,7 @@ def test_the_key_stays_the_same_and_is_on_record(typed):
 def test_a_signature_in_the_models_own_folder_leaves_itself_out(typed):
     typed("model", "sign", "model", "--home", "bank", "--out", "model/model.sig")
     out, _ = typed("model", "check", "model", "--signature", "model/model.sig")
-    assert "all 1, and no others" in out
+    assert "1 file, as signed, and no others" in out
 
 
 @pytest.mark.parametrize(

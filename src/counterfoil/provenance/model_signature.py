@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fingerprints.reading import content_hashes
 from counterfoil.provenance.fingerprints.walk import Found, walk
@@ -179,7 +180,7 @@ def check_model_signature(
         signed = _Signed.read(data)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return Report("model", (failed("format", _TITLES["format"], "it is no signature of a model"),))
-    count = f"{len(signed.resources):,} files of {signed.name}"
+    count = f"{counted(len(signed.resources), 'file')} of {signed.name}"
     steps = [passed("format", _TITLES["format"], f"a signature over {count}"), _signer_step(signed, key)]
     try:
         root = sha256(b"".join(bytes.fromhex(digest) for _, _, digest in signed.resources)).hexdigest()
@@ -240,7 +241,12 @@ def _files_step(path: Path, signed: _Signed, progress: Progress | None) -> Step:
     if faults:
         more = f"; and {len(faults) - _SHOWN:,} more" if len(faults) > _SHOWN else ""
         return failed("files", title, "; ".join(faults[:_SHOWN]) + more)
-    return passed("files", title, f"all {len(wanted):,}, and no others", "what was left out of the signature")
+    return passed(
+        "files",
+        title,
+        f"{counted(len(wanted), 'file')}, as signed, and no others",
+        "what was left out of the signature",
+    )
 
 
 def _files(path: Path, ignore: Sequence[str], *, follow_links: bool) -> list[Found]:

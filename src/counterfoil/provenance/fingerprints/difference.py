@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES, Entry
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
+from counterfoil.provenance.fingerprints.hash_list import differing_runs
 from counterfoil.provenance.fingerprints.table_difference import TableDifference, table_difference
 
 __all__ = ["Change", "Difference", "difference_of"]
@@ -119,13 +119,6 @@ def _ranges(old: Entry, new: Entry) -> Iterator[tuple[int, int]]:
     """Yields the parts of a large file that changed, those that touch put together."""
     if old.kind != "chunks" or new.kind != "chunks":
         return
-    count = max(len(old.chunks), len(new.chunks)) // HASH_SIZE_BYTES
-    start: int | None = None
-    for number in range(count + 1):
-        part = slice(number * HASH_SIZE_BYTES, (number + 1) * HASH_SIZE_BYTES)
-        is_other = number < count and old.chunks[part] != new.chunks[part]
-        if is_other and start is None:
-            start = number
-        elif not is_other and start is not None:
-            yield start * CHUNK_BYTES, min(number * CHUNK_BYTES, max(old.size_bytes, new.size_bytes))
-            start = None
+    size_bytes = max(old.size_bytes, new.size_bytes)
+    for start, end in differing_runs(old.chunks, new.chunks):
+        yield start * CHUNK_BYTES, min(end * CHUNK_BYTES, size_bytes)

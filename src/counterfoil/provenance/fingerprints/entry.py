@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from counterfoil.core.merkle import HASH_SIZE_BYTES, root_of
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.fingerprints.algorithm import Algorithm
+from counterfoil.provenance.fingerprints.algorithm import Algorithm, new_hash
+from counterfoil.provenance.fingerprints.hash_list import hashes_in, read_hash
 
 __all__ = ["CHUNK_BYTES", "WHOLE_BYTES", "Entry", "Kind", "chunk_root"]
 
@@ -67,7 +68,7 @@ class Entry(NamedTuple):
             return shown | _text("link", self.target)
         if self.kind == "whole":
             return shown | {algorithm: self.digest.hex()}
-        return shown | {f"{algorithm}Chunks": [each.hex() for each in _parts(self.chunks)]}
+        return shown | {f"{algorithm}Chunks": [each.hex() for each in hashes_in(self.chunks)]}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any], algorithm: Algorithm) -> Entry:
@@ -84,8 +85,8 @@ class Entry(NamedTuple):
                 target = _bytes("link", told)
                 return cls(path, len(target), "link", sha256(target).digest(), target=target)
             if algorithm in told:
-                return cls(path, size_bytes, "whole", _hash(told[algorithm]))
-            chunks = b"".join(_hash(each) for each in told[f"{algorithm}Chunks"])
+                return cls(path, size_bytes, "whole", read_hash(told[algorithm]))
+            chunks = b"".join(read_hash(each) for each in told[f"{algorithm}Chunks"])
             if len(chunks) // HASH_SIZE_BYTES != -(-size_bytes // CHUNK_BYTES):
                 raise ValueError
             return cls(path, size_bytes, "chunks", chunk_root(chunks, algorithm), chunks)
@@ -102,20 +103,15 @@ def chunk_root(chunks: bytes, algorithm: Algorithm) -> bytes:
         chunks: The hashes, one after the other; each is H(0x00 || chunk).
         algorithm: H.
     """
-    level = _parts(chunks)
+    level = hashes_in(chunks)
     if algorithm == "sha256":
         return root_of(level)
-    from counterfoil.provenance.fingerprints.algorithm import new_hash
 
     make = new_hash(algorithm)
     while len(level) > 1:
         above = [bytes(make(b"\x01" + a + b).digest()) for a, b in zip(level[::2], level[1::2], strict=False)]
         level = above + ([level[-1]] if len(level) & 1 else [])
     return level[0]
-
-
-def _parts(hashes: bytes) -> list[bytes]:
-    return [hashes[start : start + HASH_SIZE_BYTES] for start in range(0, len(hashes), HASH_SIZE_BYTES)]
 
 
 def _text(name: str, data: bytes) -> dict[str, str]:
@@ -131,10 +127,3 @@ def _bytes(name: str, told: Mapping[str, Any]) -> bytes:
         text: str = told[name]
         return text.encode("utf-8")
     return b64decode(told[f"{name}Base64"], validate=True)
-
-
-def _hash(text: str) -> bytes:
-    found = bytes.fromhex(text)
-    if len(found) != HASH_SIZE_BYTES or text != found.hex():
-        raise ValueError(text)
-    return found

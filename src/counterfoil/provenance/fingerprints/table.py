@@ -12,6 +12,7 @@ from counterfoil.core import canonical
 from counterfoil.core.merkle import HASH_SIZE_BYTES, root_of
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fingerprints.cells import EMPTY, framed_cells, type_name
+from counterfoil.provenance.fingerprints.hash_list import hashes_in, read_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +68,7 @@ class TableFingerprint:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the table as a fingerprint's file has it."""
-        blocks = [self.blocks[at : at + HASH_SIZE_BYTES].hex() for at in range(0, len(self.blocks), HASH_SIZE_BYTES)]
+        blocks = [each.hex() for each in hashes_in(self.blocks)]
         columns = [
             {"name": each.name, "type": each.type} | ({"sha256": each.digest.hex()} if each.digest else {})
             for each in self.columns
@@ -86,11 +87,11 @@ class TableFingerprint:
             if told["version"] != TABLE_VERSION or told["order"] not in ("kept", "any"):
                 raise ValueError
             columns = tuple(
-                Column(str(each["name"]), str(each["type"]), _hash(each["sha256"]) if "sha256" in each else None)
+                Column(str(each["name"]), str(each["type"]), read_hash(each["sha256"]) if "sha256" in each else None)
                 for each in told["columns"]
             )
-            blocks = b"".join(_hash(each) for each in told["blocks"])
-            made = cls(columns, int(told["rows"]), told["order"], _hash(told["root"]), blocks)
+            blocks = b"".join(read_hash(each) for each in told["blocks"])
+            made = cls(columns, int(told["rows"]), told["order"], read_hash(told["root"]), blocks)
             is_whole = made.order == "any" or made.root == _root_of_blocks(blocks)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInput("the fingerprint of the table is none", hint="make it again") from error
@@ -129,9 +130,9 @@ def table_fingerprint(
     named = [name if is_seen else EMPTY for name, is_seen in zip(types, seen, strict=True)]
     if order == "any":
         found = tuple(Column(name, kind, None) for name, kind in zip(names, named, strict=True))
-        return TableFingerprint(found, rows, order, root_of(sorted(_parts(hashes))))
+        return TableFingerprint(found, rows, order, root_of(sorted(hashes_in(hashes))))
     blocks = b"".join(
-        root_of(_parts(hashes[start : start + BLOCK_ROWS * HASH_SIZE_BYTES]))
+        root_of(hashes_in(hashes[start : start + BLOCK_ROWS * HASH_SIZE_BYTES]))
         for start in range(0, len(hashes), BLOCK_ROWS * HASH_SIZE_BYTES)
     )
     digests = [each.digest() for each in columns]
@@ -165,16 +166,4 @@ def _bytes_of(cells: pa.Array) -> memoryview:
 
 def _root_of_blocks(blocks: bytes) -> bytes:
     """Returns the root over all rows from those over every 256 of them, which are its subtrees."""
-    return root_of(_parts(blocks))
-
-
-def _parts(hashes: bytes | bytearray) -> list[bytes]:
-    data = bytes(hashes)
-    return [data[start : start + HASH_SIZE_BYTES] for start in range(0, len(data), HASH_SIZE_BYTES)]
-
-
-def _hash(text: str) -> bytes:
-    found = bytes.fromhex(text)
-    if len(found) != HASH_SIZE_BYTES:
-        raise ValueError(text)
-    return found
+    return root_of(hashes_in(blocks))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.fingerprints.hash_list import differing_runs
 from counterfoil.provenance.fingerprints.table import BLOCK_ROWS, TableFingerprint
 
 __all__ = ["TableDifference", "table_difference"]
@@ -63,14 +63,7 @@ def table_difference(before: TableFingerprint, after: TableFingerprint) -> Table
 
 
 def _ranges(before: TableFingerprint, after: TableFingerprint) -> Iterator[tuple[int, int]]:
-    """Yields the runs of blocks that differ."""
-    count = max(len(before.blocks), len(after.blocks)) // HASH_SIZE_BYTES
-    start: int | None = None
-    for number in range(count + 1):
-        part = slice(number * HASH_SIZE_BYTES, (number + 1) * HASH_SIZE_BYTES)
-        is_other = number < count and before.blocks[part] != after.blocks[part]
-        if is_other and start is None:
-            start = number
-        elif not is_other and start is not None:
-            yield start * BLOCK_ROWS, min(number * BLOCK_ROWS, max(before.rows, after.rows))
-            start = None
+    """Yields the runs of blocks that differ, as rows."""
+    rows = max(before.rows, after.rows)
+    for start, end in differing_runs(before.blocks, after.blocks):
+        yield start * BLOCK_ROWS, min(end * BLOCK_ROWS, rows)

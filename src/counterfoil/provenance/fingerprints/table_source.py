@@ -15,7 +15,7 @@ from counterfoil.provenance.fingerprints.table import Order, TableFingerprint, t
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TableSource", "is_table", "naming_faults", "table_of", "table_source"]
+__all__ = ["TableSource", "naming_faults", "table_of", "table_source"]
 
 BATCH_ROWS: Final = 65_536
 _CSV: Final = {".csv": ",", ".tsv": "\t"}
@@ -36,13 +36,6 @@ class TableSource:
 
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
-
-
-def is_table(path: Path) -> bool:
-    """Whether a path is, by its name or by what lies in it, a table that can be read."""
-    if path.is_dir():
-        return (path / _STATE).is_file() or (path / _SPLITS).is_file() or bool(_parts_of(path))
-    return path.suffix.lower() in (*_CSV, *_ARROW, *_PARQUET)
 
 
 def table_source(table: Any) -> TableSource:

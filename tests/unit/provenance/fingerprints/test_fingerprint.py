@@ -245,18 +245,25 @@ def test_sockets_pipes_and_devices_have_no_content(tree):
         fingerprint_of("/dev/null")
 
 
-def test_what_cannot_be_read_is_named_all_at_once(tree):
+def test_what_has_no_content_is_named_all_at_once(tree):
+    for number in range(7):
+        os.mkfifo(tree / f"pipe{number}")
+    with pytest.raises(InvalidInput) as caught:
+        fingerprint_of(tree)
+    assert caught.value.message.count("is a pipe") == 5
+    assert caught.value.message.endswith("; and 2 more")
+
+
+@pytest.mark.parametrize("name", ["sub", "a.csv"])
+def test_a_folder_or_file_that_cannot_be_read_is_named(tree, name):
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
-    for number in range(7):
-        (tree / f"secret{number}").write_bytes(b"x")
-        (tree / f"secret{number}").chmod(0)
-    (tree / "sub").chmod(0)
+    (tree / name).chmod(0)
     try:
-        with pytest.raises(InvalidInput, match="Permission denied"):
+        with pytest.raises(InvalidInput, match=f"{name} cannot be read: Permission denied"):
             fingerprint_of(tree)
     finally:
-        (tree / "sub").chmod(0o700)
+        (tree / name).chmod(0o700)
 
 
 def test_a_missing_folder_is_not_found(tmp_path):

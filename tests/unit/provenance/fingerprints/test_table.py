@@ -6,7 +6,6 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ import pytest
 from counterfoil.core.merkle import leaf_hash, root_of
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.fingerprints.table import Order, TableFingerprint, table_fingerprint
-from counterfoil.provenance.fingerprints.table_source import is_table, table_source
+from counterfoil.provenance.fingerprints.table_source import table_source
 
 FRAME = pd.DataFrame(
     {
@@ -80,7 +79,6 @@ def test_a_dataset_that_hugging_face_saved_is_read(tmp_path):
             writer.write_table(part)
     state = {"_data_files": [{"filename": "data-0.arrow"}, {"filename": "data-1.arrow"}], "_indices_data_files": None}
     (tmp_path / "state.json").write_text(json.dumps(state))
-    assert is_table(tmp_path)
     assert of(tmp_path) == of(FRAME)
     (tmp_path / "state.json").write_text(json.dumps(state | {"_data_files": [{"filename": "../x.arrow"}]}))
     with pytest.raises(InvalidInput, match="outside of the folder"):
@@ -319,9 +317,3 @@ def test_parts_of_other_columns_are_refused(tmp_path):
     FRAME[["id"]].to_parquet(tmp_path / "b.parquet")
     with pytest.raises(InvalidInput, match="b.parquet has other columns than a.parquet"):
         of(tmp_path)
-
-
-def test_which_paths_are_tables(tmp_path: Path):
-    assert is_table(tmp_path / "x.CSV")
-    assert not is_table(tmp_path / "x.pkl")
-    assert not is_table(tmp_path)
