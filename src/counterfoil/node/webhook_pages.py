@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookPages"]
 
-WORDS: Final = dict(zip(EVENTS, ("an alarm is over", "something needs a person", "long work is done"), strict=True))
+WORDS: Final = {
+    "alarm.cleared": "an alarm is over",
+    "alarm.raised": "something needs a person",
+    "job.finished": "long work is done",
+}
 """When each event is told, in a few words."""
 
 

@@ -9,6 +9,8 @@ from making_node import serving, settled
 from serving_witness import serving as receiving
 from signing_in import PAGE, newest, send
 
+from counterfoil.node.webhook_pages import WORDS
+from counterfoil.node.webhooks.webhooks import EVENTS
 from counterfoil.witness.cosigner import Answer
 
 
@@ -82,3 +84,7 @@ def test_how_deliveries_stand_is_told_in_words(node):
     listed = node.client.get("/api/v1/webhooks").json()[0]
     assert (listed["said"], listed["given_up"]) == ("nobody listens at its address", 0)
     assert listed["taken"] <= listed["due"]
+
+
+def test_every_event_is_said_in_words():
+    assert tuple(WORDS) == EVENTS
