@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["Source", "source"]
+from counterfoil.provenance.snapshots import Limits
 
+__all__ = ["LIMITS", "TABLE", "Source", "source"]
+
+LIMITS = Limits(timeout_s=20, silence_s=5)
+BOMB = gzip.compress(bytes(50_000_000), 6)
 TABLE = b"id,rate\n1,0.5\n2,0.7\n"
 
 
@@ -93,9 +97,8 @@ def endless(handler: Any) -> None:
 
 
 def bomb(handler: Any) -> None:
-    """100 MB of zeros in 100 kB."""
-    body = gzip.compress(bytes(100_000_000))
-    saying(200, body, content_encoding="gzip", content_length=str(len(body)))(handler)
+    """50 MB of zeros in 50 kB."""
+    saying(200, BOMB, content_encoding="gzip", content_length=str(len(BOMB)))(handler)
 
 
 def no_http(handler: Any) -> None:
@@ -124,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         source: Source = self.server.source
         source.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         path = self.path.partition("?")[0]
+        self.protocol_version = "HTTP/1.1"
+        self.close_connection = True
         try:
             if path in source.paths:
                 source.paths[path](self)

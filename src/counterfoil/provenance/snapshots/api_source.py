@@ -38,7 +38,7 @@ class ApiForm:
         most_pages: More than these are refused.
     """
 
-    url: str
+    url: str = field(repr=False)  # its query may hold a secret
     items: str = ""
     next: str = ""
     page: str = ""

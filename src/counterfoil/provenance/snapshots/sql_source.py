@@ -39,7 +39,7 @@ class SqlSource:
         secret: The password.
     """
 
-    url: str
+    url: str = field(repr=False)  # its query may hold a secret
     query: str
     secret: str = field(default="", repr=False)
 

@@ -40,7 +40,7 @@ class UrlSource:
         is_guarded: Whether somebody afar asks for it.
     """
 
-    url: str
+    url: str = field(repr=False)  # its query may hold a secret
     secret: str = field(default="", repr=False)
     file_name: str = ""
     reach: Reach = field(default_factory=Reach)

@@ -247,8 +247,8 @@ def _told(url: str, response: httpx.Response) -> dict[str, Any]:
         if value and value.isprintable():
             told[name] = value[:_MOST_HEADER]
     told["hasLength"] = "content-length" in response.headers or "transfer-encoding" in response.headers
-    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
-    if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
+    tls = response.extensions["network_stream"].get_extra_info("socket")
+    if isinstance(tls, ssl.SSLSocket):
         certificate = tls.getpeercert(binary_form=True) or b""
         told["tls"] = {"certificateSha256": sha256(certificate).hexdigest(), "version": tls.version() or ""}
     return told
