@@ -45,11 +45,8 @@ def rows(source, folder, limits=LIMITS):
 def test_a_query_is_a_table_of_parquet(org, database):
     taken = org.provenance.snapshots.take(source(database), name="rates")
     record = taken.dataset.record
-    assert (record.rows, record.file_name, dict(record.columns)) == (
-        2,
-        "rows.parquet",
-        {"id": "int64", "rate": "double"},
-    )
+    assert (record.rows, record.file_name) == (2, "rows.parquet")
+    assert dict(record.columns) == {"id": "integer", "rate": "number"}
     told = taken.run.record.parameters["source"]
     assert {name: told[name] for name in ("kind", "dialect", "database", "count", "readOnly", "querySha256")} == {
         "kind": "sql",
@@ -151,7 +148,8 @@ def server(postgres):
         name,
     )
     postgres.execute(
-        "INSERT INTO kinds VALUES (1, 12.50, '2026-11-01 10:00+02', '2026-11-01', '08:30', '\\x00ff', '{\"b\": 1, \"a\": 2}',"
+        "INSERT INTO kinds VALUES (1, 12.50, '2026-11-01 10:00+02', '2026-11-01', '08:30', '\\x00ff',"
+        ' \'{"b": 1, "a": 2}\','
         " '00000000-0000-0000-0000-000000000001', true, '{x,y}', '10.0.0.1'), (2, null, null, null, null, null, null,"
         " null, null, null, null)",
         name,
