@@ -96,6 +96,14 @@ def endless(handler: Any) -> None:
         handler.wfile.write(bytes(65_536))
 
 
+def flowing(handler: Any) -> None:
+    """Sends some bytes now and then, for ever."""
+    handler.send_response(200)
+    handler.end_headers()
+    while not handler.server.source.stop.wait(0.05):
+        handler.wfile.write(bytes(65_536))
+
+
 def bomb(handler: Any) -> None:
     """50 MB of zeros in 50 kB."""
     saying(200, BOMB, content_encoding="gzip", content_length=str(len(BOMB)))(handler)

@@ -17,7 +17,7 @@ from counterfoil.errors import InvalidInput, NodeUnreachable, NotSetUp
 from counterfoil.provenance.snapshots.source import Fetched, Limits, Progress, Writer
 from counterfoil.provenance.snapshots.sql_table import RowFile
 
-__all__ = ["SqlSource"]
+__all__ = ["SqlSource", "require_no_password"]
 
 _ROWS: Final = 4_096
 _CONNECT_S: Final = 10
@@ -112,6 +112,19 @@ class SqlSource:
         if url.get_backend_name() == _SQLITE and not (url.database and Path(url.database).is_file()):
             raise InvalidInput("there is no SQLite file of that name", hint="like sqlite:////data/rates.db")
         return url.set(drivername="postgresql+psycopg") if url.drivername in _PLAIN_POSTGRES else url
+
+
+def require_no_password(url: str) -> None:
+    """Raises InvalidInput where an address holds a password: on a command line others can read it."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return  # SqlSource says what is wrong with it
+    if parsed.password or any("passw" in name.lower() for name in parsed.query):
+        raise InvalidInput(
+            "the database's address holds a password, and others on this machine can read command lines",
+            hint="keep it in a file of mode 0600: --secret-file; and change it, as it was shown",
+        )
 
 
 def _patience(url: URL) -> dict[str, Any]:
