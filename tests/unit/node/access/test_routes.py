@@ -160,6 +160,7 @@ ALLOWED = {
         GET /api/v1/models/{wanted}
         GET /api/v1/policies
         POST /api/v1/policies/check
+        GET /api/v1/snapshots
         GET /api/v1/status
         GET /me
         POST /me/password
@@ -173,6 +174,7 @@ ALLOWED = {
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
         POST /api/v1/policies
+        POST /api/v1/snapshots
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
