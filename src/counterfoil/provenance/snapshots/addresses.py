@@ -1,7 +1,7 @@
 """Which addresses a source may have: whoever asks from afar must not reach what only this machine can.
 
 A name is resolved once, every address it leads to is judged, and the connection goes to an
-address that was judged: a second look-up cannot lead elsewhere (DNS rebinding).
+address that was judged: asking for it again cannot lead elsewhere (DNS rebinding).
 """
 
 from __future__ import annotations

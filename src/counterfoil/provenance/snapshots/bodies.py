@@ -45,7 +45,7 @@ class SnapshotShown(BaseModel):
     sha256: str
     size_bytes: int
     rows: int | None = Field(description="Number of rows; null where it is no table.")
-    looks: int = Field(description="How often the source gave this.")
-    last_look: str = Field(description="UTC.")
+    fetches: int = Field(description="How often the source gave this.")
+    last_fetch: str = Field(description="UTC.")
     state: str = Field(description="kept, removed, or missing: gone without a record that says so.")
-    source: dict[str, Any] = Field(description="Where it came from, as the newest look has it.")
+    source: dict[str, Any] = Field(description="Where it came from, as the newest fetch has it.")

@@ -65,7 +65,7 @@ def take(
 ) -> None:
     """Fetch what a source gives now, keep it, and record it with where it came from.
 
-    An unchanged source makes no second copy; that it was looked at is on record.
+    An unchanged source makes no second copy; that it was asked is on record.
     """
     from counterfoil.provenance.shapes import key_values
     from counterfoil.provenance.snapshots.shapes import size_words, source_words, taken_json
@@ -109,14 +109,14 @@ def list_snapshots(session: Session, name: str) -> None:
             each.dataset.index,
             f"{each.dataset.record.name}@{each.dataset.record.version}",
             size_words(each.dataset.record.size_bytes),
-            each.looks[-1].ended,
-            len(each.looks),
+            each.fetches[-1].ended,
+            len(each.fetches),
             each.state,
-            source_words(each.looks[-1].source),
+            source_words(each.fetches[-1].source),
         )
         for each in found
     ]
-    header = ("record", "snapshot", "size", "last look", "looks", "contents", "source")
+    header = ("record", "snapshot", "size", "last fetch", "fetches", "contents", "source")
     lines = session.table(header, rows) if rows else ["No snapshots yet."]
     lines.append(f"On the disk: {size_words(taken_bytes)}.")
     session.emit({"disk_bytes": taken_bytes, "snapshots": [snapshot_json(each) for each in found]}, lines)

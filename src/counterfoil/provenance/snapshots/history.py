@@ -1,4 +1,4 @@
-"""Which datasets are snapshots, when they were looked at, and whether their contents were removed."""
+"""Which datasets are snapshots, when their sources were asked, and whether their contents were removed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from counterfoil.provenance.views import datasets
 from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
 
-__all__ = ["KIND", "History", "Look"]
+__all__ = ["KIND", "Fetch", "History"]
 
 KIND: Final = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A time that a source was looked at.
+class Fetch:
+    """A time that a source was asked, and gave this.
 
     Attributes:
         index: Place of the run's record.
@@ -66,10 +66,10 @@ class History:
             query = query.where(datasets.c.name == name)
         with self._views.reading() as connection:
             found = connection.execute(query).scalars().all()
-        return [each for each in (self._datasets.at(int(index)) for index in found) if self.last_look(each)]
+        return [each for each in (self._datasets.at(int(index)) for index in found) if self.last_fetch(each)]
 
-    def looks(self, dataset: Dataset) -> list[Look]:
-        """Returns the times that the source gave this dataset, oldest first; runs told by others are no looks."""
+    def fetches(self, dataset: Dataset) -> list[Fetch]:
+        """Returns the times that the source gave this dataset, oldest first; runs told by others are no fetches."""
         query = (
             select(runs.c.idx)
             .join(edges, edges.c.parent_idx == runs.c.idx)
@@ -79,11 +79,11 @@ class History:
         with self._views.reading() as connection:
             found = [self._runs.at(int(index)) for index in connection.execute(query).scalars()]
         told = [(each, each.record.parameters.get("source")) for each in found]
-        return [Look(each.index, each.record.ended, source) for each, source in told if isinstance(source, dict)]
+        return [Fetch(each.index, each.record.ended, source) for each, source in told if isinstance(source, dict)]
 
-    def last_look(self, dataset: Dataset) -> Look | None:
-        """Returns the newest look that found this dataset; None where it is no snapshot."""
-        return next(reversed(self.looks(dataset)), None)
+    def last_fetch(self, dataset: Dataset) -> Fetch | None:
+        """Returns the newest fetch that found this dataset; None where it is no snapshot."""
+        return next(reversed(self.fetches(dataset)), None)
 
     def removal(self, sha256: str) -> Removal | None:
         """Returns the removal of these contents; None where there was none, or they were fetched again since."""

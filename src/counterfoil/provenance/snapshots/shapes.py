@@ -14,11 +14,11 @@ _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 def snapshot_json(found: Snapshot) -> dict[str, Any]:
     """Returns a snapshot as JSON values."""
-    record, last = found.dataset.record, found.looks[-1]
+    record, last = found.dataset.record, found.fetches[-1]
     return {
         "index": found.dataset.index,
-        "last_look": last.ended,
-        "looks": len(found.looks),
+        "last_fetch": last.ended,
+        "fetches": len(found.fetches),
         "name": record.name,
         "rows": record.rows,
         "sha256": record.sha256,

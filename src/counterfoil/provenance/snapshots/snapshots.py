@@ -31,7 +31,7 @@ from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.models.artefact import runtime
 from counterfoil.provenance.naming import is_text
-from counterfoil.provenance.snapshots.history import KIND, History, Look
+from counterfoil.provenance.snapshots.history import KIND, Fetch, History
 from counterfoil.provenance.snapshots.records import Removal
 from counterfoil.provenance.snapshots.source import DEFAULT_LIMITS, Fetched, Limits, Progress, Source
 from counterfoil.store.archive import Archive
@@ -70,12 +70,12 @@ class Snapshot:
 
     Attributes:
         dataset: The version.
-        looks: The times that the source gave it, oldest first.
+        fetches: The times that the source gave it, oldest first.
         state: How its contents stand.
     """
 
     dataset: Dataset
-    looks: tuple[Look, ...]
+    fetches: tuple[Fetch, ...]
     state: State
 
 
@@ -121,7 +121,7 @@ class Snapshots:
         self._datasets = register
         self._runs = runs
         self._history = History(archive, views, register, runs)
-        self._lock = threading.Lock()  # one at a time looks what is on record, and records
+        self._lock = threading.Lock()  # one at a time fetches what is on record, and records
 
     def take(
         self,
@@ -173,7 +173,7 @@ class Snapshots:
     def find(self, wanted: str) -> Snapshot:
         """Returns a snapshot by name (its newest version), as NAME@VERSION, or by its place (NotFound without one)."""
         dataset = self._datasets.find(wanted)
-        if self._history.last_look(dataset) is None:
+        if self._history.last_fetch(dataset) is None:
             raise NotFound(f"the dataset {wanted!r} is no snapshot", hint="counterfoil snapshot list")
         return self._snapshot(dataset, self._files.kept())
 
@@ -291,8 +291,8 @@ class Snapshots:
         kept = self._files.kept()
         for dataset in reversed(self._history.datasets(name)):
             if dataset.record.sha256 in kept and version in ("", dataset.record.version):
-                looks = self._history.looks(dataset)
-                if any(each.source.get(_ROWS_DIGEST) == told[_ROWS_DIGEST] for each in looks):
+                fetches = self._history.fetches(dataset)
+                if any(each.source.get(_ROWS_DIGEST) == told[_ROWS_DIGEST] for each in fetches):
                     return dataset
         return None
 
@@ -321,7 +321,7 @@ class Snapshots:
         state: State = "kept" if digest in kept else "missing"
         if state == "missing" and self._history.removal(digest) is not None:
             state = "removed"
-        return Snapshot(dataset, tuple(self._history.looks(dataset)), state)
+        return Snapshot(dataset, tuple(self._history.fetches(dataset)), state)
 
     def _dataset(self, wanted: Dataset | str) -> Dataset:
         return self.find(str(wanted.index) if isinstance(wanted, Dataset) else wanted).dataset

@@ -106,7 +106,7 @@ def test_a_name_is_resolved_once_and_all_its_addresses_are_judged(tmp_path, monk
 
 
 def test_the_connection_goes_to_the_address_that_was_judged(tmp_path, monkeypatch):
-    """Whatever the name leads to at a second look (DNS rebinding), nobody looks a second time."""
+    """Whatever the name leads to at a second look (DNS rebinding), nobody fetches a second time."""
     real, asked = socket.getaddrinfo, []
 
     def resolving(host, port, *args, **more):

@@ -33,7 +33,7 @@ def test_a_snapshot_is_taken_in_the_background_and_listed(tmp_path, web):
         again = done(node, node.client.post("/api/v1/snapshots", json=asked))
         assert (first["state"], first["told"]["new"], again["told"]["new"]) == ("done", True, False)
         [shown] = node.client.get("/api/v1/snapshots").json()
-        assert (shown["name"], shown["version"], shown["looks"], shown["state"]) == ("rates", "1", 2, "kept")
+        assert (shown["name"], shown["version"], shown["fetches"], shown["state"]) == ("rates", "1", 2, "kept")
         assert shown["source"]["url"] == f"{web.url}/rates.csv?key=…"
         assert node.client.get("/api/v1/datasets/rates").json()["notes"] == {"licence": "CC0"}
 

@@ -46,14 +46,14 @@ def test_a_snapshot_is_a_dataset_that_a_run_made(org, web):
     assert org.provenance.lineage.ancestors([taken.dataset.index]) == {taken.run.index}
 
 
-def test_an_unchanged_source_is_kept_once_and_each_look_is_on_record(org, web):
+def test_an_unchanged_source_is_kept_once_and_each_fetch_is_on_record(org, web):
     first, before = take(org, web), files(org)
     second = take(org, web)
     assert (second.dataset, second.is_new) == (first.dataset, False)
     assert second.run.index > first.run.index
     assert files(org) == before
     [found] = org.provenance.snapshots.all()
-    assert [each.index for each in found.looks] == [first.run.index, second.run.index]
+    assert [each.index for each in found.fetches] == [first.run.index, second.run.index]
 
 
 def test_a_changed_source_is_the_next_version_and_the_first_stays(org, web):
