@@ -156,8 +156,6 @@ class Snapshots:
         work = self._files.work_folder()
         try:
             fetched = source.fetch(work, limits, progress)
-            if isinstance(query := getattr(source, "query", None), str):
-                self._objects.put_sealed(query.encode())
             with self._lock:
                 return self._kept(fetched, name, version, notes or {}, started)
         except OSError as error:
@@ -283,6 +281,8 @@ class Snapshots:
         known = {each.index for each in self._datasets.all(name)}
         if dataset is None:
             dataset = self._registered(fetched.file, name, version, notes)
+        if fetched.query:
+            self._objects.put_sealed(fetched.query.encode())
         run = self._runs.record(self._run(name, dataset, told, started))
         return Taken(dataset, run, dataset.index not in known)
 

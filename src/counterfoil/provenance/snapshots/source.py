@@ -52,11 +52,13 @@ class Fetched:
         file: Where it lies, in clear.
         told: What the record says of the source: JSON values, no secret, nothing about a person.
         is_unordered: Whether it is a table whose rows have no order.
+        query: What was asked of a database; kept sealed, for the record has its digest only.
     """
 
     file: Path
     told: dict[str, Any]
     is_unordered: bool = False
+    query: str = field(default="", repr=False)
 
 
 class Source(Protocol):

@@ -75,7 +75,9 @@ class SqlSource:
         with path.open("xb") as file:
             count = rows.to_parquet(rows_path, Writer(file, limits, ends=writer.ends))
         rows_path.unlink()
-        return Fetched(path, self.describe() | {"count": count, "readOnly": is_read_only}, is_unordered=True)
+        return Fetched(
+            path, self.describe() | {"count": count, "readOnly": is_read_only}, is_unordered=True, query=self.query
+        )
 
     def _read(self, rows: RowFile, limits: Limits) -> bool:
         """Reads all rows in one transaction; returns whether the database itself forbids writing in it."""
