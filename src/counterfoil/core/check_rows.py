@@ -21,8 +21,9 @@ from counterfoil.core.check_receipt import LogView, check_receipt
 from counterfoil.core.ecvrf import gamma_of, verify
 from counterfoil.core.merkle import is_included, root_of
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.rows import cell_value, columns_digest, id_input, tag_of
+from counterfoil.core.rows import ShownRow, cell_value, columns_digest, id_input, tag_of
 from counterfoil.core.rows_proof import IdProof, RowProof, RowsProof, Shown, parse_rows_proof
+from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.tag_tree import has_own_place, root_from_walk, tag_number
 from counterfoil.core.witness_policy import WitnessPolicy
@@ -130,11 +131,21 @@ def _rows_step(proof: IdProof) -> Step:
         return not_checked("rows", title, told)
     columns = columns_digest(proof.shown.columns)
     leaves = [row.leaf(columns) for row in proof.shown.rows]
+    if not all(_is_of(proof, proof.shown, row) for row in proof.shown.rows):
+        return failed("rows", title, f"a row has another id in the column {proof.tree.column}")
     if len(leaves) != proof.place.count or root_of(leaves) != proof.place.root:
         return failed("rows", title, "a row, its salt, or the number of rows is not the one on record")
     return passed(
         "rows", title, f"{counted(len(leaves), 'row')}, all that the id has, exactly as on record", "that they are true"
     )
+
+
+def _is_of(proof: IdProof, shown: Shown, row: ShownRow) -> bool:
+    """Whether a row says the id, as text or as an integer, in the column that the tree names."""
+    if proof.tree.column not in shown.columns:
+        return False
+    cell = row.cells[shown.columns.index(proof.tree.column)]
+    return cell in (b"s" + proof.id.encode(), b"i" + proof.id.encode())
 
 
 def _row_tree_step(proof: RowProof) -> Step:
@@ -161,14 +172,24 @@ def _record_step(proof: RowsProof, receipt: Report | None) -> Step:
         return failed("record", title, broken.detail)
     about = receipt.facts.get("about") or {}
     part = "ids" if isinstance(proof, IdProof) else "rows"
-    if receipt.facts.get("kind") != ROWS_KIND or about.get(part) != proof.tree.to_json():
+    is_fitting = receipt.facts.get("kind") == ROWS_KIND and about.get(part) == proof.tree.to_json()
+    if not is_fitting or not _dataset_leaf(proof):
         return failed("record", title, "the record in the file commits to another tree, or to none")
     return passed(
         "record",
         title,
-        f"it does, for the dataset {about.get('dataset')}, {receipt.facts['time']}",
+        f"it does, {receipt.facts['time']}, for the dataset {about.get('dataset')}, record {_dataset_leaf(proof)[:16]}…",
         "that the tree was built from all of the data; whoever has data and home can see (counterfoil rows check)",
     )
+
+
+def _dataset_leaf(proof: RowsProof) -> str:
+    """Returns the leaf hash (hex) of the dataset's record, which the record in the file builds on; empty without."""
+    try:
+        builds_on = parse_record(str((proof.record or {}).get("entry", "")).encode()).builds_on
+    except (CounterfoilError, UnicodeEncodeError):
+        return ""
+    return builds_on[0] if len(builds_on) == 1 else ""
 
 
 def _receipt_steps(receipt: Report | None) -> list[Step]:
@@ -181,6 +202,7 @@ def _facts(proof: RowsProof, receipt: Report | None) -> dict[str, Any]:
     told: Mapping[str, Any] = receipt.facts if receipt is not None else {}
     names = ("origin", "index", "leaf", "time", "about")
     facts = {name: told[name] for name in names if name in told}
+    facts["dataset_leaf"] = _dataset_leaf(proof)
     facts["fields"] = _fields(proof.shown) if proof.shown is not None else []
     if isinstance(proof, RowProof):
         return facts | {"finding": "row", "row": proof.index}

@@ -11,7 +11,18 @@ from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-__all__ = ["GENERATOR", "ORDER", "POINT_BYTES", "Point", "add", "combine", "decode", "encode", "multiply_secret", "negate"]
+__all__ = [
+    "GENERATOR",
+    "ORDER",
+    "POINT_BYTES",
+    "Point",
+    "add",
+    "combine",
+    "decode",
+    "encode",
+    "multiply_secret",
+    "negate",
+]
 
 POINT_BYTES: Final = 33
 """A point in compressed form (SEC 1 2.3.3)."""

@@ -1,10 +1,10 @@
 """Rows of a dataset that one hash stands for: how a row, an id and the columns become bytes.
 
-    row       every cell as its length in decimal, ":", its bytes (see docs/reference/fingerprint.md for the cells)
-    leaf      SHA-256(0x00 || salt (16) || columns (32) || row)
-    columns   SHA-256("counterfoil rows columns 1" || 0x0a || canonical JSON of the names, in their order)
-    input     "counterfoil rows id 1" || 0x0a || the id in UTF-8: what goes into the verifiable random function
-    tag       SHA-256("counterfoil rows tag 1" || 0x0a || x of the function's point (32))
+row       every cell as its length in decimal, ":", its bytes (see docs/reference/fingerprint.md for the cells)
+leaf      SHA-256(0x00 || salt (16) || columns (32) || row)
+columns   SHA-256("counterfoil rows columns 1" || 0x0a || canonical JSON of the names, in their order)
+input     "counterfoil rows id 1" || 0x0a || the id in UTF-8: what goes into the verifiable random function
+tag       SHA-256("counterfoil rows tag 1" || 0x0a || x of the function's point (32))
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def is_id(text: str) -> bool:
 
 
 def id_input(text: str) -> bytes:
-    """Returns what the verifiable random function takes for an id. No normal form: `é` has two spellings, as two ids."""
+    """Returns what the verifiable random function takes for an id; `é` in its two spellings in Unicode is two ids."""
     return b"counterfoil rows id 1\n" + text.encode()
 
 

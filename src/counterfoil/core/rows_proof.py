@@ -20,7 +20,17 @@ from counterfoil.core.rows import SALT_BYTES, ShownRow, is_id
 from counterfoil.core.tag_tree import TAG_BITS, Place, Step
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
-__all__ = ["MAX_PROOF_BYTES", "IdProof", "IdTree", "RowProof", "RowTree", "Shown", "is_rows_proof", "parse_rows_proof"]
+__all__ = [
+    "MAX_PROOF_BYTES",
+    "IdProof",
+    "IdTree",
+    "RowProof",
+    "RowTree",
+    "Shown",
+    "is_rows_proof",
+    "parse_rows_proof",
+    "receipt_in_proof",
+]
 
 MAX_PROOF_BYTES: Final = 16 * 1_048_576
 _FORMAT: Final = "counterfoil-rows/1"
@@ -177,7 +187,12 @@ class RowProof:
 
     def encode(self) -> bytes:
         """Returns the file."""
-        told: dict[str, Any] = {"format": _FORMAT, "index": self.index, "kind": "row", "path": _b64(b"".join(self.path))}
+        told: dict[str, Any] = {
+            "format": _FORMAT,
+            "index": self.index,
+            "kind": "row",
+            "path": _b64(b"".join(self.path)),
+        }
         told |= {"record": self.record} if self.record is not None else {}
         return canonical.dumps(told | {"rows": self.tree.to_json(), "shown": self.shown.to_json()})
 
@@ -213,6 +228,15 @@ def parse_rows_proof(data: bytes) -> RowsProof:
     if kind in ("present", "absent"):
         return _id_proof(told, kind == "present", record)
     raise MalformedEvidence("a proof about rows is of the kind present, absent or row")
+
+
+def receipt_in_proof(data: bytes) -> bytes:
+    """Returns the receipt that a proof carries; empty where there is none, or the proof cannot be read."""
+    try:
+        record = parse_rows_proof(data).record
+    except (MalformedEvidence, RecursionError):
+        return b""  # the proof's own check says why
+    return b"" if record is None else canonical.dumps(record)
 
 
 def _id_proof(told: dict[str, Any], is_present: bool, record: dict[str, Any] | None) -> IdProof:

@@ -45,7 +45,9 @@ def test_a_proof_is_of_one_key_and_one_input():
 @pytest.mark.parametrize("length", [0, 33, 80, 82])
 def test_other_lengths_are_no_proofs(length):
     public, alpha = (bytes.fromhex(VECTORS[0][name]) for name in ("PK", "alpha"))
-    assert not ecvrf.verify(public, alpha, (bytes.fromhex(VECTORS[0]["pi"]) + b"\x00")[:length] + b"\x00" * (length - 82))
+    assert not ecvrf.verify(
+        public, alpha, (bytes.fromhex(VECTORS[0]["pi"]) + b"\x00")[:length] + b"\x00" * (length - 82)
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"\x04" + bytes(32), b"\x02" + b"\xff" * 32, b"\x02" + bytes(31), b"\x00" * 33])

@@ -60,7 +60,9 @@ class RowsSecret:
         """
         data = unwrap(cipher(rows_key), sealed, _PURPOSE + root)
         if data is None or len(data) != KEY_BYTES:
-            raise HomeDamaged("the secret of a dataset's rows was altered", hint="restore the folder rows from a backup")
+            raise HomeDamaged(
+                "the secret of a dataset's rows was altered", hint="restore the folder rows from a backup"
+            )
         return cls(data)
 
     def sealed(self, rows_key: bytes, root: bytes) -> bytes:
@@ -68,8 +70,8 @@ class RowsSecret:
         return wrap(cipher(rows_key), self._data, _PURPOSE + root)
 
     def salts(self, first: int, count: int) -> bytes:
-        """Returns the salts of rows, 16 bytes each: AES-256 of the row's number, as 16 bytes, under a key of their own."""
-        # Counter mode over zeros is just that, a million salts a millisecond.
+        """Returns the salts of rows, 16 bytes each: AES-256 of the row's number under a key of their own."""
+        # Counter mode over zeros is just that, a hundred million salts a second.
         stream = Cipher(algorithms.AES(self._salt_key), modes.CTR(first.to_bytes(16))).encryptor()
         return stream.update(bytes(SALT_BYTES * count)) + stream.finalize()
 
