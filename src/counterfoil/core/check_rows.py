@@ -178,7 +178,7 @@ def _record_step(proof: RowsProof, receipt: Report | None) -> Step:
     return passed(
         "record",
         title,
-        f"it does, {receipt.facts['time']}, for the dataset {about.get('dataset')}, record {_dataset_leaf(proof)[:16]}…",
+        f"it does, {receipt.facts['time']}, for the dataset {about.get('dataset')}, leaf {_dataset_leaf(proof)[:16]}…",
         "that the tree was built from all of the data; whoever has data and home can see (counterfoil rows check)",
     )
 

@@ -37,9 +37,7 @@ def rows() -> None:
 @rows.command()
 @_DATASET
 @_DATA
-@click.option(
-    "--id", "id_column", default="", metavar="COLUMN", help="Where the ids of people stand: text or integers."
-)
+@click.option("--id", "id_column", default="", metavar="COLUMN", help="Where the ids of people stand.")
 @click.pass_obj
 def commit(session: Session, dataset: str, data: Path, id_column: str) -> None:
     """Commit to every row of a dataset, and to every id in it.
@@ -70,14 +68,10 @@ def list_commitments(session: Session) -> None:
 @rows.command()
 @_DATASET
 @click.option("--id", "text", metavar="ID", help="Whose rows; other users of this machine can see what is typed.")
-@click.option(
-    "--id-file", type=PATH, metavar="FILE", help="The id is the first line of this file; - reads it from stdin."
-)
+@click.option("--id-file", type=PATH, metavar="FILE", help="The id is the first line of this file; - is stdin.")
 @click.option("--row", "number", type=click.IntRange(0), metavar="N", help="One row by its number, from 0.")
 @click.option("--data", type=PATH, metavar="PATH", help="The data, to show the rows in the proof.")
-@click.option(
-    "--without-record", is_flag=True, help="Leave out the record: below 2 kB, and whose proof it is stays open."
-)
+@click.option("--without-record", is_flag=True, help="Leave out the record: small, and whose it is stays open.")
 @click.option("--out", type=PATH, required=True, metavar="FILE", help="The new proof file.")
 @click.pass_obj
 def prove(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from counterfoil.core import canonical
 from counterfoil.core.check_rows import ROWS_KIND, check_rows_proof
 from counterfoil.core.ecvrf import gamma_of, prove
-from counterfoil.core.merkle import inclusion_path
+from counterfoil.core.merkle import inclusion_path, is_included
 from counterfoil.core.rows import MAX_ID_BYTES, id_input, is_id, tag_of
 from counterfoil.core.rows_proof import IdProof, RowProof
 from counterfoil.core.steps import Report, Step, failed, passed
@@ -170,14 +170,12 @@ class Commitments:
         tag, rows = tag_of(gamma_of(vrf)), commitment.record.rows.count
         with folder.tree() as leaves:
             found = TagFiles(folder.path, tree.count, rows, lambda row: leaves.read(0, row, 1)).find(tag)
-            is_present = found.place.tag == tag
-            shown = None
-            if is_present and data is not None:
+            proof = IdProof(tree, text, vrf, found.place, found.steps, found.place.tag == tag)
+            _require_whole(check_rows_proof(proof.encode()).is_intact)
+            if proof.is_present and data is not None:
                 shown = shown_rows(Path(data), secret, found.rows, lambda row: leaves.read(0, row, 1), progress)
-        record = self._record(commitment, with_record)
-        proof = IdProof(tree, text, vrf, found.place, found.steps, is_present, shown, record)
-        _require_whole(proof.encode())
-        return proof
+                proof = replace(proof, shown=shown)
+        return replace(proof, record=self._record(commitment, with_record))
 
     def prove_row(
         self,
@@ -207,11 +205,10 @@ class Commitments:
         folder = self._files(commitment)
         secret = folder.secret(self._rows_key())
         with folder.tree() as leaves:
-            shown = shown_rows(Path(data), secret, [number], lambda row: leaves.read(0, row, 1), progress)
             path = tuple(inclusion_path(number, tree.count, leaves.subtree))
-        proof = RowProof(tree, number, path, shown, self._record(commitment, with_record))
-        _require_whole(proof.encode())
-        return proof
+            _require_whole(is_included(leaves.read(0, number, 1), number, tree.count, path, tree.root))
+            shown = shown_rows(Path(data), secret, [number], lambda row: leaves.read(0, row, 1), progress)
+        return RowProof(tree, number, path, shown, self._record(commitment, with_record))
 
     def check(self, commitment: Commitment, data: Path | str, progress: Progress | None = None) -> Report:
         """Builds the trees again from the data and holds them against the record: what an auditor would do.
@@ -294,11 +291,10 @@ def _stamps(path: Path) -> list[tuple[str, int, int, int]]:
     return [(str(each), stat.st_size, stat.st_mtime_ns, stat.st_ino) for each in files for stat in (each.stat(),)]
 
 
-def _require_whole(proof: bytes) -> None:
-    """Refuses to hand out a proof that does not check: the files behind it are damaged, then."""
-    broken = next((step for step in check_rows_proof(proof).steps if step.status == "failed"), None)
-    if broken is not None:
-        raise HomeDamaged(f"the files of this commitment are damaged: {broken.detail}", hint=_REBUILD)
+def _require_whole(is_whole: bool) -> None:
+    """Refuses to hand out a proof that does not hold: the files behind it are damaged, then."""
+    if not is_whole:
+        raise HomeDamaged("the files of this commitment do not lead to the root on record", hint=_REBUILD)
 
 
 def _report(record: RowsRecord, trees: Trees) -> Report:

@@ -97,7 +97,12 @@ class TagFiles:
         Raises:
             HomeDamaged: A file is missing, or cut off.
         """
-        wanted = tag_number(tag)
+        try:
+            return self._find(tag_number(tag))
+        except (ValueError, IndexError, OverflowError) as error:
+            raise HomeDamaged("the tree over the ids is in disorder", hint=_REBUILD) from error
+
+    def _find(self, wanted: int) -> Found:
         branches, firsts = self._parts()
         number, above = branch_walk(branches, wanted)
         end = firsts[number + 1] if number + 1 < len(firsts) else self._count
