@@ -43,7 +43,7 @@ def test_a_withdrawal_is_proven_to_the_person_who_made_it(typed):
     assert "  consent: given  (row 1)\n" in told
     assert "  consent: withdrawn  (row 2)\n" in told
     assert told.endswith("Verdict: intact, and signed by the issuer you named\n")
-    assert "p6" not in Path("p5.json").read_text()
+    assert '"sp6"' not in Path("p5.json").read_text()
 
 
 def test_a_person_who_was_never_there_can_prove_it(typed):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from counterfoil.core import canonical
-from counterfoil.core.ecvrf import PROOF_BYTES, SUITE
+from counterfoil.core.ecvrf import PROOF_BYTES, SUITE, gamma_of
 from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.core.p256 import POINT_BYTES
-from counterfoil.core.rows import SALT_BYTES, ShownRow, is_id
+from counterfoil.core.rows import SALT_BYTES, ShownRow, is_id, tag_of
 from counterfoil.core.tag_tree import TAG_BITS, Place, Step
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
@@ -159,7 +159,9 @@ class IdProof:
 
     def encode(self) -> bytes:
         """Returns the file."""
-        place = {"count": self.place.count, "root": _b64(self.place.root), "tag": _b64(self.place.tag)}
+        place = {"count": self.place.count, "root": _b64(self.place.root)}
+        if not self.is_present:
+            place["tag"] = _b64(self.place.tag)
         steps = b"".join([bytes((bit,)) + other for bit, other in self.steps])
         told: dict[str, Any] = {"id": self.id, "place": place, "steps": _b64(steps), "vrf": _b64(self.vrf)}
         told |= {"format": _FORMAT, "ids": self.tree.to_json(), "kind": "present" if self.is_present else "absent"}
@@ -249,13 +251,15 @@ def _id_proof(told: dict[str, Any], is_present: bool, record: dict[str, Any] | N
     steps = _bytes(told["steps"])
     if len(steps) % _STEP_BYTES or len(steps) > TAG_BITS * _STEP_BYTES:
         raise MalformedEvidence("the way to the root is cut off, or too long")
-    place = told["place"]
-    _require_members(place, {"count", "root", "tag"})
+    place, vrf = told["place"], _bytes(told["vrf"], PROOF_BYTES)
+    _require_members(place, {"count", "root"} if is_present else {"count", "root", "tag"})
+    # The place of an id that is there has the id's own tag, which the function's proof names already.
+    tag = tag_of(gamma_of(vrf)) if is_present else _bytes(place["tag"], HASH_SIZE_BYTES)
     return IdProof(
         IdTree.from_json(told["ids"]),
         told["id"],
-        _bytes(told["vrf"], PROOF_BYTES),
-        Place(_bytes(place["tag"], HASH_SIZE_BYTES), _count(place["count"]), _bytes(place["root"], HASH_SIZE_BYTES)),
+        vrf,
+        Place(tag, _count(place["count"]), _bytes(place["root"], HASH_SIZE_BYTES)),
         tuple((steps[at], steps[at + 1 : at + _STEP_BYTES]) for at in range(0, len(steps), _STEP_BYTES)),
         is_present,
         None if shown is None else Shown.from_json(shown),
