@@ -107,7 +107,8 @@ def _id_step(proof: IdProof) -> Step:
         return failed("id", title, "the tag in the file is not the one that this id has under the tree's key")
     if not proof.is_present and proof.place.tag == tag_of(gamma_of(proof.vrf)):
         return failed("id", title, "the place is the id's own, so it is there")
-    return passed("id", title, "it has one tag under the tree's key, and nobody can make it another", "whose id it is")
+    told = f"{proof.id!r} has one tag under the tree's key, and nobody can make it another"
+    return passed("id", title, told, "whose id it is")
 
 
 def _tree_step(proof: IdProof) -> Step:

@@ -49,6 +49,7 @@ def test_a_person_who_is_there(made):
     assert all(each.status == "passed" for each in report.steps[:7])
     assert (report.facts["finding"], report.facts["rows"], report.facts["id"]) == ("present", 2, "p5")
     assert report.facts["dataset_leaf"] == made.dataset.leaf
+    assert report.step("id").detail.startswith("'p5' has one tag")
     values = [each["value"] for each in report.facts["fields"]]
     assert values == ["p5", "given", "2026-01-06", "0.625", "p5", "withdrawn", "2026-02-06", None]
     assert report.verdict == "intact, and signed by the issuer you named"

@@ -23,7 +23,7 @@ from counterfoil.provenance.dataset_content import content_sha256
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.fingerprints.table_source import table_source
 from counterfoil.provenance.rows.building import Trees, build_trees
-from counterfoil.provenance.rows.folder import CommitmentFolder, new_folder
+from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinished_folders, new_folder
 from counterfoil.provenance.rows.records import RowsRecord
 from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.provenance.rows.shown_rows import shown_rows
@@ -68,6 +68,7 @@ class Commitments:
         self._views = views
         self._folder = folder
         self._rows_key = rows_key
+        clear_unfinished_folders(folder)
 
     def commit(
         self, dataset: Dataset, path: Path | str, *, id_column: str = "", progress: Progress | None = None

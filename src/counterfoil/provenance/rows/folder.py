@@ -23,7 +23,7 @@ from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.store.durable import replace_file, sync_folder
 from counterfoil.store.tree_files import TreeFiles
 
-__all__ = ["CommitmentFolder", "new_folder"]
+__all__ = ["CommitmentFolder", "clear_unfinished_folders", "new_folder"]
 
 _SEALED: Final = "secret"
 _UNFINISHED: Final = ".unfinished"
@@ -69,7 +69,7 @@ class CommitmentFolder:
         """Moves finished trees here, in place of those that were here; the secret stays."""
         try:
             self.path.mkdir(mode=0o700, exist_ok=True)
-            for each in built.iterdir():
+            for each in list(built.iterdir()):
                 old = self.path / each.name
                 if old.is_dir():
                     shutil.rmtree(old)
@@ -107,13 +107,17 @@ class CommitmentFolder:
             files.close()
 
 
+def clear_unfinished_folders(rows: Path) -> None:
+    """Deletes what a process that was killed has left; for whoever has just opened the home, and nobody else can."""
+    for left in rows.glob(f"*{_UNFINISHED}"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def new_folder(rows: Path) -> Iterator[Path]:
     """Gives an empty folder to build trees in; what is left in it at the end goes."""
     try:
         rows.mkdir(mode=0o700, exist_ok=True)
-        for left in rows.glob(f"*{_UNFINISHED}"):
-            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed: one at a time holds the home
         path = rows / f"{token_hex(8)}{_UNFINISHED}"
         path.mkdir(mode=0o700)
     except OSError as error:

@@ -25,7 +25,7 @@ __all__ = ["Found", "TagFiles", "write_tags"]
 _TAG_BYTES: Final = HASH_SIZE_BYTES + 8
 _PART_BYTES: Final = 2 * HASH_SIZE_BYTES + 8
 _PART_TAGS: Final = 256
-"""So many tags a part has at least, on average."""
+"""So many tags a part has at most, on average, and half of that at least."""
 
 _REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
 

@@ -52,6 +52,26 @@ def test_the_record_names_the_dataset_and_nobody(made):
     assert made.org.provenance.rows.newest(made.dataset) == made.commitment
 
 
+def test_a_training_run_names_the_version_that_a_proof_is_about(made):
+    with made.org.provenance.run("train", inputs=[made.dataset], kind="training"):
+        pass
+    run = made.org.archive.record(made.org.archive.size - 1)
+    report = check_rows_proof(made.proof(ABSENT))
+    assert run.kind == "run"
+    assert report.facts["dataset_leaf"] in run.builds_on
+
+
+def test_what_a_killed_process_left_goes_at_the_next_opening(made):
+    left = made.org.home.paths.rows / "0123456789abcdef.unfinished"
+    left.mkdir()
+    (left / "part00").write_bytes(b"tags")
+    home = made.org.home.paths.folder
+    made.org.close()
+    made.org = open_home(home)
+    assert not left.exists()
+    assert check_rows_proof(made.proof("p1")).is_intact
+
+
 def test_no_id_and_no_value_is_kept(made):
     kept = b"".join(each.read_bytes() for each in sorted(files_of(made).rglob("*")) if each.is_file())
     assert len(kept) > 32 * PEOPLE
