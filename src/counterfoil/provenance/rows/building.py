@@ -85,7 +85,7 @@ def build_trees(
     return Trees(rows, ids)
 
 
-def salted_leaves(batch: pa.RecordBatch, secret: RowsSecret, columns: bytes, first: int) -> list[bytes]:
+def _salted_leaves(batch: pa.RecordBatch, secret: RowsSecret, columns: bytes, first: int) -> list[bytes]:
     """Returns the leaves of a batch's rows, the first of which is row number `first`."""
     import pyarrow as pa
 
@@ -107,7 +107,7 @@ def _read_rows(
     place = source.schema.names.index(id_column) if id_column else 0
     for batch in source.batches():
         first = tree.size
-        leaves = salted_leaves(batch, secret, columns, first)
+        leaves = _salted_leaves(batch, secret, columns, first)
         if partitions is not None:
             tags = [tagger.tag(each) for each in ids_of(batch.column(place), first)]
             partitions.add(tags, leaves, first)
