@@ -15,6 +15,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
@@ -34,16 +35,25 @@ class Provenance:
         views: Finds them.
         objects: Keeps artefacts.
         files: Keeps the contents of snapshots.
+        rows: Commits to the rows of datasets.
 
     Attributes:
+        rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
         snapshots: What live sources gave, each at one moment.
     """
 
     def __init__(
-        self, recorder: Recorder, archive: Archive, views: Views, objects: Objects, files: SealedFiles
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        objects: Objects,
+        files: SealedFiles,
+        rows: Commitments,
     ) -> None:
+        self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)

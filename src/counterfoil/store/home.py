@@ -9,6 +9,7 @@ depot.json         what the depot keeps       cache/       what was fetched from
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
 snapshots/         what live sources gave, by digest, encrypted
+rows/              how rows of datasets are proven
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class HomePaths:
     working: Path
     cache: Path
     snapshots: Path
+    rows: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -81,6 +83,7 @@ class HomePaths:
             working=folder / "working.records",
             cache=folder / "cache",
             snapshots=folder / "snapshots",
+            rows=folder / "rows",
         )
 
 
