@@ -16,6 +16,7 @@ from counterfoil.provenance.models.integer import IntegerModel, probe_rows
 from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.rows import Commitment, Commitments, RowsView
+from counterfoil.provenance.snapshots.views import SnapshotView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "RunRecord",
     "Scorer",
+    "SnapshotView",
     "probe_rows",
     "table_rows",
     "to_micro",
