@@ -14,10 +14,14 @@ from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
 from counterfoil.provenance.provenance import Provenance
+from counterfoil.provenance.recalls.bar import Bar, Hold
+from counterfoil.provenance.recalls.register import Recall
+from counterfoil.provenance.recalls.views import RecallsView
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
+    "Bar",
     "Capture",
     "Certificate",
     "Dataset",
@@ -25,6 +29,7 @@ __all__ = [
     "Edge",
     "Feature",
     "Graph",
+    "Hold",
     "IntegerModel",
     "LineageView",
     "Model",
@@ -32,6 +37,8 @@ __all__ = [
     "Node",
     "Provenance",
     "ProvenanceView",
+    "Recall",
+    "RecallsView",
     "Rederivation",
     "Run",
     "RunRecord",
