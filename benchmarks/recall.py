@@ -54,7 +54,7 @@ def main() -> None:
                 if measured is None:
                     run.note(f"{place}_recall_s", "PostgreSQL's server is not installed here")
                 else:
-                    _reach(run, place, org, folder)
+                    _reach(run, place, org, folder, measured)
     if run.options.only in (None, "real"):
         with run.folder() as folder, bank.home(folder) as org:
             _real(run, org, folder)
@@ -74,7 +74,7 @@ def _trained(org: Organisation, folder: Path, random: Random, count: int) -> ban
     return made
 
 
-def _reach(run: Run, place: str, org: Organisation, folder: Path) -> None:
+def _reach(run: Run, place: str, org: Organisation, folder: Path, measured: tables.Place) -> None:
     random = Random(run.seed)
     leaf = _trained(org, folder, random, 1).leaf
     first = org.archive.size
@@ -86,11 +86,13 @@ def _reach(run: Run, place: str, org: Organisation, folder: Path) -> None:
         with org.views.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")  # as autovacuum does by itself
     found = org.recalls.preview("training")
+    before_s = measured.cpu_s()
     took = [_took_s(lambda: org.recalls.preview("training")) for _ in range(LOOKS)]
+    cpu_s = (measured.cpu_s() - before_s) / LOOKS
     run.add(f"{place}_recall_s", statistics.median(took))
     run.note(
         f"{place}_recall_s",
-        f"{LOOKS} times; slowest {max(took):.2f} s; {found.decisions:,} decisions, {found.people:,} people",
+        f"{LOOKS} times; slowest {max(took):.2f} s; {cpu_s:.2f} CPU s each; {found.decisions:,} decisions, {found.people:,} people",
     )
     known = [each.index for each in found.deployments]
 

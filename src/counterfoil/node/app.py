@@ -30,6 +30,7 @@ from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
@@ -44,6 +45,7 @@ ROOMS: Final = (
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
+    RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
 )

@@ -28,7 +28,16 @@ from counterfoil.store.durable import sync_folder
 from counterfoil.store.streams import time_text
 from counterfoil.store.views import Views
 
-__all__ = ["CSV_COLUMNS", "Affected", "AffectedDecision", "Notices", "Progress", "Written", "require_new_list"]
+__all__ = [
+    "CSV_COLUMNS",
+    "Affected",
+    "AffectedDecision",
+    "Notices",
+    "Progress",
+    "Written",
+    "require_new_list",
+    "write_list",
+]
 
 CSV_COLUMNS: Final = ("person", "decisions", "places", "first", "last", "labels", "models", "policies")
 
@@ -50,6 +59,7 @@ class AffectedDecision:
         label: As it stands now; None where that was erased.
         model: Name and version of the model.
         policy: Name and version of the policy.
+        receipt: Where staff take the receipt from; None where the node has no address.
     """
 
     index: int
@@ -57,6 +67,7 @@ class AffectedDecision:
     label: str | None
     model: str
     policy: str
+    receipt: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +106,14 @@ class Notices:
         archive: Reads references.
         views: Finds decisions.
         looks: Records who makes a list.
+        public_url: Where the node is reached, so that a list says where staff take receipts from; may be empty.
     """
 
-    def __init__(self, archive: Archive, views: Views, looks: Looks) -> None:
+    def __init__(self, archive: Archive, views: Views, looks: Looks, public_url: str) -> None:
         self._archive = archive
         self._views = views
         self._looks = looks
+        self._public_url = public_url.rstrip("/")
 
     def write(
         self, path: Path | str, recall: Recall, reach: Reach, *, by: str, progress: Progress | None = None
@@ -121,16 +134,16 @@ class Notices:
         path = require_new_list(Path(path))
         places = self._places(reach)
         look = self._looks.record(by=by, what=f"notice list of recall {recall.index}", places=places)
-        count = _Count()
-        _write_whole(path, self._people(reach, count), count, reach.people, progress)
-        return Written(path, count.written, count.gone, reach.unnamed, reach.erased, look)
+        gone = _Gone()
+        people = write_list(path, self._people(reach, gone), reach.people, progress)
+        return Written(path, people, gone.people, reach.unnamed, reach.erased, look)
 
     def _places(self, reach: Reach) -> list[int]:
         query = select(decisions.c.idx).where(decisions.c.deployment_idx.in_(these(_known(reach))))
         with self._views.reading() as connection:
             return [int(index) for index in connection.execute(query.order_by(decisions.c.idx)).scalars()]
 
-    def _people(self, reach: Reach, count: _Count) -> Iterator[Affected]:
+    def _people(self, reach: Reach, gone: _Gone) -> Iterator[Affected]:
         """Yields people whose reference can be read, holding 500 at a time."""
         source = self._by_person(reach)
         while some := list(islice(source, _AT_ONCE)):
@@ -142,7 +155,7 @@ class Notices:
                 if isinstance(person, str):
                     yield Affected(person, theirs)
                 else:
-                    count.gone += 1
+                    gone.people += 1
 
     def _by_person(self, reach: Reach) -> Iterator[tuple[AffectedDecision, ...]]:
         names = {each.index: (each.model.name, each.policy.name) for each in reach.deployments}
@@ -155,12 +168,12 @@ class Notices:
         with self._views.reading() as connection:
             rows = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)
             for _, theirs in groupby(rows, lambda row: bytes(row.subject)):
-                yield tuple(
-                    AffectedDecision(
-                        int(row.idx), time_text(row.time_s), row.label_now or None, *names[int(row.deployment_idx)]
-                    )
-                    for row in theirs
-                )
+                yield tuple(self._decision(row, *names[int(row.deployment_idx)]) for row in theirs)
+
+    def _decision(self, row: Any, model: str, policy: str) -> AffectedDecision:
+        index = int(row.idx)
+        receipt = f"{self._public_url}/decisions/{index}/receipt.html" if self._public_url else None
+        return AffectedDecision(index, time_text(row.time_s), row.label_now or None, model, policy, receipt)
 
 
 def require_new_list(path: Path) -> Path:
@@ -179,24 +192,32 @@ def require_new_list(path: Path) -> Path:
 
 
 @dataclass(slots=True)
-class _Count:
-    written: int = 0
-    gone: int = 0
+class _Gone:
+    """People whose reference could not be read."""
+
+    people: int = 0
 
 
-def _write_whole(path: Path, people: Iterable[Affected], count: _Count, total: int, progress: Progress | None) -> None:
-    """Writes beside the file, syncs, and gives it its name at the end: a list that was interrupted is not there."""
+def write_list(path: Path, people: Iterable[Affected], total: int, progress: Progress | None = None) -> int:
+    """Writes a list of people to a new file that only its owner can read; returns how many.
+
+    It is written beside the file, synced, and gets its name at the end: a list that was interrupted is not there.
+
+    Args:
+        path: The new file, .csv or .ndjson.
+        people: Whom to write.
+        total: How many there are, for the progress.
+        progress: Called with (people written, people in all).
+
+    Raises:
+        LogUnavailable: The disk refuses.
+    """
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.new")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(fd, "w", encoding="utf-8", newline="") as file:
-                put = _csv_writer(file) if path.suffix == ".csv" else _ndjson_writer(file)
-                for each in people:
-                    put(each)
-                    count.written += 1
-                    if progress is not None and count.written % _AT_ONCE == 0:
-                        progress(count.written, total)
+                written = _put_all(file, path.suffix, people, total, progress)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -208,8 +229,17 @@ def _write_whole(path: Path, people: Iterable[Affected], count: _Count, total: i
             f"{path} could not be written: {error.strerror or error}",
             hint="free some space; the recall is on record, and counterfoil recall notices writes the list again",
         ) from error
-    if progress is not None:
-        progress(total, total)
+    return written
+
+
+def _put_all(file: IO[str], ending: str, people: Iterable[Affected], total: int, progress: Progress | None) -> int:
+    put = _csv_writer(file) if ending == ".csv" else _ndjson_writer(file)
+    written = 0
+    for written, each in enumerate(people, 1):
+        put(each)
+        if progress is not None and (written % _AT_ONCE == 0 or written == total):
+            progress(written, total)
+    return written
 
 
 def _csv_writer(file: IO[str]) -> Callable[[Affected], Any]:
@@ -224,7 +254,14 @@ def _ndjson_writer(file: IO[str]) -> Callable[[Affected], Any]:
 
 def _line(each: Affected) -> str:
     told = [
-        {"index": one.index, "label": one.label, "model": one.model, "policy": one.policy, "time": one.time}
+        {
+            "index": one.index,
+            "label": one.label,
+            "model": one.model,
+            "policy": one.policy,
+            "receipt": one.receipt,
+            "time": one.time,
+        }
         for one in each.decisions
     ]
     return canonical.dumps({"decisions": told, "person": each.person}).decode() + "\n"

@@ -132,7 +132,7 @@ class Organisation:
             )
             self.calls = Calls(self.recorder, self.archive, self.vault, self.views)
             self.looks = Looks(self.recorder, self.archive)
-            self.recalls = Recalls(self.archive, self.views, self.provenance, self.looks)
+            self.recalls = Recalls(self.archive, self.views, self.provenance, self.looks, settings.public_url)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(
                 paths.ledger, self.recorder, self.archive, self.keyring, outbox_url=settings.outbox_url, now=now

@@ -192,11 +192,14 @@ def _labels(connection: Connection, known: Iterable[int]) -> dict[int, dict[str 
 
 
 def count_people(connection: Connection, known: Iterable[int]) -> int:
-    """Returns the number of different tags among the decisions of deployments."""
-    tags = (
-        select(decisions.c.subject)
-        .where(decisions.c.deployment_idx.in_(these(known)), decisions.c.subject.is_not(None))
-        .distinct()
-        .subquery()
+    """Returns the number of different people, by their tags, among the decisions of deployments.
+
+    PostgreSQL hashes the tags. SQLite would sort them, in twice as long as it takes to hand them over and
+    count them here.
+    """
+    tags = select(decisions.c.subject).where(
+        decisions.c.deployment_idx.in_(these(known)), decisions.c.subject.is_not(None)
     )
-    return int(connection.execute(select(func.count()).select_from(tags)).scalar_one())
+    if connection.dialect.name == "sqlite":
+        return len(set(connection.execute(tags).scalars()))
+    return int(connection.execute(select(func.count()).select_from(tags.distinct().subquery())).scalar_one())

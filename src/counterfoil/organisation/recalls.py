@@ -41,15 +41,18 @@ class Recalls:
         views: The searchable tables.
         provenance: Knows what came from what, and keeps the recalls.
         looks: Records who makes a list of people.
+        public_url: Where the node is reached; may be empty.
     """
 
-    def __init__(self, archive: Archive, views: Views, provenance: Provenance, looks: Looks) -> None:
+    def __init__(
+        self, archive: Archive, views: Views, provenance: Provenance, looks: Looks, public_url: str = ""
+    ) -> None:
         self._archive = archive
         self._views = views
         self._provenance = provenance
         self._register = provenance.recalls
         self._finder = ReachFinder(archive, views, provenance.lineage)
-        self._notices = Notices(archive, views, looks)
+        self._notices = Notices(archive, views, looks, public_url)
 
     def find(self, wanted: Dataset | Model | str | int) -> int:
         """Returns the place of what is to be recalled: by name (the newest version), as NAME@VERSION, or by place.

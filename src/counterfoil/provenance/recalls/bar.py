@@ -8,7 +8,7 @@ something new that came from what was recalled. In between, asking costs a look 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -79,6 +79,7 @@ class Bar:
         self._lineage = lineage
         self._open_recalls = open_recalls
         self._held: Mapping[str, Hold] | None = None  # by leaf hash (hex); replaced, never altered, under the lock
+        self._holds: tuple[Hold, ...] = ()
         self._opening: Hold | None = None  # owned by the recorder's lock, as the next
         self._stale_at: int | None = None  # size of the log when something new came; -1: look anew in any case
 
@@ -113,6 +114,12 @@ class Bar:
             self.refresh()
         return (self._held or {}).get(leaf)
 
+    def holds(self) -> Sequence[Hold]:
+        """Returns the open recalls; what blocks comes first. Looks nothing up where that was done before."""
+        if self._held is None:
+            self.refresh()
+        return self._holds
+
     def require(self, leaf: str, what: str) -> None:
         """Raises Recalled where nothing may build on a record (leaf hash, hex); `what` names what would."""
         hold = self.hold_on(leaf)
@@ -128,11 +135,12 @@ class Bar:
 
     def _look(self) -> None:
         held: dict[str, Hold] = {}
-        recalls = [*self._open_recalls(), *([self._opening] if self._opening else [])]
-        for each in sorted(recalls, key=lambda hold: not hold.is_block):
+        opening = [self._opening] if self._opening else []
+        holds = sorted([*self._open_recalls(), *opening], key=lambda hold: not hold.is_block)
+        for each in holds:
             for place in (each.root, *sorted(self._lineage.descendants([each.root]))):
                 held.setdefault(self._archive.leaf_hex(place), each)
-        self._held = held
+        self._held, self._holds = held, tuple(holds)
         self._stale_at = None
         self._recorder.guard = self._guard if held else None
 
