@@ -92,7 +92,8 @@ def _reach(run: Run, place: str, org: Organisation, folder: Path, measured: tabl
     run.add(f"{place}_recall_s", statistics.median(took))
     run.note(
         f"{place}_recall_s",
-        f"{LOOKS} times; slowest {max(took):.2f} s; {cpu_s:.2f} CPU s each; {found.decisions:,} decisions, {found.people:,} people",
+        f"{LOOKS} times; slowest {max(took):.2f} s; {cpu_s:.2f} CPU s each; "
+        f"{found.decisions:,} decisions, {found.people:,} people",
     )
     known = [each.index for each in found.deployments]
 

@@ -158,6 +158,7 @@ class Deployments:
                 positive=scored_class(model, policy),
                 fits=fits,
             )
+        self._bar.require(registered.leaf, f"the model {registered.record.name}, put to work,")
         scorer = self._provenance.scorer(registered)
         fits(scorer)
         explainer = self._explainer(scorer, policy, compared)
@@ -226,7 +227,7 @@ class Deployments:
     ) -> Deployment:
         """Records the deployment, once, and returns it ready to decide."""
         for used in (model.leaf, rules.leaf):
-            self._bar.admit(used, f"the model {model.record.name} {model.record.version}, put to work,")
+            self._bar.admit(used, f"the model {model.record.name}, put to work,")
         schema = decision_schema(rules.policy)
         keep_schema(self._recorder, self._archive, schema)
         record = DeploymentRecord(model.leaf, rules.leaf, explainer.config if explainer else None)

@@ -137,6 +137,7 @@ class RecallRegister:
             Stale: It has ended before.
         """
         reason, by = require_reason(reason, "the end of a recall"), _require_by(by)
+        self.at(index)
         keep_schema(self._recorder, self._archive, RECALL_END)
         with self._changes:
             found = self.at(index)
