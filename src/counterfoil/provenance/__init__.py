@@ -18,12 +18,15 @@ from counterfoil.provenance.recalls.bar import Bar, Hold
 from counterfoil.provenance.recalls.register import Recall
 from counterfoil.provenance.recalls.views import RecallsView
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.rows import Commitment, Commitments, RowsView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
     "Bar",
     "Capture",
     "Certificate",
+    "Commitment",
+    "Commitments",
     "Dataset",
     "DatasetRecord",
     "Edge",
@@ -40,6 +43,7 @@ __all__ = [
     "Recall",
     "RecallsView",
     "Rederivation",
+    "RowsView",
     "Run",
     "RunRecord",
     "Scorer",

@@ -163,6 +163,8 @@ ALLOWED = {
         GET /api/v1/models
         GET /api/v1/models/{wanted}
         GET /api/v1/policies
+        GET /api/v1/rows
+        GET /api/v1/rows/{index}
         POST /api/v1/policies/check
         GET /api/v1/recalls
         GET /api/v1/recalls/{index}
@@ -181,6 +183,7 @@ ALLOWED = {
         POST /api/v1/policies
         POST /api/v1/recalls
         POST /api/v1/recalls/{index}/end
+        POST /api/v1/rows/{index}/proofs
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
