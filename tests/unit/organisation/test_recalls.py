@@ -294,7 +294,7 @@ def test_a_recall_ends_once(home):
     assert recall(home).recall.index > ended.index
 
 
-@pytest.mark.parametrize("index", [0, 99_999])
+@pytest.mark.parametrize("index", [-1, 0, 99_999, 10**30])
 def test_what_is_no_recall_does_not_end(home, index):
     with pytest.raises(NotFound):
         home.org.recalls.end(index, reason="mended", by="Bo")

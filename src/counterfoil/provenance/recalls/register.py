@@ -87,8 +87,8 @@ class RecallRegister:
         return self._where(recalls.c.ended_idx.is_(None))
 
     def at(self, index: int) -> Recall:
-        """Returns the recall whose record stands at `index` (NotFound when there is another kind of record)."""
-        found = self._where(recalls.c.idx == index)
+        """Returns the recall whose record stands at `index` (NotFound when there is none, or another kind)."""
+        found = self._where(recalls.c.idx == index) if self._archive.record(index).kind == "recall" else []
         if not found:
             raise NotFound(f"record {index} is no recall", hint="see which there are: counterfoil recall list")
         return found[0]
