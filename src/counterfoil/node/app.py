@@ -30,6 +30,7 @@ from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.provenance.snapshots.api import SnapshotRoutes
@@ -48,6 +49,7 @@ ROOMS: Final = (
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
+    RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
 )
