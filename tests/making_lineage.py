@@ -37,7 +37,7 @@ def added(org: Organisation, folder: Path, name: str, text: str = "") -> Dataset
 
 
 def tell(org: Organisation, folder: Path) -> Story:
-    """Tells how the newest model of a home came about: two runs are re-derived, one came out differently, one is told."""
+    """Tells how the newest model of a home came about: two runs are re-derived, one differs, one is told."""
     model = org.provenance.models()[-1]
     raw, bureau = added(org, folder, "applications"), added(org, folder, "credit-bureau")
     with org.provenance.run("drop duplicates", inputs=[raw], parameters={"keep": "last"}) as clean:

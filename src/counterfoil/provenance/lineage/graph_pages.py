@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
-from counterfoil.provenance.lineage.graph import STANDING_WORDS, Node
+from counterfoil.provenance.lineage.graph import STANDING_WORDS, Node, Origin
 from counterfoil.provenance.lineage.picture import Drawn, Picture, kind_words, picture_of
 from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.lineage.wanted import place_of
@@ -30,6 +30,8 @@ _DIRECTIONS: Final = {"both": "Both ways", "back": "Where it came from", "forth"
 _PAGES: Final = {"decision": "/decisions/{}", "model": "/models/{}", "policy": "/policies/{}"}
 _MOST_OPENED: Final = 20
 _NEWEST: Final = 12
+_ORIGINS: Final = 20
+"""Datasets that something came from that the page lists; the picture has them all."""
 
 
 class LineagePages:
@@ -86,7 +88,8 @@ class LineagePages:
             kind=kind_words(node),
             node=node,
             opened=opened,
-            origins=lineage.origin(index) if direction != "forth" else (),
+            most_origins=_ORIGINS,
+            origins=_differing_first(lineage.origin(index)) if direction != "forth" else (),
             page=_page_of(node),
             picture=picture,
             rows=_rows(picture),
@@ -135,6 +138,10 @@ def _leads_to(box: Drawn, focus: int, opened: Sequence[int], direction: str) -> 
     if box.part in ("earlier", "later"):
         return _path(box.near, direction)
     return _page_of(box.node) or _path(box.index, direction)
+
+
+def _differing_first(found: Sequence[Origin]) -> list[Origin]:
+    return sorted(found, key=lambda each: each.standing != "differs")
 
 
 def _first_seen(picture: Picture, opened: Sequence[int]) -> Drawn:

@@ -152,7 +152,7 @@ class Lineage:
         has_version = record.kind in ("dataset", "model", "policy")
         name = str(about.get("name") or record.name) if has_version else record.name
         if record.kind == "decision":
-            name = f"{record.name} {place}"
+            name = f"number {record.seq:,}"
         version = str(about.get("version", "")) if has_version else ""
         what = str(about.get("kind", "")) if record.kind == "run" else ""
         return Node(place, record.kind, name, version, what, decisions)

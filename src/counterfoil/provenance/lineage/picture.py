@@ -21,7 +21,7 @@ HEIGHT: Final = 50.0
 LEAST_WIDTH: Final = 104.0
 MOST_WIDTH: Final = 204.0
 PADDING: Final = 30.0
-CHAR: Final = 7.3
+CHAR: Final = 7.6
 """About as wide is a character of a box's title, 13 units high."""
 MARGIN: Final = 14.0
 LABEL_HEIGHT: Final = 15.0
@@ -135,9 +135,9 @@ def picture_of(graph: Graph, focus: int, *, opened: Collection[int] = ()) -> Pic
     sizes = {each: (_width(*said), HEIGHT) for each, said in words.items()}
     laid = layered(sizes, [(link.parent, link.child) for link in few.links])
     boxes = sorted((_drawn(box, words[box.id], laid, focus) for box in few.boxes), key=lambda each: (each.x, each.y))
-    name = next((node.title for node in graph.nodes if node.index == focus), str(focus))
+    node = next(node for node in graph.nodes if node.index == focus)
     return Picture(
-        f"Lineage of {name}",
+        f"Lineage of {kind_words(node)} {node.title}",
         _description(graph, few.boxes),
         tuple(boxes),
         tuple(_arrows(few.links, laid.routes)),
