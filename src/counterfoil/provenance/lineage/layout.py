@@ -19,7 +19,7 @@ __all__ = ["Layout", "Place", "Route", "layered", "layers"]
 Id = TypeVar("Id", bound=Hashable)
 Slot = Hashable
 
-COLUMN_GAP: Final = 124.0
+COLUMN_GAP: Final = 110.0
 """Between columns: room for an arrow and its label."""
 BOX_GAP: Final = 22.0
 """Between boxes of a column, and between a box and an arrow that passes it."""
