@@ -32,6 +32,8 @@ from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
+from counterfoil.provenance.rows.api import RowsRoutes
+from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -43,6 +45,8 @@ ROOMS: Final = (
     CallRoutes,
     ProvenanceRoutes,
     LineageGraphRoutes,
+    SnapshotRoutes,
+    RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
