@@ -57,7 +57,7 @@ def test_the_way_from_data_to_a_decision_is_told(typed, home):
     assert out.startswith(
         f"1 shortest way of 8 steps:\ndataset applications 1, record {story.raw.index}\n  re-derived: "
     )
-    assert out.endswith(f"  declared: decision decision {decided.index}, record {decided.index}\n")
+    assert out.endswith(f"  declared: decision number {decided.seq}, record {decided.index}\n")
     none, _ = typed(decided.index, "--to", "applications")
     assert "does not reach" in none
     assert json.loads(typed(decided.index, "--to", "applications", "--json")[0]) == {"paths": []}
