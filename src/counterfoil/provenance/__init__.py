@@ -3,7 +3,7 @@
 from counterfoil.provenance.candidate import table_rows
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.capture import Capture
-from counterfoil.provenance.lineage.lineage import Edge, Graph, Node
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.lineage.views import LineageView
@@ -39,6 +39,7 @@ __all__ = [
     "Model",
     "ModelRecord",
     "Node",
+    "Origin",
     "Provenance",
     "ProvenanceView",
     "Recall",
@@ -49,6 +50,7 @@ __all__ = [
     "RunRecord",
     "Scorer",
     "SnapshotView",
+    "Way",
     "probe_rows",
     "table_rows",
     "to_micro",

@@ -139,6 +139,8 @@ ALLOWED = {
         GET /decisions/{index:int}/receipt.html
         GET /decisions/{index:int}/replay
         GET /ledger
+        GET /lineage
+        GET /lineage/{index:int}
         GET /log/tile/entries/{path:path}
         GET /models
         GET /models/{index:int}
@@ -158,6 +160,9 @@ ALLOWED = {
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
         GET /api/v1/deployments
+        GET /api/v1/lineage/{index}
+        GET /api/v1/lineage/{index}/origin
+        GET /api/v1/lineage/{index}/paths
         GET /api/v1/log/head
         GET /api/v1/log/records/{index}
         GET /api/v1/models
