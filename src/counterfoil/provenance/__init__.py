@@ -6,18 +6,17 @@ from counterfoil.provenance.lineage.capture import Capture
 from counterfoil.provenance.lineage.lineage import Edge, Graph, Node
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run
-from counterfoil.provenance.lineage.views import LineageView
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
+from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
-from counterfoil.provenance.rows import Commitment, Commitments, RowsView
-from counterfoil.provenance.snapshots.views import SnapshotView
-from counterfoil.provenance.views import ProvenanceView
+from counterfoil.provenance.rows import Commitment, Commitments
+from counterfoil.provenance.view_set import provenance_views
 
 __all__ = [
     "Capture",
@@ -30,19 +29,17 @@ __all__ = [
     "Feature",
     "Graph",
     "IntegerModel",
-    "LineageView",
     "Model",
     "ModelRecord",
     "Node",
+    "Passport",
     "Provenance",
-    "ProvenanceView",
     "Rederivation",
-    "RowsView",
     "Run",
     "RunRecord",
     "Scorer",
-    "SnapshotView",
     "probe_rows",
+    "provenance_views",
     "table_rows",
     "to_micro",
 ]

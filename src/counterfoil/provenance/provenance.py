@@ -15,6 +15,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.passports.passports import Passports
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
@@ -36,11 +37,13 @@ class Provenance:
         objects: Keeps artefacts.
         files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
+        name: Legal name of the organisation, for the passports it issues.
 
     Attributes:
         rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        passports: Who, when, why and whence, for others to read and check.
         snapshots: What live sources gave, each at one moment.
     """
 
@@ -52,6 +55,7 @@ class Provenance:
         objects: Objects,
         files: SealedFiles,
         rows: Commitments,
+        name: str = "",
     ) -> None:
         self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
@@ -59,6 +63,9 @@ class Provenance:
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
+        self.passports = Passports(
+            recorder, archive, views, self._datasets, self._models, self.runs, self.lineage, name
+        )
 
     def register_dataset(
         self,
