@@ -31,6 +31,7 @@ from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
+from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
@@ -43,6 +44,7 @@ ROOMS: Final = (
     DecisionRoutes,
     CallRoutes,
     ProvenanceRoutes,
+    PassportRoutes,
     SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,
