@@ -9,7 +9,9 @@ import pytest
 from making_passports import filled_in, on_record, registered
 from organisations import Bank, bank
 
+from counterfoil.core import canonical
 from counterfoil.core.check_passport import check_passport
+from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.passport_file import parse_passport_file
 from counterfoil.core.statement import Draft
 from counterfoil.core.steps import Status
@@ -211,6 +213,8 @@ def test_the_file_is_checked_in_numbered_steps(made, tmp_path):
     whole = made.org.provenance.passports.export(found, with_fingerprint=True)
     data = whole.encode()
     assert parse_passport_file(data) == whole
+    receipt = canonical.dumps(canonical.loads(data)["receipt"])  # for checkers that know receipts alone
+    assert check_receipt(receipt, issuer=key).verdict == "intact, and signed by the issuer you named"
     report = check_passport(data, issuer=key)
     assert report.what == "passport"
     assert [step.id for step in report.steps] == [
