@@ -21,6 +21,7 @@ PLACES = (
     "/models/{model}",
     "/policies",
     "/policies/{policy}",
+    "/recalls",
     "/work",
     "/ledger",
     "/access",

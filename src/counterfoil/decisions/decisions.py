@@ -25,7 +25,7 @@ from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import DecisionCount, count_query, read_count, search_query
 from counterfoil.decisions.views import decisions
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Dataset, Provenance, to_micro
+from counterfoil.provenance import Dataset, Model, Provenance, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
@@ -113,6 +113,7 @@ class Decisions:
 
         Raises:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
+            Recalled: When the model, the policy or the training data is under recall.
         """
         return self._deployments.wrap(
             model,
@@ -176,6 +177,10 @@ class Decisions:
             raise InvalidInput(f"the block decided {opened.label!r}, the policy says {label!r} for this score")
         made = deployment.prepare(checked, score, micro, label, None, subject)
         opened.decision = deployment.record(made)
+
+    def require_usable(self, model: Model, policy: Policy) -> None:
+        """Raises Recalled where nothing may be decided with this model, or under this policy."""
+        self._deployments.require_usable(model, policy)
 
     def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
         """Records a policy, once, and returns where it stands."""

@@ -30,8 +30,10 @@ from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
+from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -42,10 +44,12 @@ ROOMS: Final = (
     DecisionRoutes,
     CallRoutes,
     ProvenanceRoutes,
+    SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
+    RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
 )

@@ -14,11 +14,16 @@ from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
 from counterfoil.provenance.provenance import Provenance
+from counterfoil.provenance.recalls.bar import Bar, Hold
+from counterfoil.provenance.recalls.register import Recall
+from counterfoil.provenance.recalls.views import RecallsView
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.rows import Commitment, Commitments, RowsView
+from counterfoil.provenance.snapshots.views import SnapshotView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
+    "Bar",
     "Capture",
     "Certificate",
     "Commitment",
@@ -28,6 +33,7 @@ __all__ = [
     "Edge",
     "Feature",
     "Graph",
+    "Hold",
     "IntegerModel",
     "LineageView",
     "Model",
@@ -35,11 +41,14 @@ __all__ = [
     "Node",
     "Provenance",
     "ProvenanceView",
+    "Recall",
+    "RecallsView",
     "Rederivation",
     "RowsView",
     "Run",
     "RunRecord",
     "Scorer",
+    "SnapshotView",
     "probe_rows",
     "table_rows",
     "to_micro",

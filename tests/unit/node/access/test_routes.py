@@ -129,6 +129,7 @@ ALLOWED = {
         GET /api/v1/ledger/cost
         GET /api/v1/ledger/log
         GET /api/v1/ledger/roles
+        GET /api/v1/recalls/{index}/notices
         POST /api/v1/replays
         GET /api/v1/witness
         GET /decisions
@@ -144,6 +145,9 @@ ALLOWED = {
         GET /policies
         GET /policies/{index:int}
         POST /policies/{index:int}/patterns
+        GET /recalls
+        GET /recalls/{index:int}
+        GET /recalls/{index:int}/notices.csv
         GET /witnesses
         GET /work
         POST /work
@@ -162,6 +166,9 @@ ALLOWED = {
         GET /api/v1/rows
         GET /api/v1/rows/{index}
         POST /api/v1/policies/check
+        GET /api/v1/snapshots
+        GET /api/v1/recalls
+        GET /api/v1/recalls/{index}
         GET /api/v1/status
         GET /me
         POST /me/password
@@ -175,10 +182,16 @@ ALLOWED = {
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
         POST /api/v1/policies
+        POST /api/v1/snapshots
+        POST /api/v1/recalls
+        POST /api/v1/recalls/{index}/end
         POST /api/v1/rows/{index}/proofs
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
+        POST /recalls
+        POST /recalls/open
+        POST /recalls/{index:int}/end
         POST /work/{job_id}/cancel
     """,
     "operator service": """
@@ -233,10 +246,12 @@ def needed(dependant):
 def there(node):
     """Returns what stands in the place of an id, so that forms and pages are about something that is there."""
     decided = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+    recalled = node.org.recalls.open(node.org.provenance.models()[-1], reason="doubled", by="ANN-4711", action="warn")
     ids = {
         "/decisions/": decided.index,
         "/api/v1/decisions/": decided.index,
         "/policies/": node.org.decisions.policies()[-1].index,
+        "/recalls/": recalled.recall.index,
         "/models/": node.org.provenance.models()[-1].index,
         "/access/keys/": node.node.access.keys.add("spare", frozenset({Role.SERVICE}), by=HOME).key.id,
         "/access/users/": node.node.access.users.add("spare", PASSWORD, frozenset({Role.SERVICE}), by=HOME)[0].name,
