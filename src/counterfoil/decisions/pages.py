@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DecisionPages"]
 
 ON_A_PAGE: Final = 50
-_ASKED: Final = ("subject", "label", "policy", "overridden", "since", "until", "before")
+_ASKED: Final = ("subject", "label", "policy", "deployment", "overridden", "since", "until", "before")
 _TYPED: Final = ("label", "reason", "text", "outcome", "note")
 
 
@@ -241,6 +241,7 @@ def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
         "until": _day(form.text("until"), "T23:59:59Z"),
         "overridden": overridden,
         "policy": form.place("policy"),
+        "deployment": form.place("deployment"),
         "before": form.place("before"),
     }
 

@@ -15,6 +15,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.passports.passports import Passports
 from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
@@ -37,11 +38,13 @@ class Provenance:
         objects: Keeps artefacts.
         files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
+        name: Legal name of the organisation, for the passports it issues.
 
     Attributes:
         rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        passports: Who, when, why and whence, for others to read and check.
         snapshots: What live sources gave, each at one moment.
         recalls: What turned out to be wrong, and holds back what came from it.
     """
@@ -54,6 +57,7 @@ class Provenance:
         objects: Objects,
         files: SealedFiles,
         rows: Commitments,
+        name: str = "",
     ) -> None:
         self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
@@ -62,6 +66,9 @@ class Provenance:
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
         self.recalls = RecallRegister(recorder, archive, views, self.lineage)
+        self.passports = Passports(
+            recorder, archive, views, self._datasets, self._models, self.runs, self.lineage, name
+        )
 
     def register_dataset(
         self,
