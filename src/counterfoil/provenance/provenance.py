@@ -12,7 +12,9 @@ from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.lineage.capture import Capture, CodeSource
 from counterfoil.provenance.lineage.lineage import Lineage
-from counterfoil.provenance.lineage.runs import Input, Runs
+from counterfoil.provenance.lineage.register import Input
+from counterfoil.provenance.lineage.runs import Runs
+from counterfoil.provenance.lineage.step import Step
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.store.archive import Archive
@@ -108,6 +110,36 @@ class Provenance:
         """
         found = [self.find(each) for each in inputs]
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
+
+    def step(
+        self,
+        name: str = "",
+        *,
+        inputs: Sequence[Input] = (),
+        kind: str = "transformation",
+        parameters: Mapping[str, Any] | None = None,
+        code: CodeSource = None,
+        seed: int | None = None,
+    ) -> Step:
+        """Decorates a function, so that each of its calls is recorded as a run.
+
+            @org.provenance.step(inputs=["raw"])
+            def clean(source: Path, least_age: int) -> Path: ...
+
+        The function takes and returns what it did. Of its arguments, datasets and models become inputs, and so
+        does what is on record with the content of a `Path`; short values become parameters; of all others only
+        the names are recorded. A `Path`, dataset, model or fitted classifier that it returns becomes an output;
+        a list or table of them, too. When it raises, the failed run is recorded and the error goes on.
+
+        Args:
+            name: What is done; the function's own name when empty.
+            inputs: What goes in besides the arguments; looked up at each call.
+            kind: See `run`.
+            parameters: What it is run with besides the arguments.
+            code: Files whose digest is recorded; the function itself when None.
+            seed: Of its random numbers.
+        """
+        return Step(self, name, tuple(inputs), kind, dict(parameters or {}), code, seed)
 
     def register_model(
         self,
