@@ -167,17 +167,20 @@ class Rederivation:
         is_same: Whether every output was the same.
         outputs: Each output, as `Compared` has it.
         environment: Where it was run again.
+        by: What was run: a `command`, a `function`, or this program itself (`built-in`).
     """
 
     run: str
     is_same: bool
     outputs: Sequence[Compared | tuple[str, str, str]]
     environment: Mapping[str, Any]
+    by: str = "command"
 
     def draft(self, name: str) -> Draft:
         """Returns the record to be written; `name` is the run's."""
         compared = [Compared(*each) for each in self.outputs]
         about = {
+            "by": self.by,
             "environment": dict(self.environment),
             "outputs": [
                 {"found": each.found, "match": each.match, "name": each.name, "recorded": each.recorded}
@@ -201,7 +204,7 @@ class Rederivation:
                 Compared(str(each["name"]), str(each["recorded"]), str(each["found"]), str(each["match"]))
                 for each in about["outputs"]
             )
-            return cls(str(about["run"]), about["same"] is True, outputs, dict(about["environment"]))
+            return cls(str(about["run"]), about["same"] is True, outputs, dict(about["environment"]), str(about["by"]))
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedEvidence("a rederivation's record lacks a part or holds another type") from error
 
