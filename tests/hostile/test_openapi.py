@@ -113,6 +113,7 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/policies/check": {"json": policy.to_json()},
         "/api/v1/rebuild": {},
         "/api/v1/replays": {"json": {"sample": 1}},
+        "/api/v1/runs": {"json": {"name": "clean", "outputs": [node.org.provenance.models()[-1].index]}},
         "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
         "/api/v1/witness/logs": {"json": {"key": keyed}},
         "/api/v1/witness/witnesses": {

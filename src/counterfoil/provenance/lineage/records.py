@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from counterfoil.core.statement import Draft, Record
+from counterfoil.core.statement import Draft, Record, is_time
 from counterfoil.errors import InvalidInput, MalformedEvidence
 from counterfoil.provenance.lineage.telling import require_no_secret
 from counterfoil.provenance.records import STREAM
@@ -26,6 +26,7 @@ _KIND: Final = re.compile(r"[a-z][a-z-]{0,31}")
 _SYSTEM: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _UNMAPPED: Final = ("inputs", "outputs", "parameters")
 _MOST_ID_CHARS: Final = 200
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,15 @@ class RunRecord:
         _require_links("inputs", self.inputs)
         _require_links("outputs", self.outputs)
         require_no_secret(self.parameters)
+        require_no_secret(self.environment)
         _require_source(self.source)
-        about = {
+        _require_told(self.code, self.started, self.ended)
+        return Draft("run", STREAM, self.name, (*self.inputs, *self.outputs), self.about)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The public part of its record."""
+        return {
             "code": {"name": self.code.name, "sha256": self.code.sha256} if self.code else None,
             "ended": self.ended,
             "environment": dict(self.environment),
@@ -101,7 +109,6 @@ class RunRecord:
             "status": self.status,
             "unmapped": {name: list(self.unmapped.get(name, ())) for name in _UNMAPPED},
         }
-        return Draft("run", STREAM, self.name, (*self.inputs, *self.outputs), about)
 
     @classmethod
     def read(cls, record: Record) -> RunRecord:
@@ -178,8 +185,13 @@ class Rederivation:
 
     def draft(self, name: str) -> Draft:
         """Returns the record to be written; `name` is the run's."""
+        return Draft("rederivation", STREAM, name, (self.run,), self.about)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The public part of its record."""
         compared = [Compared(*each) for each in self.outputs]
-        about = {
+        return {
             "by": self.by,
             "environment": dict(self.environment),
             "outputs": [
@@ -189,7 +201,6 @@ class Rederivation:
             "run": self.run,
             "same": self.is_same,
         }
-        return Draft("rederivation", STREAM, name, (self.run,), about)
 
     @classmethod
     def read(cls, record: Record) -> Rederivation:
@@ -235,3 +246,12 @@ def _require_source(source: Mapping[str, str]) -> None:
         raise InvalidInput('a run\'s source is {"system": "mlflow", "id": "…"}', hint="or nothing, for your own runs")
     if not source["id"].isprintable() or not 0 < len(source["id"]) <= _MOST_ID_CHARS:
         raise InvalidInput(f"a run's id elsewhere has 1 to {_MOST_ID_CHARS} characters that can be printed")
+
+
+def _require_told(code: Code | None, *times: str) -> None:
+    """Refuses a digest or a time that is none; a time may be unknown."""
+    if code is not None and (not _DIGEST.fullmatch(code.sha256) or not code.name.isprintable()):
+        raise InvalidInput("the code of a run is a name and a SHA-256 in hexadecimal")
+    wrong = next((time for time in times if time and not is_time(time)), None)
+    if wrong is not None:
+        raise InvalidInput(f"{wrong[:40]!r} is not a time", hint="UTC in whole seconds, such as 2026-11-23T19:00:00Z")

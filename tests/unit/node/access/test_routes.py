@@ -160,6 +160,8 @@ ALLOWED = {
         GET /api/v1/models/{wanted}
         GET /api/v1/policies
         POST /api/v1/policies/check
+        GET /api/v1/runs
+        GET /api/v1/runs/{index}
         GET /api/v1/status
         GET /me
         POST /me/password
@@ -184,6 +186,7 @@ ALLOWED = {
         POST /api/v1/decisions/{index}/outcomes
         POST /api/v1/deployments/{index}/decisions
         POST /api/v1/deployments/{index}/decisions/batch
+        POST /api/v1/runs
     """,
 }
 """Who may do what, beside admins, who may do everything; who changes a route's roles does it here, too, on purpose."""
