@@ -98,6 +98,14 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/depot/push": {"json": {}},
         "/api/v1/erasures": {"json": {"person": "3", "basis": "asked for"}},
         "/api/v1/keys/log/rotate": {},
+        "/api/v1/lineage": {
+            "json": {
+                "eventType": "COMPLETE",
+                "eventTime": "2026-11-23T20:00:00+01:00",
+                "run": {"runId": "01939a5c-9a1e-7c3b-8d1e-0242ac120002"},
+                "job": {"namespace": "airflow", "name": "clean"},
+            }
+        },
         "/api/v1/ledger/accounts": {},
         "/api/v1/ledger/connect": {"json": {"dry_run": False}},
         "/api/v1/ledger/deploy": {"json": {}},

@@ -31,6 +31,7 @@ from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
+from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
 from counterfoil.provenance.lineage.run_api import RunRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
@@ -43,6 +44,7 @@ ROOMS: Final = (
     CallRoutes,
     ProvenanceRoutes,
     RunRoutes,
+    EventRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,

@@ -25,6 +25,7 @@ from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import LineageView, Provenance, ProvenanceView
+from counterfoil.provenance.lineage.openlineage import OpenLineage
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
 from counterfoil.store.durable import clear_unfinished, replace_file
@@ -59,7 +60,8 @@ class Organisation:
     Attributes:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
-        provenance: Datasets and models.
+        provenance: Datasets, models, and the runs between them.
+        openlineage: Takes runs that other systems tell as events, and tells ours.
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
@@ -80,7 +82,9 @@ class Organisation:
         with ExitStack() as stack:
             stack.enter_context(home.lock())
             paths, settings = home.paths, home.settings
-            clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
+            clear_unfinished(
+                *(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness, paths.events)
+            )
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
             depot = _open_depot(home)
@@ -121,6 +125,7 @@ class Organisation:
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
+            self.openlineage = OpenLineage(self.provenance, self.archive, settings.origin, paths.events)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )

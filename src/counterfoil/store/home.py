@@ -55,6 +55,7 @@ class HomePaths:
     depot: Path
     working: Path
     cache: Path
+    events: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -78,6 +79,7 @@ class HomePaths:
             depot=folder / "depot.json",
             working=folder / "working.records",
             cache=folder / "cache",
+            events=folder / "events",
         )
 
 

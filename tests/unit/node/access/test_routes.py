@@ -186,6 +186,7 @@ ALLOWED = {
         POST /api/v1/decisions/{index}/outcomes
         POST /api/v1/deployments/{index}/decisions
         POST /api/v1/deployments/{index}/decisions/batch
+        POST /api/v1/lineage
         POST /api/v1/runs
     """,
 }
