@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections import OrderedDict
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -52,6 +53,11 @@ class RemoteRuns:
         kept = [b64encode(self._kept[digest]).decode() for digest in dict.fromkeys(named) if digest in self._kept]
         body: dict[str, Any] = run.about | {"kept": kept}
         return run_in(self._wire.post("/runs", body))
+
+    def told_from(self, source: Mapping[str, str]) -> Run | None:
+        """Returns the run that was told from elsewhere under this name; None when it is not on record."""
+        found = self._wire.get("/runs", {"system": source["system"], "id": source["id"]})["items"]
+        return run_in(found[0]) if found else None
 
     def page(self, limit: int, before: int | None = None) -> list[Run]:
         """Returns the newest runs, newest first, of those below the place `before`."""

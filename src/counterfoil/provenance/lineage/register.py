@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from counterfoil.provenance.lineage.records import RunRecord
@@ -30,6 +30,9 @@ class RunBook(Protocol):
 
     def record(self, run: RunRecord) -> Run:
         """Records a run; see `Runs.record`."""
+
+    def told_from(self, source: Mapping[str, str]) -> Run | None:
+        """Returns the run that was told from elsewhere under this name; None when it is not on record."""
 
 
 class Register(Protocol):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from counterfoil.errors import InvalidInput
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from counterfoil.organisation import Organisation
 
 __all__ = ["RunRoutes"]
+
+System = Annotated[str | None, Query(max_length=32, description="Where it was told from, such as mlflow.")]
+SourceId = Annotated[str | None, Query(max_length=200, description="What it is called there.")]
 
 
 class RunRoutes:
@@ -47,8 +50,13 @@ class RunRoutes:
         room.reads("/runs/{index}", self.show, READERS, RunShown)
         return room.router
 
-    def list(self, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
-        """Lists runs, newest first."""
+    def list(
+        self, system: System = None, id: SourceId = None, before: Before = None, limit: Limit = 50
+    ) -> dict[str, Any]:
+        """Lists runs, newest first; or the one of another system, by its id there."""
+        if system is not None and id is not None:
+            found = self._org.provenance.runs.told_from({"system": system, "id": id})
+            return page_of([] if found is None else [run_json(found)], limit)
         return page_of([run_json(each) for each in self._org.provenance.runs.page(limit + 1, before)], limit)
 
     def show(self, index: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from counterfoil.provenance.lineage.register import Input, Register
 from counterfoil.provenance.lineage.telling import is_parameter
 from counterfoil.provenance.model_register import Model
 
-__all__ = ["Step"]
+__all__ = ["Step", "with_content"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,7 +117,7 @@ class _Told:
             if on_record and len(on_record) == len(parts):
                 told.inputs.extend(on_record)
             elif isinstance(value, Path):
-                found = _with_content(register, value)
+                found = with_content(register, value)
                 if found is not None:
                     told.inputs.append(found)
                 else:
@@ -150,7 +150,7 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _with_content(register: Register, path: Path) -> Dataset | None:
+def with_content(register: Register, path: Path) -> Dataset | None:
     """Returns the dataset on record that holds what a file or folder holds now."""
     if path.is_file():
         with path.open("rb") as file:

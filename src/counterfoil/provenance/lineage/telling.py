@@ -10,7 +10,16 @@ from typing import Any, Final
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput
 
-__all__ = ["MOST_NAMES", "few_names", "is_parameter", "is_secret_name", "number_of", "plain_name", "require_no_secret"]
+__all__ = [
+    "MOST_NAMES",
+    "few_names",
+    "fitting",
+    "is_parameter",
+    "is_secret_name",
+    "number_of",
+    "plain_name",
+    "require_no_secret",
+]
 
 MOST_NAMES: Final = 128
 """Names of one kind that a record lists; of more it says how many are left out."""
@@ -26,6 +35,7 @@ _UNFIT: Final = re.compile(r'["\\]')
 _MOST_NAME_CHARS: Final = 200
 _MOST_TEXT_CHARS: Final = 200
 _MOST_VALUE_BYTES: Final = 1_000
+_MOST_VALUES_BYTES: Final = 12_000
 
 
 def is_secret_name(name: str) -> bool:
@@ -57,6 +67,22 @@ def is_parameter(name: str, value: Any) -> bool:
     if any(isinstance(each, str) and len(each) > _MOST_TEXT_CHARS for each in _values(value)):
         return False
     return name.isprintable() and not any(is_secret_name(each) for each in (name, *_names(value)))
+
+
+def fitting(told: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Returns of somebody's values those that a record may hold and has room for, and the names of the others."""
+    kept: dict[str, Any] = {}
+    others: list[str] = []
+    room = _MOST_VALUES_BYTES
+    for name, value in sorted(told.items()):
+        key = plain_name(name)
+        size = len(canonical.dumps(key)) + len(canonical.dumps(value)) if is_parameter(key, value) else room + 1
+        if size > room or key in kept:
+            others.append(key)
+        else:
+            kept[key] = value
+            room -= size
+    return kept, others
 
 
 def number_of(value: Any) -> int | float | str:
