@@ -151,23 +151,14 @@ def test_a_run_that_is_stopped_is_recorded_whole_or_not_at_all(data, how, status
 def test_a_command_that_is_interrupted_leaves_nothing(data):
     recorded(data)
     before = data.data("log", "head")
-    command = [
-        sys.executable,
-        "-m",
-        "counterfoil.cli.main",
-        "lineage",
-        "rederive",
-        "clean",
-        *GIVEN,
-        "--",
-        sys.executable,
-        "-c",
-    ]
+    start = [sys.executable, "-c", "from counterfoil.cli.main import main; main()"]
+    command = [*start, "lineage", "rederive", "clean", *GIVEN, "--", sys.executable, "-c"]
     mark = data.folder / "mark"
     slow = f"import pathlib, time; pathlib.Path({str(mark)!r}).touch(); time.sleep(60)"
     with subprocess.Popen([*command, slow], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as work:
         ends_s = time.monotonic() + 30
         while not mark.exists():
+            assert work.poll() is None, work.stderr.read()
             assert time.monotonic() < ends_s
             time.sleep(0.05)
         work.send_signal(signal.SIGINT)
