@@ -33,6 +33,8 @@ from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
 from counterfoil.provenance.lineage.run_api import RunRoutes
+from counterfoil.provenance.rows.api import RowsRoutes
+from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -45,6 +47,8 @@ ROOMS: Final = (
     ProvenanceRoutes,
     RunRoutes,
     EventRoutes,
+    SnapshotRoutes,
+    RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,

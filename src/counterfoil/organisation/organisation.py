@@ -24,7 +24,7 @@ from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import LineageView, Provenance, ProvenanceView
+from counterfoil.provenance import Commitments, LineageView, Provenance, ProvenanceView, RowsView, SnapshotView
 from counterfoil.provenance.lineage.openlineage import OpenLineage
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
@@ -36,6 +36,7 @@ from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
@@ -108,6 +109,7 @@ class Organisation:
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key, depot)
+            self.sealed_files = SealedFiles(paths.snapshots, vault_key)
             self.depot = HomeDepot(
                 depot,
                 self.recorder,
@@ -120,11 +122,19 @@ class Organisation:
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,
-                (ProvenanceView(), LineageView(self.archive), DecisionsView(self.archive), CallsView()),
+                (
+                    ProvenanceView(),
+                    LineageView(self.archive),
+                    SnapshotView(),
+                    RowsView(),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
+            rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
+            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows)
             self.openlineage = OpenLineage(self.provenance, self.archive, settings.origin, paths.events)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
@@ -278,6 +288,7 @@ class Organisation:
             self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
             self.vault.rotate_key(new_key)
             self.objects.reseal(new_key)
+            self.sealed_files.rotate(new_key)
             self.keyring.confirm("vault")
             self._write_key_record("vault", self.keyring.current("vault").id, "")
 
@@ -298,6 +309,13 @@ class Organisation:
                 self._write_key_record("model", entry.public.hex(), "")
             return ec.derive_private_key(int.from_bytes(self.keyring.secret("model")), ec.SECP256R1())
 
+    def rows_key(self) -> bytes:
+        """Returns the key that wraps the secrets behind rows of datasets; made, and on record, at first use."""
+        with self.recorder.exclusive():
+            if not self.keyring.has("rows"):
+                self._write_key_record("rows", self.keyring.add("rows", time_text(self.recorder.now_s())).id, "")
+            return self.keyring.secret("rows")
+
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""
         self.keyring.change_unlock(unlock)
@@ -305,6 +323,7 @@ class Organisation:
     def _settle(self) -> None:
         """Finishes what a crash or a pause left open, before anybody reads."""
         self.erasures.reapply()
+        self.provenance.snapshots.settle()
         try:
             self._write_issuer()
             if self.keyring.pending("log") is not None:
@@ -380,6 +399,7 @@ def _open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
     if previous is not None:
         vault.rotate_key(key)
         Objects(home.paths.artefacts, previous).reseal(key)
+        SealedFiles(home.paths.snapshots, previous).rotate(key)
         keyring.confirm("vault")
     return vault
 

@@ -19,9 +19,12 @@ from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.lineage.step import Step
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.rows.commitments import Commitments
+from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.views import Views
 
 __all__ = ["Provenance"]
@@ -37,14 +40,27 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        files: Keeps the contents of snapshots.
+        rows: Commits to the rows of datasets.
 
     Attributes:
+        rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
         built_in: Runs that this program does itself can be run again without a command; by kind of run.
+        snapshots: What live sources gave, each at one moment.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        objects: Objects,
+        files: SealedFiles,
+        rows: Commitments,
+    ) -> None:
+        self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self._archive = archive
@@ -53,6 +69,7 @@ class Provenance:
         self.built_in: dict[str, BuiltIn] = {}
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
+        self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
 
     def register_dataset(
         self,

@@ -8,6 +8,8 @@ lock               who is writing             checkpoint   the newest signed hea
 depot.json         what the depot keeps       cache/       what was fetched from it
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
+snapshots/         what live sources gave, by digest, encrypted
+rows/              how rows of datasets are proven
 """
 
 from __future__ import annotations
@@ -56,6 +58,8 @@ class HomePaths:
     working: Path
     cache: Path
     events: Path
+    snapshots: Path
+    rows: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -80,6 +84,8 @@ class HomePaths:
             working=folder / "working.records",
             cache=folder / "cache",
             events=folder / "events",
+            snapshots=folder / "snapshots",
+            rows=folder / "rows",
         )
 
 
