@@ -10,6 +10,7 @@ handovers.json     notes of replaced log keys   issuer.vkey  the public key, to 
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
 snapshots/         what live sources gave, by digest, encrypted
 rows/              how rows of datasets are proven
+events/            what was told of runs that have not ended
 """
 
 from __future__ import annotations

@@ -155,5 +155,5 @@ class Runs:
         place = self._views.index_of(leaf)
         kind = self._archive.record(place).kind
         if kind not in ("dataset", "model"):
-            raise InvalidInput(f"record {place} is neither a dataset nor a model but a {kind}")
+            raise InvalidInput(f"record {place} is neither a dataset nor a model; its kind is {kind}")
         return place

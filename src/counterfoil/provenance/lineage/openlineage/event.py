@@ -71,7 +71,8 @@ class Event:
         inputs: What goes in.
         outputs: What comes out.
         kind: What kind of run it is; empty where that was not told.
-        code: Source of the job; empty where that was not told.
+        code: Source of the job; empty where that was not told, and of what waits.
+        code_sha256: Digest (hex) by which the home keeps it, once it was taken.
         location: Where the source is kept: `url` and `version`.
     """
 
@@ -84,6 +85,7 @@ class Event:
     outputs: tuple[Named, ...] = ()
     kind: str = ""
     code: str = ""
+    code_sha256: str = ""
     location: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -111,7 +113,7 @@ def read_event(told: Any) -> Event | None:
         tuple(_datasets(event.get("outputs"), "outputs")),
         _kind(facets),
         _code(facets),
-        _location(facets),
+        location=_location(facets),
     )
 
 

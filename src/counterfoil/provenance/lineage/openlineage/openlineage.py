@@ -6,8 +6,7 @@ A run is recorded once, when it ends: with what all its events said together. Wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -78,7 +77,7 @@ class OpenLineage:
         with self._taking:
             known = runs.told_from({"system": SYSTEM, "id": event.run_id})
             if known is None:
-                whole = self._waiting.joined(event)
+                whole = self._waiting.joined(self._kept(event))
                 if event.state not in ENDS:
                     self._waiting.keep(whole)
                     return Taken(event.run_id, "waiting")
@@ -105,16 +104,18 @@ class OpenLineage:
                 standing=runs.standing(run),
             )
 
+    def _kept(self, event: Event) -> Event:
+        """Keeps the source of a job, sealed, and returns the event with its digest instead."""
+        if not event.code:
+            return event
+        return replace(event, code="", code_sha256=self._provenance.runs.keep(event.code.encode(errors="replace")))
+
     def _run_of(self, whole: Event, last: Event) -> RunRecord:
         """Returns the record of a run that has ended; what cannot have come from its inputs is told by name only."""
         inputs, other_inputs = self._mapped(whole.inputs, frozenset())
         places = {each.index for each in inputs}
         outputs, other_outputs = self._mapped(whole.outputs, places | self._provenance.lineage.ancestors(places))
-        code = None
-        if whole.code:
-            source = whole.code.encode(errors="replace")
-            self._provenance.runs.keep(source)
-            code = Code(plain_name(whole.job), sha256(source).hexdigest())
+        code = Code(plain_name(whole.job), whole.code_sha256) if whole.code_sha256 else None
         location = {name: plain_name(value) for name, value in whole.location.items()}
         return RunRecord(
             plain_name(whole.job) or "unnamed",

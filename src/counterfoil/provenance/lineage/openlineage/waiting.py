@@ -51,7 +51,7 @@ class WaitingRuns:
             inputs=_together(first.inputs, last.inputs),
             outputs=_together(first.outputs, last.outputs),
             kind=last.kind or first.kind,
-            code=last.code or first.code,
+            code_sha256=last.code_sha256 or first.code_sha256,
             location=last.location or first.location,
         )
 
@@ -120,7 +120,7 @@ def _together(first: Iterable[Named], last: Iterable[Named]) -> tuple[Named, ...
 
 def _to_json(event: Event) -> dict[str, Any]:
     return {
-        "code": event.code,
+        "codeSha256": event.code_sha256,
         "inputs": [_named_json(each) for each in event.inputs],
         "job": event.job,
         "kind": event.kind,
@@ -143,8 +143,8 @@ def _from_json(told: Mapping[str, Any]) -> Event:
         tuple(map(_named, told["inputs"])),
         tuple(map(_named, told["outputs"])),
         told["kind"],
-        told["code"],
-        told["location"],
+        code_sha256=told["codeSha256"],
+        location=told["location"],
     )
 
 

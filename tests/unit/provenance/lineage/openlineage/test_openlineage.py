@@ -138,7 +138,10 @@ def test_what_the_job_says_of_its_code_is_recorded(org):
         ),
         "jobType": job_type_job.JobTypeJobFacet(processingType="BATCH", integration="ML", jobType="TRAINING"),
     }
-    record = org.provenance.runs.at(take(org, job_facets=facets).index).record
+    take(org, "START", job_facets=facets)
+    (waiting,) = org.home.paths.events.iterdir()
+    assert "print(1)" not in waiting.read_text()  # sources are kept sealed, also while they wait
+    record = org.provenance.runs.at(take(org).index).record
     assert org.provenance.runs.kept(record.code.sha256) == b"print(1)"
     assert record.kind == "training"
     assert record.parameters == {
