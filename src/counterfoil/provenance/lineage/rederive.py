@@ -115,11 +115,9 @@ class Rederiver:
                 hint="only runs that succeeded and name their outputs can be run again",
             )
         built_in = self._built_in.get(run.record.kind) if work is None else None
-        if built_in is None:
-            _require_code(run, work, code)
         with Workplace.made() as place:
             if built_in is None:
-                _put_code(place, code)
+                _require_code(run, work, _put_code(place, code))
             given = self._put_inputs(place, run, inputs)
             if built_in is not None:
                 made = built_in.rerun(run.record, given, place.folder)
@@ -211,12 +209,12 @@ def _require_code(run: Run, work: Work, code: CodeSource) -> None:
         )
 
 
-def _put_code(place: Workplace, code: CodeSource) -> None:
-    """Puts files of code into the folder, so that what runs there is what was compared."""
+def _put_code(place: Workplace, code: CodeSource) -> CodeSource:
+    """Copies files of code into the folder and returns the copies, so that what is compared is what can run there."""
     if code is None or callable(code):
-        return
-    for path in [Path(code)] if isinstance(code, str | Path) else map(Path, code):
-        place.put("the code", path, path.name)
+        return code
+    paths = [Path(code)] if isinstance(code, str | Path) else [Path(each) for each in code]
+    return [place.put("the code", path, path.name) for path in paths]
 
 
 def _bytes_of(key: str, path: Path) -> bytes:
