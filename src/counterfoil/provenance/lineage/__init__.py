@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from counterfoil.provenance.lineage.capture import Capture
 from counterfoil.provenance.lineage.lineage import Edge, Graph, Lineage, Node
-from counterfoil.provenance.lineage.records import Code, Rederivation, RunRecord
+from counterfoil.provenance.lineage.records import Code, Compared, Rederivation, RunRecord
+from counterfoil.provenance.lineage.rederive import BuiltIn, Rederived
 from counterfoil.provenance.lineage.runs import Run, Runs
+from counterfoil.provenance.lineage.step import Step
 from counterfoil.provenance.lineage.views import LineageView
 
 __all__ = [
+    "BuiltIn",
     "Capture",
     "Code",
+    "Compared",
     "Edge",
     "Graph",
     "Lineage",
     "LineageView",
     "Node",
     "Rederivation",
+    "Rederived",
     "Run",
     "RunRecord",
     "Runs",
+    "Step",
 ]

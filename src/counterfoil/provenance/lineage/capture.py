@@ -62,7 +62,7 @@ class Capture:
         self._started = ""
 
     def __enter__(self) -> Self:
-        self._record("succeeded", "").draft()  # what the record would refuse is told now
+        self._record("succeeded", {}).draft()  # what the record would refuse is told now
         self._started = self._register.runs.now()
         return self
 
@@ -78,9 +78,9 @@ class Capture:
         runs = self._register.runs
         if self._source is not None:
             runs.keep(self._source[1])
-        return runs.record(self._record(status, runs.keep(installed_packages())))
+        return runs.record(self._record(status, runtime() | {"packagesSha256": runs.keep(installed_packages())}))
 
-    def _record(self, status: Status, packages_sha256: str) -> RunRecord:
+    def _record(self, status: Status, environment: Mapping[str, Any]) -> RunRecord:
         code = None if self._source is None else Code(self._source[0], sha256(self._source[1]).hexdigest())
         return RunRecord(
             self._name,
@@ -89,7 +89,7 @@ class Capture:
             _leaves(self._outputs),
             code,
             self._parameters,
-            runtime() | {"packagesSha256": packages_sha256},
+            environment,
             self._seed,
             self._started,
             self._register.runs.now(),
