@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from counterfoil.client.lineage import RemoteLineage
 from counterfoil.client.reading import dataset_in, model_in
 from counterfoil.client.runs import RemoteRuns
 from counterfoil.client.wire import Wire
@@ -33,11 +34,13 @@ class RemoteProvenance:
 
     Attributes:
         runs: What was run on the way from one to the other.
+        lineage: What came from what, and what it reached.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.runs = RemoteRuns(wire)
+        self.lineage = RemoteLineage(wire)
 
     def run(
         self,
@@ -168,6 +171,14 @@ class RemoteProvenance:
                 f"a dataset and a model are called {wanted!r}", hint="give the place of the record that you mean"
             )
         raise NotFound(f"neither a dataset nor a model on record is called {str(wanted)!r}")
+
+    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+        """Returns what `find` does: what is run here is told afterwards, and a node records it as it was.
+
+        A recall holds it back where the node acts: registering a model, putting it to work, deciding.
+        """
+        del what
+        return self.find(wanted)
 
     def dataset_with(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""

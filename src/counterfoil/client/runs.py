@@ -12,7 +12,7 @@ from typing import Any, Final
 from counterfoil.client.reading import run_in
 from counterfoil.client.wire import Wire
 from counterfoil.provenance import Run, RunRecord
-from counterfoil.provenance.lineage.lineage import Standing
+from counterfoil.provenance.lineage.graph import Standing
 from counterfoil.store.streams import time_text
 
 __all__ = ["RemoteRuns"]

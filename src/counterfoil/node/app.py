@@ -30,9 +30,12 @@ from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
+from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
 from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
 from counterfoil.provenance.lineage.run_api import RunRoutes
+from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
@@ -47,11 +50,14 @@ ROOMS: Final = (
     ProvenanceRoutes,
     RunRoutes,
     EventRoutes,
+    LineageGraphRoutes,
+    PassportRoutes,
     SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
+    RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
 )

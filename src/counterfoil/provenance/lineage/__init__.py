@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from counterfoil.provenance.lineage.capture import Capture
-from counterfoil.provenance.lineage.lineage import Edge, Graph, Lineage, Node
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
+from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import Code, Compared, Rederivation, RunRecord
 from counterfoil.provenance.lineage.rederive import BuiltIn, Rederived
 from counterfoil.provenance.lineage.runs import Run, Runs
@@ -20,10 +21,12 @@ __all__ = [
     "Lineage",
     "LineageView",
     "Node",
+    "Origin",
     "Rederivation",
     "Rederived",
     "Run",
     "RunRecord",
     "Runs",
     "Step",
+    "Way",
 ]

@@ -100,8 +100,13 @@ class Capture:
         )
 
     def input(self, used: Dataset | Model | str | int) -> Dataset | Model:
-        """Adds something on record that the run turned out to use (NotFound when it is not on record)."""
-        found = self._register.find(used)
+        """Adds something on record that the run turned out to use.
+
+        Raises:
+            NotFound: When it is not on record.
+            Recalled: When it rests on something under recall.
+        """
+        found = self._register.find_usable(used, f"the run {self._name[:60]!r}")
         self._inputs.append(found)
         return found
 

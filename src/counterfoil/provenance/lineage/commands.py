@@ -14,6 +14,7 @@ import click
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
+from counterfoil.provenance.lineage.show_commands import show
 from counterfoil.provenance.shapes import key_values
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ _SHOWN: Final = 16
 
 @click.group()
 def lineage() -> None:
-    """Say what came from what: runs, recorded, told by others, and run again."""
+    """Say what came from what, and see it: runs, recorded, told by others, and run again."""
+
+
+lineage.add_command(show)
 
 
 @lineage.command("runs")

@@ -45,6 +45,9 @@ class Register(Protocol):
     def find(self, wanted: Input) -> Dataset | Model:
         """Returns a dataset or model on record; see `Provenance.find`."""
 
+    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+        """Returns a dataset or model that something may rest on; see `Provenance.find_usable`."""
+
     def dataset_with(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""
 

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.lineage.lineage import Lineage, Standing
+from counterfoil.provenance.lineage.graph import Standing
+from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.tables import rederivations, runs
 from counterfoil.provenance.lineage.views import source_text

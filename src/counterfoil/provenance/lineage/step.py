@@ -78,11 +78,11 @@ class Step:
         return recorded
 
     def _begun(self, name: str, told: _Told, code: CodeSource) -> Capture:
-        inputs = [self.register.find(each) for each in self.inputs]
+        inputs = [self.register.find_usable(each, f"the run {name[:60]!r}") for each in (*self.inputs, *told.inputs)]
         return Capture(
             self.register,
             name,
-            [*inputs, *told.inputs],
+            inputs,
             self.kind,
             told.parameters | dict(self.parameters),
             code,

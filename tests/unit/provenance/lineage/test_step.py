@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import counterfoil
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, NotFound, Recalled
 
 
 @pytest.fixture
@@ -187,3 +187,11 @@ def test_results_are_numbers(org):
         run.result("auc", "high")
     with pytest.raises(InvalidInput, match="cannot name a result"), org.provenance.run("score") as run:
         run.result('a"b', 1)
+
+
+def test_nothing_is_run_on_what_was_recalled(org, raw, tmp_path):
+    org.provenance.register_dataset(raw)
+    org.recalls.open("raw", reason="wrong ages", by="Bo")
+    with pytest.raises(Recalled):
+        org.provenance.step()(adults)(raw, tmp_path / "adults.csv")
+    assert not (tmp_path / "adults.csv").exists()
