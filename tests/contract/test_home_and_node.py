@@ -20,7 +20,8 @@ from counterfoil.decisions import Decision, FollowUp, History
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, NotSetUp, Stale
 from counterfoil.organisation import Organisation
-from counterfoil.provenance import Dataset, Model
+from counterfoil.provenance import Dataset, Model, Run, RunRecord
+from counterfoil.provenance.lineage import Code
 from counterfoil.store.bundle_file import Written
 from counterfoil.store.vault_erasure import Erasure
 
@@ -331,6 +332,78 @@ def test_a_policy_that_is_not_in_force_decides_nothing(face):
     later = policy(version="later", effective_from="2099-01-01")
     with pytest.raises(InvalidInput, match="takes effect on 2099-01-01"):
         face.org.decisions.wrap(face.loans.model, later, background=rows(20))
+
+
+# Runs
+
+
+def test_a_run_says_what_came_from_what(face, tmp_path):
+    raw = face.org.provenance.register_dataset(table(tmp_path, "run-raw"))
+    with face.org.provenance.run("prepare", inputs=["run-raw"], parameters={"least": 18}, seed=7) as run:
+        clean = run.output(table(tmp_path, "run-clean"), name="run clean")
+        run.result("rows", 2)
+    made = run.recorded
+    assert isinstance(made, Run)
+    assert (made.record.inputs, made.record.outputs) == ((raw.leaf,), (clean.leaf,))
+    assert (made.record.parameters, made.record.seed, made.record.results) == ({"least": 18}, 7, {"rows": 2})
+    assert face.org.provenance.runs.at(made.index) == made
+    assert face.org.provenance.runs.page(1) == [made]
+    assert face.org.provenance.runs.page(1, before=made.index) != [made]
+    assert face.org.provenance.runs.standing(made) == "declared"
+    assert b"test_a_run_says" in face.home.provenance.runs.kept(made.record.code.sha256)
+    assert b"cryptography==" in face.home.provenance.runs.kept(made.record.environment["packagesSha256"])
+    assert raw.index in face.home.provenance.lineage.ancestors([clean.index])
+
+
+def test_a_decorated_function_is_recorded(face, tmp_path):
+    raw = face.org.provenance.register_dataset(table(tmp_path, "step-raw"))
+
+    @face.org.provenance.step(kind="training")
+    def train(source: Path, rounds: int) -> Any:
+        return estimator()
+
+    train(tmp_path / "step-raw.csv", rounds=3)
+    made = face.org.provenance.runs.page(1)[0]
+    assert (made.record.inputs, made.record.parameters) == ((raw.leaf,), {"rounds": 3})
+    assert made.record.outputs == (face.org.provenance.find_model("train").leaf,)
+
+
+def test_a_run_that_cannot_be_is_refused(face, tmp_path):
+    raw = face.org.provenance.register_dataset(table(tmp_path, "odd-raw"))
+    runs = face.org.provenance.runs
+    before = len(face.home.provenance.runs.all())
+    told = dict(kind="transformation", code=None, parameters={}, environment={}, seed=None, started="", ended="")
+    with pytest.raises(NotFound):
+        face.org.provenance.run("prepare", inputs=["nothing on record"])
+    for wrong, kind in (
+        ({"inputs": (raw.leaf,), "outputs": (raw.leaf,)}, InvalidInput),
+        ({"inputs": ("0" * 64,), "outputs": (raw.leaf,)}, NotFound),
+        ({"inputs": (face.loans.leaf,), "outputs": (raw.leaf,)}, (InvalidInput, NotFound)),
+        ({"inputs": (), "outputs": (raw.leaf, raw.leaf)}, InvalidInput),
+        ({"inputs": (raw.leaf,) * 129, "outputs": ()}, InvalidInput),
+        ({"inputs": (), "outputs": (), "parameters": {"a": {"api_key": "x"}}}, InvalidInput),
+        ({"inputs": (), "outputs": (), "started": "yesterday"}, InvalidInput),
+        ({"inputs": (), "outputs": (), "source": {"system": "mlflow"}}, InvalidInput),
+        ({"inputs": (), "outputs": (), "code": Code("a", "b")}, InvalidInput),
+        ({"inputs": (), "outputs": (), "parameters": {"much": "x" * 70_000}}, InvalidInput),
+    ):
+        with pytest.raises(kind):
+            runs.record(RunRecord("odd", **told | wrong))
+    assert len(face.home.provenance.runs.all()) == before
+
+
+def test_a_run_of_another_system_is_recorded_once(face):
+    told = RunRecord("x", "training", (), (), None, {}, {}, None, "", "", "failed", {"system": "mlflow", "id": "1f"})
+    made = face.org.provenance.runs.record(told)
+    again = face.org.provenance.runs.record(told)
+    assert (again.index, again.leaf) == (made.index, made.leaf)
+    assert made.record.status == "failed"
+
+
+def table(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.csv"
+    path.write_text(f"id,{name}\n1,30\n2,40\n")
+    return path
 
 
 # Handing out and erasing

@@ -102,6 +102,14 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/depot/push": {"json": {}},
         "/api/v1/erasures": {"json": {"person": "3", "basis": "asked for"}},
         "/api/v1/keys/log/rotate": {},
+        "/api/v1/lineage": {
+            "json": {
+                "eventType": "COMPLETE",
+                "eventTime": "2026-11-23T20:00:00+01:00",
+                "run": {"runId": "01939a5c-9a1e-7c3b-8d1e-0242ac120002"},
+                "job": {"namespace": "airflow", "name": "clean"},
+            }
+        },
         "/api/v1/ledger/accounts": {},
         "/api/v1/ledger/connect": {"json": {"dry_run": False}},
         "/api/v1/ledger/deploy": {"json": {}},
@@ -121,6 +129,7 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/recalls/{recalled.recall.index}/end": {"json": {"reason": "mended"}},
         "/api/v1/rows/0/proofs": {"json": {"id": "3"}},  # no commitment: refused
         "/api/v1/replays": {"json": {"sample": 1}},
+        "/api/v1/runs": {"json": {"name": "clean", "outputs": [node.org.provenance.models()[-1].index]}},
         "/api/v1/snapshots": {"json": {"name": "twice", "url": "http://127.0.0.1:9/x"}},
         "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
         "/api/v1/witness/logs": {"json": {"key": keyed}},

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from counterfoil.calls import Call, RecordedCall
 from counterfoil.errors import CounterfoilError, NotSetUp
+from counterfoil.provenance.lineage.register import Register
 from counterfoil.store.recorder import OnFailure
 
-__all__ = ["CallBook", "DecisionBook", "KeepsCalls", "KeepsDecisions", "missing_extra", "reason_of", "say_error"]
+__all__ = [
+    "CallBook",
+    "DecisionBook",
+    "KeepsCalls",
+    "KeepsDecisions",
+    "KeepsRuns",
+    "missing_extra",
+    "reason_of",
+    "say_error",
+]
 
 
 _LOG: Final = logging.getLogger("counterfoil")
@@ -76,12 +86,25 @@ class KeepsDecisions(Protocol):
         """Where datasets are registered."""
 
 
+class KeepsRuns(Protocol):
+    """An organisation that records runs, and what went in and came out."""
+
+    @property
+    def provenance(self) -> Register:
+        """Where they are recorded."""
+
+
 if TYPE_CHECKING:
+    from counterfoil.client.remote import Remote
     from counterfoil.organisation import Organisation
 
-    def _fits(home: Organisation) -> tuple[KeepsCalls, KeepsDecisions]:
-        """Has mypy show that an opened home is both."""
-        return home, home
+    def _fits(home: Organisation) -> tuple[KeepsCalls, KeepsDecisions, KeepsRuns]:
+        """Has mypy show that an opened home is all of them."""
+        return home, home, home
+
+    def _fits_too(node: Remote) -> KeepsRuns:
+        """Has mypy show that a client of a node records runs."""
+        return node
 
 
 def missing_extra(what: str, extra: str) -> NotSetUp:

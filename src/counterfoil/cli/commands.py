@@ -34,7 +34,7 @@ COMMANDS: Final = {
         "counterfoil.provenance.snapshots.commands:snapshot", "Keep what live sources give, each state once."
     ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
-    "lineage": Place("counterfoil.provenance.lineage.commands:lineage", "Say what came from what, and see it."),
+    "lineage": Place("counterfoil.cli.lineage:lineage", "Say what came from what, see it, and run it again."),
     "passport": Place(
         "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
     ),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from counterfoil.client.lineage import RemoteLineage
 from counterfoil.client.reading import dataset_in, model_in
+from counterfoil.client.runs import RemoteRuns
 from counterfoil.client.wire import Wire
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Dataset, Model, Scorer, table_rows
+from counterfoil.provenance import Capture, Dataset, Model, Scorer, table_rows
 from counterfoil.provenance.candidate import Candidate
+from counterfoil.provenance.lineage.capture import CodeSource
+from counterfoil.provenance.lineage.register import Input
+from counterfoil.provenance.lineage.step import Step
 
 __all__ = ["RemoteProvenance"]
 
@@ -28,12 +33,40 @@ class RemoteProvenance:
         wire: The way to the node.
 
     Attributes:
+        runs: What was run on the way from one to the other.
         lineage: What came from what, and what it reached.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self.runs = RemoteRuns(wire)
         self.lineage = RemoteLineage(wire)
+
+    def run(
+        self,
+        name: str,
+        *,
+        inputs: Sequence[Input] = (),
+        kind: str = "transformation",
+        parameters: Mapping[str, Any] | None = None,
+        code: CodeSource = None,
+        seed: int | None = None,
+    ) -> Capture:
+        """Captures what is run here between `with` and its end, and records it at the node; see `Provenance.run`."""
+        return Capture(self, name, [self.find(each) for each in inputs], kind, dict(parameters or {}), code, seed)
+
+    def step(
+        self,
+        name: str = "",
+        *,
+        inputs: Sequence[Input] = (),
+        kind: str = "transformation",
+        parameters: Mapping[str, Any] | None = None,
+        code: CodeSource = None,
+        seed: int | None = None,
+    ) -> Step:
+        """Decorates a function, so that each of its calls is recorded at the node as a run; see `Provenance.step`."""
+        return Step(self, name, tuple(inputs), kind, dict(parameters or {}), code, seed)
 
     def register_dataset(
         self,
@@ -117,6 +150,39 @@ class RemoteProvenance:
     def models(self, name: str | None = None) -> list[Model]:
         """Returns all registered models, or those of one name, oldest first."""
         return [model_in(each) for each in self._wire.get("/models", {"name": name})]
+
+    def find(self, wanted: Input) -> Dataset | Model:
+        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, or by its place.
+
+        Raises:
+            NotFound: When there is neither.
+            InvalidInput: When a dataset and a model have that name.
+        """
+        if isinstance(wanted, Dataset | Model):
+            return wanted
+        found: list[Dataset | Model] = []
+        for look in (self.find_dataset, self.find_model):
+            with suppress(NotFound):
+                found.append(look(str(wanted)))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InvalidInput(
+                f"a dataset and a model are called {wanted!r}", hint="give the place of the record that you mean"
+            )
+        raise NotFound(f"neither a dataset nor a model on record is called {str(wanted)!r}")
+
+    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+        """Returns what `find` does: what is run here is told afterwards, and a node records it as it was.
+
+        A recall holds it back where the node acts: registering a model, putting it to work, deciding.
+        """
+        del what
+        return self.find(wanted)
+
+    def dataset_with(self, sha256: str) -> Dataset | None:
+        """Returns the newest dataset whose file or folder has this digest (hex)."""
+        return next((each for each in reversed(self.datasets()) if each.record.sha256 == sha256), None)
 
     def model_at(self, index: int) -> Model:
         """Returns the model whose record stands at `index` (NotFound when there is none)."""

@@ -16,7 +16,7 @@ from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.reasons import Reason
 from counterfoil.errors import NodeUnreachable
 from counterfoil.ledger.standing import AnchorState, LedgerStatus
-from counterfoil.provenance import Dataset, DatasetRecord, Model, ModelRecord
+from counterfoil.provenance import Dataset, DatasetRecord, Model, ModelRecord, Run, RunRecord
 from counterfoil.store.streams import parse_time
 from counterfoil.store.vault_erasure import Erasure
 
@@ -32,6 +32,7 @@ __all__ = [
     "receipt_in",
     "report_in",
     "row_in",
+    "run_in",
     "status_in",
 ]
 
@@ -46,6 +47,11 @@ def dataset_in(told: Json) -> Dataset:
 def model_in(told: Json) -> Model:
     """Returns a registered model."""
     return Model(told["index"], told["leaf"], ModelRecord.from_about(told))
+
+
+def run_in(told: Json) -> Run:
+    """Returns a run on record."""
+    return Run(told["index"], told["leaf"], RunRecord.from_about(told))
 
 
 def policy_in(told: Json) -> RegisteredPolicy:

@@ -33,6 +33,8 @@ from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
+from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
+from counterfoil.provenance.lineage.run_api import RunRoutes
 from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.provenance.snapshots.api import SnapshotRoutes
@@ -46,6 +48,8 @@ ROOMS: Final = (
     DecisionRoutes,
     CallRoutes,
     ProvenanceRoutes,
+    RunRoutes,
+    EventRoutes,
     LineageGraphRoutes,
     PassportRoutes,
     SnapshotRoutes,

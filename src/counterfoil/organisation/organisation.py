@@ -27,6 +27,7 @@ from counterfoil.organisation.looks import Looks
 from counterfoil.organisation.recalls import Recalls
 from counterfoil.organisation.stores import open_depot, open_vault, view_database
 from counterfoil.provenance import Commitments, Provenance, provenance_views
+from counterfoil.provenance.lineage.openlineage import OpenLineage
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
@@ -59,7 +60,8 @@ class Organisation:
     Attributes:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
-        provenance: Datasets and models.
+        provenance: Datasets, models, and the runs between them.
+        openlineage: Takes runs that other systems tell as events, and tells ours.
         recalls: What turned out to be wrong, whom it reached, and what must not go on.
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
@@ -81,7 +83,9 @@ class Organisation:
         with ExitStack() as stack:
             stack.enter_context(home.lock())
             paths, settings = home.paths, home.settings
-            clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
+            clear_unfinished(
+                *(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness, paths.events)
+            )
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
             depot = open_depot(home)
@@ -126,6 +130,7 @@ class Organisation:
             self.provenance = Provenance(
                 self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, home.settings.name
             )
+            self.openlineage = OpenLineage(self.provenance, self.archive, settings.origin, paths.events)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.lineage.capture import Capture, CodeSource
 from counterfoil.provenance.lineage.lineage import Lineage
-from counterfoil.provenance.lineage.runs import Input, Runs
+from counterfoil.provenance.lineage.rederive import TIMEOUT_S, BuiltIn, Rederived, Rederiver, Work
+from counterfoil.provenance.lineage.register import Input
+from counterfoil.provenance.lineage.runs import Run, Runs
+from counterfoil.provenance.lineage.step import Step
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.passports.passports import Passports
@@ -26,6 +30,8 @@ from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.views import Views
 
 __all__ = ["Provenance"]
+
+_LEAF: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Provenance:
@@ -44,6 +50,7 @@ class Provenance:
         rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        built_in: Runs that this program does itself can be run again without a command; by kind of run.
         passports: Who, when, why and whence, for others to read and check.
         snapshots: What live sources gave, each at one moment.
         recalls: What turned out to be wrong, and holds back what came from it.
@@ -62,6 +69,10 @@ class Provenance:
         self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
+        self._archive = archive
+        self._views = views
+        self._objects = objects
+        self.built_in: dict[str, BuiltIn] = {}
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
@@ -138,6 +149,72 @@ class Provenance:
         for each in found:
             self.require_usable(each, f"the run {name[:60]!r}")
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
+
+    def step(
+        self,
+        name: str = "",
+        *,
+        inputs: Sequence[Input] = (),
+        kind: str = "transformation",
+        parameters: Mapping[str, Any] | None = None,
+        code: CodeSource = None,
+        seed: int | None = None,
+    ) -> Step:
+        """Decorates a function, so that each of its calls is recorded as a run.
+
+            @org.provenance.step(inputs=["raw"])
+            def clean(source: Path, least_age: int) -> Path: ...
+
+        The function takes and returns what it did. Of its arguments, datasets and models become inputs, and so
+        does what is on record with the content of a `Path`; short values become parameters; of all others only
+        the names are recorded. A `Path`, dataset, model or fitted classifier that it returns becomes an output;
+        a list or table of them, too. When it raises, the failed run is recorded and the error goes on.
+
+        Args:
+            name: What is done; the function's own name when empty.
+            inputs: What goes in besides the arguments; looked up at each call.
+            kind: See `run`.
+            parameters: What it is run with besides the arguments.
+            code: Files whose digest is recorded; the function itself when None.
+            seed: Of its random numbers.
+        """
+        return Step(self, name, tuple(inputs), kind, dict(parameters or {}), code, seed)
+
+    def rederive(
+        self,
+        run: Run | int | str,
+        work: Work = None,
+        *,
+        inputs: Mapping[str, Path | str] | None = None,
+        code: CodeSource = None,
+        outputs: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Rederived:
+        """Runs a recorded run again and records whether the same came out.
+
+        That shows that this home ran the recorded code on the recorded inputs again and got the same, or not. It does
+        not show that the inputs are true, or that the code does what it should.
+
+        Args:
+            run: The run, its place in the log, or its name (the newest of it).
+            work: A command, as a list of program and arguments, which is run in a folder with copies of the inputs
+                and of the code; or a function that is given this folder, and may return where its outputs are, by
+                name. None for what this program does itself, such as de-identification.
+            inputs: Files and folders that went in, by the names of their datasets. Models come from this home.
+            code: The files that are on record as the run's code; the function itself when None.
+            outputs: Where outputs are in the folder, by name; where their file was called otherwise.
+            timeout_s: Longest that a command may take. A function is not bounded.
+
+        Raises:
+            InvalidInput: When code or inputs are not those on record, or the work fails. Nothing is recorded then.
+            NotFound: When there is no such run, file or program.
+        """
+        found = run if isinstance(run, Run) else self.runs.find(str(run))
+        code = work if code is None and callable(work) else code
+        rederiver = Rederiver(self, self.built_in, lambda model: self._objects.get(model.record.file_sha256))
+        return rederiver.rederive(
+            found, work, inputs=inputs or {}, code=code, outputs=outputs or {}, timeout_s=timeout_s
+        )
 
     def register_model(
         self,
@@ -225,7 +302,7 @@ class Provenance:
         return self._models.find(wanted)
 
     def find(self, wanted: Input) -> Dataset | Model:
-        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, or by its place.
+        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, by its place or leaf hash.
 
         Raises:
             NotFound: When there is neither.
@@ -233,6 +310,8 @@ class Provenance:
         """
         if isinstance(wanted, Dataset | Model):
             return wanted
+        if isinstance(wanted, str) and _LEAF.fullmatch(wanted):
+            return self.with_leaf(wanted)
         found: list[Dataset | Model] = []
         for look in (self._datasets.find, self._models.find):
             with suppress(NotFound):
@@ -247,6 +326,17 @@ class Provenance:
                 hint="see which there are: counterfoil dataset list, counterfoil model list",
             )
         return found[0]
+
+    def with_leaf(self, leaf: str) -> Dataset | Model:
+        """Returns the dataset or model whose record has this leaf hash (NotFound where there is another, or none)."""
+        place = self._views.index_of(leaf)
+        return self.model_at(place) if self._archive.record(place).kind == "model" else self.dataset_at(place)
+
+    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+        """Returns what `find` does (Recalled where nothing may rest on it; `what` says what would)."""
+        found = self.find(wanted)
+        self.require_usable(found, what)
+        return found
 
     def require_usable(self, used: Dataset | Model, what: str) -> None:
         """Raises Recalled where nothing may rest on a dataset or model; says so where a recall only warns.

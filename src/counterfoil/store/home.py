@@ -10,6 +10,7 @@ handovers.json     notes of replaced log keys   issuer.vkey  the public key, to 
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
 snapshots/         what live sources gave, by digest, encrypted
 rows/              how rows of datasets are proven
+events/            what was told of runs that have not ended
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class HomePaths:
     depot: Path
     working: Path
     cache: Path
+    events: Path
     snapshots: Path
     rows: Path
 
@@ -82,6 +84,7 @@ class HomePaths:
             depot=folder / "depot.json",
             working=folder / "working.records",
             cache=folder / "cache",
+            events=folder / "events",
             snapshots=folder / "snapshots",
             rows=folder / "rows",
         )

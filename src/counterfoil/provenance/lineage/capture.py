@@ -8,19 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
-from counterfoil.core import canonical
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.environment import installed_packages
-from counterfoil.provenance.lineage.records import Code, RunRecord, require_kind, require_no_secret
+from counterfoil.provenance.lineage.records import Code, RunRecord, Status, require_kind
+from counterfoil.provenance.lineage.register import Register
 from counterfoil.provenance.lineage.runs import Run
+from counterfoil.provenance.lineage.telling import few_names, number_of, plain_name, require_no_secret
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import runtime
-
-if TYPE_CHECKING:
-    from counterfoil.provenance.provenance import Provenance
 
 __all__ = ["Capture", "CodeSource", "code_of"]
 
@@ -39,19 +37,19 @@ class Capture:
 
     def __init__(
         self,
-        provenance: Provenance,
+        register: Register,
         name: str,
         inputs: Sequence[Dataset | Model],
         kind: str,
         parameters: Mapping[str, Any],
         code: CodeSource,
         seed: int | None,
+        unmapped: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         require_kind(kind)
-        require_no_secret(parameters)
-        canonical.dumps(dict(parameters))  # a value that no record can hold is told before the work, not after it
+        require_no_secret(parameters)  # what no record can hold is told before the work, not after it
         self.recorded: Run | None = None
-        self._provenance = provenance
+        self._register = register
         self._name = name
         self._inputs = list(inputs)
         self._kind = kind
@@ -59,33 +57,46 @@ class Capture:
         self._source = source_of(code) if code is not None else _calling_source()
         self._seed = seed
         self._outputs: list[Dataset | Model] = []
+        self._results: dict[str, int | float | str] = {}
+        self._unmapped = {each: list((unmapped or {}).get(each, ())) for each in ("inputs", "outputs", "parameters")}
         self._started = ""
 
     def __enter__(self) -> Self:
-        self._started = self._provenance.runs.now()
+        self._record("succeeded", {}).draft()  # what the record would refuse is told now
+        self._started = self._register.runs.now()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        runs = self._provenance.runs
-        code = None
+        try:
+            self.recorded = self._ended("succeeded" if error is None else "failed")
+        except CounterfoilError as fault:
+            if error is None:
+                raise
+            error.add_note(f"the run is not on record: {fault.message}")  # what went wrong first is what is raised
+
+    def _ended(self, status: Status) -> Run:
+        runs = self._register.runs
         if self._source is not None:
-            name, text = self._source
-            code = Code(name, runs.keep(text))
-        environment = runtime() | {"packagesSha256": runs.keep(installed_packages())}
-        self.recorded = runs.record(
-            RunRecord(
-                self._name,
-                self._kind,
-                _leaves(self._inputs),
-                _leaves(self._outputs),
-                code,
-                self._parameters,
-                environment,
-                self._seed,
-                self._started,
-                runs.now(),
-                "succeeded" if error is None else "failed",
-            )
+            runs.keep(self._source[1])
+        return runs.record(self._record(status, runtime() | {"packagesSha256": runs.keep(installed_packages())}))
+
+    def _record(self, status: Status, environment: Mapping[str, Any]) -> RunRecord:
+        code = None if self._source is None else Code(self._source[0], sha256(self._source[1]).hexdigest())
+        return RunRecord(
+            self._name,
+            self._kind,
+            _leaves(self._inputs),
+            _leaves(self._outputs),
+            code,
+            self._parameters,
+            environment,
+            self._seed,
+            self._started,
+            self._register.runs.now(),
+            status,
+            {},
+            self._results,
+            {name: few_names(told) for name, told in self._unmapped.items()},
         )
 
     def input(self, used: Dataset | Model | str | int) -> Dataset | Model:
@@ -95,14 +106,13 @@ class Capture:
             NotFound: When it is not on record.
             Recalled: When it rests on something under recall.
         """
-        found = self._provenance.find(used)
-        self._provenance.require_usable(found, f"the run {self._name[:60]!r}")
+        found = self._register.find_usable(used, f"the run {self._name[:60]!r}")
         self._inputs.append(found)
         return found
 
     def output(self, made: Path | str | Dataset, *, name: str = "", **told: Any) -> Dataset:
         """Registers a file or folder that the run made, and returns it as a dataset; see `register_dataset`."""
-        found = made if isinstance(made, Dataset) else self._provenance.register_dataset(made, name=name, **told)
+        found = made if isinstance(made, Dataset) else self._register.register_dataset(made, name=name, **told)
         self._outputs.append(found)
         return found
 
@@ -112,10 +122,24 @@ class Capture:
         Without `training` it counts as trained on the first dataset that went in.
         """
         told.setdefault("training", next((each for each in self._inputs if isinstance(each, Dataset)), None))
-        register = self._provenance.register_model
+        register = self._register.register_model
         found = made if isinstance(made, Model) else register(made, name=name or self._name, **told)
         self._outputs.append(found)
         return found
+
+    def result(self, name: str, value: Any) -> None:
+        """Records a number that the run measured, such as how well the model does on data kept back.
+
+        Raises:
+            InvalidInput: When it is no number, or its name no short line of text.
+        """
+        if not name or plain_name(name) != name:
+            raise InvalidInput(f"{name[:60]!r} cannot name a result", hint="a short line of text, without quotes")
+        self._results[name] = number_of(value)
+
+    def left_out(self, what: str) -> None:
+        """Records that something came out that is no dataset or model on record; `what` names it in a few words."""
+        self._unmapped["outputs"].append(what)
 
 
 def source_of(code: CodeSource) -> tuple[str, bytes] | None:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from counterfoil.core.statement import Draft, Record
+from counterfoil.core.statement import Draft, Record, is_time
 from counterfoil.errors import InvalidInput, MalformedEvidence
+from counterfoil.provenance.lineage.telling import require_no_secret
 from counterfoil.provenance.records import STREAM
 
-__all__ = ["MOST_LINKS", "Code", "Rederivation", "RunRecord", "Status"]
+__all__ = ["MATCHES", "MOST_LINKS", "Code", "Compared", "Rederivation", "RunRecord", "Status", "require_kind"]
 
 MOST_LINKS: Final = 128
 """Inputs, and outputs, of one run at most; a record has room for no more."""
 
+MATCHES: Final = ("bytes", "table", "meaning")
+"""What may be the same of an output: its bytes; of a table, its rows; of a model, what it means."""
+
 Status: TypeAlias = Literal["succeeded", "failed"]
 
 _KIND: Final = re.compile(r"[a-z][a-z-]{0,31}")
-_SECRET: Final = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
+_SYSTEM: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_UNMAPPED: Final = ("inputs", "outputs", "parameters")
+_MOST_ID_CHARS: Final = 200
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,11 @@ class RunRecord:
         started: UTC, whole seconds.
         ended: UTC, whole seconds.
         status: Whether it came to its end.
-        source: Where the run was told from, such as MLflow, and what it is called there; empty for our own.
+        source: `system` and `id`: where the run was told from, such as mlflow, and what it is called there;
+            empty for our own.
+        results: Numbers that it measured, such as how well a model does, by name; as told.
+        unmapped: Names of `inputs`, `outputs` and `parameters` that were told, and are not on record: no record of
+            this home was known to be what was meant, or the value is not for others' eyes.
     """
 
     name: str
@@ -61,18 +72,28 @@ class RunRecord:
     ended: str
     status: Status = "succeeded"
     source: Mapping[str, str] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    unmapped: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def draft(self) -> Draft:
         """Returns the record to be written.
 
         Raises:
-            InvalidInput: When it has too many inputs or outputs, or a part cannot stand in a record.
+            InvalidInput: When it has too many inputs or outputs, or one twice, or a part cannot stand in a record.
         """
         require_kind(self.kind)
-        _require_few("inputs", self.inputs)
-        _require_few("outputs", self.outputs)
+        _require_links("inputs", self.inputs)
+        _require_links("outputs", self.outputs)
         require_no_secret(self.parameters)
-        about = {
+        require_no_secret(self.environment)
+        _require_source(self.source)
+        _require_told(self.code, self.started, self.ended)
+        return Draft("run", STREAM, self.name, (*self.inputs, *self.outputs), self.about)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The public part of its record."""
+        return {
             "code": {"name": self.code.name, "sha256": self.code.sha256} if self.code else None,
             "ended": self.ended,
             "environment": dict(self.environment),
@@ -81,12 +102,13 @@ class RunRecord:
             "name": self.name,
             "outputs": list(self.outputs),
             "parameters": dict(self.parameters),
+            "results": dict(self.results),
             "seed": self.seed,
             "source": dict(self.source),
             "started": self.started,
             "status": self.status,
+            "unmapped": {name: list(self.unmapped.get(name, ())) for name in _UNMAPPED},
         }
-        return Draft("run", STREAM, self.name, (*self.inputs, *self.outputs), about)
 
     @classmethod
     def read(cls, record: Record) -> RunRecord:
@@ -115,9 +137,32 @@ class RunRecord:
                 str(about["ended"]),
                 "succeeded" if about["status"] == "succeeded" else "failed",
                 {str(key): str(value) for key, value in about["source"].items()},
+                dict(about["results"]),
+                {name: tuple(str(each) for each in about["unmapped"][name]) for name in _UNMAPPED},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MalformedEvidence("a run's record lacks a part or holds another type") from error
+
+
+class Compared(NamedTuple):
+    """An output that was made again.
+
+    Attributes:
+        name: What is on record under this name and version.
+        recorded: Its digest on record, hex.
+        found: The digest of what came out now; empty where nothing did.
+        match: What was compared, and is the same or not: see `MATCHES`.
+    """
+
+    name: str
+    recorded: str
+    found: str
+    match: str = "bytes"
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both digests are the same."""
+        return self.recorded == self.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +171,36 @@ class Rederivation:
 
     Attributes:
         run: Leaf hash (hex) of the run's record.
-        is_same: Whether every output had the digest that is on record.
-        outputs: (name, digest on record, digest found) of each output, hex.
+        is_same: Whether every output was the same.
+        outputs: Each output, as `Compared` has it.
         environment: Where it was run again.
+        by: What was run: a `command`, a `function`, or this program itself (`built-in`).
     """
 
     run: str
     is_same: bool
-    outputs: tuple[tuple[str, str, str], ...]
+    outputs: Sequence[Compared | tuple[str, str, str]]
     environment: Mapping[str, Any]
+    by: str = "command"
 
     def draft(self, name: str) -> Draft:
         """Returns the record to be written; `name` is the run's."""
-        about = {
+        return Draft("rederivation", STREAM, name, (self.run,), self.about)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The public part of its record."""
+        compared = [Compared(*each) for each in self.outputs]
+        return {
+            "by": self.by,
             "environment": dict(self.environment),
-            "outputs": [{"found": found, "name": name, "recorded": known} for name, known, found in self.outputs],
+            "outputs": [
+                {"found": each.found, "match": each.match, "name": each.name, "recorded": each.recorded}
+                for each in compared
+            ],
             "run": self.run,
             "same": self.is_same,
         }
-        return Draft("rederivation", STREAM, name, (self.run,), about)
 
     @classmethod
     def read(cls, record: Record) -> Rederivation:
@@ -155,8 +211,11 @@ class Rederivation:
         """
         about = record.about
         try:
-            outputs = tuple((str(each["name"]), str(each["recorded"]), str(each["found"])) for each in about["outputs"])
-            return cls(str(about["run"]), about["same"] is True, outputs, dict(about["environment"]))
+            outputs = tuple(
+                Compared(str(each["name"]), str(each["recorded"]), str(each["found"]), str(each["match"]))
+                for each in about["outputs"]
+            )
+            return cls(str(about["run"]), about["same"] is True, outputs, dict(about["environment"]), str(about["by"]))
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedEvidence("a rederivation's record lacks a part or holds another type") from error
 
@@ -169,19 +228,30 @@ def require_kind(kind: str) -> None:
         )
 
 
-def require_no_secret(parameters: Mapping[str, Any]) -> None:
-    """Raises InvalidInput where a parameter's name says that it is a secret: records are read by others."""
-    wrong = next((name for name in parameters if _SECRET.search(str(name))), None)
-    if wrong is not None:
-        raise InvalidInput(
-            f"the parameter {str(wrong)[:60]!r} looks like a secret, and records are read by others",
-            hint="leave it out, or record a name that stands for it",
-        )
-
-
-def _require_few(what: str, leaves: Sequence[str]) -> None:
+def _require_links(what: str, leaves: Sequence[str]) -> None:
     if len(leaves) > MOST_LINKS:
         raise InvalidInput(
             f"a run has {len(leaves)} {what}; {MOST_LINKS} is the limit",
             hint="register them together, as one folder",
         )
+    if len(set(leaves)) < len(leaves):
+        raise InvalidInput(f"one of the {what} of a run is named twice", hint="name each once")
+
+
+def _require_source(source: Mapping[str, str]) -> None:
+    """Refuses what cannot say where a run was told from: `system` and `id`, or nothing."""
+    if not source:
+        return
+    if source.keys() != {"system", "id"} or not _SYSTEM.fullmatch(source["system"]):
+        raise InvalidInput('a run\'s source is {"system": "mlflow", "id": "…"}', hint="or nothing, for your own runs")
+    if not source["id"].isprintable() or not 0 < len(source["id"]) <= _MOST_ID_CHARS:
+        raise InvalidInput(f"a run's id elsewhere has 1 to {_MOST_ID_CHARS} characters that can be printed")
+
+
+def _require_told(code: Code | None, *times: str) -> None:
+    """Refuses a digest or a time that is none; a time may be unknown."""
+    if code is not None and (not _DIGEST.fullmatch(code.sha256) or not code.name.isprintable()):
+        raise InvalidInput("the code of a run is a name and a SHA-256 in hexadecimal")
+    wrong = next((time for time in times if time and not is_time(time)), None)
+    if wrong is not None:
+        raise InvalidInput(f"{wrong[:40]!r} is not a time", hint="UTC in whole seconds, such as 2026-11-23T19:00:00Z")

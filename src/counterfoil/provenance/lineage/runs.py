@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from threading import Lock
 
 from sqlalchemy import select
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.lineage.graph import Standing
 from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
-from counterfoil.provenance.lineage.tables import runs
+from counterfoil.provenance.lineage.tables import rederivations, runs
 from counterfoil.provenance.lineage.views import source_text
+from counterfoil.provenance.naming import is_place
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
 from counterfoil.store.views import Views
 
-if TYPE_CHECKING:
-    from counterfoil.provenance.datasets import Dataset
-    from counterfoil.provenance.model_register import Model
-
-__all__ = ["Input", "Run", "Runs"]
-
-Input: TypeAlias = "Dataset | Model | str | int"
-"""What goes into a run: a dataset or model on record, its name, or its place."""
+__all__ = ["Run", "Runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +51,7 @@ class Runs:
         self._views = views
         self._objects = objects
         self._lineage = lineage
+        self._recording = Lock()  # between looking whether a run is on record, or makes a circle, and its writing
 
     def now(self) -> str:
         """Returns the time as records have it."""
@@ -70,19 +66,20 @@ class Runs:
         return self._objects.get_sealed(sha256)
 
     def record(self, run: RunRecord) -> Run:
-        """Records a run; one that was told from elsewhere is recorded once.
+        """Records a run; one that was told from elsewhere is recorded once. Safe to call from many threads.
 
         Raises:
-            InvalidInput: When an output is among what its inputs came from: data cannot come from itself.
+            InvalidInput: When an output is among what its inputs came from: data cannot come from itself. Or when
+                an input or output is on record, and is neither a dataset nor a model.
             NotFound: When an input or output is not on record.
         """
         draft = run.draft()
-        if run.source:
-            known = self.told_from(run.source)
+        with self._recording:
+            known = self.told_from(run.source) if run.source else None
             if known is not None:
                 return known
-        self._require_no_circle(run)
-        written = self._recorder.write(draft)
+            self._require_no_circle(run)
+            written = self._recorder.write(draft)
         return Run(written.index or 0, written.leaf.hex(), run)
 
     def rederived(self, run: Run, found: Rederivation) -> int:
@@ -95,12 +92,46 @@ class Runs:
             found = connection.execute(select(runs.c.idx).order_by(runs.c.idx)).scalars().all()
         return [self.at(index) for index in found]
 
+    def page(self, limit: int, before: int | None = None) -> list[Run]:
+        """Returns the newest runs, newest first, of those below the place `before`."""
+        query = select(runs.c.idx).order_by(runs.c.idx.desc()).limit(limit)
+        if before is not None:
+            query = query.where(runs.c.idx < before)
+        with self._views.reading() as connection:
+            found = connection.execute(query).scalars().all()
+        return [self.at(int(index)) for index in found]
+
+    def find(self, wanted: str) -> Run:
+        """Returns a run by its place in the log, or the newest of a name (NotFound without one)."""
+        if is_place(wanted):
+            return self.at(int(wanted))
+        with self._views.reading() as connection:
+            query = select(runs.c.idx).where(runs.c.name == wanted).order_by(runs.c.idx.desc())
+            found = connection.execute(query).scalars().first()
+        if found is None:
+            raise NotFound(f"there is no run {wanted[:60]!r}", hint="see which there are: counterfoil lineage runs")
+        return self.at(int(found))
+
     def at(self, index: int) -> Run:
         """Returns the run whose record stands at `index` (NotFound for another kind of record)."""
         record = parse_record(self._archive.entry(index))
         if record.kind != "run":
             raise NotFound(f"record {index} is no run; its kind is {record.kind}", hint="counterfoil lineage runs")
         return Run(index, self._archive.leaf_hex(index), RunRecord.read(record))
+
+    def tries(self, run: Run) -> list[tuple[int, Rederivation]]:
+        """Returns how often a run was run again, oldest first: the place of each record, and what it says."""
+        with self._views.reading() as connection:
+            query = select(rederivations.c.idx).where(rederivations.c.run_idx == run.index)
+            found = connection.execute(query.order_by(rederivations.c.idx)).scalars().all()
+        return [(int(index), Rederivation.read(self._archive.record(int(index)))) for index in found]
+
+    def standing(self, run: Run) -> Standing:
+        """Returns how well a run is known: told, or run again and found the same or not; the last try counts."""
+        tries = self.tries(run)
+        if not tries:
+            return "declared"
+        return "rederived" if tries[-1][1].is_same else "differs"
 
     def told_from(self, source: Mapping[str, str]) -> Run | None:
         """Returns the run that was told from elsewhere under this name; None when it is not on record."""
@@ -110,8 +141,8 @@ class Runs:
         return None if found is None else self.at(int(found))
 
     def _require_no_circle(self, run: RunRecord) -> None:
-        inputs = {self._views.index_of(leaf) for leaf in run.inputs}
-        outputs = {self._views.index_of(leaf) for leaf in run.outputs}
+        inputs = {self._place_of(leaf) for leaf in run.inputs}
+        outputs = {self._place_of(leaf) for leaf in run.outputs}
         before = inputs | self._lineage.ancestors(inputs)
         wrong = next(iter(sorted(outputs & before)), None)
         if wrong is not None:
@@ -119,3 +150,11 @@ class Runs:
                 f"record {wrong} would come from itself: it is among what the inputs of {run.name!r} came from",
                 hint="register what came out under a name of its own",
             )
+
+    def _place_of(self, leaf: str) -> int:
+        """Returns the place of a dataset or model; an edge to anything else would say nothing."""
+        place = self._views.index_of(leaf)
+        kind = self._archive.record(place).kind
+        if kind not in ("dataset", "model"):
+            raise InvalidInput(f"record {place} is neither a dataset nor a model; its kind is {kind}")
+        return place

@@ -177,6 +177,8 @@ ALLOWED = {
         GET /api/v1/rows
         GET /api/v1/rows/{index}
         POST /api/v1/policies/check
+        GET /api/v1/runs
+        GET /api/v1/runs/{index}
         GET /api/v1/snapshots
         GET /api/v1/recalls
         GET /api/v1/recalls/{index}
@@ -212,6 +214,8 @@ ALLOWED = {
         POST /api/v1/decisions/{index}/outcomes
         POST /api/v1/deployments/{index}/decisions
         POST /api/v1/deployments/{index}/decisions/batch
+        POST /api/v1/lineage
+        POST /api/v1/runs
     """,
 }
 """Who may do what, beside admins, who may do everything; who changes a route's roles does it here, too, on purpose."""

@@ -1,0 +1,110 @@
+"""Compares what came out of a run that was run again with what is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.provenance.candidate import Candidate
+from counterfoil.provenance.dataset_content import content_of
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.lineage.records import Compared
+from counterfoil.provenance.lineage.workplace import Workplace, file_name_of
+from counterfoil.provenance.model_register import Model
+from counterfoil.provenance.models.artefact import MAX_ARTEFACT_BYTES, Artefact, read_artefact
+
+__all__ = ["Made", "compare", "default_name", "keys_of"]
+
+Made: TypeAlias = Any
+"""What came out: a path in the folder; of a model also the fitted estimator."""
+
+_SUFFIXES: Final = {"integer": ".json", "onnx": ".onnx", "skops": ".skops"}
+
+
+def keys_of(records: Sequence[Dataset | Model]) -> list[str]:
+    """Returns what each is called: its name; with its version, where two have one name."""
+    names = [each.record.name for each in records]
+    return [
+        f"{each.record.name}@{each.record.version}" if names.count(each.record.name) > 1 else each.record.name
+        for each in records
+    ]
+
+
+def default_name(made: Dataset | Model) -> str:
+    """Returns what the file of an output is called where nobody says otherwise; a model's after its name and form."""
+    if isinstance(made, Dataset):
+        return file_name_of(made.record.file_name, made.record.name)
+    return file_name_of(made.record.name + _SUFFIXES.get(made.record.form, ""), "model")
+
+
+def compare(known: Dataset | Model, made: Made, place: Workplace) -> Compared:
+    """Compares what came out with what is on record.
+
+    Args:
+        known: What is on record.
+        made: A path in the folder; of a model also the fitted estimator; None where nothing came out.
+        place: The folder.
+
+    Raises:
+        InvalidInput: When it is no such thing: neither path nor model.
+    """
+    name = f"{known.record.name} {known.record.version}"
+    if isinstance(known, Model):
+        return _model(known, name, made, place)
+    if made is not None and not isinstance(made, str | Path):
+        raise InvalidInput(f"the output {name} is a {type(made).__name__}, not the path of a file or folder")
+    path = None if made is None else place.within(made)
+    return Compared(name, known.record.sha256, "") if path is None else _dataset(known, name, path)
+
+
+def _dataset(known: Dataset, name: str, path: Path) -> Compared:
+    """Compares bytes; where they differ and both are tables, their rows."""
+    record = known.record
+    try:
+        content = content_of(path, file_name=record.file_name)
+    except (InvalidInput, NotSetUp):  # no table: what was made is then known by its bytes alone
+        return Compared(name, record.sha256, _file_sha256(path))
+    table = content.fingerprint.table
+    if content.sha256 != record.sha256 and record.table_sha256 and table is not None:
+        return Compared(name, record.table_sha256, table.digest.hex(), "table")
+    return Compared(name, record.sha256, content.sha256)
+
+
+def _model(known: Model, name: str, made: Made, place: Workplace) -> Compared:
+    """Compares bytes; where they differ, what the models mean."""
+    record = known.record
+    if record.form == "function":
+        raise InvalidInput(
+            f"the output {name} is a function, of which only the source is on record",
+            hint="run again what made a model with an artefact",
+        )
+    artefact = _artefact(known, made, place)
+    if artefact is None:
+        return Compared(name, record.file_sha256, "")
+    if artefact.file_sha256 == record.file_sha256:
+        return Compared(name, record.file_sha256, artefact.file_sha256)
+    return Compared(name, record.semantic_sha256, artefact.semantic_sha256, "meaning")
+
+
+def _artefact(known: Model, made: Made, place: Workplace) -> Artefact | None:
+    record = known.record
+    if isinstance(made, str | Path):
+        path = place.within(made)
+        if path is None or not path.is_file() or path.stat().st_size > MAX_ARTEFACT_BYTES:
+            return None
+        return read_artefact(path.read_bytes(), trusted=record.trusted, features=record.features)
+    if made is None:
+        return None
+    # the record has the class as text; the estimator knows what it is
+    positive = next((each for each in getattr(made, "classes_", ()) if str(each) == record.positive), None)
+    return Candidate.of(made, trusted=record.trusted, features=record.features, positive=positive).artefact
+
+
+def _file_sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
