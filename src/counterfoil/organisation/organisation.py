@@ -23,24 +23,23 @@ from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
+from counterfoil.organisation.home_parts import open_depot, open_vault, view_database
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import LineageView, Provenance, ProvenanceView
+from counterfoil.provenance import DatasetReportsView, Deidentifications, LineageView, Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
-from counterfoil.store.depot import Depot
+from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
-from counterfoil.store.keyring import Keyring
+from counterfoil.store.keyring import KeyEntry, Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
-from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
-from counterfoil.store.vault_migration import destroy_older, migrate_vault
-from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
+from counterfoil.store.vault_migration import migrate_vault
 from counterfoil.store.views import Views
 from counterfoil.store.working_records import WorkingRecords
 from counterfoil.witness import Witness
@@ -59,6 +58,7 @@ class Organisation:
     Attributes:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
+        deidentifications: De-identifies tables.
         provenance: Datasets and models.
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
@@ -83,11 +83,11 @@ class Organisation:
             clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
-            depot = _open_depot(home)
+            depot = open_depot(home)
             least_size = signed.head.size if signed else 0
             log = Log.open(paths.log, is_entry=is_record, least_size=least_size, depot=depot)
             stack.callback(log.release)
-            self.vault = _open_vault(home, self.keyring, depot)
+            self.vault = open_vault(home, self.keyring, depot)
             stack.callback(self.vault.close)
             vault_key = self.keyring.secret("vault")
             spool = Spool(paths.spool / "waiting", vault_key)
@@ -114,13 +114,21 @@ class Organisation:
                 lambda: self.decisions.models_at_work(),
             )
             self.views = Views(
-                _view_database(home, self.archive),
+                view_database(home, self.archive),
                 self.archive,
-                (ProvenanceView(), LineageView(self.archive), DecisionsView(self.archive), CallsView()),
+                (
+                    ProvenanceView(),
+                    LineageView(self.archive),
+                    DatasetReportsView(self.archive),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
+            rules = read_rules(settings.dataset_gate)
+            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rules)
+            self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
@@ -186,7 +194,7 @@ class Organisation:
         """
         home = Home.open(Path(folder))
         with home.lock():
-            return Log.rebuild_hashes(home.paths.log, _open_depot(home))
+            return Log.rebuild_hashes(home.paths.log, open_depot(home))
 
     @staticmethod
     def migrate(folder: Path | str) -> bool:
@@ -278,20 +286,18 @@ class Organisation:
 
     def node_key(self) -> bytes:
         """Returns the secret Ed25519 key that signs requests to other nodes; made, and on record, at first use."""
-        with self.recorder.exclusive():
-            if not self.keyring.has("node"):
-                entry = self.keyring.add("node", time_text(self.recorder.now_s()))
-                key = VerifierKey(self.home.settings.origin, ED25519, entry.public)
-                self._write_key_record("node", str(key), "")
-            return self.keyring.secret("node")
+        origin = self.home.settings.origin
+        return self._own_key("node", lambda entry: str(VerifierKey(origin, ED25519, entry.public)))
 
     def model_key(self) -> ec.EllipticCurvePrivateKey:
         """Returns the key on P-256 that signs models for others' tools; made, and on record, at first use."""
-        with self.recorder.exclusive():
-            if not self.keyring.has("model"):
-                entry = self.keyring.add("model", time_text(self.recorder.now_s()))
-                self._write_key_record("model", entry.public.hex(), "")
-            return ec.derive_private_key(int.from_bytes(self.keyring.secret("model")), ec.SECP256R1())
+        secret = self._own_key("model", lambda entry: entry.public.hex())
+        return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
+
+    def pseudonym_key(self, key_id: str = "") -> tuple[str, bytes]:
+        """Returns id and secret of the key that makes pseudonyms; made, and on record by its id, at first use."""
+        secret = self.keyring.secret("pseudonym", key_id) if key_id else self._own_key("pseudonym", lambda e: e.id)
+        return key_id or self.keyring.current("pseudonym").id, secret
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""
@@ -333,6 +339,13 @@ class Organisation:
         self._write_issuer()
         self.keyring.confirm("log")  # last: until then the next open does all this again
 
+    def _own_key(self, use: Literal["node", "model", "pseudonym"], told: Callable[[KeyEntry], str]) -> bytes:
+        with self.recorder.exclusive():
+            if not self.keyring.has(use):
+                entry = self.keyring.add(use, time_text(self.recorder.now_s()))
+                self._write_key_record(use, told(entry), "")
+            return self.keyring.secret(use)
+
     def _write_key_record(self, use: str, key: str, handover: str) -> None:
         about = {"handover": handover, "key": key, "use": use}
         self.recorder.write(Draft("key", STREAM, use, about=about))
@@ -350,33 +363,6 @@ def _save(path: Path, data: bytes) -> None:
         replace_file(path, data, mode=0o644)
     except OSError as error:
         raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
-
-
-def _open_depot(home: Home) -> Depot:
-    cache_bytes = home.settings.depot_cache_mib << 20
-    return Depot(home.settings.depot_url, home.paths.depot, home.paths.cache, cache_bytes)
-
-
-def _view_database(home: Home, archive: Archive) -> ViewDatabase:
-    """Returns where the searchable tables are: in the home, or on a server, in a schema of this log's own."""
-    url = home.settings.views_url
-    if not url:
-        return SqliteViews(home.paths.views)
-    return PostgresViews(url, lambda: schema_name("views", home.settings.origin, archive.identity))
-
-
-def _open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
-    """Opens the vault, finishing a key rotation that a crash interrupted."""
-    pending = keyring.pending("vault")
-    previous = keyring.secret("vault", pending.id) if pending is not None else None
-    key = keyring.secret("vault")
-    vault = Vault.open(home.paths.vault, key, previous_key=previous, depot=depot)
-    destroy_older(home.paths.vault)
-    if previous is not None:
-        vault.rotate_key(key)
-        Objects(home.paths.artefacts, previous).reseal(key)
-        keyring.confirm("vault")
-    return vault
 
 
 def _require_history(signed: SignedCheckpoint | None, log: Log) -> None:

@@ -1,7 +1,11 @@
 """Where data and models come from: registering them, keeping and running their artefacts."""
 
 from counterfoil.provenance.candidate import table_rows
+from counterfoil.provenance.dataset_gate import RuleAnswer
+from counterfoil.provenance.dataset_reports import DatasetReportsView
 from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.deidentification.deidentifications import Deidentifications, Deidentified
+from counterfoil.provenance.deidentification.settings import Settings as DeidentificationSettings
 from counterfoil.provenance.lineage.capture import Capture
 from counterfoil.provenance.lineage.lineage import Edge, Graph, Node
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
@@ -13,7 +17,10 @@ from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
+from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.provenance import Provenance
+from counterfoil.provenance.quality.report import QualityReport
+from counterfoil.provenance.quality.stability import stability_index
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.views import ProvenanceView
 
@@ -22,6 +29,10 @@ __all__ = [
     "Certificate",
     "Dataset",
     "DatasetRecord",
+    "DatasetReportsView",
+    "DeidentificationSettings",
+    "Deidentifications",
+    "Deidentified",
     "Edge",
     "Feature",
     "Graph",
@@ -30,13 +41,17 @@ __all__ = [
     "Model",
     "ModelRecord",
     "Node",
+    "PrivacyReport",
     "Provenance",
     "ProvenanceView",
+    "QualityReport",
     "Rederivation",
+    "RuleAnswer",
     "Run",
     "RunRecord",
     "Scorer",
     "probe_rows",
+    "stability_index",
     "table_rows",
     "to_micro",
 ]

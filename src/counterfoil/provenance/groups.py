@@ -13,6 +13,7 @@ __all__ = ["group_rows", "group_sizes", "joined_codes"]
 _COUNTED: Final = 1 << 22
 """Up to so many possible groups are counted in a table; more are sorted."""
 
+
 def group_rows(columns: Sequence[np.ndarray[Any, Any]], rows: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Returns (the group of each row, the size of each group).
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.dataset_gate import DatasetGate
+from counterfoil.provenance.dataset_reports import DatasetReports
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.lineage.capture import Capture, CodeSource
@@ -16,6 +18,7 @@ from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.store.archive import Archive
+from counterfoil.store.dataset_rules import DatasetRule
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
@@ -31,13 +34,25 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        dataset_rules: What a dataset must have passed before a model may rest on it.
 
     Attributes:
+        gate: Refuses datasets for models that do not meet these rules.
+        reports: Privacy checks and quality reports of datasets.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        objects: Objects,
+        dataset_rules: Sequence[DatasetRule] = (),
+    ) -> None:
+        self.reports = DatasetReports(recorder, archive, views)
+        self.gate = DatasetGate(dataset_rules, self.reports)
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)
@@ -105,6 +120,7 @@ class Provenance:
         Raises:
             NotFound: When an input is not on record.
             InvalidInput: When a part cannot stand in a record.
+            NotAllowed: When a training run is given a dataset that this home's rules keep from models.
         """
         found = [self.find(each) for each in inputs]
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
@@ -146,8 +162,10 @@ class Provenance:
         Raises:
             InvalidInput: When it is no such model, scores another outcome, or has the
                 version of another.
-            NotAllowed: For pickles, and skops types that are not trusted.
+            NotAllowed: For pickles, skops types that are not trusted, and data that this home's rules keep from models.
         """
+        if training is not None:
+            self.gate.require(training)
         return self._models.register(
             model,
             name=name,

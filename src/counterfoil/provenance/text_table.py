@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.fingerprints.reading import fingerprint_of
 from counterfoil.provenance.fingerprints.table_source import require_arrow, table_source
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["CSV_SIGNS", "CodedColumn", "TextTable", "as_texts", "coded_columns", "mapped", "text_table"]
+__all__ = ["CSV_SIGNS", "CodedColumn", "TextTable", "as_texts", "coded_columns", "digest_of", "mapped", "text_table"]
 
 CSV_SIGNS: Final = {".csv": ",", ".tsv": "\t"}
 """Ends of names of tables in text, and what separates their columns."""
@@ -96,6 +98,14 @@ def text_table(path: Path) -> TextTable:
     return TextTable(names, pa.schema([(name, pa.string()) for name in names]), batches)
 
 
+def digest_of(path: Path) -> str:
+    """Returns the SHA-256 (hex) of a file, or the root of a folder's fingerprint: what datasets are on record by."""
+    if path.is_dir():
+        return fingerprint_of(path).root.hex()
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def as_texts(column: pa.Array) -> pa.Array:
     """Returns a column's values as texts, null where one is missing."""
     import pyarrow as pa
@@ -105,24 +115,19 @@ def as_texts(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return as_texts(column.dictionary_decode())
     if pa.types.is_floating(kind):
-        return mapped_values(column.cast(pa.float64()), _number_text)
+        return mapped(column.cast(pa.float64()), _number_text)
     if pa.types.is_timestamp(kind):
-        return mapped_values(column, lambda value: value.isoformat())
+        return mapped(column, lambda value: value.isoformat())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return mapped_values(column, bytes.hex)
+        return mapped(column, bytes.hex)
     if pa.types.is_nested(kind) or pa.types.is_null(kind):
         return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
     texts = column if pa.types.is_string(kind) else column.cast(pa.string())
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
-def mapped(texts: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
-    """Returns what a function makes of each text; it is asked once for each different one."""
-    return mapped_values(texts, function)
-
-
-def mapped_values(column: pa.Array, function: Callable[[Any], str | None]) -> pa.Array:
-    """Returns what a function makes of each value; missing ones stay missing."""
+def mapped(column: pa.Array, function: Callable[[Any], str | None]) -> pa.Array:
+    """Returns what a function makes of each value, as texts; it is asked once for each different one."""
     import pyarrow as pa
 
     coded = column.dictionary_encode()
@@ -150,9 +155,7 @@ def coded_columns(table: TextTable, names: tuple[str, ...], progress: Progress |
         rows += batch.num_rows
         if progress is not None:
             progress(rows)
-    return [
-        CodedColumn(name, np.concatenate(parts[number]), tuple(known[number])) for number, name in enumerate(names)
-    ]
+    return [CodedColumn(name, np.concatenate(parts[number]), tuple(known[number])) for number, name in enumerate(names)]
 
 
 def _codes(texts: pa.Array, known: dict[str, int]) -> np.ndarray[Any, Any]:
@@ -162,7 +165,8 @@ def _codes(texts: pa.Array, known: dict[str, int]) -> np.ndarray[Any, Any]:
     coded = texts.dictionary_encode()
     of_batch = [0, *(known.setdefault(value, len(known) + 1) for value in coded.dictionary.to_pylist())]
     places = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.array(of_batch, np.int32)[places + 1]
+    codes: np.ndarray[Any, Any] = np.array(of_batch, np.int32)[places + 1]
+    return codes
 
 
 def _number_text(value: float) -> str | None:

@@ -1,15 +1,15 @@
 """Rules that a dataset must pass, as settings and commands write them: `safe-harbor`, `k=5`, `missing=0.05`.
 
-    privacy          a privacy check of it is on record
-    safe-harbor      nothing in it looks like one of Safe Harbor's 18 identifiers
-    k=5              every group of rows has at least 5
-    l=2              in every group, at least 2 different values of each sensitive column
-    t=0.3            no group is further than 0.3 from the table
-    quality          a quality report of it is on record
-    missing=0.05     in no column are more than 5 in 100 values missing
-    duplicates=0     no more than this share of the rows is there twice
-    group=50         the smallest group has at least 50 rows
-    drift=0.2        no column moved further from the parent's
+privacy          a privacy check of it is on record
+safe-harbor      nothing in it looks like one of Safe Harbor's 18 identifiers
+k=5              every group of rows has at least 5
+l=2              in every group, at least 2 different values of each sensitive column
+t=0.3            no group is further than 0.3 from the table
+quality          a quality report of it is on record
+missing=0.05     in no column are more than 5 in 100 values missing
+duplicates=0     no more than this share of the rows is there twice
+group=50         the smallest group has at least 50 rows
+drift=0.2        no column moved further from the parent's
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +21,7 @@ from counterfoil.provenance.deidentification.keys import KEY_BYTES, ProjectKey
 from counterfoil.provenance.deidentification.lattice import Choice, Quasi, choose
 from counterfoil.provenance.deidentification.settings import Generalise, Settings
 from counterfoil.provenance.deidentification.writing import Write, require_new, writing
-from counterfoil.provenance.text_table import TextTable, as_texts, coded_columns, text_table
+from counterfoil.provenance.text_table import TextTable, as_texts, coded_columns, digest_of, text_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,9 +110,7 @@ def preview(path: Path, settings: Settings, progress: Progress | None = None) ->
     return _run(path, None, settings, _NO_KEY, progress)
 
 
-def deidentify(
-    path: Path, out: Path, settings: Settings, home_key: bytes, progress: Progress | None = None
-) -> Outcome:
+def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progress: Progress | None = None) -> Outcome:
     """Writes a de-identified table; equal input, settings and key give equal bytes.
 
     Args:
@@ -153,7 +150,7 @@ def _run(path: Path, out: Path | None, settings: Settings, home_key: bytes, prog
         choice.groups if choice else None,
         choice.tried if choice else 0,
         tuple(_outcome(plan, settings) for plan in plans),
-        _digest(out) if out is not None else "",
+        digest_of(out) if out is not None else "",
     )
 
 
@@ -256,8 +253,3 @@ def _outcome(plan: ColumnPlan, settings: Settings) -> ColumnOutcome:
 def _state(path: Path) -> list[tuple[int, int]]:
     parts = sorted(path.iterdir()) if path.is_dir() else [path]
     return [(part.stat().st_size, part.stat().st_mtime_ns) for part in parts]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

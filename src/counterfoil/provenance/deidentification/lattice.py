@@ -93,9 +93,7 @@ class Choice:
     tried: int
 
 
-def choose(
-    quasi: Sequence[Quasi], least: int, most_suppressed: int, progress: Tried | None = None
-) -> Choice:
+def choose(quasi: Sequence[Quasi], least: int, most_suppressed: int, progress: Tried | None = None) -> Choice:
     """Returns the levels of least loss at which all but a few rows are in groups of `least` rows.
 
     Args:

@@ -221,7 +221,7 @@ def _number(text: str) -> Decimal | None:
         found = Decimal(text.strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() and abs(found) <= _LARGEST and found.adjusted() > -18 or found == 0 else None
+    return found if (found.is_finite() and abs(found) <= _LARGEST and found.adjusted() > -18) or found == 0 else None
 
 
 def _digits(number: Decimal) -> str:

@@ -1,24 +1,24 @@
 """The settings of a de-identification: a rule for every column, read strictly from TOML or JSON.
 
-    version = 1
-    project = "heart study"           # pseudonyms and shifts are alike within a project, and only there
+version = 1
+project = "heart study"           # pseudonyms and shifts are alike within a project, and only there
 
-    [person]
-    column = "patient"                # whose dates move together
-    shift_days = 180                  # by 1 to 180 days, earlier or later
+[person]
+column = "patient"                # whose dates move together
+shift_days = 180                  # by 1 to 180 days, earlier or later
 
-    [k]
-    least = 5                         # generalise until groups have 5 rows
-    most_suppressed = 0.02            # and leave out the rows of smaller ones, 2 in 100 at most
+[k]
+least = 5                         # generalise until groups have 5 rows
+most_suppressed = 0.02            # and leave out the rows of smaller ones, 2 in 100 at most
 
-    [columns]
-    name = { rule = "drop" }
-    patient = { rule = "pseudonym" }
-    zip = { rule = "truncate", keep = 3, rare = "us-zip3-2000", rare_as = "000" }
-    age = { rule = "generalise", levels = [{ width = 5, top = 90 }, { width = 20, top = 90 }] }
-    visit = { rule = "shift" }
-    remarks = { rule = "mask" }
-    result = { rule = "keep" }
+[columns]
+name = { rule = "drop" }
+patient = { rule = "pseudonym" }
+zip = { rule = "truncate", keep = 3, rare = "us-zip3-2000", rare_as = "000" }
+age = { rule = "generalise", levels = [{ width = 5, top = 90 }, { width = 20, top = 90 }] }
+visit = { rule = "shift" }
+remarks = { rule = "mask" }
+result = { rule = "keep" }
 """
 
 from __future__ import annotations

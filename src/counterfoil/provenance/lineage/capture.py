@@ -27,6 +27,9 @@ __all__ = ["Capture", "CodeSource", "code_of"]
 CodeSource: TypeAlias = "Callable[..., Any] | Path | str | Sequence[Path | str] | None"
 """A function, or one or several files."""
 
+TRAINING: Final = "training"
+"""Kind of a run that makes a model: the home's rules for datasets hold for what goes in."""
+
 _OURS: Final = "counterfoil."
 
 
@@ -55,6 +58,7 @@ class Capture:
         self._name = name
         self._inputs = list(inputs)
         self._kind = kind
+        self._require_allowed(inputs)
         self._parameters = dict(parameters)
         self._source = source_of(code) if code is not None else _calling_source()
         self._seed = seed
@@ -89,10 +93,22 @@ class Capture:
         )
 
     def input(self, used: Dataset | Model | str | int) -> Dataset | Model:
-        """Adds something on record that the run turned out to use (NotFound when it is not on record)."""
+        """Adds something on record that the run turned out to use.
+
+        Raises:
+            NotFound: It is not on record.
+            NotAllowed: The run trains a model, and this home's rules keep the dataset from models.
+        """
         found = self._provenance.find(used)
+        self._require_allowed([found])
         self._inputs.append(found)
         return found
+
+    def _require_allowed(self, used: Sequence[Dataset | Model]) -> None:
+        if self._kind == TRAINING:
+            for each in used:
+                if isinstance(each, Dataset):
+                    self._provenance.gate.require(each)
 
     def output(self, made: Path | str | Dataset, *, name: str = "", **told: Any) -> Dataset:
         """Registers a file or folder that the run made, and returns it as a dataset; see `register_dataset`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ from counterfoil.provenance.privacy.identifiers import find_identifiers
 from counterfoil.provenance.privacy.measures import diversity_of
 from counterfoil.provenance.privacy.report import MOST_FINDINGS, Groups, PrivacyReport, SizeBand
 from counterfoil.provenance.privacy.singling_out import MOST_COLUMNS, uniqueness_of
-from counterfoil.provenance.text_table import CodedColumn, TextTable, coded_columns, text_table
+from counterfoil.provenance.text_table import CodedColumn, TextTable, coded_columns, digest_of, text_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +66,7 @@ def check_privacy(
         groups = _groups([by_name[name] for name in quasi], [by_name[name] for name in sensitive], found.rows)
     uniqueness = uniqueness_of(columns, found.rows)
     return PrivacyReport(
-        _digest(path),
+        digest_of(path),
         found.rows,
         found.columns,
         found.findings[:MOST_FINDINGS],
@@ -111,10 +110,3 @@ def _from(progress: Progress | None, before: int, total: int) -> Callable[[int],
     if progress is None:
         return None
     return lambda rows: progress(before + rows, max(total, 2 * (before + rows)) if not before else total)
-
-
-def _digest(path: Path) -> str:
-    if path.is_dir():
-        return ""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -44,18 +44,27 @@ IDENTIFIERS: Final[Mapping[str, str]] = {
 """By letter, as the regulation counts them."""
 
 _NAMES: Final[tuple[tuple[str, str], ...]] = (
-    ("A", r"(?:first|last|middle|given|family|maiden|full|sur|fore|nick|patient|person|customer|client|user|employee"
-          r"|applicant|mother|father|spouse|doctor|physician|contact|vor|nach) ?names?|surname|forename|firstname|lastname"
-          r"|fullname|vorname|nachname|name|initials"),
-    ("B", r"(?:street|city|town|county|parish|precinct|village|district|postal|post ?codes?|zip ?codes?|zip|plz|address"
-          r"|addr|geocode|latitude|longitude|lat|lon|lng|gps|municipality|neighbourhood|neighborhood)"),
+    (
+        "A",
+        r"(?:first|last|middle|given|family|maiden|full|sur|fore|nick|patient|person|customer|client|user|employee"
+        r"|applicant|mother|father|spouse|doctor|physician|contact) ?names?|surname|forename|firstname|lastname"
+        r"|fullname|vorname|nachname|name|initials",
+    ),
+    (
+        "B",
+        r"(?:street|city|town|county|parish|precinct|village|district|postal|post ?codes?|zip ?codes?|zip|plz|address"
+        r"|addr|geocode|latitude|longitude|lat|lon|lng|gps|municipality|neighbourhood|neighborhood)",
+    ),
     ("C", r"(?:birth|dob|born|admission|admitted|discharge|discharged|death|died|dod|date|birthday|birthdate)"),
     ("D", r"(?:tel|telephone|phone|mobile|cell|cellphone)(?: (?:number|no|nr|num))?"),
     ("E", r"(?:fax|telefax)"),
     ("F", r"(?:e mail|email|mail)"),
     ("G", r"(?:ssn|social security|ahv|nino|national insurance|steuer id|tax id|tin)"),
     ("H", r"(?:mrn|medical record|record (?:number|no|nr)|chart (?:number|no))"),
-    ("I", r"(?:health plan|beneficiary|insurance (?:number|no|id)|member id|policy (?:number|no|holder)|medicare|medicaid)"),
+    (
+        "I",
+        r"(?:health plan|beneficiary|insurance (?:number|no|id)|member id|policy (?:number|no|holder)|medicare|medicaid)",
+    ),
     ("J", r"(?:iban|bic|account (?:number|no|nr|id)|acct|card (?:number|no)|credit card|routing number)"),
     ("K", r"(?:licen[cs]e|certificate|passport|npi|dea)(?: (?:number|no|nr|id))?"),
     ("L", r"(?:vin|vehicle id|licen[cs]e plate|plate|number plate|registration plate)"),
@@ -64,8 +73,11 @@ _NAMES: Final[tuple[tuple[str, str], ...]] = (
     ("O", r"(?:ip|ip address|ipv4|ipv6)"),
     ("P", r"(?:fingerprint|finger print|retina|iris scan|voice ?print|biometric|face embedding|faceprint|dna|genome)"),
     ("Q", r"(?:photo|photograph|portrait|face|picture|selfie|mugshot|headshot|image)"),
-    ("R", r"(?:patient|person|customer|client|user|member|subject|employee|national|record|case)"
-          r" (?:id|no|nr|number|key|code)|uuid|guid"),
+    (
+        "R",
+        r"(?:patient|person|customer|client|user|member|subject|employee|national|record|case)"
+        r" (?:id|no|nr|number|key|code)|uuid|guid",
+    ),
 )
 _NAME_PATTERNS: Final = tuple((letter, re.compile(rf"(?:^|.* )(?:{words})(?:$| .*)")) for letter, words in _NAMES)
 _OTHER_NAMES: Final = re.compile(
@@ -250,7 +262,7 @@ def _by_name(name: str, words: str, look: _Look) -> list[Finding]:
 
 
 def _is_own(words: str, look: _Look) -> bool:
-    """Whether every row has a value of its own that is no measurement: a text, a number called so, or 1, 2, 3, …"""
+    """Whether every row has a value of its own that is no measurement: a text, a number called so, or 1, 2, 3."""
     if look.repeated or look.rows < _FEW:
         return False
     if look.texts == look.rows or re.search(r"\b(?:id|no|nr|number|key|code|index)$", words):

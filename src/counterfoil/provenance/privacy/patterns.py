@@ -28,11 +28,6 @@ class Pattern:
     what: str
     within: str
 
-    @property
-    def whole(self) -> str:
-        """Matches a value that is nothing else."""
-        return rf"^\s*(?:{self.within})\s*$"
-
 
 _MONTHS: Final = (
     "(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -42,6 +37,12 @@ _MONTHS: Final = (
 PATTERNS: Final = (
     Pattern("email", "F", "e-mail addresses", r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"),
     Pattern("url", "N", "web addresses", r"(?:https?://|ftp://|www\.)[^\s\"'<>]{3,}"),
+    Pattern(
+        "mac",
+        "M",
+        "device addresses",
+        r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+    ),
     Pattern(
         "ip",
         "O",
@@ -56,30 +57,31 @@ PATTERNS: Final = (
         "account numbers (IBAN)",
         r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
     ),
-    Pattern("card", "J", "card numbers", r"\b[3-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}\b"),
+    Pattern("card", "J", "card numbers", r"(?:^|[^0-9.])[3-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}\b"),
     Pattern("mrn", "H", "medical record numbers", r"\b(?i:mrn)[ :#-]{0,3}[0-9]{5,12}\b"),
     Pattern(
         "phone",
         "D",
         "telephone or fax numbers",
         r"(?:\+[0-9]{1,3}[ .-]?)(?:\(?[0-9]{1,4}\)?[ .-]?){2,5}[0-9]{2,4}"
-        r"|\(?\b[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}\b|\b0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{2,4}(?:[ -]?[0-9]{2})?\b",
+        r"|\(?\b[0-9]{3}\)?[ .-][0-9]{3}[ .-][0-9]{4}\b"
+        r"|\b0[0-9]{1,4}[ /-][0-9]{3,4}[ -]?[0-9]{2,4}(?:[ -]?[0-9]{2})?\b",
     ),
     Pattern(
         "date",
         "C",
         "dates finer than a year",
-        r"\b[12][0-9]{3}[-/.](?:0?[1-9]|1[0-2])(?:[-/.](?:0?[1-9]|[12][0-9]|3[01]))?(?:[T ][0-9]{2}:[0-9]{2}[0-9:.+Z-]*)?"
+        r"\b[12][0-9]{3}[-/.](?:0?[1-9]|1[0-2])(?:[-/.](?:0?[1-9]|[12][0-9]|3[01]))?"
+        r"(?:[T ][0-9]{2}:[0-9]{2}[0-9:.+Z-]*)?"
         r"|\b(?:0?[1-9]|[12][0-9]|3[01])[-/.](?:0?[1-9]|[12][0-9]|3[01])[-/.](?:[12][0-9])?[0-9]{2}\b"
         rf"|\b(?:(?:0?[1-9]|[12][0-9]|3[01])\.? )?{_MONTHS}\.?(?: (?:0?[1-9]|[12][0-9]|3[01]))?,? [12][0-9]{{3}}\b"
         r"|\b[12][0-9]{3}-Q[1-4]\b",
     ),
-    Pattern("vehicle", "L", "vehicle identification numbers", r"\b[A-HJ-NPR-Z0-9]{3}[A-HJ-NPR-Z]{2,6}[A-HJ-NPR-Z0-9]{4,8}[0-9]{4}\b"),
     Pattern(
-        "mac",
-        "M",
-        "device addresses",
-        r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b",
+        "vehicle",
+        "L",
+        "vehicle identification numbers",
+        r"\b[A-HJ-NPR-Z0-9]{3}[A-HJ-NPR-Z]{2,6}[A-HJ-NPR-Z0-9]{4,8}[0-9]{4}\b",
     ),
     Pattern(
         "uuid",

@@ -31,9 +31,7 @@ def read_privacy(told: Mapping[str, Any]) -> PrivacyReport:
 
 
 def _finding(told: Mapping[str, Any]) -> Finding:
-    return Finding(
-        str(told["column"]), str(told["identifier"]), str(told["what"]), str(told["by"]), int(told["rows"])
-    )
+    return Finding(str(told["column"]), str(told["identifier"]), str(told["what"]), str(told["by"]), int(told["rows"]))
 
 
 def _groups(told: Mapping[str, Any]) -> Groups:

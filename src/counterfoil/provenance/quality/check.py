@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ from counterfoil.provenance.quality.report import (
     NamedGroup,
     QualityReport,
 )
-from counterfoil.provenance.text_table import CodedColumn, TextTable, as_texts, coded_columns, text_table
+from counterfoil.provenance.text_table import CodedColumn, TextTable, as_texts, coded_columns, digest_of, text_table
 
 __all__ = ["check_quality"]
 
@@ -80,8 +79,8 @@ def check_quality(
     told = sorted(sorted(range(len(columns)), key=lambda place: columns[place].notable)[-MOST_COLUMNS:])
     drifts = [each.drift_micro for each in columns if each.drift_micro is not None]
     return QualityReport(
-        _digest(path),
-        None if parent is None else _digest(parent),
+        digest_of(path),
+        None if parent is None else digest_of(parent),
         read.rows,
         None if before is None else before.rows,
         read.duplicates,
@@ -133,9 +132,7 @@ class _Labels:
     others: int
 
 
-def _groups(
-    table: TextTable, groups: Sequence[str], label: str, rows: int
-) -> tuple[_Labels, list[GroupQuality]]:
+def _groups(table: TextTable, groups: Sequence[str], label: str, rows: int) -> tuple[_Labels, list[GroupQuality]]:
     """Returns the labels, and each column's groups with theirs; reads the table once more where there are any."""
     if not groups and not label:
         return _Labels(None, (), (), 0), []
@@ -187,10 +184,3 @@ def _value(column: CodedColumn, code: int) -> str:
         return MISSING
     value = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in column.values[code - 1])
     return value if len(value) <= MOST_VALUE else value[: MOST_VALUE - 1] + "…"
-
-
-def _digest(path: Path) -> str:
-    if path.is_dir():
-        return ""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

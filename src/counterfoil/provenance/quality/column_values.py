@@ -128,7 +128,9 @@ def _in_parts(theirs: np.ndarray[Any, Any], ours: np.ndarray[Any, Any]) -> tuple
     import numpy as np
 
     edges = np.unique(np.quantile(theirs, [part / PARTS for part in range(1, PARTS)], method="lower"))
-    counts = [np.bincount(np.searchsorted(edges, each, side="right"), minlength=len(edges) + 1) for each in (theirs, ours)]
+    counts = [
+        np.bincount(np.searchsorted(edges, each, side="right"), minlength=len(edges) + 1) for each in (theirs, ours)
+    ]
     return counts[0].tolist(), counts[1].tolist()
 
 

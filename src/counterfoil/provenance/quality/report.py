@@ -187,7 +187,8 @@ class QualityReport:
         if self.label:
             yield f"{self.label}: {_shares(self.labels, self.rows)}"
         for group in self.groups:
-            yield f"By {group.column}: {counted(group.groups, 'group')}, the smallest of {counted(group.smallest, 'row')}."
+            size = counted(group.smallest, "row")
+            yield f"By {group.column}: {counted(group.groups, 'group')}, the smallest of {size}."
             for named in group.named:
                 labels = f"; {self.label}: {_shares(named.labels, named.rows)}" if named.labels else ""
                 yield f"  {named.value}: {counted(named.rows, 'row')} ({_share(named.rows, self.rows)}){labels}"

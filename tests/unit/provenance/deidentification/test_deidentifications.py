@@ -1,0 +1,102 @@
+"""A de-identification is on record as a run, without a secret, and can be run again."""
+
+from __future__ import annotations
+
+import pytest
+
+import counterfoil
+from counterfoil.core import canonical
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.deidentification.settings import Settings
+
+PEOPLE = "patient,town,visit\n" + "".join(f"p{each},Chur,2026-01-{each + 10}\n" for each in range(9))
+SETTINGS = Settings.read(
+    {
+        "version": 1,
+        "project": "study",
+        "person": {"column": "patient", "shift_days": 30},
+        "columns": {
+            "patient": {"rule": "pseudonym"},
+            "town": {"rule": "generalise", "levels": [{"groups": {"Chur": "east"}}]},
+            "visit": {"rule": "shift"},
+        },
+    }
+)
+
+
+@pytest.fixture
+def org(tmp_path):
+    with counterfoil.create(tmp_path / "home", name="Hospital", origin="hospital.example") as made:
+        yield made
+
+
+@pytest.fixture
+def people(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    return path
+
+
+def test_what_came_from_what_is_on_record(org, people, tmp_path):
+    made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv", name="clean")
+    assert org.provenance.lineage.ancestors([made.dataset.index]) == {made.run.index, made.source.index}
+    record = org.provenance.runs.at(made.run.index).record
+    assert (record.kind, record.status, record.seed) == ("deidentification", "succeeded", None)
+    assert (record.inputs, record.outputs) == ((made.source.leaf,), (made.dataset.leaf,))
+    assert record.parameters["settingsSha256"] == SETTINGS.sha256
+    assert record.parameters["settings"]["columns"]["patient"] == {"rule": "pseudonym"}
+    assert "deidentify.py" in record.code.name
+    assert made.outcome.sha256 == made.dataset.record.sha256
+
+
+def test_no_secret_and_no_value_is_in_the_log(org, people, tmp_path):
+    made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
+    key_id, secret = org.pseudonym_key()
+    entries = [org.archive.entry(place) for place in range(org.archive.size)]
+    assert made.run.record.parameters["pseudonymKey"] == key_id
+    assert any(b'"use":"pseudonym"' in entry for entry in entries)
+    for needle in (secret, secret.hex().encode(), b"Chur", b"p3", b"2026-01-1"):
+        assert not any(needle in entry for entry in entries), needle
+    shown = repr(org.keyring) + repr(org.deidentifications) + canonical.dumps(dict(made.run.record.parameters)).decode()
+    assert secret.hex() not in shown
+
+
+def test_it_is_run_again_to_the_same_digest(org, people, tmp_path):
+    made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
+    run = org.provenance.runs.at(made.run.index)
+    assert org.deidentifications.rederive(run, people, tmp_path / "again.csv") == made.dataset.record.sha256
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "clean.csv").read_bytes()
+
+
+def test_a_home_that_was_closed_makes_the_same_pseudonyms(people, tmp_path):
+    counterfoil.create(tmp_path / "home", name="Hospital", origin="hospital.example").close()
+    digests = set()
+    for number in range(2):
+        with counterfoil.open(tmp_path / "home") as org:
+            made = org.deidentifications.run(people, SETTINGS, tmp_path / f"{number}.csv")
+            digests.add(made.dataset.record.sha256)
+    assert len(digests) == 1
+
+
+def test_another_table_or_run_is_not_taken_for_it(org, people, tmp_path):
+    made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
+    other = tmp_path / "other.csv"
+    other.write_text(PEOPLE + "p99,Chur,2026-02-01\n")
+    with pytest.raises(InvalidInput, match="other.csv is not what went into the run"):
+        org.deidentifications.rederive(made.run, other, tmp_path / "again.csv")
+    with org.provenance.run("clean", inputs=[made.dataset]) as run:
+        pass
+    with pytest.raises(InvalidInput, match="is no de-identification"):
+        org.deidentifications.rederive(run.recorded, people, tmp_path / "again.csv")
+    (settings,) = (tmp_path / "home").rglob(f"{SETTINGS.sha256}*")
+    settings.unlink()
+    with pytest.raises(NotFound):
+        org.deidentifications.rederive(made.run, people, tmp_path / "again.csv")
+    assert not (tmp_path / "again.csv").exists()
+
+
+def test_no_key_is_made_where_none_is_needed(org, people, tmp_path):
+    only = Settings.read({"version": 1, "others": "drop", "columns": {"town": {"rule": "keep"}}})
+    made = org.deidentifications.run(people, only, tmp_path / "towns.csv")
+    assert made.run.record.parameters["pseudonymKey"] is None
+    assert not org.keyring.has("pseudonym")
