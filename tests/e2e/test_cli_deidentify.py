@@ -8,8 +8,9 @@ import pytest
 
 from counterfoil.cli.main import run
 
+ZIPS = ("90210", "90211", "10001")
 PEOPLE = "name,patient,zip,age,visit,ill\n" + "".join(
-    f"Name{each},p{each % 50},{('90210', '90211', '10001')[each % 3]},{20 + each % 40},2026-0{1 + each % 9}-11,{each % 7 % 2}\n"
+    f"Name{each},p{each % 50},{ZIPS[each % 3]},{20 + each % 40},2026-0{1 + each % 9}-11,{each % 7 % 2}\n"
     for each in range(300)
 )
 SETTINGS = """

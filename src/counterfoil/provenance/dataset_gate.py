@@ -95,7 +95,7 @@ def judge_quality(rule: DatasetRule, report: QualityReport | None) -> RuleAnswer
     return RuleAnswer(rule.text, *_QUALITY[rule.name](rule, report))
 
 
-def _safe_harbor(rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
+def _safe_harbor(_rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
     count = len(report.findings) + report.more
     return not count, f"{counted(count, 'finding')} look{'s' if count == 1 else ''} like an identifier"
 
@@ -144,14 +144,14 @@ def _drift(rule: DatasetRule, report: QualityReport) -> tuple[bool, str]:
 
 
 _PRIVACY: Final[dict[str, Callable[[DatasetRule, PrivacyReport], tuple[bool, str]]]] = {
-    "privacy": lambda rule, report: (True, "there is a privacy check"),
+    "privacy": lambda _rule, _report: (True, "there is a privacy check"),
     "safe-harbor": _safe_harbor,
     "k": _k,
     "l": _l,
     "t": _t,
 }
 _QUALITY: Final[dict[str, Callable[[DatasetRule, QualityReport], tuple[bool, str]]]] = {
-    "quality": lambda rule, report: (True, "there is a quality report"),
+    "quality": lambda _rule, _report: (True, "there is a quality report"),
     "missing": _missing,
     "duplicates": _duplicates,
     "group": _group,

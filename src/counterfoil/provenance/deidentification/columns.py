@@ -123,7 +123,7 @@ class ColumnPlan:
 
 def _masking(rule: Mask) -> Callable[[str], str | None]:
     if not rule.within:
-        return lambda value: rule.shown
+        return lambda _: rule.shown
     patterns = [re.compile(each.within) for each in PATTERNS if each.name in rule.within]
 
     def masked(value: str) -> str:

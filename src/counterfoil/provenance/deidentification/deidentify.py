@@ -200,7 +200,7 @@ def _output(out: Path | None, plans: list[ColumnPlan]) -> Iterator[Write]:
     if not schema.names:
         raise InvalidInput("every column is dropped", hint="nothing would be left: keep one")
     if out is None:
-        yield lambda batch: None
+        yield lambda _: None
         return
     with writing(out, schema) as write:
         yield write

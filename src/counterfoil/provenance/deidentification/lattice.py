@@ -196,5 +196,5 @@ def at_level(levels: Sequence[Level], level: int) -> Callable[[str], str | None]
     if level == 0:
         return lambda text: text
     if level > len(levels):
-        return lambda text: ANY
+        return lambda _: ANY
     return levels[level - 1]

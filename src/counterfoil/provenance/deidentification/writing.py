@@ -85,7 +85,7 @@ def _csv(path: Path, schema: pa.Schema, sign: str) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet(path: Path, schema: pa.Schema, sign: str) -> Iterator[Write]:
+def _parquet(path: Path, schema: pa.Schema, _sign: str) -> Iterator[Write]:
     import pyarrow.parquet as pq
 
     bare = schema.remove_metadata()

@@ -63,7 +63,8 @@ _NAMES: Final[tuple[tuple[str, str], ...]] = (
     ("H", r"(?:mrn|medical record|record (?:number|no|nr)|chart (?:number|no))"),
     (
         "I",
-        r"(?:health plan|beneficiary|insurance (?:number|no|id)|member id|policy (?:number|no|holder)|medicare|medicaid)",
+        r"(?:health plan|beneficiary|insurance (?:number|no|id)|member id|policy (?:number|no|holder)|medicare"
+        r"|medicaid)",
     ),
     ("J", r"(?:iban|bic|account (?:number|no|nr|id)|acct|card (?:number|no)|credit card|routing number)"),
     ("K", r"(?:licen[cs]e|certificate|passport|npi|dea)(?: (?:number|no|nr|id))?"),

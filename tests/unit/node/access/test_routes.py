@@ -131,6 +131,7 @@ ALLOWED = {
         GET /api/v1/ledger/roles
         POST /api/v1/replays
         GET /api/v1/witness
+        GET /datasets/{index:int}
         GET /decisions
         POST /decisions
         GET /decisions/{index:int}
@@ -153,6 +154,7 @@ ALLOWED = {
         POST /api/v1/access/me/password
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
+        GET /api/v1/datasets/{wanted}/reports
         GET /api/v1/deployments
         GET /api/v1/log/head
         GET /api/v1/log/records/{index}
@@ -167,6 +169,8 @@ ALLOWED = {
     """,
     "operator": """
         POST /api/v1/datasets
+        POST /api/v1/datasets/{wanted}/privacy-checks
+        POST /api/v1/datasets/{wanted}/quality-reports
         POST /api/v1/decisions/{index}/overrides
         POST /api/v1/deployments
         POST /api/v1/deployments/{index}/previews

@@ -15,6 +15,7 @@ from counterfoil.provenance.deidentification.keys import ProjectKey
 from counterfoil.provenance.deidentification.settings import Settings
 
 KEY = b"k" * 32
+NOON = datetime.fromisoformat("2026-01-01T12:00")
 PEOPLE = """name,patient,zip,age,visit,left,remarks,result
 Ada,p1,03601,34,2026-01-31,2026-02-03T10:15:00Z,write to ada@example.org,=1+1
 Grace,p2,90210,91,2025-12-24,2026-01-02 08:00,"called, twice",b
@@ -120,7 +121,10 @@ def test_a_type_of_the_file_itself_is_kept_where_dates_move(tmp_path):
         {
             "patient": pa.array([7, 7, None], pa.int64()),
             "day": pa.array([date(2026, 1, 1), date(2026, 2, 1), date(2026, 2, 1)], pa.date32()),
-            "at": pa.array([datetime(2026, 1, 1, 12), None, datetime(2026, 2, 1)], pa.timestamp("ms")),
+            "at": pa.array(
+                [NOON, None, NOON + timedelta(31)],
+                pa.timestamp("ms"),
+            ),
             "utc": pa.array([datetime(2026, 1, 1, 12, tzinfo=UTC)] * 3, pa.timestamp("us", "UTC")),
             "kept": pa.array([1.5, -0.0, float("nan")], pa.float64()),
         }
@@ -133,7 +137,7 @@ def test_a_type_of_the_file_itself_is_kept_where_dates_move(tmp_path):
     days = timedelta(ProjectKey.of(KEY, "study").shift_days("7", 90))
     assert made.schema.field("day").type == pa.date32()
     assert made["day"].to_pylist() == [date(2026, 1, 1) + days, date(2026, 2, 1) + days, None]
-    assert made["at"].to_pylist() == [datetime(2026, 1, 1, 12) + days, None, None]
+    assert made["at"].to_pylist() == [NOON + days, None, None]
     assert made["utc"].to_pylist()[0] == datetime(2026, 1, 1, 12, tzinfo=UTC) + days
     assert str(made["kept"].to_pylist()) == "[1.5, -0.0, nan]"
 
