@@ -199,3 +199,20 @@ def test_groups_are_those_of_a_dictionary_however_many_columns(columns):
     assert sorted(group_sizes(arrays, 12).tolist()) == sorted(expected.values())
     places, sizes = group_rows(arrays, 12)
     assert [int(sizes[place]) for place in places] == [expected[row] for row in zip(*columns, strict=True)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(alphabet="0123456789-+./:@ ()abcxyzABCXYZTé\u00a0_\n", max_size=30), max_size=8))
+def test_both_ways_of_searching_find_the_same(values):
+    import numpy as np
+    import pyarrow as pa
+
+    from counterfoil.provenance.privacy import identifiers
+
+    texts = pa.array(values, pa.string())
+    for pattern in [each.within for each in identifiers.PATTERNS] + [identifiers._YEAR, identifiers._FINE_ZIP]:
+        with pytest.MonkeyPatch.context() as patch:
+            few = identifiers._matching(texts, pattern)
+            patch.setattr(identifiers, "_WORTH_ARROW", -1)
+            many = identifiers._matching(texts, pattern)
+        assert np.array_equal(few, many)

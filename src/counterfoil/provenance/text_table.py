@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["CSV_SIGNS", "CodedColumn", "TextTable", "as_texts", "coded_columns", "digest_of", "mapped", "text_table"]
+__all__ = [
+    "CSV_SIGNS",
+    "CodedColumn",
+    "TextTable",
+    "as_texts",
+    "coded_columns",
+    "digest_of",
+    "expected_rows",
+    "mapped",
+    "text_table",
+]
 
 CSV_SIGNS: Final = {".csv": ",", ".tsv": "\t"}
 """Ends of names of tables in text, and what separates their columns."""
@@ -29,6 +39,7 @@ CSV_SIGNS: Final = {".csv": ",", ".tsv": "\t"}
 _EXACT: Final = 2**53
 """Below this, a number of 64 bits that is whole stands for one whole number."""
 
+_BLOCK_BYTES: Final = 1 << 20
 _MOST_COLUMNS: Final = 20_000
 
 Progress = Callable[[int], None]
@@ -96,6 +107,20 @@ def text_table(path: Path) -> TextTable:
             yield from csv_texts(path, sign)
 
     return TextTable(names, pa.schema([(name, pa.string()) for name in names]), batches)
+
+
+def expected_rows(path: Path) -> int:
+    """Returns about how many rows a table has, for a progress bar: lines of CSV, rows of Parquet, else 0."""
+    suffix = path.suffix.lower()
+    if suffix in CSV_SIGNS:
+        with path.open("rb") as file:
+            return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK_BYTES), b"")) - 1)
+    if suffix in (".parquet", ".pq") and path.is_file():
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as table:
+            return int(table.metadata.num_rows)
+    return 0
 
 
 def digest_of(path: Path) -> str:

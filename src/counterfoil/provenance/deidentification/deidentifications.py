@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core import canonical
@@ -12,6 +13,7 @@ from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.deidentification.deidentify import Outcome, Progress, deidentify
 from counterfoil.provenance.deidentification.settings import Settings
 from counterfoil.provenance.deidentification.writing import require_new
+from counterfoil.provenance.text_table import digest_of
 
 if TYPE_CHECKING:
     from counterfoil.provenance.datasets import Dataset
@@ -93,13 +95,14 @@ class Deidentifications:
         assert capture.recorded is not None
         return Deidentified(source, dataset, capture.recorded, outcome)
 
-    def rederive(self, run: Run, path: Path | str, out: Path | str) -> str:
+    def rederive(self, run: Run, path: Path | str, out: Path | str | None = None) -> str:
         """Runs a recorded de-identification again and returns the SHA-256 (hex) of what comes out.
 
         Args:
             run: The run on record.
             path: The table that went in, by the digest on record.
-            out: A new file; its name ends as the first one's did, for that says what is written.
+            out: A new file; its name ends as the first one's did, for that says what is written. Without it nothing
+                is kept.
 
         Raises:
             InvalidInput: It is no de-identification, or the table is another.
@@ -111,7 +114,9 @@ class Deidentifications:
         self._require_input(about.inputs[0], Path(path))
         told = self._provenance.runs.kept(str(about.parameters["settingsSha256"]))
         settings = Settings.from_bytes(told)
-        return deidentify(Path(path), Path(out), settings, self._secret(about.parameters)).sha256
+        with TemporaryDirectory(prefix="counterfoil-") as folder:
+            target = Path(folder) / f"again{self._ending(about.outputs)}" if out is None else Path(out)
+            return deidentify(Path(path), target, settings, self._secret(about.parameters)).sha256
 
     def _parameters(self, settings: Settings) -> dict[str, Any]:
         """Returns what the record says: the settings, but no value that they name, and no secret."""
@@ -126,12 +131,20 @@ class Deidentifications:
         key_id = parameters["pseudonymKey"]
         return bytes(32) if key_id is None else self._key_of(str(key_id))[1]
 
-    def _require_input(self, leaf: str, path: Path) -> None:
-        from counterfoil.provenance.text_table import digest_of
+    def _ending(self, outputs: tuple[str, ...]) -> str:
+        """Returns how the name of the table that came out ends."""
+        if len(outputs) != 1:
+            raise InvalidInput("nothing came out of the run: it failed", hint="run it anew: counterfoil deidentify")
+        return Path(self._dataset(outputs[0]).record.file_name).suffix
 
+    def _dataset(self, leaf: str) -> Dataset:
         found = next((each for each in self._provenance.datasets() if each.leaf == leaf), None)
         if found is None:
-            raise NotFound("what went into the run is not on record as a dataset")
+            raise NotFound("what went into the run, or came out, is not on record as a dataset")
+        return found
+
+    def _require_input(self, leaf: str, path: Path) -> None:
+        found = self._dataset(leaf)
         if digest_of(path) != found.record.sha256:
             raise InvalidInput(
                 f"{path.name} is not what went into the run",

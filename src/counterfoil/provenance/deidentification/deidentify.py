@@ -21,7 +21,7 @@ from counterfoil.provenance.deidentification.keys import KEY_BYTES, ProjectKey
 from counterfoil.provenance.deidentification.lattice import Choice, Quasi, choose
 from counterfoil.provenance.deidentification.settings import Generalise, Settings
 from counterfoil.provenance.deidentification.writing import Write, require_new, writing
-from counterfoil.provenance.text_table import TextTable, as_texts, coded_columns, digest_of, text_table
+from counterfoil.provenance.text_table import TextTable, as_texts, coded_columns, digest_of, expected_rows, text_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 Wrote = Callable[["pa.RecordBatch"], None]
 
 _NO_KEY: Final = bytes(KEY_BYTES)
-"""Counts are the same under any key, so a preview needs none."""
+"""Counts are the same under any key, but for how many shifted dates happen to meet, so a preview needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progr
         out: A new file, ending in .csv, .tsv or .parquet.
         settings: What becomes of every column.
         home_key: 32 secret bytes; see `keys`.
-        progress: Told (rows done, rows in all); over both readings where there are two.
+        progress: Told (rows written, rows in all).
 
     Raises:
         NotFound: There is no such file.
@@ -140,7 +140,8 @@ def _run(path: Path, out: Path | None, settings: Settings, home_key: bytes, prog
     plans = [_plan(table, name, settings, levels, key) for name in table.names]
     shift = Shift(key, settings.shift_days) if "shift" in (each.rule for each in plans) else None
     with _output(out, plans) as write:
-        rows, stayed = _write_rows(table, plans, choice, settings.person, shift, write, progress)
+        total = expected_rows(path) if progress is not None else 0
+        rows, stayed = _write_rows(table, plans, choice, settings.person, shift, write, _toward(total, progress))
         if _state(path) != before:  # step 4
             raise Stale(f"{path.name} was changed while it was read", hint="run it again")
     return Outcome(
@@ -213,13 +214,12 @@ def _write_rows(
     person: str,
     shift: Shift | None,
     write: Wrote,
-    progress: Progress | None,
+    progress: Callable[[int], None] | None,
 ) -> tuple[int, int]:
     """Writes what becomes of the rows (step 3); returns how many were read and how many stayed."""
     import pyarrow as pa
 
     rows = stayed = 0
-    total = len(choice.stays) if choice is not None else 0
     for whole in table.batches():
         batch = whole
         if choice is not None:
@@ -232,8 +232,12 @@ def _write_rows(
         rows += whole.num_rows
         stayed += batch.num_rows
         if progress is not None:
-            progress(rows, max(rows, total))
+            progress(rows)
     return rows, stayed
+
+
+def _toward(total: int, progress: Progress | None) -> Callable[[int], None] | None:
+    return None if progress is None else lambda rows: progress(rows, max(rows, total))
 
 
 def _outcome(plan: ColumnPlan, settings: Settings) -> ColumnOutcome:

@@ -13,12 +13,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Final, Self
 
-__all__ = ["KEY_BYTES", "PSEUDONYM", "ProjectKey"]
+__all__ = ["KEY_BYTES", "ProjectKey"]
 
 KEY_BYTES: Final = 32
-PSEUDONYM: Final = r"p_[0-9a-f]{32}"
-"""What a pseudonym looks like."""
-
 _PURPOSE: Final = b"counterfoil pseudonyms v1\x00"
 
 

@@ -13,7 +13,14 @@ from counterfoil.provenance.privacy.identifiers import find_identifiers
 from counterfoil.provenance.privacy.measures import diversity_of
 from counterfoil.provenance.privacy.report import MOST_FINDINGS, Groups, PrivacyReport, SizeBand
 from counterfoil.provenance.privacy.singling_out import MOST_COLUMNS, uniqueness_of
-from counterfoil.provenance.text_table import CodedColumn, TextTable, coded_columns, digest_of, text_table
+from counterfoil.provenance.text_table import (
+    CodedColumn,
+    TextTable,
+    coded_columns,
+    digest_of,
+    expected_rows,
+    text_table,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +65,8 @@ def check_privacy(
         raise InvalidInput("sensitive columns need quasi-identifiers beside them", hint="name them with --quasi")
     if any(len(name) > MOST_NAME or not name.isprintable() for name in table.names):
         raise InvalidInput(f"a column's name is longer than {MOST_NAME} characters, or cannot be printed")
-    found = find_identifiers(table, _from(progress, 0, 0))
+    total = 2 * expected_rows(path) if progress is not None else 0
+    found = find_identifiers(table, _from(progress, 0, total))
     columns = _columns(table, named, found.rows, _from(progress, found.rows, 2 * found.rows))
     by_name = {each.name: each for each in columns}
     groups = None
@@ -109,4 +117,4 @@ def _bands(sizes: np.ndarray[Any, Any]) -> list[SizeBand]:
 def _from(progress: Progress | None, before: int, total: int) -> Callable[[int], None] | None:
     if progress is None:
         return None
-    return lambda rows: progress(before + rows, max(total, 2 * (before + rows)) if not before else total)
+    return lambda rows: progress(before + rows, max(total, before + rows))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from counterfoil.provenance.deidentification.keys import PSEUDONYM
-from counterfoil.provenance.privacy.patterns import PATTERNS
+from counterfoil.provenance.privacy.patterns import PATTERNS, PSEUDONYM
 from counterfoil.provenance.text_table import TextTable, as_texts
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 __all__ = ["IDENTIFIERS", "Finding", "Findings", "find_identifiers", "words_of"]
@@ -97,6 +98,9 @@ _FINE_ZIP: Final = r"^\s*[0-9]{4,5}(?:-[0-9]{4})?\s*$"
 _YEAR: Final = r"^\s*(?:[12][0-9]{3}|[12][0-9]{2}0s|\*)\s*$"
 _FEW: Final = 20
 """With fewer rows, that every value differs says nothing."""
+
+_WORTH_ARROW: Final = 200
+"""With more different values at once, Arrow's own search is faster than Python's."""
 
 _MOST_DIFFERENT: Final = 2_000_000
 """Different values of a column that are kept to find out whether each row has its own."""
@@ -185,7 +189,6 @@ def words_of(name: str) -> str:
 def _count(look: _Look, texts: pa.Array) -> None:
     """Counts a batch of a column; every different value is looked at once, and counts with its rows."""
     import numpy as np
-    import pyarrow.compute as pc
 
     coded = texts.drop_null().dictionary_encode()
     values = coded.dictionary
@@ -196,18 +199,35 @@ def _count(look: _Look, texts: pa.Array) -> None:
     left = np.ones(len(values), bool)
 
     def rows_like(pattern: str) -> int:
-        return int(times[pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False) & left].sum())
+        return int(times[_matching(values, pattern)].sum())
 
     look.years += rows_like(_YEAR)
     look.over_89 += rows_like(_OVER_89)
     look.fine_zips += rows_like(_FINE_ZIP)
     look.pseudonyms += rows_like(rf"^{PSEUDONYM}$")
     for pattern in PATTERNS:
-        found = pc.match_substring_regex(values, pattern.within).to_numpy(zero_copy_only=False) & left
+        found = _matching(values, pattern.within) & left
         if found.any():
             look.like[pattern.name] = look.like.get(pattern.name, 0) + int(times[found].sum())
             left &= ~found
     _count_different(look, values.to_pylist(), times)
+
+
+def _matching(values: pa.Array, pattern: str) -> np.ndarray[Any, Any]:
+    """Returns which of the values hold a pattern. Arrow compiles it anew each time, which few values are not worth."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if len(values) > _WORTH_ARROW:
+        found: np.ndarray[Any, Any] = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+        return found
+    compiled = _compiled(pattern)
+    return np.array([compiled.search(value) is not None for value in values.to_pylist()], bool)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)  # as RE2 has it
 
 
 def _count_different(look: _Look, values: list[str], times: Any) -> None:

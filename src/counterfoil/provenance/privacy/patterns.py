@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["PATTERNS", "Pattern"]
+__all__ = ["PATTERNS", "PSEUDONYM", "Pattern"]
+
+PSEUDONYM: Final = r"p_[0-9a-f]{32}"
+"""What a pseudonym of this program looks like; see `deidentification.keys`."""
 
 
 @dataclass(frozen=True, slots=True)

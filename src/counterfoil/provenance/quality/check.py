@@ -21,7 +21,15 @@ from counterfoil.provenance.quality.report import (
     NamedGroup,
     QualityReport,
 )
-from counterfoil.provenance.text_table import CodedColumn, TextTable, as_texts, coded_columns, digest_of, text_table
+from counterfoil.provenance.text_table import (
+    CodedColumn,
+    TextTable,
+    as_texts,
+    coded_columns,
+    digest_of,
+    expected_rows,
+    text_table,
+)
 
 __all__ = ["check_quality"]
 
@@ -72,8 +80,9 @@ def check_quality(
         raise InvalidInput(f"a column is named twice, or more than {MOST_GROUP_COLUMNS} are of groups")
     if any(len(name) > MOST_NAME or not name.isprintable() for name in table.names):
         raise InvalidInput(f"a column's name is longer than {MOST_NAME} characters, or cannot be printed")
-    read = _read(table, progress)
-    before = _read(text_table(parent), None) if parent is not None else None
+    total = expected_rows(path) if progress is not None else 0
+    read = _read(table, progress, total)
+    before = _read(text_table(parent), None, 0) if parent is not None else None
     columns = _columns(read, before)
     labels, found = _groups(table, groups, label, read.rows)
     told = sorted(sorted(range(len(columns)), key=lambda place: columns[place].notable)[-MOST_COLUMNS:])
@@ -95,7 +104,7 @@ def check_quality(
     )
 
 
-def _read(table: TextTable, progress: Progress | None) -> _Read:
+def _read(table: TextTable, progress: Progress | None, total: int) -> _Read:
     columns = [ColumnValues(name) for name in table.names]
     duplicates, rows = Duplicates(), 0
     for batch in table.batches():
@@ -105,7 +114,7 @@ def _read(table: TextTable, progress: Progress | None) -> _Read:
         duplicates.add(texts)
         rows += batch.num_rows
         if progress is not None:
-            progress(rows, rows)
+            progress(rows, max(rows, total))
     return _Read(rows, columns, duplicates.count())
 
 

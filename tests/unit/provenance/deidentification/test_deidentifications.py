@@ -66,6 +66,7 @@ def test_it_is_run_again_to_the_same_digest(org, people, tmp_path):
     run = org.provenance.runs.at(made.run.index)
     assert org.deidentifications.rederive(run, people, tmp_path / "again.csv") == made.dataset.record.sha256
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "clean.csv").read_bytes()
+    assert org.deidentifications.rederive(run, people) == made.dataset.record.sha256
 
 
 def test_a_home_that_was_closed_makes_the_same_pseudonyms(people, tmp_path):
@@ -93,6 +94,16 @@ def test_another_table_or_run_is_not_taken_for_it(org, people, tmp_path):
     with pytest.raises(NotFound):
         org.deidentifications.rederive(made.run, people, tmp_path / "again.csv")
     assert not (tmp_path / "again.csv").exists()
+
+
+def test_a_run_that_failed_is_on_record_and_cannot_be_run_again(org, people, tmp_path):
+    told = {"version": 1, "others": "keep", "k": {"least": 99, "also": ["town"]}}
+    with pytest.raises(InvalidInput, match="groups of 99 rows cannot be reached"):
+        org.deidentifications.run(people, Settings.read(told), tmp_path / "clean.csv")
+    (run,) = org.provenance.runs.all()
+    assert (run.record.status, run.record.outputs) == ("failed", ())
+    with pytest.raises(InvalidInput, match="it failed"):
+        org.deidentifications.rederive(run, people)
 
 
 def test_no_key_is_made_where_none_is_needed(org, people, tmp_path):

@@ -195,3 +195,12 @@ def test_settings_that_do_not_fit_are_refused_before_a_file_is_there(people, tmp
 def test_a_table_that_is_not_there(tmp_path):
     with pytest.raises(NotFound):
         preview(tmp_path / "people.csv", settings(ALL))
+
+
+def test_progress_goes_to_all_rows(people, tmp_path):
+    told = []
+    for name in ("in.csv", "in.parquet"):
+        path = tmp_path / name
+        deidentify(people, path, Settings.read({"version": 1, "others": "keep"}), KEY)
+        deidentify(path, tmp_path / f"out-{name}", settings(ALL), KEY, lambda *counts: told.append(counts))
+    assert told == [(4, 4)] * 2
