@@ -119,7 +119,7 @@ class Organisation:
                 (
                     ProvenanceView(),
                     LineageView(self.archive),
-                    DatasetReportsView(self.archive),
+                    DatasetReportsView(),
                     DecisionsView(self.archive),
                     CallsView(),
                 ),

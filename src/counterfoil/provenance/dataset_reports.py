@@ -1,4 +1,4 @@
-"""Privacy checks and quality reports on record, each about one version of a dataset."""
+"""Privacy checks and quality reports on record, each about the bytes of a dataset, under whatever name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.quality.report import QualityReport
 from counterfoil.provenance.records import STREAM
 from counterfoil.store.archive import Archive
-from counterfoil.store.record_places import record_places
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Place, Row, Views, metadata
 
@@ -34,9 +33,9 @@ reports: Final = Table(
     "dataset_reports",
     metadata,
     Column("idx", Place, primary_key=True, autoincrement=False),
-    Column("dataset_idx", Place, nullable=False),
+    Column("sha256", String, nullable=False),
     Column("kind", String, nullable=False),
-    Index("dataset_reports_by_dataset", "dataset_idx", "kind"),
+    Index("dataset_reports_by_digest", "sha256", "kind"),
 )
 
 
@@ -64,15 +63,11 @@ class DatasetReportsView:
 
     kinds = frozenset({PRIVACY_CHECK, QUALITY_REPORT})
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
     def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Takes reports in log order; the first record that one builds on is its dataset."""
-        places = record_places(connection, self._archive, {row.record.builds_on[0] for row in rows})
+        """Takes reports in log order."""
         for row in rows:
-            dataset = places[row.record.builds_on[0]]
-            connection.execute(reports.insert().values(idx=row.index, dataset_idx=dataset, kind=row.record.kind))
+            digest = row.record.digest.hex()
+            connection.execute(reports.insert().values(idx=row.index, sha256=digest, kind=row.record.kind))
 
 
 class DatasetReports:
@@ -148,7 +143,7 @@ class DatasetReports:
         return OnRecord(index, parse_record(self._archive.entry(index)).time, report)
 
     def _all(self, dataset: Dataset, kind: str) -> list[tuple[int, str, Mapping[str, Any]]]:
-        query = select(reports.c.idx).where(reports.c.dataset_idx == dataset.index, reports.c.kind == kind)
+        query = select(reports.c.idx).where(reports.c.sha256 == dataset.record.sha256, reports.c.kind == kind)
         with self._views.reading() as connection:
             places = [int(index) for index in connection.execute(query.order_by(reports.c.idx)).scalars()]
         found = [(index, parse_record(self._archive.entry(index))) for index in places]

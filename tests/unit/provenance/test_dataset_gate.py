@@ -7,6 +7,8 @@ from fractions import Fraction
 import pytest
 
 import counterfoil
+from counterfoil.data import german_credit_policy
+from counterfoil.decisions import Policy
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed
 from counterfoil.organisation import Organisation
 from counterfoil.provenance.privacy.check import check_privacy
@@ -130,6 +132,8 @@ def test_a_model_is_not_registered_on_data_that_did_not_pass(tmp_path, table):
         model = estimator()
         with pytest.raises(NotAllowed, match="the rule privacy"):
             org.provenance.register_model(model, name="credit", training=dataset)
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            org.decisions.wrap(model, Policy.from_toml(german_credit_policy()), name="credit", training=dataset)
         assert org.provenance.models() == []
         org.provenance.reports.record_privacy(dataset, check_privacy(table))
         assert org.provenance.register_model(model, name="credit", training=dataset).record.training == dataset.leaf
@@ -161,7 +165,10 @@ def test_reports_are_found_again_after_a_rebuild(tmp_path, table):
         org.rebuild()
         assert reports.privacy(dataset) == [first]
         assert reports.quality(dataset) == [quality]
-        assert reports.privacy(parent) == reports.quality(parent) == []
+        assert reports.privacy(parent) == [first]
+        table.write_text("a\n1\n")
+        other = org.provenance.register_dataset(table)
+        assert reports.privacy(other) == reports.quality(other) == []
 
 
 def test_a_wide_tables_report_still_fits_into_an_entry(tmp_path):

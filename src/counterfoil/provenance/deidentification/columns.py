@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.deidentification.keys import ProjectKey
@@ -109,7 +109,7 @@ class ColumnPlan:
             return column
         if rule == "shift":
             assert days is not None
-            return _shifted(column, texts, days)
+            return self._shifted(column, texts, days)
         if isinstance(rule, Pseudonym):
             key = self.key
             assert key is not None
@@ -119,6 +119,28 @@ class ColumnPlan:
         assert isinstance(rule, Generalise)
         new = mapped(texts, at_level(rule.levels, self.level))
         return new.fill_null(ANY) if self.level > len(rule.levels) else new
+
+    def _shifted(self, column: pa.Array, texts: pa.Array, days: pa.Array) -> pa.Array:
+        """Returns dates moved by whole days; what is no date, or nobody's, becomes a missing value."""
+        import pyarrow as pa
+
+        kind = column.type
+        try:
+            if pa.types.is_timestamp(kind):
+                return _moved_instants(column, days)
+            if pa.types.is_date(kind):
+                return _moved_days(column, days).cast(kind)
+        except pa.ArrowInvalid:
+            raise InvalidInput(
+                f"in the column {self.name!r} a date would move beyond what its type can hold",
+                hint="give a type with room, such as a date of days",
+            ) from None
+        if pa.types.is_temporal(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            raise InvalidInput(
+                f"the column {self.name!r} holds no dates that can be shifted; its type is {kind}",
+                hint="shifted are texts like 2026-11-25, and dates and instants of the file itself",
+            )
+        return _moved_texts(texts, days)
 
 
 def _masking(rule: Mask) -> Callable[[str], str | None]:
@@ -134,36 +156,32 @@ def _masking(rule: Mask) -> Callable[[str], str | None]:
     return masked
 
 
-def _shifted(column: pa.Array, texts: pa.Array, days: pa.Array) -> pa.Array:
-    """Returns dates moved by whole days; what is no date, or nobody's, becomes a missing value."""
+def _moved_texts(texts: pa.Array, days: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        seconds = pc.multiply(days.cast(pa.int64()), 86_400).cast(pa.duration("s"))
-        return _moved(column, seconds.cast(pa.duration(kind.unit)), kind)
-    if pa.types.is_date(kind):
-        return _moved_days(column.cast(pa.date32()), days).cast(kind)
-    if not (pa.types.is_string(texts.type) and not pa.types.is_integer(kind)):
-        raise InvalidInput("only dates can be shifted", hint="texts like 2026-11-25, or dates of the file itself")
     dates = pc.if_else(pc.match_substring_regex(texts, _DATE), texts, pa.scalar(None, pa.string()))
-    found = pc.strptime(pc.utf8_slice_codeunits(dates, 0, 10), format="%Y-%m-%d", unit="s", error_is_null=True)
-    moved = _moved_days(found.cast(pa.date32()), days).cast(pa.string())
+    said = pc.utf8_slice_codeunits(dates, 0, 10)
+    found = pc.strptime(said, format="%Y-%m-%d", unit="s", error_is_null=True).cast(pa.date32())
+    # The system's reader takes 30 February for 2 March.
+    found = pc.if_else(pc.equal(found.cast(pa.string()), said), found, pa.scalar(None, pa.date32()))
+    moved = _moved_days(found, days).cast(pa.string())
     return pc.binary_join_element_wise(moved, pc.utf8_slice_codeunits(dates, 10, 64), "")
 
 
-def _moved(column: pa.Array, by: pa.Array, kind: Any) -> pa.Array:
+def _moved_instants(column: pa.Array, days: pa.Array) -> pa.Array:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.add_checked(column, by).cast(kind)
+    seconds = pc.multiply(days.cast(pa.int64()), 86_400).cast(pa.duration("s"))
+    return pc.add_checked(column, seconds.cast(pa.duration(column.type.unit)))
 
 
 def _moved_days(dates: pa.Array, days: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.add(dates.cast(pa.int32()), days).cast(pa.date32())
+    return pc.add_checked(dates.cast(pa.date32()).cast(pa.int32()), days).cast(pa.date32())
 
 
 def _note(known: set[str], texts: pa.Array) -> None:

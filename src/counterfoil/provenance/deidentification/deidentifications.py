@@ -85,7 +85,8 @@ class Deidentifications:
         """
         path, out = Path(path), Path(out)
         require_new(out)
-        source = self._provenance.register_dataset(path)
+        known = self._provenance.dataset_with(digest_of(path)) if path.exists() else None
+        source = known or self._provenance.register_dataset(path)
         parameters = self._parameters(settings)
         with self._provenance.run(
             "deidentify", inputs=[source], kind=KIND, parameters=parameters, code=_code()

@@ -154,11 +154,15 @@ def small_places(name: str) -> frozenset[str]:
 
 
 def without_names(told: Any) -> Any:
-    """Returns a level as the log may have it: values that groups name are replaced by their digest."""
-    if not isinstance(told, Mapping) or "groups" not in told:
+    """Returns a rule or level as the log may have it: groups and lists of values are replaced by their digest."""
+    if not isinstance(told, Mapping):
         return told
-    digest = sha256(canonical.dumps(dict(told["groups"]))).hexdigest()
-    return {**told, "groups": {"entries": len(told["groups"]), "sha256": digest}}
+    named = {name: told[name] for name in ("groups", "rare") if isinstance(told.get(name), Mapping | list)}
+    digests = {
+        name: {"entries": len(values), "sha256": sha256(canonical.dumps(values)).hexdigest()}
+        for name, values in named.items()
+    }
+    return {**told, **digests}
 
 
 def _bands(rest: dict[str, Any], where: str) -> Bands:

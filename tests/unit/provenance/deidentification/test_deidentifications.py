@@ -38,7 +38,9 @@ def people(tmp_path):
 
 
 def test_what_came_from_what_is_on_record(org, people, tmp_path):
+    known = org.provenance.register_dataset(people, name="patients of March")
     made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv", name="clean")
+    assert made.source == known
     assert org.provenance.lineage.ancestors([made.dataset.index]) == {made.run.index, made.source.index}
     record = org.provenance.runs.at(made.run.index).record
     assert (record.kind, record.status, record.seed) == ("deidentification", "succeeded", None)

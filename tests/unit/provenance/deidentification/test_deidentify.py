@@ -142,6 +142,41 @@ def test_a_type_of_the_file_itself_is_kept_where_dates_move(tmp_path):
     assert str(made["kept"].to_pylist()) == "[1.5, -0.0, nan]"
 
 
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array([20260101]), "holds no dates that can be shifted; its type is int64"),
+        (pa.array([1.5]), "holds no dates that can be shifted; its type is double"),
+        (pa.array([1], pa.time32("s")), "holds no dates that can be shifted"),
+        (pa.array([2**63 - 1], pa.timestamp("ns")), "beyond what its type can hold"),
+        (pa.array([2**31 - 1], pa.date32()), "beyond what its type can hold"),
+    ],
+    ids=["number", "fraction", "time", "instant", "day"],
+)
+def test_what_cannot_be_shifted_is_refused(tmp_path, column, words):
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"patient": ["later"], "visit": column}), path)
+    only = settings({"visit": {"rule": "shift"}})
+    key = next(
+        bytes([each]) * 32
+        for each in range(99)
+        if ProjectKey.of(bytes([each]) * 32, "study").shift_days("later", 90) > 0
+    )
+    with pytest.raises(InvalidInput) as caught:
+        deidentify(path, tmp_path / "out.csv", only, key)
+    assert "'visit'" in caught.value.message
+    assert words in caught.value.message
+
+
+def test_dates_that_are_none_become_missing(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    wrong = ["2026-02-30", "2026-13-01", "20260101", "1.1.2026", "2026-01-01x", "2026-01-01 soon", " 2026-01-01", "0"]
+    path.write_text("patient,visit\n" + "".join(f"p,{each}\n" for each in wrong))
+    made = deidentify(path, out, settings({"visit": {"rule": "shift"}}), KEY)
+    assert out.read_text() == "visit\n" + '""\n' * len(wrong)
+    assert made.columns[1].missing_after == len(wrong)
+
+
 def test_a_number_with_a_point_is_the_same_person(tmp_path):
     """Where one is missing, other tools write whole numbers as 12.0."""
     key = ProjectKey.of(KEY, "study")
