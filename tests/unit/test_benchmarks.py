@@ -29,6 +29,14 @@ PROMISED = {
         "lost_with_log_away",
     },
     "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
+    "rows": {
+        "membership_rows_per_cpu_s",
+        "non_membership_ids_per_cpu_s",
+        "membership_proof_bytes",
+        "absence_proof_bytes",
+        "absence_check_ms",
+        "membership_peak_memory_mib",
+    },
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
     "deidentify": {
         "deidentify_rows_per_cpu_s",

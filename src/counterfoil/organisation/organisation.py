@@ -25,7 +25,15 @@ from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.home_parts import open_depot, open_vault, view_database
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import DatasetReportsView, Deidentifications, LineageView, Provenance, ProvenanceView
+from counterfoil.provenance import (
+    Commitments,
+    DatasetReportsView,
+    Deidentifications,
+    LineageView,
+    Provenance,
+    ProvenanceView,
+    RowsView,
+)
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.durable import clear_unfinished, replace_file
@@ -119,6 +127,7 @@ class Organisation:
                 (
                     ProvenanceView(),
                     LineageView(self.archive),
+                    RowsView(),
                     DatasetReportsView(),
                     DecisionsView(self.archive),
                     CallsView(),
@@ -126,8 +135,9 @@ class Organisation:
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
+            rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
             rules = read_rules(settings.dataset_gate)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rules)
+            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rows, rules)
             self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
@@ -299,6 +309,10 @@ class Organisation:
         secret = self.keyring.secret("pseudonym", key_id) if key_id else self._own_key("pseudonym", lambda e: e.id)
         return key_id or self.keyring.current("pseudonym").id, secret
 
+    def rows_key(self) -> bytes:
+        """Returns the key that wraps the secrets behind rows of datasets; made, and on record, at first use."""
+        return self._own_key("rows", lambda entry: entry.id)
+
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""
         self.keyring.change_unlock(unlock)
@@ -339,7 +353,7 @@ class Organisation:
         self._write_issuer()
         self.keyring.confirm("log")  # last: until then the next open does all this again
 
-    def _own_key(self, use: Literal["node", "model", "pseudonym"], told: Callable[[KeyEntry], str]) -> bytes:
+    def _own_key(self, use: Literal["node", "model", "pseudonym", "rows"], told: Callable[[KeyEntry], str]) -> bytes:
         with self.recorder.exclusive():
             if not self.keyring.has(use):
                 entry = self.keyring.add(use, time_text(self.recorder.now_s()))

@@ -22,11 +22,14 @@ from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.quality.report import QualityReport
 from counterfoil.provenance.quality.stability import stability_index
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.rows import Commitment, Commitments, RowsView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
     "Capture",
     "Certificate",
+    "Commitment",
+    "Commitments",
     "Dataset",
     "DatasetRecord",
     "DatasetReportsView",
@@ -46,6 +49,7 @@ __all__ = [
     "ProvenanceView",
     "QualityReport",
     "Rederivation",
+    "RowsView",
     "RuleAnswer",
     "Run",
     "RunRecord",

@@ -17,6 +17,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.store.archive import Archive
 from counterfoil.store.dataset_rules import DatasetRule
 from counterfoil.store.objects import Objects
@@ -34,9 +35,11 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        rows: Commits to the rows of datasets.
         dataset_rules: What a dataset must have passed before a model may rest on it.
 
     Attributes:
+        rows: Proves whose rows are in a dataset, and whose are not.
         gate: Refuses datasets for models that do not meet these rules.
         reports: Privacy checks and quality reports of datasets.
         lineage: What came from what, and what it reached.
@@ -49,8 +52,10 @@ class Provenance:
         archive: Archive,
         views: Views,
         objects: Objects,
+        rows: Commitments,
         dataset_rules: Sequence[DatasetRule] = (),
     ) -> None:
+        self.rows = rows
         self.reports = DatasetReports(recorder, archive, views)
         self.gate = DatasetGate(dataset_rules, self.reports)
         self._datasets = Datasets(recorder, archive, views, objects)

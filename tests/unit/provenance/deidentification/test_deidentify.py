@@ -157,11 +157,8 @@ def test_what_cannot_be_shifted_is_refused(tmp_path, column, words):
     path = tmp_path / "in.parquet"
     pq.write_table(pa.table({"patient": ["later"], "visit": column}), path)
     only = settings({"visit": {"rule": "shift"}})
-    key = next(
-        bytes([each]) * 32
-        for each in range(99)
-        if ProjectKey.of(bytes([each]) * 32, "study").shift_days("later", 90) > 0
-    )
+    keys = (bytes([each]) * 32 for each in range(99))
+    key = next(each for each in keys if ProjectKey.of(each, "study").shift_days("later", 90) > 0)
     with pytest.raises(InvalidInput) as caught:
         deidentify(path, tmp_path / "out.csv", only, key)
     assert "'visit'" in caught.value.message
