@@ -85,7 +85,7 @@ class DatasetReports:
         self._views = views
 
     def record_privacy(self, dataset: Dataset, report: PrivacyReport) -> OnRecord[PrivacyReport]:
-        """Records a privacy check of a dataset.
+        """Records a privacy check of a dataset; one that says what the newest says is recorded once.
 
         Raises:
             InvalidInput: It is about another file.
@@ -102,12 +102,15 @@ class DatasetReports:
                 pseudonyms=report.pseudonyms[:kept],
                 uniqueness=uniqueness,
             )
+        known = self.privacy(dataset)[-1:]
+        if known and known[0].report == report:
+            return known[0]
         return self._record(PRIVACY_CHECK, dataset, (dataset.leaf,), report)
 
     def record_quality(
         self, dataset: Dataset, report: QualityReport, parent: Dataset | None = None
     ) -> OnRecord[QualityReport]:
-        """Records a quality report of a dataset, and the parent that it was compared with.
+        """Records a quality report of a dataset, and the parent that it was compared with; the same once.
 
         Raises:
             InvalidInput: It is about another file, or was compared with another one.
@@ -123,6 +126,9 @@ class DatasetReports:
             told = tuple(each for each in report.columns if each in notable)
             more = report.more_columns + len(report.columns) - len(told)
             report = replace(report, columns=told, more_columns=more)
+        known = self.quality(dataset)[-1:]
+        if known and known[0].report == report:
+            return known[0]
         leaves = (dataset.leaf,) if parent is None or parent.leaf == dataset.leaf else (dataset.leaf, parent.leaf)
         return self._record(QUALITY_REPORT, dataset, leaves, report)
 

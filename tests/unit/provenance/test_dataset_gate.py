@@ -161,6 +161,10 @@ def test_reports_are_found_again_after_a_rebuild(tmp_path, table):
         reports = org.provenance.reports
         first = reports.record_privacy(dataset, check_privacy(table))
         quality = reports.record_quality(dataset, check_quality(table, parent=table), parent)
+        size = org.archive.size
+        assert reports.record_privacy(dataset, check_privacy(table)) == first
+        assert reports.record_quality(dataset, check_quality(table, parent=table), parent) == quality
+        assert org.archive.size == size
         assert org.archive.record(quality.index).builds_on == (dataset.leaf, parent.leaf)
         org.rebuild()
         assert reports.privacy(dataset) == [first]
