@@ -226,6 +226,31 @@ def test_a_dataset_is_registered_once(face):
         face.org.provenance.register_dataset("/no/such/file.csv")
 
 
+def test_a_dataset_is_any_file(face, tmp_path):
+    import pyarrow as pa
+    import pyarrow.feather as feather
+    import pyarrow.parquet as parquet
+
+    table = pa.table({"id": [1, 2], "rate": [0.5, 0.7]})
+    parquet.write_table(table, tmp_path / "rates.parquet")
+    feather.write_feather(table, tmp_path / "rates.arrow")
+    (tmp_path / "notes.txt").write_text("collected by hand")
+    (tmp_path / "raw").write_bytes(b"\x00\xff")
+    register = face.org.provenance.register_dataset
+    made = [register(tmp_path / each, name=each) for each in ("rates.parquet", "rates.arrow", "notes.txt", "raw")]
+    assert [(each.record.rows, each.record.file_name) for each in made] == [
+        (2, "rates.parquet"),
+        (2, "rates.arrow"),
+        (None, "notes.txt"),
+        (None, "raw"),
+    ]
+    assert made[0].record.table_sha256 == made[1].record.table_sha256
+    assert register(tmp_path / "rates.parquet", name="rates.parquet") == made[0]
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 is how it begins")
+    with pytest.raises(InvalidInput):
+        register(tmp_path / "broken.parquet", name="broken")
+
+
 def test_a_fitted_model_is_put_to_work(face):
     dataset = face.org.provenance.register_dataset(DATA, name="training")
     made = face.org.decisions.wrap(

@@ -116,6 +116,7 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/rebuild": {},
         "/api/v1/rows/0/proofs": {"json": {"id": "3"}},  # no commitment: refused
         "/api/v1/replays": {"json": {"sample": 1}},
+        "/api/v1/snapshots": {"json": {"name": "twice", "url": "http://127.0.0.1:9/x"}},
         "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
         "/api/v1/witness/logs": {"json": {"key": keyed}},
         "/api/v1/witness/witnesses": {

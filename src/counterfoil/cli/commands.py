@@ -33,6 +33,9 @@ COMMANDS: Final = {
     "fingerprint": Place(
         "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
     ),
+    "snapshot": Place(
+        "counterfoil.provenance.snapshots.commands:snapshot", "Keep what live sources give, each state once."
+    ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "rows": Place("counterfoil.provenance.rows.commands:rows", "Prove whose records are in a dataset, and whose not."),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),

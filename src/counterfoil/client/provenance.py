@@ -39,13 +39,24 @@ class RemoteProvenance:
         notes: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Dataset:
-        """Records a CSV file's digest, rows and columns; the node reads it once and keeps nothing of it."""
+        """Records what a file holds; the node reads it once and keeps nothing of it.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidInput: It is a folder, or a table that is none.
+        """
         path = Path(path)
+        if path.is_dir():
+            raise InvalidInput(
+                f"{path} is a folder, and one file is sent at a time",
+                hint="register it on the node's own machine: counterfoil dataset add",
+            )
         if not path.is_file():
             raise NotFound(f"there is no file {path}")
         params = {"name": name or path.stem, "version": version, "file": path.name, "note": _pairs(notes)}
         content = lambda: _chunks(path, progress)  # noqa: E731 - read again at each try
-        return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type="text/csv"))
+        kind = _CSV if path.suffix.lower() == ".csv" else _BYTES
+        return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type=kind))
 
     def register_model(
         self,
@@ -119,6 +130,7 @@ class RemoteProvenance:
 
 
 _BYTES: Final = "application/octet-stream"
+_CSV: Final = "text/csv"
 
 
 def _is_skops(candidate: Candidate) -> bool:

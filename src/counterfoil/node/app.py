@@ -32,6 +32,7 @@ from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
+from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -42,6 +43,7 @@ ROOMS: Final = (
     DecisionRoutes,
     CallRoutes,
     ProvenanceRoutes,
+    SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,

@@ -65,6 +65,7 @@ class Node:
         self.settings = settings
         self.most_file_bytes = settings.most_file_bytes
         self.public_entries = settings.public_entries
+        self.snapshot_networks: Sequence[str] = settings.snapshot_networks
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(org.home.paths.folder / REQUESTS_FILE, self.state.secret, org.archive, org.recorder)
         self.requests.load()

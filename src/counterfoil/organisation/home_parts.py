@@ -1,18 +1,23 @@
-"""The parts of a home that hang on its settings and keys: depot, searchable tables, vault."""
+"""The parts of a home as they are opened: depot, searchable tables, vault, hand-overs."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from counterfoil.errors import HomeDamaged
 from counterfoil.store.archive import Archive
 from counterfoil.store.depot import Depot
 from counterfoil.store.home import Home
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.objects import Objects
 from counterfoil.store.postgres import schema_name
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.vault import Vault
 from counterfoil.store.vault_migration import destroy_older
 from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 
-__all__ = ["open_depot", "open_vault", "view_database"]
+__all__ = ["open_depot", "open_vault", "read_handovers", "view_database"]
 
 
 def open_depot(home: Home) -> Depot:
@@ -39,5 +44,19 @@ def open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
     if previous is not None:
         vault.rotate_key(key)
         Objects(home.paths.artefacts, previous).reseal(key)
+        SealedFiles(home.paths.snapshots, previous).rotate(key)
         keyring.confirm("vault")
     return vault
+
+
+def read_handovers(path: Path) -> tuple[str, ...]:
+    """Returns the notes in which the log's old keys name new ones (HomeDamaged when they cannot be read)."""
+    if not path.exists():
+        return ()
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise HomeDamaged(f"{path.name} does not hold key hand-overs", hint="restore it from a backup")
+    return tuple(notes)

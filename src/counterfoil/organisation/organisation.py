@@ -23,7 +23,7 @@ from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
-from counterfoil.organisation.home_parts import open_depot, open_vault, view_database
+from counterfoil.organisation.home_parts import open_depot, open_vault, read_handovers, view_database
 from counterfoil.organisation.looks import Looks
 from counterfoil.provenance import (
     Commitments,
@@ -33,6 +33,7 @@ from counterfoil.provenance import (
     Provenance,
     ProvenanceView,
     RowsView,
+    SnapshotView,
 )
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.dataset_rules import read_rules
@@ -43,6 +44,7 @@ from counterfoil.store.keyring import KeyEntry, Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
@@ -107,11 +109,12 @@ class Organisation:
             )
             working = WorkingRecords(paths.working)
             self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot, working)
-            self.archive.handovers = _read_handovers(paths.handovers)
+            self.archive.handovers = read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key, depot)
+            self.sealed_files = SealedFiles(paths.snapshots, vault_key)
             self.depot = HomeDepot(
                 depot,
                 self.recorder,
@@ -127,6 +130,7 @@ class Organisation:
                 (
                     ProvenanceView(),
                     LineageView(self.archive),
+                    SnapshotView(),
                     RowsView(),
                     DatasetReportsView(),
                     DecisionsView(self.archive),
@@ -137,7 +141,9 @@ class Organisation:
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
             rules = read_rules(settings.dataset_gate)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rows, rules)
+            self.provenance = Provenance(
+                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, rules
+            )
             self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
@@ -291,6 +297,7 @@ class Organisation:
             self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
             self.vault.rotate_key(new_key)
             self.objects.reseal(new_key)
+            self.sealed_files.rotate(new_key)
             self.keyring.confirm("vault")
             self._write_key_record("vault", self.keyring.current("vault").id, "")
 
@@ -320,6 +327,7 @@ class Organisation:
     def _settle(self) -> None:
         """Finishes what a crash or a pause left open, before anybody reads."""
         self.erasures.reapply()
+        self.provenance.snapshots.settle()
         try:
             self._write_issuer()
             if self.keyring.pending("log") is not None:
@@ -386,15 +394,3 @@ def _require_history(signed: SignedCheckpoint | None, log: Log) -> None:
             f"the first {signed.head.size} records are not the ones this home has signed for",
             hint="the log was altered: restore the newest backup of the whole home",
         )
-
-
-def _read_handovers(path: Path) -> tuple[str, ...]:
-    if not path.exists():
-        return ()
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise HomeDamaged(f"{path.name} does not hold key hand-overs", hint="restore it from a backup")
-    return tuple(notes)

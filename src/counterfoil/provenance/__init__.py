@@ -23,6 +23,7 @@ from counterfoil.provenance.quality.report import QualityReport
 from counterfoil.provenance.quality.stability import stability_index
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.rows import Commitment, Commitments, RowsView
+from counterfoil.provenance.snapshots.views import SnapshotView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Run",
     "RunRecord",
     "Scorer",
+    "SnapshotView",
     "probe_rows",
     "stability_index",
     "table_rows",

@@ -18,10 +18,12 @@ from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.rows.commitments import Commitments
+from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
 from counterfoil.store.dataset_rules import DatasetRule
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.views import Views
 
 __all__ = ["Provenance"]
@@ -35,6 +37,7 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
         dataset_rules: What a dataset must have passed before a model may rest on it.
 
@@ -44,6 +47,7 @@ class Provenance:
         reports: Privacy checks and quality reports of datasets.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        snapshots: What live sources gave, each at one moment.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Provenance:
         archive: Archive,
         views: Views,
         objects: Objects,
+        files: SealedFiles,
         rows: Commitments,
         dataset_rules: Sequence[DatasetRule] = (),
     ) -> None:
@@ -62,6 +67,7 @@ class Provenance:
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
+        self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
 
     def register_dataset(
         self,

@@ -164,6 +164,7 @@ ALLOWED = {
         GET /api/v1/rows
         GET /api/v1/rows/{index}
         POST /api/v1/policies/check
+        GET /api/v1/snapshots
         GET /api/v1/status
         GET /me
         POST /me/password
@@ -179,6 +180,7 @@ ALLOWED = {
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
         POST /api/v1/policies
+        POST /api/v1/snapshots
         POST /api/v1/rows/{index}/proofs
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
