@@ -17,6 +17,7 @@ TITLES = {
     "views": "Searching a million decisions",
     "fingerprints": "Fingerprints of files and tables",
     "deidentify": "De-identifying and checking a million rows",
+    "lineage": "Lineage among 100,000 steps",
     "rows": "Rows of a dataset, and proofs about them",
     "memory": "Memory over a million records",
     "start": "Starting the command line",

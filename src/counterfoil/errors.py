@@ -5,6 +5,7 @@
     │   ├── InvalidInput         a value, a file or an argument is not usable
     │   ├── NotFound             the named thing is not here
     │   ├── NotAllowed           the rules forbid it
+    │   │   └── Recalled           it rests on data or a model that was recalled
     │   ├── NotSignedIn          nobody knows who is asking
     │   ├── TooLarge             more was sent than is taken at once
     │   ├── TooManyRequests      the caller asks more often than is allowed
@@ -72,6 +73,7 @@ __all__ = [
     "OutOfFunds",
     "OverLimit",
     "QuorumMissed",
+    "Recalled",
     "Reverted",
     "Stale",
     "TooLarge",
@@ -135,6 +137,10 @@ class NotFound(CallerError):
 
 class NotAllowed(CallerError):
     """The rules (a policy, a retention lock, a trust list) forbid it."""
+
+
+class Recalled(NotAllowed):
+    """It rests on data or a model that was recalled. Whoever waits for a decision needs another model, or a person."""
 
 
 class NotSignedIn(CallerError):
@@ -252,6 +258,7 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     InvalidInput: ErrorRow("invalid_input", 2, 422, "That cannot be used"),
     NotFound: ErrorRow("not_found", 3, 404, "Not found"),
     NotAllowed: ErrorRow("not_allowed", 6, 403, "Not allowed"),
+    Recalled: ErrorRow("recalled", 6, 409, "Recalled"),
     NotSignedIn: ErrorRow("not_signed_in", 6, 401, "Who is asking?"),
     TooLarge: ErrorRow("too_large", 2, 413, "That is too large"),
     TooManyRequests: ErrorRow("too_many_requests", 5, 429, "Too many requests"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making_lineage import tell
 from making_node import serving_home
 from organisations import DATA, ROW, bank, estimator, policy, rows
 
@@ -153,6 +154,23 @@ def test_a_place_is_known_by_its_leaf_hash(face):
     made = face.loans.decide(ROW)
     assert face.org.decisions.place_of(made.leaf) == made.index
     assert face.org.decisions.place_of("0" * 64) is None
+
+
+# Lineage
+
+
+def test_lineage_is_the_same_from_near_and_far(face, tmp_path_factory):
+    story = tell(face.home, tmp_path_factory.mktemp("story"))
+    made = face.loans.decide(ROW)
+    near, far = face.home.provenance.lineage, face.org.provenance.lineage
+    for asked in ({}, {"back": False}, {"forth": False, "depth": 1}, {"back": False, "forth": False}, {"most": 2}):
+        assert far.graph(story.joined.index, **asked).nodes == near.graph(story.joined.index, **asked).nodes
+        assert far.graph(story.joined.index, **asked).edges == near.graph(story.joined.index, **asked).edges
+    assert far.origin(made.index) == near.origin(made.index) != ()
+    assert far.paths(story.raw.index, made.index) == near.paths(story.raw.index, made.index) != ()
+    for ask in (far.graph, far.origin):
+        with pytest.raises(NotFound):
+            ask(10**9)
 
 
 # Looking back, and what follows

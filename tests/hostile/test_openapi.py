@@ -76,6 +76,8 @@ def writes(node) -> dict[str, dict]:
     row = {"applicant": applicant, "subject": "9"}
     policy = node.org.decisions.policies()[-1].policy
     decision = f"/api/v1/decisions/{history.index}"
+    model = node.org.provenance.model_at(decided.model_index)
+    recalled = node.org.recalls.open(model, reason="it was doubled", by="Ada", action="warn")
     keyed = str(RequestSigner("other.example/log", bytes(range(32))).key)
     return {
         "/api/v1/access/keys": {"json": {"name": "twice", "roles": ["service"]}},
@@ -114,6 +116,8 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/policies": {"json": policy.to_json()},
         "/api/v1/policies/check": {"json": policy.to_json()},
         "/api/v1/rebuild": {},
+        "/api/v1/recalls": {"json": {"what": "twice", "reason": "it was doubled"}},
+        f"/api/v1/recalls/{recalled.recall.index}/end": {"json": {"reason": "mended"}},
         "/api/v1/rows/0/proofs": {"json": {"id": "3"}},  # no commitment: refused
         "/api/v1/replays": {"json": {"sample": 1}},
         "/api/v1/snapshots": {"json": {"name": "twice", "url": "http://127.0.0.1:9/x"}},

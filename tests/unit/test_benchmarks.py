@@ -37,6 +37,15 @@ PROMISED = {
         "absence_check_ms",
         "membership_peak_memory_mib",
     },
+    "lineage": {
+        "graph_ms",
+        "graph_cpu_ms",
+        "hub_graph_ms",
+        "hub_depth_ms",
+        "paths_ms",
+        "origin_ms",
+        "picture_ms",
+    },
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
     "deidentify": {
         "deidentify_rows_per_cpu_s",

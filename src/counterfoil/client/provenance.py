@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from counterfoil.client.lineage import RemoteLineage
 from counterfoil.client.reading import dataset_in, model_in
 from counterfoil.client.wire import Wire
 from counterfoil.errors import InvalidInput, NotFound
@@ -25,10 +26,14 @@ class RemoteProvenance:
 
     Args:
         wire: The way to the node.
+
+    Attributes:
+        lineage: What came from what, and what it reached.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self.lineage = RemoteLineage(wire)
 
     def register_dataset(
         self,

@@ -69,6 +69,7 @@ class Node:
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(org.home.paths.folder / REQUESTS_FILE, self.state.secret, org.archive, org.recorder)
         self.requests.load()
+        org.provenance.recalls.bar.refresh()  # the tables are up to date; nobody who decides waits for it later
         self.answers = Answers(self.state, org.recorder.now_s)
         self.incoming = emptied(org.home.paths.folder / INCOMING)
         self.access = Access(self.state, settings, org, org.recorder.now_s)

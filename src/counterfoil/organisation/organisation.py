@@ -23,8 +23,9 @@ from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
-from counterfoil.organisation.home_parts import open_depot, open_vault, read_handovers, view_database
 from counterfoil.organisation.looks import Looks
+from counterfoil.organisation.recalls import Recalls
+from counterfoil.organisation.stores import open_depot, open_vault, read_handovers, view_database
 from counterfoil.provenance import (
     Commitments,
     DatasetReportsView,
@@ -32,11 +33,11 @@ from counterfoil.provenance import (
     LineageView,
     Provenance,
     ProvenanceView,
+    RecallsView,
     RowsView,
     SnapshotView,
 )
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
-from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
@@ -70,6 +71,7 @@ class Organisation:
         decisions: Decisions that anyone can check.
         deidentifications: De-identifies tables.
         provenance: Datasets and models.
+        recalls: What turned out to be wrong, whom it reached, and what must not go on.
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
@@ -133,6 +135,7 @@ class Organisation:
                     SnapshotView(),
                     RowsView(),
                     DatasetReportsView(),
+                    RecallsView(self.archive),
                     DecisionsView(self.archive),
                     CallsView(),
                 ),
@@ -140,9 +143,8 @@ class Organisation:
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
-            rules = read_rules(settings.dataset_gate)
             self.provenance = Provenance(
-                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, rules
+                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, settings.dataset_gate
             )
             self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(
@@ -150,6 +152,7 @@ class Organisation:
             )
             self.calls = Calls(self.recorder, self.archive, self.vault, self.views)
             self.looks = Looks(self.recorder, self.archive)
+            self.recalls = Recalls(self.archive, self.views, self.provenance, self.looks, settings.public_url)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(
                 paths.ledger, self.recorder, self.archive, self.keyring, outbox_url=settings.outbox_url, now=now

@@ -7,7 +7,7 @@ from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.deidentification.deidentifications import Deidentifications, Deidentified
 from counterfoil.provenance.deidentification.settings import Settings as DeidentificationSettings
 from counterfoil.provenance.lineage.capture import Capture
-from counterfoil.provenance.lineage.lineage import Edge, Graph, Node
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.lineage.views import LineageView
@@ -21,12 +21,16 @@ from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.quality.report import QualityReport
 from counterfoil.provenance.quality.stability import stability_index
+from counterfoil.provenance.recalls.bar import Bar, Hold
+from counterfoil.provenance.recalls.register import Recall
+from counterfoil.provenance.recalls.views import RecallsView
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
 from counterfoil.provenance.rows import Commitment, Commitments, RowsView
 from counterfoil.provenance.snapshots.views import SnapshotView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
+    "Bar",
     "Capture",
     "Certificate",
     "Commitment",
@@ -40,15 +44,19 @@ __all__ = [
     "Edge",
     "Feature",
     "Graph",
+    "Hold",
     "IntegerModel",
     "LineageView",
     "Model",
     "ModelRecord",
     "Node",
+    "Origin",
     "PrivacyReport",
     "Provenance",
     "ProvenanceView",
     "QualityReport",
+    "Recall",
+    "RecallsView",
     "Rederivation",
     "RowsView",
     "RuleAnswer",
@@ -56,6 +64,7 @@ __all__ = [
     "RunRecord",
     "Scorer",
     "SnapshotView",
+    "Way",
     "probe_rows",
     "stability_index",
     "table_rows",

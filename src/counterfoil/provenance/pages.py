@@ -57,6 +57,7 @@ class ProvenancePages:
             by_name=by_name,
             certificate_words=certificate_words,
             datasets=list(reversed(self._org.provenance.datasets())),
+            hold_on=self._org.provenance.recalls.bar.hold_on,
         )
 
     def show(self, index: int, request: Request) -> Response:
@@ -65,6 +66,7 @@ class ProvenancePages:
         return self._pages.render(
             request,
             "provenance/model.html",
+            hold=self._org.provenance.recalls.bar.hold_on(model.leaf),
             agreement=certificate_words(model.record.agreement) if model.record.agreement else "",
             model=model,
             record=model.record,

@@ -17,10 +17,11 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
-from counterfoil.store.dataset_rules import DatasetRule
+from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.sealed_files import SealedFiles
@@ -39,7 +40,7 @@ class Provenance:
         objects: Keeps artefacts.
         files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
-        dataset_rules: What a dataset must have passed before a model may rest on it.
+        dataset_gate: Rules for what a dataset must have passed before a model may rest on it.
 
     Attributes:
         rows: Proves whose rows are in a dataset, and whose are not.
@@ -48,6 +49,7 @@ class Provenance:
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
         snapshots: What live sources gave, each at one moment.
+        recalls: What turned out to be wrong, and holds back what came from it.
     """
 
     def __init__(
@@ -58,16 +60,17 @@ class Provenance:
         objects: Objects,
         files: SealedFiles,
         rows: Commitments,
-        dataset_rules: Sequence[DatasetRule] = (),
+        dataset_gate: tuple[str, ...] = (),
     ) -> None:
         self.rows = rows
         self.reports = DatasetReports(recorder, archive, views)
-        self.gate = DatasetGate(dataset_rules, self.reports)
+        self.gate = DatasetGate(read_rules(dataset_gate), self.reports)
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
+        self.recalls = RecallRegister(recorder, archive, views, self.lineage)
 
     def register_dataset(
         self,
@@ -131,9 +134,12 @@ class Provenance:
         Raises:
             NotFound: When an input is not on record.
             InvalidInput: When a part cannot stand in a record.
+            Recalled: When an input rests on something under recall.
             NotAllowed: When a training run is given a dataset that this home's rules keep from models.
         """
         found = [self.find(each) for each in inputs]
+        for each in found:
+            self.require_usable(each, f"the run {name[:60]!r}")
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
 
     def register_model(
@@ -174,8 +180,10 @@ class Provenance:
             InvalidInput: When it is no such model, scores another outcome, or has the
                 version of another.
             NotAllowed: For pickles, skops types that are not trusted, and data that this home's rules keep from models.
+            Recalled: When the training data is under recall, or came from something that is.
         """
         if training is not None:
+            self.require_usable(training, f"the model {str(name)[:60]!r}")
             self.gate.require(training)
         return self._models.register(
             model,
@@ -243,6 +251,15 @@ class Provenance:
                 hint="see which there are: counterfoil dataset list, counterfoil model list",
             )
         return found[0]
+
+    def require_usable(self, used: Dataset | Model, what: str) -> None:
+        """Raises Recalled where nothing may rest on a dataset or model; says so where a recall only warns.
+
+        Args:
+            used: The dataset or model.
+            what: What would rest on it, for the message.
+        """
+        self.recalls.bar.admit(used.leaf, what)
 
     def dataset_with(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""

@@ -96,10 +96,12 @@ class Capture:
         """Adds something on record that the run turned out to use.
 
         Raises:
-            NotFound: It is not on record.
-            NotAllowed: The run trains a model, and this home's rules keep the dataset from models.
+            NotFound: When it is not on record.
+            Recalled: When it rests on something under recall.
+            NotAllowed: When the run trains a model, and this home's rules keep the dataset from models.
         """
         found = self._provenance.find(used)
+        self._provenance.require_usable(found, f"the run {self._name[:60]!r}")
         self._require_allowed([found])
         self._inputs.append(found)
         return found

@@ -1,4 +1,4 @@
-"""The parts of a home as they are opened: depot, searchable tables, vault, hand-overs."""
+"""Opens the parts of a home that hold its private values, its searchable tables, and what is in a depot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["open_depot", "open_vault", "read_handovers", "view_database"]
 
 
 def open_depot(home: Home) -> Depot:
-    """Returns the object store that the settings name, or one that keeps all in the home."""
+    """Returns the depot that the settings name, or one that keeps nothing."""
     cache_bytes = home.settings.depot_cache_mib << 20
     return Depot(home.settings.depot_url, home.paths.depot, home.paths.cache, cache_bytes)
 
