@@ -48,6 +48,7 @@ __all__ = [
     "INSTALL_ML",
     "INSTALL_NODE",
     "INSTALL_OBJECTS",
+    "INSTALL_PASSPORT",
     "INSTALL_POSTGRES",
     "CallerError",
     "CounterfoilError",
@@ -101,6 +102,9 @@ INSTALL_FINGERPRINT: Final = (
 
 INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
 """What to do where the package that object stores need is missing."""
+
+INSTALL_PASSPORT: Final = "install the extra `passport`, e.g. pip install '.[passport]' in the repository's folder"
+"""What to do where a package that other formats of passports need is missing."""
 
 
 INSTALL_CLIENT: Final = "install the extra `client`, e.g. pip install '.[client]' in the repository's folder"

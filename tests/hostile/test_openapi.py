@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from making_node import serving
+from making_passports import filled_in
 from schemathesis import GenerationMode
 from schemathesis.checks import (
     content_type_conformance,
@@ -78,6 +79,7 @@ def writes(node) -> dict[str, dict]:
     decision = f"/api/v1/decisions/{history.index}"
     model = node.org.provenance.model_at(decided.model_index)
     recalled = node.org.recalls.open(model, reason="it was doubled", by="Ada", action="warn")
+    passport = filled_in(node.org.provenance.passports.draft(node.org.provenance.models()[0]))
     keyed = str(RequestSigner("other.example/log", bytes(range(32))).key)
     return {
         "/api/v1/access/keys": {"json": {"name": "twice", "roles": ["service"]}},
@@ -113,6 +115,7 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/ledger/transactions/1/cancel": {},
         "/api/v1/ledger/disconnect": {"json": {"force": True}},
         "/api/v1/models?name=twice": {"content": b"{}"},
+        "/api/v1/passports": {"json": passport.to_json()},
         "/api/v1/policies": {"json": policy.to_json()},
         "/api/v1/policies/check": {"json": policy.to_json()},
         "/api/v1/rebuild": {},

@@ -29,6 +29,7 @@ PROMISED = {
         "lost_with_log_away",
     },
     "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
+    "many_files": {"files", "first_cpu_s", "first_peak_memory_mib", "again_cpu_s", "file_mib"},
     "rows": {
         "membership_rows_per_cpu_s",
         "non_membership_ids_per_cpu_s",

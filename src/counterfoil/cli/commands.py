@@ -38,6 +38,9 @@ COMMANDS: Final = {
     ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "lineage": Place("counterfoil.provenance.lineage.commands:lineage", "Say what came from what, and see it."),
+    "passport": Place(
+        "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
+    ),
     "rows": Place("counterfoil.provenance.rows.commands:rows", "Prove whose records are in a dataset, and whose not."),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
     "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),

@@ -33,6 +33,7 @@ from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
+from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
@@ -46,6 +47,7 @@ ROOMS: Final = (
     CallRoutes,
     ProvenanceRoutes,
     LineageGraphRoutes,
+    PassportRoutes,
     SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,

@@ -26,17 +26,7 @@ from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
 from counterfoil.organisation.recalls import Recalls
 from counterfoil.organisation.stores import open_depot, open_vault, read_handovers, view_database
-from counterfoil.provenance import (
-    Commitments,
-    DatasetReportsView,
-    Deidentifications,
-    LineageView,
-    Provenance,
-    ProvenanceView,
-    RecallsView,
-    RowsView,
-    SnapshotView,
-)
+from counterfoil.provenance import Commitments, Deidentifications, Provenance, provenance_views
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
@@ -129,22 +119,20 @@ class Organisation:
             self.views = Views(
                 view_database(home, self.archive),
                 self.archive,
-                (
-                    ProvenanceView(),
-                    LineageView(self.archive),
-                    SnapshotView(),
-                    RowsView(),
-                    DatasetReportsView(),
-                    RecallsView(self.archive),
-                    DecisionsView(self.archive),
-                    CallsView(),
-                ),
+                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
             self.provenance = Provenance(
-                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, settings.dataset_gate
+                self.recorder,
+                self.archive,
+                self.views,
+                self.objects,
+                self.sealed_files,
+                rows,
+                settings.name,
+                settings.dataset_gate,
             )
             self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(

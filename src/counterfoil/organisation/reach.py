@@ -14,7 +14,8 @@ from typing import Final
 from sqlalchemy import BindParameter, Connection, Integer, bindparam, case, func, select
 
 from counterfoil.decisions.tables import decision_counts, decisions, deployments
-from counterfoil.provenance.lineage.lineage import Lineage, Node
+from counterfoil.provenance.lineage.graph import Node
+from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.recalls.records import Reached, leaves_digest
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import time_text

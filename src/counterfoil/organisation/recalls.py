@@ -15,7 +15,7 @@ from counterfoil.organisation.looks import Looks
 from counterfoil.organisation.notices import Notices, Progress, Written
 from counterfoil.organisation.reach import Reach, ReachFinder
 from counterfoil.provenance import Dataset, Model, Provenance, Recall
-from counterfoil.provenance.lineage.lineage import Node
+from counterfoil.provenance.lineage.graph import Node
 from counterfoil.provenance.naming import is_place, split_version
 from counterfoil.provenance.recalls.records import Action, require_action
 from counterfoil.provenance.views import datasets

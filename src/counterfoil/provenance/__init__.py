@@ -2,7 +2,6 @@
 
 from counterfoil.provenance.candidate import table_rows
 from counterfoil.provenance.dataset_gate import RuleAnswer
-from counterfoil.provenance.dataset_reports import DatasetReportsView
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.deidentification.deidentifications import Deidentifications, Deidentified
 from counterfoil.provenance.deidentification.settings import Settings as DeidentificationSettings
@@ -10,24 +9,22 @@ from counterfoil.provenance.lineage.capture import Capture
 from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run
-from counterfoil.provenance.lineage.views import LineageView
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
+from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.quality.report import QualityReport
 from counterfoil.provenance.quality.stability import stability_index
 from counterfoil.provenance.recalls.bar import Bar, Hold
 from counterfoil.provenance.recalls.register import Recall
-from counterfoil.provenance.recalls.views import RecallsView
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
-from counterfoil.provenance.rows import Commitment, Commitments, RowsView
-from counterfoil.provenance.snapshots.views import SnapshotView
-from counterfoil.provenance.views import ProvenanceView
+from counterfoil.provenance.rows import Commitment, Commitments
+from counterfoil.provenance.view_set import provenance_views
 
 __all__ = [
     "Bar",
@@ -37,7 +34,6 @@ __all__ = [
     "Commitments",
     "Dataset",
     "DatasetRecord",
-    "DatasetReportsView",
     "DeidentificationSettings",
     "Deidentifications",
     "Deidentified",
@@ -46,26 +42,23 @@ __all__ = [
     "Graph",
     "Hold",
     "IntegerModel",
-    "LineageView",
     "Model",
     "ModelRecord",
     "Node",
     "Origin",
+    "Passport",
     "PrivacyReport",
     "Provenance",
-    "ProvenanceView",
     "QualityReport",
     "Recall",
-    "RecallsView",
     "Rederivation",
-    "RowsView",
     "RuleAnswer",
     "Run",
     "RunRecord",
     "Scorer",
-    "SnapshotView",
     "Way",
     "probe_rows",
+    "provenance_views",
     "stability_index",
     "table_rows",
     "to_micro",

@@ -17,6 +17,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.passports.passports import Passports
 from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
@@ -40,6 +41,7 @@ class Provenance:
         objects: Keeps artefacts.
         files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
+        name: Legal name of the organisation, for the passports it issues.
         dataset_gate: Rules for what a dataset must have passed before a model may rest on it.
 
     Attributes:
@@ -48,6 +50,7 @@ class Provenance:
         reports: Privacy checks and quality reports of datasets.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        passports: Who, when, why and whence, for others to read and check.
         snapshots: What live sources gave, each at one moment.
         recalls: What turned out to be wrong, and holds back what came from it.
     """
@@ -60,6 +63,7 @@ class Provenance:
         objects: Objects,
         files: SealedFiles,
         rows: Commitments,
+        name: str = "",
         dataset_gate: tuple[str, ...] = (),
     ) -> None:
         self.rows = rows
@@ -71,6 +75,9 @@ class Provenance:
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
         self.recalls = RecallRegister(recorder, archive, views, self.lineage)
+        self.passports = Passports(
+            recorder, archive, views, self._datasets, self._models, self.runs, self.lineage, name
+        )
 
     def register_dataset(
         self,

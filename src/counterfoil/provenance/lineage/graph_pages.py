@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["LineagePages"]
 
 _DIRECTIONS: Final = {"both": "Both ways", "back": "Where it came from", "forth": "What it reached"}
-_PAGES: Final = {"decision": "/decisions/{}", "model": "/models/{}", "policy": "/policies/{}"}
+_PAGES: Final = {
+    "dataset": "/datasets/{}",
+    "decision": "/decisions/{}",
+    "model": "/models/{}",
+    "policy": "/policies/{}",
+}
 _MOST_OPENED: Final = 20
 _NEWEST: Final = 12
 _ORIGINS: Final = 20

@@ -112,6 +112,7 @@ ALLOWED = {
         POST /api/v1/bundles
         GET /api/v1/calls
         GET /api/v1/calls/{index}
+        GET /api/v1/datasets/{wanted}/fingerprint
         GET /api/v1/decisions
         GET /api/v1/decisions/{index}
         GET /api/v1/decisions/{index}/receipt
@@ -133,6 +134,7 @@ ALLOWED = {
         POST /api/v1/replays
         GET /api/v1/witness
         GET /datasets/{index:int}
+        GET /datasets/{index:int}/passport.json
         GET /decisions
         POST /decisions
         GET /decisions/{index:int}
@@ -145,6 +147,7 @@ ALLOWED = {
         GET /log/tile/entries/{path:path}
         GET /models
         GET /models/{index:int}
+        GET /models/{index:int}/passport.json
         GET /policies
         GET /policies/{index:int}
         POST /policies/{index:int}/patterns
@@ -161,6 +164,7 @@ ALLOWED = {
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
         GET /api/v1/datasets/{wanted}/reports
+        GET /api/v1/datasets/{wanted}/passport
         GET /api/v1/deployments
         GET /api/v1/lineage/{index}
         GET /api/v1/lineage/{index}/origin
@@ -169,6 +173,8 @@ ALLOWED = {
         GET /api/v1/log/records/{index}
         GET /api/v1/models
         GET /api/v1/models/{wanted}
+        GET /api/v1/models/{wanted}/passport
+        GET /api/v1/passports
         GET /api/v1/policies
         GET /api/v1/rows
         GET /api/v1/rows/{index}
@@ -190,6 +196,7 @@ ALLOWED = {
         POST /api/v1/deployments/{index}/previews
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
+        POST /api/v1/passports
         POST /api/v1/policies
         POST /api/v1/snapshots
         POST /api/v1/recalls
