@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
+from counterfoil.provenance.passports.shapes import passport_facts
 from counterfoil.provenance.privacy.identifiers import IDENTIFIERS
 from counterfoil.provenance.report_charts import drift_chart, group_chart, label_charts, missing_chart, strong_drift
 from counterfoil.web.pages import Pages
@@ -36,6 +37,7 @@ class DatasetPage:
         checks, reports = provenance.reports.privacy(dataset), provenance.reports.quality(dataset)
         check = checks[-1] if checks else None
         report = reports[-1] if reports else None
+        passport = provenance.passports.of(dataset)
         groups = check.report.groups if check is not None else None
         return self._pages.render(
             request,
@@ -45,9 +47,11 @@ class DatasetPage:
             checks=len(checks),
             dataset=dataset,
             drift=drift_chart(report.report) if report is not None else None,
+            facts=list(passport_facts(passport.passport)) if passport else [],
             identifiers=IDENTIFIERS,
             labels=label_charts(report.report) if report is not None else [],
             missing=missing_chart(report.report) if report is not None else None,
+            passport=passport,
             record=dataset.record,
             report=report,
             reports=len(reports),
