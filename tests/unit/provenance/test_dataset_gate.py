@@ -187,3 +187,19 @@ def test_a_wide_tables_report_still_fits_into_an_entry(tmp_path):
         quality = org.provenance.reports.record_quality(dataset, check_quality(path)).report
         assert len(quality.columns) + quality.more_columns == 300
         assert max(len(org.archive.entry(place)) for place in range(org.archive.size)) < 65_536
+
+
+def test_a_passport_names_the_reports_of_its_own_dataset_only(tmp_path, table):
+    """The parent that a report was compared with does not count as what it is about."""
+    from sqlalchemy import select
+
+    from counterfoil.provenance.passports.tables import reports
+
+    parent_table = tmp_path / "parent.csv"
+    parent_table.write_text(TABLE + "35,a,1\n")
+    with home(tmp_path) as org:
+        dataset, parent = (org.provenance.register_dataset(each) for each in (table, parent_table))
+        found = org.provenance.reports.record_quality(dataset, check_quality(table, parent=parent_table), parent)
+        with org.views.reading() as connection:
+            kept = [tuple(row) for row in connection.execute(select(reports.c.idx, reports.c.about_idx))]
+        assert kept == [(found.index, dataset.index)]
