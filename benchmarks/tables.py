@@ -16,6 +16,7 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
     "fingerprints": "Fingerprints of files and tables",
+    "deidentify": "De-identifying and checking a million rows",
     "lineage": "Lineage among 100,000 steps",
     "many_files": "A fingerprint of a million files",
     "rows": "Rows of a dataset, and proofs about them",

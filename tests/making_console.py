@@ -26,6 +26,9 @@ from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
+from counterfoil.provenance import Dataset
+from counterfoil.provenance.privacy.check import check_privacy
+from counterfoil.provenance.quality.check import check_quality
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.unlock import Unlock
 from counterfoil.web.roles import Role
@@ -126,6 +129,7 @@ def _fill(org: Organisation, clock: Clock) -> None:
     )
     more = {"name": "credit", "training": data, "background": trained.background, "code": trained.code}
     loans = org.decisions.wrap(trained.estimator, first, **more)
+    _check_part(org, data)
     people = split.applicants.to_dict("records")
     for day in range(DAYS):
         if day == DAYS // 2:
@@ -137,6 +141,22 @@ def _fill(org: Organisation, clock: Clock) -> None:
         clock.move(DAY_S)
     for each in (data, org.provenance.models()[-1]):
         on_record(org, each)
+
+
+def _check_part(org: Organisation, whole: Dataset) -> None:
+    """Registers a part of the data, in which some values are missing, and puts a check and a report on record."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "part.csv"
+        lines = german_credit_csv().read_text(encoding="utf-8").splitlines(keepends=True)[:401]
+        path.write_text("".join(lines).replace("unknown/ no savings account", ""), encoding="utf-8")
+        part = org.provenance.register_dataset(path, name="german-credit-part")
+        quasi = ("age_in_years", "personal_status_and_sex", "foreign_worker")
+        org.provenance.reports.record_privacy(
+            part, check_privacy(path, quasi=quasi, sensitive=("purpose", "credit_amount"))
+        )
+        groups = ("personal_status_and_sex", "foreign_worker")
+        found = check_quality(path, groups=groups, label="creditability", parent=german_credit_csv())
+        org.provenance.reports.record_quality(part, found, whole)
 
 
 def _follow(org: Organisation, made: list[Any], random: Random) -> None:

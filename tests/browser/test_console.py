@@ -20,6 +20,8 @@ PLACES = (
     "/decisions/{decision}/replay",
     "/models",
     "/models/{model}",
+    "/datasets/{dataset}",
+    "/datasets/{unchecked}",
     "/lineage",
     "/lineage/{model}",
     "/lineage/{decision}",
@@ -81,7 +83,10 @@ def untouched(bank: Shown, label: str = "decline") -> int:
 
 
 def path_of(bank: Shown, place: str) -> str:
+    datasets = bank.org.provenance.datasets()
     return place.format(
+        dataset=datasets[1].index,
+        unchecked=datasets[0].index,
         decision=overridden(bank),
         model=bank.org.provenance.models()[-1].index,
         policy=bank.org.decisions.policies()[-1].index,

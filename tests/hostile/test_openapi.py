@@ -92,6 +92,8 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/calls": {"json": {"call": {"operation": "chat"}}},
         "/api/v1/check": {"content": node.org.decisions.receipt(history.index).encode()},
         "/api/v1/datasets?name=twice": {"content": b"a,b\n1,2\n"},
+        "/api/v1/datasets/twice/privacy-checks": {"content": b"a,b\n1,2\n"},
+        "/api/v1/datasets/twice/quality-reports": {"content": b"a,b\n1,2\n"},
         f"{decision}/overrides": {"json": {"label": "decline", "by": "a", "reason": "b", "saw": history.state}},
         f"{decision}/appeals": {"json": {"text": "again", "by": "a"}},
         f"{decision}/outcomes": {"json": {"outcome": "repaid"}},

@@ -48,6 +48,15 @@ PROMISED = {
         "picture_ms",
     },
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
+    "deidentify": {
+        "deidentify_rows_per_cpu_s",
+        "deidentify_growth_mib",
+        "privacy_rows_per_cpu_s",
+        "privacy_growth_mib",
+        "quality_rows_per_cpu_s",
+        "quality_growth_mib",
+        "measures_rows_per_cpu_s",
+    },
     "anchor_proof": {"event_proof_bytes", "storage_proof_bytes", "event_check_ms", "storage_check_ms"},
     "gas": {"anchor_worst_gas", "keep_worst_gas", "anchor_median_gas", "anchor_worst_wider_gas"},
     "ledger": {

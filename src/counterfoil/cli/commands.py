@@ -27,6 +27,9 @@ COMMANDS: Final = {
     "up": Place("counterfoil.node.commands:up", "Serve the home: the HTTP API, the console, the log."),
     "keys": Place(f"{_ORGANISATION}:keys", "List the keys, replace one, change what unlocks them."),
     "dataset": Place(f"{_PROVENANCE}:dataset", "Register the data that models are trained on."),
+    "deidentify": Place(
+        "counterfoil.provenance.deidentification.commands:deidentify", "Make a table without what points to persons."
+    ),
     "fingerprint": Place(
         "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
     ),

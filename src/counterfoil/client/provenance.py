@@ -172,12 +172,12 @@ class RemoteProvenance:
             )
         raise NotFound(f"neither a dataset nor a model on record is called {str(wanted)!r}")
 
-    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+    def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
         """Returns what `find` does: what is run here is told afterwards, and a node records it as it was.
 
         A recall holds it back where the node acts: registering a model, putting it to work, deciding.
         """
-        del what
+        del what, is_training
         return self.find(wanted)
 
     def dataset_with(self, sha256: str) -> Dataset | None:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.policy.features import Feature
-from counterfoil.decisions.summary import stability_index
 from counterfoil.decisions.views import decisions, deployments
+from counterfoil.provenance import stability_index
 from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
 

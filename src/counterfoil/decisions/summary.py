@@ -12,7 +12,6 @@ import time as clock
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -20,9 +19,10 @@ from sqlalchemy import select
 from counterfoil.decisions.policies import RegisteredPolicy
 from counterfoil.decisions.search import DecisionCount, count_query, read_count
 from counterfoil.decisions.views import decisions, deployments, policies
+from counterfoil.provenance import stability_index
 from counterfoil.store.views import Views
 
-__all__ = ["BINS", "ScoreDrift", "Scores", "Summary", "VersionRate", "favourable", "stability_index"]
+__all__ = ["BINS", "ScoreDrift", "Scores", "Summary", "VersionRate", "favourable"]
 
 KEPT_S: Final = 5.0
 BINS: Final = 20
@@ -174,16 +174,6 @@ def favourable(counts: Sequence[DecisionCount], known: Sequence[RegisteredPolicy
             total[key] += count.decisions
             for_them[key] += count.decisions if count.label in good[key] else 0
     return [VersionRate(*key, total[key], for_them[key]) for key in reversed(good) if total[key]]
-
-
-def stability_index(before: Sequence[int], now: Sequence[int]) -> float:
-    """Returns the population stability index of two histograms: sum of (q - p) ln(q / p) over their parts.
-
-    Half a count is added to every part, so that an empty one does not count infinitely.
-    """
-    p_total, q_total = sum(before) + len(before) / 2, sum(now) + len(now) / 2
-    shares = [((b + 0.5) / p_total, (n + 0.5) / q_total) for b, n in zip(before, now, strict=True)]
-    return sum((q - p) * log(q / p) for p, q in shares)
 
 
 def _binned(scores: Sequence[int]) -> tuple[int, ...]:

@@ -25,14 +25,14 @@ from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
 from counterfoil.organisation.recalls import Recalls
-from counterfoil.organisation.stores import open_depot, open_vault, view_database
-from counterfoil.provenance import Commitments, Provenance, provenance_views
+from counterfoil.organisation.stores import open_depot, open_vault, read_handovers, view_database
+from counterfoil.provenance import Commitments, Deidentifications, Provenance, provenance_views
 from counterfoil.provenance.lineage.openlineage import OpenLineage
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
-from counterfoil.store.keyring import Keyring
+from counterfoil.store.keyring import KeyEntry, Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
@@ -60,6 +60,7 @@ class Organisation:
     Attributes:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
+        deidentifications: De-identifies tables.
         provenance: Datasets, models, and the runs between them.
         openlineage: Takes runs that other systems tell as events, and tells ours.
         recalls: What turned out to be wrong, whom it reached, and what must not go on.
@@ -104,7 +105,7 @@ class Organisation:
             )
             working = WorkingRecords(paths.working)
             self.archive = Archive(self.recorder, paths.schemas, paths.checkpoint, depot, working)
-            self.archive.handovers = _read_handovers(paths.handovers)
+            self.archive.handovers = read_handovers(paths.handovers)
             _require_history(signed, log)
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
@@ -128,9 +129,17 @@ class Organisation:
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
             self.provenance = Provenance(
-                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, home.settings.name
+                self.recorder,
+                self.archive,
+                self.views,
+                self.objects,
+                self.sealed_files,
+                rows,
+                settings.name,
+                settings.dataset_gate,
             )
             self.openlineage = OpenLineage(self.provenance, self.archive, settings.origin, paths.events)
+            self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
@@ -290,27 +299,22 @@ class Organisation:
 
     def node_key(self) -> bytes:
         """Returns the secret Ed25519 key that signs requests to other nodes; made, and on record, at first use."""
-        with self.recorder.exclusive():
-            if not self.keyring.has("node"):
-                entry = self.keyring.add("node", time_text(self.recorder.now_s()))
-                key = VerifierKey(self.home.settings.origin, ED25519, entry.public)
-                self._write_key_record("node", str(key), "")
-            return self.keyring.secret("node")
+        origin = self.home.settings.origin
+        return self._own_key("node", lambda entry: str(VerifierKey(origin, ED25519, entry.public)))
 
     def model_key(self) -> ec.EllipticCurvePrivateKey:
         """Returns the key on P-256 that signs models for others' tools; made, and on record, at first use."""
-        with self.recorder.exclusive():
-            if not self.keyring.has("model"):
-                entry = self.keyring.add("model", time_text(self.recorder.now_s()))
-                self._write_key_record("model", entry.public.hex(), "")
-            return ec.derive_private_key(int.from_bytes(self.keyring.secret("model")), ec.SECP256R1())
+        secret = self._own_key("model", lambda entry: entry.public.hex())
+        return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
+
+    def pseudonym_key(self, key_id: str = "") -> tuple[str, bytes]:
+        """Returns id and secret of the key that makes pseudonyms; made, and on record by its id, at first use."""
+        secret = self.keyring.secret("pseudonym", key_id) if key_id else self._own_key("pseudonym", lambda e: e.id)
+        return key_id or self.keyring.current("pseudonym").id, secret
 
     def rows_key(self) -> bytes:
         """Returns the key that wraps the secrets behind rows of datasets; made, and on record, at first use."""
-        with self.recorder.exclusive():
-            if not self.keyring.has("rows"):
-                self._write_key_record("rows", self.keyring.add("rows", time_text(self.recorder.now_s())).id, "")
-            return self.keyring.secret("rows")
+        return self._own_key("rows", lambda entry: entry.id)
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""
@@ -353,6 +357,13 @@ class Organisation:
         self._write_issuer()
         self.keyring.confirm("log")  # last: until then the next open does all this again
 
+    def _own_key(self, use: Literal["node", "model", "pseudonym", "rows"], told: Callable[[KeyEntry], str]) -> bytes:
+        with self.recorder.exclusive():
+            if not self.keyring.has(use):
+                entry = self.keyring.add(use, time_text(self.recorder.now_s()))
+                self._write_key_record(use, told(entry), "")
+            return self.keyring.secret(use)
+
     def _write_key_record(self, use: str, key: str, handover: str) -> None:
         about = {"handover": handover, "key": key, "use": use}
         self.recorder.write(Draft("key", STREAM, use, about=about))
@@ -379,15 +390,3 @@ def _require_history(signed: SignedCheckpoint | None, log: Log) -> None:
             f"the first {signed.head.size} records are not the ones this home has signed for",
             hint="the log was altered: restore the newest backup of the whole home",
         )
-
-
-def _read_handovers(path: Path) -> tuple[str, ...]:
-    if not path.exists():
-        return ()
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise HomeDamaged(f"{path.name} does not hold key hand-overs", hint="restore it from a backup")
-    return tuple(notes)

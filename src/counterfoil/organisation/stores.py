@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from counterfoil.errors import HomeDamaged
 from counterfoil.store.archive import Archive
 from counterfoil.store.depot import Depot
 from counterfoil.store.home import Home
@@ -13,7 +17,7 @@ from counterfoil.store.vault import Vault
 from counterfoil.store.vault_migration import destroy_older
 from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
 
-__all__ = ["open_depot", "open_vault", "view_database"]
+__all__ = ["open_depot", "open_vault", "read_handovers", "view_database"]
 
 
 def open_depot(home: Home) -> Depot:
@@ -43,3 +47,16 @@ def open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
         SealedFiles(home.paths.snapshots, previous).rotate(key)
         keyring.confirm("vault")
     return vault
+
+
+def read_handovers(path: Path) -> tuple[str, ...]:
+    """Returns the notes in which the log's old keys name new ones (HomeDamaged when they cannot be read)."""
+    if not path.exists():
+        return ()
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise HomeDamaged(f"{path.name} cannot be read", hint="restore it from a backup") from error
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise HomeDamaged(f"{path.name} does not hold key hand-overs", hint="restore it from a backup")
+    return tuple(notes)

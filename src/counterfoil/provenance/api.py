@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.bodies import DatasetOnRecord, ModelOnRecord
 from counterfoil.provenance.model_register import Model
+from counterfoil.provenance.report_api import ReportRoutes
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.tables import read_rows
 from counterfoil.web.desk import Desk
@@ -65,6 +66,7 @@ class ProvenanceRoutes:
         room.reads("/datasets", self.list_datasets, READERS, list[DatasetOnRecord])
         room.writes("/datasets", self.register_dataset, operator, DatasetOnRecord, body=_DATA)
         room.reads("/datasets/{wanted}", self.show_dataset, READERS, DatasetOnRecord)
+        ReportRoutes(self._org, self._desk).add_to(room)
         room.reads("/models", self.list_models, READERS, list[ModelOnRecord])
         room.writes("/models", self.register_model, operator, ModelOnRecord, body=_MODEL)
         room.reads("/models/{wanted}", self.show_model, READERS, ModelOnRecord)

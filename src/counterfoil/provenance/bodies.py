@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-__all__ = ["DatasetOnRecord", "ModelOnRecord"]
+__all__ = ["DatasetOnRecord", "DatasetReports", "ModelOnRecord", "ReportOnRecord"]
 
 
 class Column(BaseModel):
@@ -56,3 +56,27 @@ class ModelOnRecord(BaseModel):
     features: list[str]
     positive: str = Field(description="The outcome its score is about.")
     training: str | None = Field(description="Leaf hash of the dataset it was trained on.")
+
+
+class RuleOnDataset(BaseModel):
+    """Whether a dataset meets one of the home's rules."""
+
+    rule: str
+    met: bool
+    found: str
+
+
+class ReportOnRecord(BaseModel):
+    """A report on record; `docs/reference/dataset-reports.md` says what it holds."""
+
+    index: int = Field(description="Place of its record in the log.")
+    time: str = Field(description="When it was written, UTC.")
+    report: dict[str, Any]
+
+
+class DatasetReports(BaseModel):
+    """The reports of a dataset, oldest first, and what the home's rules make of the newest."""
+
+    privacy: list[ReportOnRecord]
+    quality: list[ReportOnRecord]
+    rules: list[RuleOnDataset]

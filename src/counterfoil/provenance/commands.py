@@ -13,6 +13,7 @@ from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
+from counterfoil.provenance.report_commands import privacy, quality
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.signature_commands import check, sign
 from counterfoil.provenance.tables import read_rows
@@ -74,6 +75,10 @@ def _size_words(found: Dataset) -> str:
     if record.rows is not None:
         return f"{counted(record.rows, 'row')}, {counted(len(record.columns), 'column')}"
     return f"{counted(record.files, 'file')}, {record.size_bytes:,} bytes"
+
+
+for each_report in (privacy, quality):
+    dataset.add_command(each_report)
 
 
 @click.group()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.wording import counted
+from counterfoil.provenance.dataset_pages import DatasetPage
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.certificate import Certificate
@@ -44,6 +45,7 @@ class ProvenancePages:
         room = PageRoom(self._pages)
         room.shows("/models", self.list_models, STAFF)
         room.shows("/models/{index:int}", self.show, STAFF)
+        room.shows("/datasets/{index:int}", DatasetPage(self._org, self._pages).show, STAFF)
         room.shows("/models/{index:int}/passport.json", self.model_passport, STAFF)
         room.shows("/datasets/{index:int}/passport.json", self.dataset_passport, STAFF)
         return room.router

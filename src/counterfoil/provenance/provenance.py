@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.dataset_gate import DatasetGate
+from counterfoil.provenance.dataset_reports import DatasetReports
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.lineage.capture import Capture, CodeSource
 from counterfoil.provenance.lineage.lineage import Lineage
+from counterfoil.provenance.lineage.records import TRAINING
 from counterfoil.provenance.lineage.rederive import TIMEOUT_S, BuiltIn, Rederived, Rederiver, Work
 from counterfoil.provenance.lineage.register import Input
 from counterfoil.provenance.lineage.runs import Run, Runs
@@ -24,6 +27,7 @@ from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
+from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.sealed_files import SealedFiles
@@ -45,9 +49,12 @@ class Provenance:
         files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
         name: Legal name of the organisation, for the passports it issues.
+        dataset_gate: Rules for what a dataset must have passed before a model may rest on it.
 
     Attributes:
         rows: Proves whose rows are in a dataset, and whose are not.
+        gate: Refuses datasets for models that do not meet these rules.
+        reports: Privacy checks and quality reports of datasets.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
         built_in: Runs that this program does itself can be run again without a command; by kind of run.
@@ -65,8 +72,11 @@ class Provenance:
         files: SealedFiles,
         rows: Commitments,
         name: str = "",
+        dataset_gate: tuple[str, ...] = (),
     ) -> None:
         self.rows = rows
+        self.reports = DatasetReports(recorder, archive, views)
+        self.gate = DatasetGate(read_rules(dataset_gate), self.reports)
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self._archive = archive
@@ -144,10 +154,10 @@ class Provenance:
             NotFound: When an input is not on record.
             InvalidInput: When a part cannot stand in a record.
             Recalled: When an input rests on something under recall.
+            NotAllowed: When a training run is given a dataset that this home's rules keep from models.
         """
-        found = [self.find(each) for each in inputs]
-        for each in found:
-            self.require_usable(each, f"the run {name[:60]!r}")
+        what = f"the run {name[:60]!r}"
+        found = [self.find_usable(each, what, is_training=kind == TRAINING) for each in inputs]
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
 
     def step(
@@ -253,11 +263,11 @@ class Provenance:
         Raises:
             InvalidInput: When it is no such model, scores another outcome, or has the
                 version of another.
-            NotAllowed: For pickles, and skops types that are not trusted.
+            NotAllowed: For pickles, skops types that are not trusted, and data that this home's rules keep from models.
             Recalled: When the training data is under recall, or came from something that is.
         """
         if training is not None:
-            self.require_usable(training, f"the model {str(name)[:60]!r}")
+            self.require_usable(training, f"the model {str(name)[:60]!r}", is_training=True)
         return self._models.register(
             model,
             name=name,
@@ -332,20 +342,27 @@ class Provenance:
         place = self._views.index_of(leaf)
         return self.model_at(place) if self._archive.record(place).kind == "model" else self.dataset_at(place)
 
-    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
-        """Returns what `find` does (Recalled where nothing may rest on it; `what` says what would)."""
+    def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
+        """Returns what `find` does, where something may rest on it; see `require_usable`."""
         found = self.find(wanted)
-        self.require_usable(found, what)
+        self.require_usable(found, what, is_training=is_training)
         return found
 
-    def require_usable(self, used: Dataset | Model, what: str) -> None:
-        """Raises Recalled where nothing may rest on a dataset or model; says so where a recall only warns.
+    def require_usable(self, used: Dataset | Model, what: str, *, is_training: bool = False) -> None:
+        """Refuses a dataset or model that nothing may rest on; says so where a recall only warns.
 
         Args:
             used: The dataset or model.
             what: What would rest on it, for the message.
+            is_training: Whether that is a model, so that this home's rules for datasets hold.
+
+        Raises:
+            Recalled: It is under recall, or came from what is.
+            NotAllowed: A rule is not met.
         """
         self.recalls.bar.admit(used.leaf, what)
+        if is_training and isinstance(used, Dataset):
+            self.gate.require(used)
 
     def dataset_with(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from counterfoil.provenance.dataset_reports import DatasetReportsView
 from counterfoil.provenance.lineage.views import LineageView
 from counterfoil.provenance.passports.views import PassportView
 from counterfoil.provenance.recalls.views import RecallsView
@@ -23,4 +24,5 @@ def provenance_views(archive: Archive) -> tuple[View, ...]:
         RowsView(),
         RecallsView(archive),
         SnapshotView(),
+        DatasetReportsView(),
     )

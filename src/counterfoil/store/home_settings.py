@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from counterfoil.errors import InvalidInput
 from counterfoil.store.database_url import require_database_url
+from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.depot import require_depot_url
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
@@ -48,6 +49,7 @@ class HomeSettings:
         outbox_url: PostgreSQL database of the outbox; empty keeps it in ledger/.
         depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
         depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
+        dataset_gate: What a dataset must have passed before a model may rest on it; see `dataset_rules`.
     """
 
     name: str
@@ -60,6 +62,7 @@ class HomeSettings:
     outbox_url: str = ""
     depot_url: str = ""
     depot_cache_mib: int = 1_024
+    dataset_gate: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -75,6 +78,7 @@ class HomeSettings:
                 require_database_url(setting, url)
         if self.depot_url:
             require_depot_url(self.depot_url)
+        read_rules(self.dataset_gate)
         if not 1 <= self.depot_cache_mib <= _MAX_CACHE_MIB:
             raise InvalidInput(f"depot_cache_mib is {self.depot_cache_mib}", hint=f"between 1 and {_MAX_CACHE_MIB}")
         if not self.spool_dir:

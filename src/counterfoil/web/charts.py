@@ -12,7 +12,7 @@ from typing import Final
 
 from counterfoil.web.formats import number
 
-__all__ = ["Chart", "Mark", "Series", "Tick", "columns", "lines", "nice_ticks"]
+__all__ = ["Chart", "Mark", "Series", "Tick", "bars", "columns", "lines", "nice_ticks"]
 
 WIDTH: Final = 420.0
 HEIGHT: Final = 200.0
@@ -26,6 +26,10 @@ TOP: Final = 10.0
 BOTTOM: Final = 24.0
 MOST_SERIES: Final = 6
 MOST_X_TICKS: Final = 6
+MOST_BARS: Final = 10
+MOST_THICK: Final = 26.0
+LABEL_CHARS: Final = 20
+"""Characters of a bar's name, at most; the table beside the chart has it whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,50 @@ def columns(
     return _chart(id, title, description, marks, places, series, ticks, what, number)
 
 
+def bars(
+    id: str,
+    title: str,
+    description: str,
+    names: Sequence[str],
+    series: Sequence[Series],
+    *,
+    what: str,
+    shown: Callable[[float], str] = number,
+) -> Chart:
+    """Returns lying bars, one for each of `names`, at most ten; several series lie one behind the other in a bar."""
+    assert len(names) <= MOST_BARS
+    totals = [sum(each.values[place] or 0 for each in series) for place in range(len(names))]
+    ticks = nice_ticks(max(totals, default=0))
+    labels = [name if len(name) <= LABEL_CHARS else name[: LABEL_CHARS - 1] + "…" for name in names]
+    left = _r(max([LEFT, *(len(label) * DIGIT + LABEL_GAP for label in labels)]))
+    room = (HEIGHT - TOP - BOTTOM) / max(1, len(names))
+    thick = min(room * 0.7, MOST_THICK)
+    scale = (WIDTH - left - RIGHT) / ticks[-1]
+    marks: list[Mark] = []
+    for place in range(len(names)):
+        begin = 0.0
+        for colour, each in enumerate(series, 1):
+            value = each.values[place] or 0
+            if value:
+                top = TOP + room * (place + 0.5) - thick / 2
+                marks.append(Mark(colour, _r(left + begin * scale), _r(top), _r(value * scale), _r(thick)))
+                begin += value
+    rows = _rows(names, series, shown)
+    told = tuple(each.name for each in series)
+    return Chart(
+        id,
+        title,
+        description,
+        tuple(marks),
+        tuple(Tick(_r(left + value * scale), shown(_whole(value))) for value in ticks[:-1]),
+        tuple(Tick(_r(TOP + room * (place + 0.5)), label) for place, label in enumerate(labels)),
+        left,
+        told if len(told) > 1 else (),
+        (what, *told),
+        rows,
+    )
+
+
 def lines(
     id: str,
     title: str,
@@ -175,10 +223,7 @@ def _chart(
     every = max(1, ceil(len(places) / MOST_X_TICKS))
     x_ticks = [Tick(_r(_x(place, len(places), left)), text) for place, text in enumerate(places) if place % every == 0]
     y_ticks = [Tick(_r(_y(value, ticks[-1])), shown(_whole(value))) for value in ticks]
-    rows = [
-        (text, *("\N{EN DASH}" if (v := each.values[place]) is None else shown(v) for each in series))
-        for place, text in enumerate(places)
-    ]
+    rows = _rows(places, series, shown)
     names = tuple(each.name for each in series)
     return Chart(
         id,
@@ -190,7 +235,17 @@ def _chart(
         left,
         names if len(names) > 1 else (),
         (what, *names),
-        tuple(rows),
+        rows,
+    )
+
+
+def _rows(
+    places: Sequence[str], series: Sequence[Series], shown: Callable[[float], str]
+) -> tuple[tuple[str, ...], ...]:
+    """Returns the numbers as a table; a value that is not there is a dash."""
+    return tuple(
+        (text, *("\N{EN DASH}" if (v := each.values[place]) is None else shown(v) for each in series))
+        for place, text in enumerate(places)
     )
 
 

@@ -6,8 +6,9 @@ import pytest
 from organisations import DAY_S, bank, policy
 
 from counterfoil.decisions.patterns import LEAST_PEOPLE, PatternBook, find_patterns
-from counterfoil.decisions.summary import BINS, KEPT_S, Summary, favourable, stability_index
+from counterfoil.decisions.summary import BINS, KEPT_S, Summary, favourable
 from counterfoil.decisions.told import added_since
+from counterfoil.provenance import stability_index
 
 
 @pytest.fixture

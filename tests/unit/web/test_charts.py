@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.web.charts import BOTTOM, DIGIT, HEIGHT, LEFT, TOP, WIDTH, Series, columns, lines, nice_ticks
+from counterfoil.web.charts import BOTTOM, DIGIT, HEIGHT, LEFT, TOP, WIDTH, Series, bars, columns, lines, nice_ticks
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,22 @@ def test_the_longest_label_has_room_at_the_left(highest, longest):
     assert chart.y_ticks[-1].text == longest
     assert chart.left >= max(LEFT, len(longest) * DIGIT)
     assert all(tick.at > chart.left for tick in chart.x_ticks)
+
+
+def test_lying_bars_follow_one_another_and_keep_their_names_short():
+    long = "a column with a very long name"
+    found = bars("b", "B", "b", [long, "x"], [Series("p", [1, 3]), Series("q", [1, None])], what="Column")
+    assert [tick.text for tick in found.y_ticks] == [long[:19] + "…", "x"]
+    first, second, third = found.marks
+    assert (first.series, second.series, third.series) == (1, 2, 1)
+    assert second.x == pytest.approx(first.x + first.width, abs=0.11)
+    assert first.y == second.y < third.y
+    assert third.width == pytest.approx(3 * first.width, abs=0.2)
+    assert all(mark.x + mark.width <= WIDTH for mark in found.marks)
+    assert found.rows == ((long, "1", "1"), ("x", "3", "\N{EN DASH}"))
+    assert found.legend == ("p", "q")
+
+
+def test_bars_without_a_value_are_an_empty_chart():
+    assert bars("b", "B", "b", ["x"], [Series("p", [0])], what="Column").marks == ()
+    assert bars("b", "B", "b", [], [Series("p", [])], what="Column").rows == ()

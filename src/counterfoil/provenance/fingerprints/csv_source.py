@@ -20,7 +20,7 @@ from counterfoil.provenance.fingerprints.table_source import TableSource, naming
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["csv_source"]
+__all__ = ["csv_source", "csv_texts"]
 
 _WHOLE: Final = "(0|[1-9][0-9]*)"
 _KINDS: Final = {
@@ -51,7 +51,7 @@ def csv_source(path: Path, delimiter: str) -> TableSource:
 
     def batches() -> Iterator[pa.RecordBatch]:
         with naming_faults(path.name):
-            for batch in _texts(path, delimiter):
+            for batch in csv_texts(path, delimiter):
                 columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -62,7 +62,7 @@ def _kinds(path: Path, delimiter: str) -> tuple[Sequence[str], list[str]]:
     """Returns names and kinds of the columns."""
     names: Sequence[str] = ()
     left: list[list[str]] = []
-    for batch in _texts(path, delimiter):
+    for batch in csv_texts(path, delimiter):
         if not left:
             names, left = batch.schema.names, [list(_KINDS) for _ in batch.schema.names]
         for column, kinds in zip(batch.columns, left, strict=True):
@@ -82,7 +82,7 @@ def _are(column: pa.Array, kind: str) -> bool:
     return (pc.max(pc.utf8_length(digits)).as_py() or 0) <= _MOST_DIGITS
 
 
-def _texts(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
+def csv_texts(path: Path, delimiter: str) -> Iterator[pa.RecordBatch]:
     """Yields the rows with every value as text, null where its place is empty."""
     import pyarrow as pa
     from pyarrow import csv

@@ -15,7 +15,7 @@ from counterfoil.provenance.fingerprints.table import Order, TableFingerprint, t
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TableSource", "is_table", "naming_faults", "table_of", "table_source"]
+__all__ = ["TableSource", "is_table", "naming_faults", "require_arrow", "table_of", "table_source"]
 
 BATCH_ROWS: Final = 65_536
 _CSV: Final = {".csv": ",", ".tsv": "\t"}
@@ -51,12 +51,9 @@ def table_source(table: Any) -> TableSource:
         InvalidInput: It is no table, or cut off, ragged, or of mixed types.
         NotSetUp: pyarrow is missing.
     """
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise NotSetUp(
-            "the rows of tables need the package pyarrow, which is missing", hint=INSTALL_FINGERPRINT
-        ) from error
+    require_arrow()
+    import pyarrow as pa
+
     if isinstance(table, str | Path):
         return _from_path(Path(table))
     with naming_faults("the frame"):
@@ -79,6 +76,16 @@ def table_of(table: Any, *, order: Order = "kept") -> TableFingerprint:
     """Returns the fingerprint of a table; see `table_source` for what it may be, and `table_fingerprint`."""
     source = table_source(table)
     return table_fingerprint(source.schema, source.batches(), order=order)
+
+
+def require_arrow() -> None:
+    """Refuses to go on without pyarrow (NotSetUp)."""
+    try:
+        import pyarrow  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise NotSetUp(
+            "the rows of tables need the package pyarrow, which is missing", hint=INSTALL_FINGERPRINT
+        ) from error
 
 
 def _from_path(path: Path) -> TableSource:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeAlias
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.environment import installed_packages
-from counterfoil.provenance.lineage.records import Code, RunRecord, Status, require_kind
+from counterfoil.provenance.lineage.records import TRAINING, Code, RunRecord, Status, require_kind
 from counterfoil.provenance.lineage.register import Register
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.lineage.telling import few_names, number_of, plain_name, require_no_secret
@@ -105,8 +105,9 @@ class Capture:
         Raises:
             NotFound: When it is not on record.
             Recalled: When it rests on something under recall.
+            NotAllowed: When the run trains a model, and this home's rules keep the dataset from models.
         """
-        found = self._register.find_usable(used, f"the run {self._name[:60]!r}")
+        found = self._register.find_usable(used, f"the run {self._name[:60]!r}", is_training=self._kind == TRAINING)
         self._inputs.append(found)
         return found
 

@@ -12,10 +12,23 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 from counterfoil.provenance.lineage.telling import require_no_secret
 from counterfoil.provenance.records import STREAM
 
-__all__ = ["MATCHES", "MOST_LINKS", "Code", "Compared", "Rederivation", "RunRecord", "Status", "require_kind"]
+__all__ = [
+    "MATCHES",
+    "MOST_LINKS",
+    "TRAINING",
+    "Code",
+    "Compared",
+    "Rederivation",
+    "RunRecord",
+    "Status",
+    "require_kind",
+]
 
 MOST_LINKS: Final = 128
 """Inputs, and outputs, of one run at most; a record has room for no more."""
+
+TRAINING: Final = "training"
+"""Kind of a run that makes a model: the home's rules for datasets hold for what goes in."""
 
 MATCHES: Final = ("bytes", "table", "meaning")
 """What may be the same of an output: its bytes; of a table, its rows; of a model, what it means."""

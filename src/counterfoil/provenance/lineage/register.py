@@ -45,7 +45,7 @@ class Register(Protocol):
     def find(self, wanted: Input) -> Dataset | Model:
         """Returns a dataset or model on record; see `Provenance.find`."""
 
-    def find_usable(self, wanted: Input, what: str) -> Dataset | Model:
+    def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
         """Returns a dataset or model that something may rest on; see `Provenance.find_usable`."""
 
     def dataset_with(self, sha256: str) -> Dataset | None:

@@ -13,6 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.capture import Capture, CodeSource, source_of
+from counterfoil.provenance.lineage.records import TRAINING
 from counterfoil.provenance.lineage.register import Input, Register
 from counterfoil.provenance.lineage.telling import is_parameter
 from counterfoil.provenance.model_register import Model
@@ -78,7 +79,10 @@ class Step:
         return recorded
 
     def _begun(self, name: str, told: _Told, code: CodeSource) -> Capture:
-        inputs = [self.register.find_usable(each, f"the run {name[:60]!r}") for each in (*self.inputs, *told.inputs)]
+        what, is_training = f"the run {name[:60]!r}", self.kind == TRAINING
+        inputs = [
+            self.register.find_usable(each, what, is_training=is_training) for each in (*self.inputs, *told.inputs)
+        ]
         return Capture(
             self.register,
             name,

@@ -19,7 +19,7 @@ REPORT_KINDS: Final = {"privacy-check": "privacy", "quality-report": "quality"}
 
 
 class PassportView:
-    """Keeps one row per passport, and one per report and what it builds on."""
+    """Keeps one row per passport, and one per report and what it is about."""
 
     kinds = frozenset({"passport", *REPORT_KINDS})
 
@@ -32,7 +32,7 @@ class PassportView:
         for row in rows:
             known = [place for leaf in row.record.builds_on if (place := places[leaf]) >= 0]
             if row.record.kind != "passport":
-                for place in dict.fromkeys(known):
+                for place in known[:1]:  # what it is about; a parent that it was compared with comes behind
                     kind = REPORT_KINDS[row.record.kind]
                     connection.execute(reports.insert().values(idx=row.index, about_idx=place, kind=kind))
             elif known:  # the first record that a passport builds on is what it is about

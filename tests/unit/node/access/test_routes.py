@@ -133,6 +133,7 @@ ALLOWED = {
         GET /api/v1/recalls/{index}/notices
         POST /api/v1/replays
         GET /api/v1/witness
+        GET /datasets/{index:int}
         GET /datasets/{index:int}/passport.json
         GET /decisions
         POST /decisions
@@ -162,6 +163,7 @@ ALLOWED = {
         POST /api/v1/access/me/password
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
+        GET /api/v1/datasets/{wanted}/reports
         GET /api/v1/datasets/{wanted}/passport
         GET /api/v1/deployments
         GET /api/v1/lineage/{index}
@@ -189,6 +191,8 @@ ALLOWED = {
     """,
     "operator": """
         POST /api/v1/datasets
+        POST /api/v1/datasets/{wanted}/privacy-checks
+        POST /api/v1/datasets/{wanted}/quality-reports
         POST /api/v1/decisions/{index}/overrides
         POST /api/v1/deployments
         POST /api/v1/deployments/{index}/previews
