@@ -208,6 +208,7 @@ def _assets_rows() -> dict[str, int]:
     other = next(each for each in parents if each != first)
     row("register with 3 parents", DATASET, manifest(), URI, 250, parents)
     row("publish", first, manifest(), URI.replace("1", "2"))
+    row("set_uri", first, URI.replace("1", "3"))
     row("set_state", first, 2)
     row("set_roles", first, b"\x22" * 20, 3)
     for number in range(40):

@@ -1,8 +1,9 @@
-"""The Assets contract against a model in Python: owners, approvals, roles, versions, states and royalties in any order."""
+"""The Assets contract against a model in Python: owners, approvals, roles, versions and states in any order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import boa
@@ -80,7 +81,7 @@ class AssetsMachine(RuleBasedStateMachine):
         known = sorted(self.models)
         parents = [known[place] if place < len(known) else place for place in picked]
         asset = id_of(by, digest(text))
-        is_ordered = all(low < high for low, high in zip(parents, parents[1:], strict=False))
+        is_ordered = all(low < high for low, high in pairwise(parents))
         is_allowed = asset not in self.models and is_ordered and set(parents) <= self.models.keys()
         if self.call(is_allowed, "register", 1, digest(text), "", 0, parents, by=by):
             self.models[asset] = Model(by.address, 1, digest(text), "", 0)
@@ -92,6 +93,13 @@ class AssetsMachine(RuleBasedStateMachine):
         is_allowed = model.may(by.address, PUBLISHER) and digest(text) != model.manifest
         if self.call(is_allowed, "publish", asset, digest(text), uri, by=by):
             model.manifest, model.uri, model.version = digest(text), uri, model.version + 1
+
+    @precondition(lambda self: self.models)
+    @rule(data=st.data(), by=accounts, uri=uris)
+    def set_uri(self, data: st.DataObject, by: Account, uri: str) -> None:
+        asset, model = self.pick(data)
+        if self.call(model.may(by.address, PUBLISHER), "set_uri", asset, uri, by=by):
+            model.uri = uri
 
     @precondition(lambda self: self.models)
     @rule(data=st.data(), by=accounts, state=st.integers(0, 4))

@@ -87,6 +87,16 @@ def test_a_version_needs_a_manifest_and_a_short_uri(assets: Any, asset: int) -> 
         assets.publish(asset, digest("two"), "x" * 129, sender=OWNER.address)
 
 
+def test_a_version_that_moved_is_the_same_version(assets: Any, asset: int) -> None:
+    for uri in ("https://elsewhere.example/one", "", "x" * 128):
+        assets.set_uri(asset, uri, sender=OWNER.address)
+        assert events(assets) == [("UriSet", asset, uri), ("MetadataUpdate", asset)]
+        assert assets.tokenURI(asset) == uri
+        assert assets.asset(asset) == (OWNER.address, 0, DATASET, 1, 250)
+    with boa.reverts():
+        assets.set_uri(asset, "x" * 129, sender=OWNER.address)
+
+
 # States
 
 
@@ -120,12 +130,13 @@ def test_a_recalled_asset_is_still_its_owners(assets: Any, asset: int) -> None:
 
 CALLS: dict[str, Callable[..., None]] = {
     "publish": lambda assets, asset, by: assets.publish(asset, digest("by role"), URI, sender=by),
+    "set_uri": lambda assets, asset, by: assets.set_uri(asset, "", sender=by),
     "set_state": lambda assets, asset, by: assets.set_state(asset, 3, sender=by),
     "set_roles": lambda assets, asset, by: assets.set_roles(asset, by, 7, sender=by),
     "assign_royalty": lambda assets, asset, by: assets.assign_royalty(asset, by, sender=by),
     "transferFrom": lambda assets, asset, by: assets.transferFrom(OWNER.address, by, asset, sender=by),
 }
-ENOUGH = {"publish": PUBLISHER, "set_state": OPERATOR}
+ENOUGH = {"publish": PUBLISHER, "set_uri": PUBLISHER, "set_state": OPERATOR}
 
 
 @pytest.mark.parametrize("roles", range(8))
@@ -141,7 +152,7 @@ def test_each_role_may_do_what_it_is_for_and_no_more(assets: Any, asset: int, na
             CALLS[name](assets, asset, ALICE.address)
 
 
-@pytest.mark.parametrize("name", ["publish", "set_state", "set_roles", "assign_royalty"])
+@pytest.mark.parametrize("name", ["publish", "set_uri", "set_state", "set_roles", "assign_royalty"])
 def test_who_may_transfer_an_asset_may_do_nothing_else_with_it(assets: Any, asset: int, name: str) -> None:
     assets.approve(ALICE.address, asset, sender=OWNER.address)
     assets.setApprovalForAll(BOB.address, True, sender=OWNER.address)
@@ -232,6 +243,7 @@ def test_a_stranger_may_nothing(assets: Any, asset: int, name: str) -> None:
         ("may", (OWNER.address, 1)),
         ("roles", (OWNER.address,)),
         ("publish", (digest("two"), URI)),
+        ("set_uri", (URI,)),
         ("set_state", (1,)),
         ("set_roles", (OWNER.address, 1)),
         ("assign_royalty", (OWNER.address,)),

@@ -50,6 +50,10 @@ event Published:
     manifest: bytes32
     uri: String[128]
 
+event UriSet:
+    id: indexed(uint256)
+    uri: String[128]
+
 event StateSet:
     id: indexed(uint256)
     state: indexed(uint256)
@@ -167,6 +171,22 @@ def publish(id: uint256, manifest: bytes32, uri: String[128]):
     others: uint256 = word & ~((VERSION_MASK << VERSION_AT) | (URI_BYTES_MASK << URI_BYTES_AT))
     erc721._words[id] = others | (version << VERSION_AT) | (len(uri) << URI_BYTES_AT)
     log Published(id=id, version=version, manifest=manifest, uri=uri)
+    log MetadataUpdate(id=id)
+
+
+@external
+def set_uri(id: uint256, uri: String[128]):
+    """
+    @notice A publisher says where the newest version is found from now on; the version stays
+    @dev Emits UriSet and MetadataUpdate.
+    @param id The asset
+    @param uri Where that is, up to 128 bytes; empty where it is not for everybody
+    """
+    word: uint256 = erc721._word(id)
+    self._require_role(id, word, PUBLISHER)
+    self._put_uri(id, uri)
+    erc721._words[id] = (word & ~(URI_BYTES_MASK << URI_BYTES_AT)) | (len(uri) << URI_BYTES_AT)
+    log UriSet(id=id, uri=uri)
     log MetadataUpdate(id=id)
 
 
