@@ -31,6 +31,9 @@ COMMANDS: Final = {
         "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
     ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
+    "asset": Place(
+        "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and recall them."
+    ),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
     "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),
     "override": Place(f"{_DECISIONS}:override", "Record that a person decided otherwise."),

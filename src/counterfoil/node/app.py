@@ -31,6 +31,7 @@ from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
+from counterfoil.provenance.asset_api import AssetRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -41,6 +42,7 @@ ROOMS: Final = (
     DecisionRoutes,
     CallRoutes,
     ProvenanceRoutes,
+    AssetRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,

@@ -5,6 +5,7 @@ How a change is made, and why it is made once, stands in `changes`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -31,7 +32,6 @@ from counterfoil.ledger.assets.kinds import (
 from counterfoil.ledger.assets.opened import OpenedAssets
 from counterfoil.ledger.assets.quote import Quote
 from counterfoil.ledger.assets.views import asset_records
-from counterfoil.store.check_file import read_hash
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -42,6 +42,7 @@ __all__ = ["Assets"]
 
 PUBLISHER: Final = 1
 OPERATOR: Final = 2
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Assets:
@@ -307,10 +308,13 @@ def _require_registrable(kind: str, uri: str, parents: Sequence[str], royalty_bp
 
 
 def _read_manifest(text: str) -> bytes:
-    digest = read_hash(text if text.startswith("0x") else f"0x{text}")
-    if not any(digest):
-        raise InvalidInput("a manifest of zeros is none", hint="give the SHA-256 digest of the document")
-    return digest
+    digits = text.removeprefix("0x")
+    if not _DIGEST.fullmatch(digits) or not digits.strip("0"):
+        raise InvalidInput(
+            f"{text[:80]!a} is no SHA-256 digest",
+            hint="64 digits 0-9, a-f, of the document that says what the asset is",
+        )
+    return bytes.fromhex(digits)
 
 
 def _silent(_: str) -> None:
