@@ -51,7 +51,7 @@ def test_a_dataset_is_looked_at_registered_and_found_again(typed):
     assert told(typed, "asset", "list") == {"assets": []}
 
     out, err = typed("asset", "register", "training", "--uri", URI, "--royalty-bps", 250)
-    assert "The dataset training is on the ledger." in out
+    assert "The dataset training 1 is on the ledger." in out
     assert "royalty     2.5 percent" in out
     assert "Everybody who uses the ledger can read this" in err
     assert "training" not in err.partition("Everybody")[2].replace(URI, "")  # its name is not told
@@ -61,7 +61,7 @@ def test_a_dataset_is_looked_at_registered_and_found_again(typed):
     shown = told(typed, "asset", "show", dry["asset"])
     record = json.loads(typed("log", "show", str(shown["of"]), "--json")[0])
     assert shown["manifest"] == record["leaf"]
-    assert typed("asset", "register", "training", "--royalty-bps", 250)[0].startswith("The dataset training is on")
+    assert typed("asset", "register", "training", "--royalty-bps", 250)[0].startswith("The dataset training 1 is on")
     assert len(told(typed, "asset", "list")["assets"]) == 1
 
 
@@ -101,7 +101,7 @@ def test_handing_over_asks_for_a_yes(typed):
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("register", "nothing"), 3, "there is no dataset or model 'nothing'"),
+        (("register", "nothing"), 3, "neither a dataset nor a model on record is called 'nothing'"),
         (("register", "credit", "--kind", "dataset"), 3, "there is no dataset 'credit'"),
         (("register", "training", "--uri", "nowhere"), 2, "is not a URI"),
         (("register", "training", "--royalty-bps", "1001"), 2, "1001"),

@@ -35,6 +35,7 @@ class RemoteProvenance:
         path: Path | str,
         *,
         name: str = "",
+        version: str = "",
         notes: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Dataset:
@@ -42,7 +43,7 @@ class RemoteProvenance:
         path = Path(path)
         if not path.is_file():
             raise NotFound(f"there is no file {path}")
-        params = {"name": name or path.stem, "file": path.name, "note": _pairs(notes)}
+        params = {"name": name or path.stem, "version": version, "file": path.name, "note": _pairs(notes)}
         content = lambda: _chunks(path, progress)  # noqa: E731 - read again at each try
         return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type="text/csv"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
@@ -11,8 +11,9 @@ from counterfoil.decisions.fold import DecisionBatch
 from counterfoil.decisions.records import DeploymentRecord
 from counterfoil.decisions.tables import decision_counts, decisions, deployments, follow_ups, policies
 from counterfoil.store.archive import Archive
+from counterfoil.store.record_places import record_places
 from counterfoil.store.view_database import insert_new, table_text
-from counterfoil.store.views import Row, leaf8, records
+from counterfoil.store.views import Row
 
 __all__ = ["DecisionsView", "decision_counts", "decisions", "deployments", "follow_ups", "policies"]
 
@@ -20,7 +21,6 @@ _SHOWN: Final = {"override": ("label_now", "/label"), "outcome": ("outcome", "/o
 """What a decision's row shows of its newest follow-up of a kind: column, and the field it comes from."""
 
 _FOLLOW_UPS: Final = frozenset({"override", "appeal", "outcome"})
-_AT_ONCE: Final = 500
 
 
 class DecisionsView:
@@ -35,7 +35,8 @@ class DecisionsView:
     def fold(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Takes records in log order."""
         batch = DecisionBatch(connection)
-        places = self._places(connection, {row.record.builds_on[0] for row in rows if row.record.kind in _FOLLOW_UPS})
+        targets = {row.record.builds_on[0] for row in rows if row.record.kind in _FOLLOW_UPS}
+        places = record_places(connection, self._archive, targets)
         for row in rows:
             kind = row.record.kind
             if kind == "decision":
@@ -82,7 +83,7 @@ class DecisionsView:
             insert_new(connection, policies, policy)
             return
         deployment = DeploymentRecord.read(row.record)
-        places = self._places(connection, {deployment.model, deployment.policy})
+        places = record_places(connection, self._archive, {deployment.model, deployment.policy})
         connection.execute(
             deployments.insert(),
             {
@@ -134,18 +135,3 @@ class DecisionsView:
             .having(func.max(follow_ups.c.idx).between(first, last))
         )
         batch.change_where(decisions.c.idx.in_(shown), {column: None})
-
-    def _places(self, connection: Connection, leaves: Iterable[str]) -> dict[str, int]:
-        """Returns the places of records that the tables have already seen, by leaf hash; -1 for others."""
-        wanted = {leaf8(bytes.fromhex(leaf)): leaf for leaf in leaves}
-        numbers = list(wanted)
-        found: dict[str, int] = dict.fromkeys(wanted.values(), -1)
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = records.c.leaf8.in_(numbers[start : start + _AT_ONCE])
-            for number, index in connection.execute(select(records.c.leaf8, records.c.idx).where(some)):
-                leaf = wanted[number]
-                # A number that two records share is rare, and only then are their hashes held against it: the
-                # log's lock is not waited for while the database is locked.
-                if found[leaf] < 0 or self._archive.leaf(index).hex() == leaf:
-                    found[leaf] = int(index)
-        return found

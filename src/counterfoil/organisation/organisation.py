@@ -25,7 +25,7 @@ from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import Provenance, ProvenanceView
+from counterfoil.provenance import LineageView, Provenance, ProvenanceView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
 from counterfoil.store.durable import clear_unfinished, replace_file
@@ -117,7 +117,13 @@ class Organisation:
             self.views = Views(
                 _view_database(home, self.archive),
                 self.archive,
-                (ProvenanceView(), DecisionsView(self.archive), CallsView(), AssetsView()),
+                (
+                    ProvenanceView(),
+                    LineageView(self.archive),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                    AssetsView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)

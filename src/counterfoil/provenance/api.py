@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.bodies import DatasetOnRecord, ModelOnRecord
-from counterfoil.provenance.provenance import Model
+from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.tables import read_rows
 from counterfoil.web.desk import Desk
@@ -73,18 +73,18 @@ class ProvenanceRoutes:
         return [dataset_json(each) for each in self._org.provenance.datasets()]
 
     async def register_dataset(
-        self, request: Request, name: Name, file: FileName = "", note: Notes = None
+        self, request: Request, name: Name, version: Version = "", file: FileName = "", note: Notes = None
     ) -> dict[str, Any]:
         """Records a CSV table's digest, rows and columns; the table itself is not kept.
 
         The body is the file, with a header row, in UTF-8. The same file under the same name is recorded once.
         """
         notes = key_values(note or (), "note")
-        _require_text(name, file, *notes, *notes.values())
+        _require_text(name, version, file, *notes, *notes.values())
         request.state.most_body_bytes = self._desk.most_file_bytes
         async with received(request, self._desk.incoming, "table.csv") as path:
             await asyncio.to_thread(self._desk.asked, request, "a dataset")
-            register = partial(self._org.provenance.register_dataset, name=name, notes=notes)
+            register = partial(self._org.provenance.register_dataset, name=name, version=version, notes=notes)
             return dataset_json(await asyncio.to_thread(register, path, file_name=file or f"{name}.csv"))
 
     def show_dataset(self, wanted: str) -> dict[str, Any]:

@@ -31,10 +31,14 @@ class DatasetOnRecord(BaseModel):
     leaf: str = Field(description="Leaf hash of its record, hexadecimal.")
     name: str
     sha256: str
-    rows: int
+    version: str
+    files: int
+    rows: int | None = Field(description="Number of rows; null where it is no table.")
     columns: list[Column]
     file: DatasetFile
     notes: dict[str, str]
+    fingerprint: dict[str, str] = Field(description="Root of its fingerprint, and the digest of the fingerprint.")
+    tableSha256: str | None = Field(description="Of its rows, whatever file they are in.")  # noqa: N815
 
 
 class ModelOnRecord(BaseModel):

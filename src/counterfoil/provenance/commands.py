@@ -11,7 +11,8 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
-from counterfoil.provenance.provenance import Dataset, Model
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.signature_commands import check, sign
 from counterfoil.provenance.tables import read_rows
@@ -31,23 +32,24 @@ def dataset() -> None:
 
 
 @dataset.command("add")
-@click.argument("file", type=PATH, help="A CSV table with a header row, in UTF-8.")
+@click.argument("path", type=PATH, help="A table (CSV, Parquet, Arrow), or any other file or folder.")
 @click.option("--name", default="", help="Its name; the file's name by default.")
+@click.option("--version", default="", help="In your own numbering; 1, 2, … by default.")
 @click.option("--note", "notes", multiple=True, metavar="KEY=VALUE", help="Licence, source, purpose; may be repeated.")
 @click.pass_obj
-def add_dataset(session: Session, file: Path, name: str, notes: tuple[str, ...]) -> None:
-    """Record a CSV file's digest, rows and columns.
+def add_dataset(session: Session, path: Path, name: str, version: str, notes: tuple[str, ...]) -> None:
+    """Record what a file or folder holds: digest, fingerprint, and of a table rows and columns.
 
-    The file itself stays where it is. The same file under the same name is recorded once.
+    The data itself stays where it is. The same content under the same name is recorded once; other
+    content under a known name is its next version.
     """
     pairs = key_values(notes, "--note")
     with session.open() as org, session.progress("Reading", in_bytes=True) as progress:
-        found = org.provenance.register_dataset(file, name=name, notes=pairs, progress=progress)
+        found = org.provenance.register_dataset(path, name=name, version=version, notes=pairs, progress=progress)
     session.emit(
         dataset_json(found),
         [
-            f"Dataset {found.record.name} is record {found.index}: {counted(found.record.rows, 'row')}, "
-            f"{counted(len(found.record.columns), 'column')}.",
+            f"Dataset {found.record.name} {found.record.version} is record {found.index}: {_size_words(found)}.",
             f"SHA-256 {found.record.sha256}",
         ],
     )
@@ -60,11 +62,18 @@ def list_datasets(session: Session) -> None:
     with session.open() as org:
         found = org.provenance.datasets()
     rows = [
-        (each.index, each.record.name, each.record.rows, len(each.record.columns), each.record.sha256[:16])
+        (each.index, each.record.name, each.record.version, _size_words(each), each.record.sha256[:16])
         for each in found
     ]
-    lines = session.table(("record", "name", "rows", "columns", "sha256"), rows) if rows else ["No datasets yet."]
+    lines = session.table(("record", "name", "version", "holds", "sha256"), rows) if rows else ["No datasets yet."]
     session.emit({"datasets": [dataset_json(each) for each in found]}, lines)
+
+
+def _size_words(found: Dataset) -> str:
+    record = found.record
+    if record.rows is not None:
+        return f"{counted(record.rows, 'row')}, {counted(len(record.columns), 'column')}"
+    return f"{counted(record.files, 'file')}, {record.size_bytes:,} bytes"
 
 
 @click.group()
@@ -196,9 +205,9 @@ def _training(org: Organisation, wanted: str) -> Dataset:
             raise
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        for each in reversed(org.provenance.datasets()):
-            if each.record.sha256 == sha256:
-                return each
+        found = org.provenance.dataset_with(sha256)
+        if found is not None:
+            return found
         hint = f"register it: counterfoil dataset add {wanted}"
         raise NotFound(
             f"the file {wanted} is not registered as a dataset, in the form it has now", hint=hint

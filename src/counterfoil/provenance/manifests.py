@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.provenance import Dataset, Model, Provenance
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.model_register import Model
+from counterfoil.provenance.provenance import Provenance
 
 __all__ = ["Manifest", "find_manifest", "manifest_sha256"]
 
@@ -43,37 +44,21 @@ def find_manifest(provenance: Provenance, wanted: str, kind: str | None = None) 
 
     Args:
         provenance: Where it is registered.
-        wanted: Its name (the newest of it), or its place.
+        wanted: Its name (its newest version), NAME@VERSION, or its place.
         kind: `dataset` or `model`; None takes either.
 
     Raises:
         NotFound: Nothing is called so.
         InvalidInput: A dataset and a model are.
     """
-    found = [each for each in (_dataset(provenance, wanted), _model(provenance, wanted)) if each is not None]
-    fitting = [each for each in found if kind in (None, each.kind)]
-    if not fitting:
-        what = kind or "dataset or model"
-        raise NotFound(
-            f"there is no {what} {wanted!r}",
-            hint="`counterfoil dataset list` and `counterfoil model list` show what there is",
-        )
-    if len(fitting) > 1:
-        raise InvalidInput(f"a dataset and a model are called {wanted!r}", hint="say which with --kind")
-    return fitting[0]
-
-
-def _dataset(provenance: Provenance, wanted: str) -> Manifest | None:
-    try:
-        found = provenance.find_dataset(wanted)
-    except NotFound:
-        return None
-    return Manifest("dataset", found.record.name, manifest_sha256(found), found.leaf)
-
-
-def _model(provenance: Provenance, wanted: str) -> Manifest | None:
-    try:
-        found = provenance.find_model(wanted)
-    except NotFound:
-        return None
-    return Manifest("model", f"{found.record.name} {found.record.version}", manifest_sha256(found), found.leaf)
+    if kind is None:
+        found = provenance.find(wanted)
+    else:
+        found = provenance.find_dataset(wanted) if kind == "dataset" else provenance.find_model(wanted)
+    is_dataset = isinstance(found, Dataset)
+    return Manifest(
+        "dataset" if is_dataset else "model",
+        f"{found.record.name} {found.record.version}".rstrip(),
+        manifest_sha256(found),
+        found.leaf,
+    )

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.wording import counted
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.certificate import Certificate
-from counterfoil.provenance.provenance import Dataset, Model
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Link, Pages

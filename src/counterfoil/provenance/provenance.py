@@ -1,76 +1,26 @@
-"""Registers datasets and models, so that decisions can name what they rest on."""
+"""Registers datasets, models and the runs between them, so that decisions can name what they rest on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
-
-from sqlalchemy import select
+from typing import Any
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.candidate import Candidate
-from counterfoil.provenance.models.artefact import Artefact, Scorer, load, runtime
-from counterfoil.provenance.models.certificate import Certificate
-from counterfoil.provenance.models.features import Feature
-from counterfoil.provenance.models.fixedpoint import to_micro
-from counterfoil.provenance.records import DatasetRecord, ModelRecord
-from counterfoil.provenance.tables import describe_csv
-from counterfoil.provenance.views import datasets, models
+from counterfoil.provenance.datasets import Dataset, Datasets
+from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
+from counterfoil.provenance.lineage.capture import Capture, CodeSource
+from counterfoil.provenance.lineage.lineage import Lineage
+from counterfoil.provenance.lineage.runs import Input, Runs
+from counterfoil.provenance.model_register import Model, Models, Rows
+from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
-__all__ = ["Dataset", "Model", "Provenance"]
-
-MOST_DIGITS: Final = 16
-"""Digits of a place in the log, at most."""
-
-Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A registered dataset and where its record stands."""
-
-    index: int
-    leaf: str
-    record: DatasetRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A registered model and where its record stands."""
-
-    index: int
-    leaf: str
-    record: ModelRecord
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionScorer:
-    """A plain function as a scorer; it lives as long as the process."""
-
-    function: Callable[[Mapping[str, Any]], float] | None
-    features: tuple[Feature, ...]
-
-    def score(self, row: Mapping[str, Any]) -> float:
-        """Returns what the function answers."""
-        if self.function is None:
-            raise InvalidInput("a block of code is not called; it sets its score itself")
-        answer = self.function(row)
-        try:
-            return _require_number(answer)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                f"the function answered {ascii(answer)[:60]}; a score is a number from 0 to 1"
-            ) from error
-
-    def score_micro(self, row: Mapping[str, Any]) -> int:
-        """Returns the answer in micro-units."""
-        return to_micro(self.score(row))
+__all__ = ["Provenance"]
 
 
 class Provenance:
@@ -81,45 +31,83 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+
+    Attributes:
+        lineage: What came from what, and what it reached.
+        runs: What was run on the way from one to the other.
     """
 
     def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects) -> None:
-        self._recorder = recorder
-        self._archive = archive
-        self._views = views
-        self._objects = objects
+        self._datasets = Datasets(recorder, archive, views, objects)
+        self._models = Models(recorder, archive, views, objects)
+        self.lineage = Lineage(archive, views)
+        self.runs = Runs(recorder, archive, views, objects, self.lineage)
 
     def register_dataset(
         self,
         path: Path | str,
         *,
         name: str = "",
+        version: str = "",
         notes: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
         file_name: str = "",
     ) -> Dataset:
-        """Records a CSV file's digest, rows and columns; the file itself stays where it is.
+        """Records what a file or folder holds; the data itself stays where it is.
 
-        The same file under the same name is recorded once.
+        On record are its digest, size and fingerprint, and of a table (CSV, Parquet, Arrow, a dataset
+        on disk) rows and columns. The same content under the same name is recorded once; other content
+        under a known name is its next version.
 
         Args:
-            path: The file.
+            path: The file or folder.
             name: Its name; the file's name when empty.
+            version: In your own numbering; "1", "2", … when empty.
             notes: Licence, source, purpose, in free words.
             progress: Called with (bytes read, bytes in all).
             file_name: The file's name where it comes from; the path's own when empty.
 
         Raises:
-            NotFound: When there is no such file.
-            InvalidInput: When it is not a table with a header.
+            NotFound: When there is nothing there.
+            InvalidInput: When a table is none, something cannot be read, or the version is another's.
+            NotSetUp: When it is a table of a form that needs pyarrow.
         """
-        path = Path(path)
-        record = describe_csv(path, name or path.stem, dict(notes or {}), progress, file_name)
-        for known in self.datasets():
-            if known.record == record:
-                return known
-        written = self._recorder.write(record.draft())
-        return Dataset(written.index or 0, written.leaf.hex(), record)
+        return self._datasets.register(
+            Path(path), name=name, version=version, notes=notes or {}, progress=progress, file_name=file_name
+        )
+
+    def run(
+        self,
+        name: str,
+        *,
+        inputs: Sequence[Input] = (),
+        kind: str = "transformation",
+        parameters: Mapping[str, Any] | None = None,
+        code: CodeSource = None,
+        seed: int | None = None,
+    ) -> Capture:
+        """Captures what is run between `with` and its end: what went in, what came out, and how.
+
+            with org.provenance.run("clean", inputs=["raw"]) as run:
+                ...
+                run.output("clean.csv", name="clean")
+
+        The record is written at the end, also when the block fails.
+
+        Args:
+            name: What is done, in a word or two.
+            inputs: Datasets and models on record: the objects, their names, or their places.
+            kind: `transformation`, `training`, `deidentification`, `snapshot`, …
+            parameters: What it was run with: JSON values, no secrets, nothing about a person.
+            code: A function or files whose digest is recorded; the calling file when None.
+            seed: Of its random numbers.
+
+        Raises:
+            NotFound: When an input is not on record.
+            InvalidInput: When a part cannot stand in a record.
+        """
+        found = [self.find(each) for each in inputs]
+        return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
 
     def register_model(
         self,
@@ -160,134 +148,80 @@ class Provenance:
                 version of another.
             NotAllowed: For pickles, and skops types that are not trusted.
         """
-        if not _is_text(name) or not name.strip() or not _is_text(version):
-            raise InvalidInput("a model's name and version are texts, and the name is not empty")
-        candidate = Candidate.of(model, trusted=trusted, features=features, positive=positive)
-        artefact = candidate.artefact
-        training_leaf = training.leaf if training else None
-        scorer = candidate.scorer()
-        scored = _scored(scorer, artefact)
-        if fits is not None:
-            fits(scorer)
-        inputs = tuple(feature.name for feature in scorer.features)
-        known = self._known_model(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
-        if known is not None:
-            return known
-        if version and any(each.record.version == version for each in self.models(name)):
-            raise InvalidInput(
-                f"another model is on record as {name} {version}", hint="give this one a version of its own"
-            )
-        certificate, agreement = candidate.certify(scorer, sample)
-        record = ModelRecord(
-            name,
-            version or self._next_version(name),
-            artefact.form,
-            artefact.file_sha256,
-            artefact.semantic_sha256,
-            len(artefact.data),
-            artefact.trusted,
-            inputs,
-            scored,
-            training_leaf,
-            dict(code or {}),
-            runtime(),
-            certificate,
-            agreement,
+        return self._models.register(
+            model,
+            name=name,
+            version=version,
+            training=training,
+            sample=sample,
+            code=code,
+            trusted=trusted,
+            features=features,
+            positive=positive,
+            fits=fits,
         )
-        self._objects.put(artefact.data)
-        written = self._recorder.write(record.draft())
-        return Model(written.index or 0, written.leaf.hex(), record)
 
     def register_function(
         self, function: Callable[[Mapping[str, Any]], float] | None, name: str, source: str, features: Sequence[str]
     ) -> tuple[Model, Scorer]:
-        """Records a function as a model without an artefact: its source is committed to, never run again.
+        """Records a function as a model without an artefact; see `Models.register_function`."""
+        return self._models.register_function(function, name, source, features)
 
-        Args:
-            function: From an applicant to a score; None for a block of code.
-            name: Its name.
-            source: Its source text.
-            features: What it is given.
-        """
-        scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
-        digest = self._objects.put(source.encode())
-        known = self._known_model(name, "", digest, None, "", tuple(features))
-        if known is not None:
-            return known, scorer
-        certificate = Certificate.untried("a function is not replayed; only its source is on record")
-        record = ModelRecord(
-            name,
-            self._next_version(name),
-            "function",
-            digest,
-            digest,
-            len(source.encode()),
-            (),
-            tuple(features),
-            "",
-            None,
-            {},
-            runtime(),
-            certificate,
-            None,
-        )
-        written = self._recorder.write(record.draft())
-        return Model(written.index or 0, written.leaf.hex(), record), scorer
-
-    def datasets(self) -> list[Dataset]:
-        """Returns all registered datasets, oldest first."""
-        with self._views.reading() as connection:
-            found = connection.execute(select(datasets.c.idx).order_by(datasets.c.idx)).scalars().all()
-        return [self._dataset(index) for index in found]
+    def datasets(self, name: str | None = None) -> list[Dataset]:
+        """Returns all registered datasets, or those of one name, oldest first."""
+        return self._datasets.all(name)
 
     def models(self, name: str | None = None) -> list[Model]:
         """Returns all registered models, or those of one name, oldest first."""
-        query = select(models.c.idx).order_by(models.c.idx)
-        if name is not None:
-            query = query.where(models.c.name == name)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.model_at(index) for index in found]
+        return self._models.all(name)
+
+    def dataset_at(self, index: int) -> Dataset:
+        """Returns the dataset whose record stands at `index` (NotFound when there is another kind of record)."""
+        return self._datasets.at(index)
 
     def model_at(self, index: int) -> Model:
-        """Returns the model whose record stands at `index`.
-
-        Raises:
-            NotFound: When there is another kind of record.
-        """
-        record = self._archive.record(index)
-        if record.kind != "model":
-            raise NotFound(f"record {index} is no model; its kind is {record.kind}")
-        return Model(index, self._archive.leaf_hex(index), ModelRecord.read(record))
-
-    def find_model(self, wanted: str) -> Model:
-        """Returns a model by name (its newest version) or by its place in the log.
-
-        Raises:
-            NotFound: When there is none.
-        """
-        named = self.models(wanted)
-        if named:
-            return named[-1]
-        if wanted.isascii() and wanted.isdigit() and len(wanted) <= MOST_DIGITS:
-            return self.model_at(int(wanted))
-        known = ", ".join(sorted({each.record.name for each in self.models()})[:8])
-        hint = f"registered are {known}" if known else "register one: counterfoil model add"
-        raise NotFound(f"there is no model {wanted!r}", hint=hint)
+        """Returns the model whose record stands at `index` (NotFound when there is another kind of record)."""
+        return self._models.at(index)
 
     def find_dataset(self, wanted: str) -> Dataset:
-        """Returns a dataset by name (the newest of it) or by its place in the log.
+        """Returns a dataset by name (its newest version), as NAME@VERSION, or by its place (NotFound without one)."""
+        return self._datasets.find(wanted)
+
+    def find_model(self, wanted: str) -> Model:
+        """Returns a model by name (its newest version), as NAME@VERSION, or by its place (NotFound without one)."""
+        return self._models.find(wanted)
+
+    def find(self, wanted: Input) -> Dataset | Model:
+        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, or by its place.
 
         Raises:
-            NotFound: When there is none.
+            NotFound: When there is neither.
+            InvalidInput: When a dataset and a model have that name.
         """
-        known = self.datasets()
-        for each in reversed(known):
-            if wanted in (each.record.name, str(each.index)):
-                return each
-        names = ", ".join(sorted({each.record.name for each in known})[:8])
-        hint = f"registered are {names}" if names else "register it: counterfoil dataset add"
-        raise NotFound(f"there is no dataset {wanted!r}", hint=hint)
+        if isinstance(wanted, Dataset | Model):
+            return wanted
+        found: list[Dataset | Model] = []
+        for look in (self._datasets.find, self._models.find):
+            with suppress(NotFound):
+                found.append(look(str(wanted)))
+        if len(found) > 1:
+            raise InvalidInput(
+                f"a dataset and a model are called {wanted!r}", hint="give the place of the record that you mean"
+            )
+        if not found:
+            raise NotFound(
+                f"neither a dataset nor a model on record is called {str(wanted)!r}",
+                hint="see which there are: counterfoil dataset list, counterfoil model list",
+            )
+        return found[0]
+
+    def dataset_with(self, sha256: str) -> Dataset | None:
+        """Returns the newest dataset whose file or folder has this digest (hex)."""
+        return self._datasets.with_content(sha256)
+
+    def fingerprint(self, dataset: Dataset) -> Fingerprint:
+        """Returns the fingerprint that was taken of a dataset when it was registered (NotFound when it is gone)."""
+        return self._datasets.fingerprint(dataset)
 
     def scorer(self, model: Model) -> Scorer:
         """Loads a registered model from the bytes this home keeps.
@@ -296,66 +230,4 @@ class Provenance:
             NotFound: When the artefact is not here.
             NotAllowed: When it holds types that were not trusted.
         """
-        record = model.record
-        data = self._objects.get(record.file_sha256)
-        # skops files carry neither column names nor the scored class, the record does
-        positive = None if record.form == "integer" else _as_label(record.positive)
-        return load(
-            Artefact(
-                record.form,  # type: ignore[arg-type]
-                data,
-                record.file_sha256,
-                record.semantic_sha256,
-                record.trusted,
-                record.features,
-                positive,
-            )
-        )
-
-    def _dataset(self, index: int) -> Dataset:
-        return Dataset(index, self._archive.leaf_hex(index), DatasetRecord.read(self._archive.record(index)))
-
-    def _known_model(
-        self,
-        name: str,
-        version: str,
-        semantic_sha256: str,
-        training: str | None,
-        positive: str,
-        features: tuple[str, ...],
-    ) -> Model | None:
-        """Returns the same model where it is on record: same name, content, origin, and version if given."""
-        wanted = (semantic_sha256, training, positive, features)
-        for known in self.models(name):
-            record = known.record
-            found = (record.semantic_sha256, record.training, record.positive, record.features)
-            if found == wanted and version in ("", record.version):
-                return known
-        return None
-
-    def _next_version(self, name: str) -> str:
-        """Returns the next free number among the versions of a name."""
-        taken = {model.record.version for model in self.models(name)}
-        return next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable()
-
-
-def _require_number(answer: Any) -> float:
-    if isinstance(answer, bool | str | bytes):  # which float() would take
-        raise TypeError(type(answer).__name__)
-    return float(answer)
-
-
-def _scored(scorer: Scorer, artefact: Artefact) -> str:
-    """Returns the outcome that a loaded model scores; an integer model has it in its file."""
-    scored, wanted = str(getattr(scorer, "positive", 1)), artefact.positive
-    if wanted is not None and str(wanted) != scored:
-        raise InvalidInput(f"the model scores {scored!r}, not {str(wanted)!r}", hint="export it again for that class")
-    return scored
-
-
-def _as_label(text: str) -> Any:
-    return int(text) if text.lstrip("-").isdigit() else text
+        return self._models.scorer(model)

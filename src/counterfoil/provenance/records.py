@@ -17,36 +17,50 @@ STREAM: Final = "provenance"
 
 @dataclass(frozen=True, slots=True)
 class DatasetRecord:
-    """A registered dataset.
+    """A registered version of a dataset.
 
     Attributes:
         name: Its name.
-        file_name: Name of the file it was read from.
-        sha256: Of the file's bytes, hex.
-        size_bytes: Of the file.
-        rows: Number of rows, header left out.
-        columns: (name, type) of each column; types are integer, number, text.
+        version: In the owner's own numbering.
+        file_name: Name of the file or folder it was read from.
+        sha256: Of the file's bytes, hex; of a folder, the root of its fingerprint.
+        size_bytes: Of all files together.
+        files: Number of files.
+        rows: Number of rows, header left out; None where it is no table.
+        columns: (name, type) of each column; of CSV the types are integer, number, text.
         notes: Licence, source, purpose and the like, in free words.
+        root: Of its fingerprint, hex.
+        fingerprint: SHA-256 (hex) of the fingerprint's own file, which the home keeps.
+        table_sha256: Of its columns and rows, whatever file they are in, hex; empty where that is not known.
     """
 
     name: str
+    version: str
     file_name: str
     sha256: str
     size_bytes: int
-    rows: int
+    files: int
+    rows: int | None
     columns: tuple[tuple[str, str], ...]
     notes: Mapping[str, str]
+    root: str
+    fingerprint: str
+    table_sha256: str = ""
 
     def draft(self) -> Draft:
         """Returns the record to be written."""
         about = {
             "columns": [{"name": name, "type": kind} for name, kind in self.columns],
             "file": {"name": self.file_name, "sha256": self.sha256, "sizeBytes": self.size_bytes},
+            "files": self.files,
+            "fingerprint": {"root": self.root, "sha256": self.fingerprint},
             "name": self.name,
             "notes": dict(self.notes),
             "rows": self.rows,
+            "tableSha256": self.table_sha256 or None,
+            "version": self.version,
         }
-        return Draft("dataset", STREAM, self.name, about=about, sha256=self.sha256)
+        return Draft("dataset", STREAM, f"{self.name} {self.version}", about=about, sha256=self.sha256)
 
     @classmethod
     def read(cls, record: Record) -> DatasetRecord:
@@ -61,15 +75,20 @@ class DatasetRecord:
     def from_about(cls, about: Mapping[str, Any]) -> DatasetRecord:
         """Reads a dataset from the public part of its record; see `read`."""
         try:
-            file = about["file"]
+            file, fingerprint, rows = about["file"], about["fingerprint"], about["rows"]
             return cls(
                 str(about["name"]),
+                str(about["version"]),
                 str(file["name"]),
                 str(file["sha256"]),
                 int(file["sizeBytes"]),
-                int(about["rows"]),
+                int(about["files"]),
+                None if rows is None else int(rows),
                 tuple((str(column["name"]), str(column["type"])) for column in about["columns"]),
                 {str(key): str(value) for key, value in about["notes"].items()},
+                str(fingerprint["root"]),
+                str(fingerprint["sha256"]),
+                str(about["tableSha256"] or ""),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MalformedEvidence("a dataset record lacks a part or holds another type") from error

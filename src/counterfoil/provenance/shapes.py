@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.provenance import Dataset, Model
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.model_register import Model
 
 __all__ = ["class_of", "dataset_json", "key_values", "model_json"]
 

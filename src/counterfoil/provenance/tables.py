@@ -6,13 +6,13 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.records import DatasetRecord
 
-__all__ = ["describe_csv", "read_rows"]
+__all__ = ["CsvTable", "describe_csv", "read_rows"]
 
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_COLUMNS: Final = 1_000
@@ -44,21 +44,22 @@ class _Hashing(io.RawIOBase):
         super().close()
 
 
-def describe_csv(
-    path: Path,
-    name: str,
-    notes: dict[str, str],
-    progress: Callable[[int, int], None] | None = None,
-    file_name: str = "",
-) -> DatasetRecord:
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """What a CSV file holds: digest (hex) and size of its bytes, number of rows, (name, type) of each column."""
+
+    sha256: str
+    size_bytes: int
+    rows: int
+    columns: tuple[tuple[str, str], ...]
+
+
+def describe_csv(path: Path, progress: Callable[[int, int], None] | None = None) -> CsvTable:
     """Returns what a CSV file with a header row holds.
 
     Args:
         path: The file, UTF-8.
-        name: Name of the dataset.
-        notes: Licence, source, purpose.
         progress: Called with (bytes read, bytes in all).
-        file_name: The file's name where it comes from; the path's own when empty.
 
     Raises:
         NotFound: When there is no such file.
@@ -74,7 +75,7 @@ def describe_csv(
         except (UnicodeDecodeError, csv.Error) as error:
             raise InvalidInput(f"{path.name} is not a CSV table in UTF-8: {error}") from error
         digest, size = source.digest.hexdigest(), source.read_bytes
-    return DatasetRecord(name, file_name or path.name, digest, size, rows, columns, notes)
+    return CsvTable(digest, size, rows, columns)
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
         InvalidInput: When it is not a table in UTF-8.
     """
     readers = {"integer": int, "number": float, "text": str}
-    kinds = {column: readers[kind] for column, kind in describe_csv(file, "sample", {}).columns}
+    kinds = {column: readers[kind] for column, kind in describe_csv(file).columns}
     with file.open(encoding="utf-8-sig", newline="") as text:
         return [
             {name: kinds[name](value) if value else None for name, value in row.items()}

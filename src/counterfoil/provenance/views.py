@@ -18,8 +18,9 @@ datasets: Final = Table(
     Column("idx", Integer, primary_key=True, autoincrement=False),
     Column("name", String, nullable=False),
     Column("sha256", String, nullable=False),
-    Column("rows", Integer, nullable=False),
+    Column("rows", Integer),
     Index("datasets_by_digest", "sha256"),
+    Index("datasets_by_name", "name"),
 )
 models: Final = Table(
     "models",

@@ -15,7 +15,7 @@ from counterfoil.provenance.fingerprints.table import Order, TableFingerprint, t
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TableSource", "naming_faults", "table_of", "table_source"]
+__all__ = ["TableSource", "is_table", "naming_faults", "table_of", "table_source"]
 
 BATCH_ROWS: Final = 65_536
 _CSV: Final = {".csv": ",", ".tsv": "\t"}
@@ -66,6 +66,13 @@ def table_source(table: Any) -> TableSource:
             table = pa.Table.from_pandas(_with_text_names(table), preserve_index=False)
     whole = pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
     return TableSource(whole.schema, lambda: iter(whole.to_batches(max_chunksize=BATCH_ROWS)))
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file or folder looks like a table that `table_source` reads; nothing of it is opened."""
+    if path.is_dir():
+        return (path / _STATE).is_file() or bool(_parts_of(path))
+    return path.suffix.lower() in (*_CSV, *_PARQUET, *_ARROW)
 
 
 def table_of(table: Any, *, order: Order = "kept") -> TableFingerprint:

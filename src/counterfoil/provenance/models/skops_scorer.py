@@ -116,8 +116,8 @@ def score_many(
     def score(rows: Any) -> list[float]:
         import pandas as pd
 
-        table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-        table = table[own] if framed else table[own].to_numpy(dtype=float)
+        whole = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+        table: Any = whole[own] if framed else whole[own].to_numpy(dtype=float)
         return [float(value) for value in estimator.predict_proba(table)[:, column]]
 
     return score
