@@ -82,7 +82,10 @@ class Ledger:
         self.ask_passphrase: Callable[[], str] | None = None
         self._worker = Worker(self._is_due, self._background_step)
         if (folder / "connection.toml").exists():
-            self.use(self._load())
+            require_packages()
+            from counterfoil.ledger.connection import Connection
+
+            self.use(Connection.load(self.paths))
 
     @property
     def is_connected(self) -> bool:
@@ -147,9 +150,8 @@ class Ledger:
 
     def due(self) -> str:
         """Returns why an anchor is due, in words, without asking the ledger; empty when none is."""
-        if self.connection is None:
-            return ""
-        return self.connection.anchor_policy.due(self._archive, self._anchored(), self._now())
+        policy = self.connection.anchor_policy if self.connection else None
+        return policy.due(self._archive, self._anchored(), self._now()) if policy else ""
 
     # Getting to a ledger, and away from it
 
@@ -372,12 +374,6 @@ class Ledger:
         """Returns the number of records under the newest head that this home has seen in a block."""
         newest = self._book.newest() if self._book is not None else None
         return newest.size if newest else 0
-
-    def _load(self) -> Connection:
-        require_packages()
-        from counterfoil.ledger.connection import Connection
-
-        return Connection.load(self.paths)
 
     def _open(self, ask: Callable[[], str] | None) -> OpenedLedger:
         from counterfoil.ledger.accounts.account import parse_address

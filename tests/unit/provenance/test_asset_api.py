@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from making_node import serving
+from organisations import DATA
 
+import counterfoil
+from counterfoil.errors import NotFound
 from counterfoil.web.roles import Role
 
 API = "/api/v1/assets"
@@ -62,6 +65,23 @@ def test_a_model_is_quoted_registered_once_recalled_and_handed_over(connected):
     assert client.get(API, params={"ours": True}).json() == []
     refused = client.post(f"{API}/{asset}/state", json={"state": "active"})
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+
+
+def test_a_client_gets_what_the_home_gives(connected):
+    name = connected.org.provenance.models()[0].record.name
+    connected.org.provenance.register_dataset(DATA, name="applicants")
+    key = connected.client.headers["authorization"].removeprefix("Bearer ")
+    with counterfoil.connect(connected.url, key) as remote:
+        data = remote.ledger.assets.register("applicants", royalty_bps=250)
+        made = remote.ledger.assets.register(name, uri="https://bank.example/model", parents=[data.asset])
+        assert remote.ledger.assets.list() == connected.org.ledger.assets.list() == [data, made]
+        assert remote.ledger.assets.publish(data.asset, name, kind="model").version == 2
+        assert remote.ledger.assets.set_state(made.asset, "blocked").state == "blocked"
+        assert remote.ledger.assets.show(made.asset) == connected.org.ledger.assets.show(made.asset)
+        assert not remote.ledger.assets.transfer(made.asset, "0x" + "12" * 20).is_ours
+        assert [each.asset for each in remote.ledger.assets.list(ours=True)] == [data.asset]
+        with pytest.raises(NotFound):
+            remote.ledger.assets.show(MISSING)
 
 
 @pytest.mark.parametrize(

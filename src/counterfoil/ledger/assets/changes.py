@@ -82,6 +82,7 @@ class Changes:
         self._views = views
         self.timeout_s = WAIT_S
         self._submitting = threading.Lock()  # between looking for the same call and submitting it
+        self._recording = threading.Lock()  # between looking for the same record and writing it
 
     def quote(self, change: Change, public: Mapping[str, str]) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Step 1; returns the quote, and what does steps 2 and 3."""
@@ -118,7 +119,8 @@ class Changes:
         if found is None:
             raise missing(asset_text(change.asset))
         shown = listed_asset(found, opened.contract, self.account)
-        self._record(change, shown, opened)
+        with self._recording:
+            self._record(change, shown, opened)
         return shown
 
     def _submitted(self, change: Change) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,33 @@ def test_what_was_handed_over_is_not_ours_any_more(org: Organisation) -> None:
         org.ledger.assets.transfer(made.asset, "0x" + "00" * 20)
 
 
+def test_what_is_under_way_counts_as_made(org: Organisation) -> None:
+    """A recall that waits is not sent twice; and taking it back is sent though the ledger does not know of it yet."""
+
+    def interrupt(line: str) -> None:
+        raise Interrupted(line)
+
+    made = org.ledger.assets.register("dataset", ONE)
+    with pytest.raises(Interrupted):
+        org.ledger.assets.set_state(made.asset, "recalled", tell=interrupt)
+    assert org.ledger.assets.setting_state(made.asset, "recalled")[0].gas == 0
+
+    assert org.ledger.assets.set_state(made.asset, "active").state == "active"
+
+    assert sent(org) == ["registered", "state", "state"]
+    told = [each.sentence.partition(",")[0] for each in org.ledger.assets.show(made.asset).steps]
+    assert told[-2:] == ["recalled", "active"]
+
+
+def test_many_at_once_register_once(org: Organisation) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: org.ledger.assets.register("dataset", ONE), range(4)))
+
+    assert made == [made[0]] * 4
+    assert sent(org) == ["registered"]
+    assert len(records(org)) == 1
+
+
 # What it costs
 
 
@@ -344,6 +372,19 @@ def test_a_contract_that_is_there_is_taken_by_its_address(bare: Organisation) ->
 
     assert bare.ledger.require_connection().assets_from == receipt.block_number
     assert bare.ledger.assets.register("dataset", ONE).state == "active"
+
+
+def test_on_a_chain_the_contract_is_put_only_where_that_is_asked_for(tmp_path: Path, org: Organisation) -> None:
+    with LyingNode(org.ledger.opened.chain.rpc) as node:
+        for name, with_assets in (("first", None), ("second", True)):
+            with open_home(copy_home(tmp_path / name), Clock()) as other:
+                fund(org, other.ledger.joining.accounts.create().address)
+                wanted = Wanted(Connection.draft(rpc=(node.url,)), with_assets=with_assets)
+                plan, carry_out = other.ledger.connecting(wanted)
+                assert len(plan.steps) == (3 if with_assets else 2)
+                assert bool(carry_out(lambda _: None).assets) == bool(with_assets)
+                if with_assets:
+                    assert other.ledger.assets.register("dataset", ONE).version == 1
 
 
 def test_another_contract_is_not_taken(bare: Organisation) -> None:
