@@ -16,6 +16,7 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
     "fingerprints": "Fingerprints of files and tables",
+    "rows": "Rows of a dataset, and proofs about them",
     "memory": "Memory over a million records",
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",

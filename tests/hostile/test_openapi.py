@@ -118,6 +118,7 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/policies": {"json": policy.to_json()},
         "/api/v1/policies/check": {"json": policy.to_json()},
         "/api/v1/rebuild": {},
+        "/api/v1/rows/0/proofs": {"json": {"id": "3"}},  # no commitment: refused
         "/api/v1/replays": {"json": {"sample": 1}},
         "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
         "/api/v1/witness/logs": {"json": {"key": keyed}},

@@ -25,7 +25,7 @@ PATH: Final = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=PATH, help="A receipt, a promise or a bundle.")
+@click.argument("file", type=PATH, help="A receipt, a promise, a proof about rows, or a bundle.")
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
 @click.option(
@@ -60,7 +60,7 @@ def check(
     require: tuple[str, ...],
     now: bool,
 ) -> int:
-    """Check a receipt, a promise or a bundle, step by step.
+    """Check a receipt, a promise, a proof about rows or a bundle, step by step.
 
     Works offline and needs no home; only --rpc uses the network. Without --issuer it
     can say that a file is intact, and not whose it is; without --block or --rpc, not

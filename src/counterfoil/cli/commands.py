@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "asset": Place(
         "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and recall them."
     ),
+    "rows": Place("counterfoil.provenance.rows.commands:rows", "Prove whose records are in a dataset, and whose not."),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
     "decide": Place(f"{_DECISIONS}:decide", "Decide on every row of a table and record it."),
     "override": Place(f"{_DECISIONS}:override", "Record that a person decided otherwise."),

@@ -32,6 +32,7 @@ from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.asset_api import AssetRoutes
+from counterfoil.provenance.rows.api import RowsRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -43,6 +44,7 @@ ROOMS: Final = (
     CallRoutes,
     ProvenanceRoutes,
     AssetRoutes,
+    RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,

@@ -25,7 +25,7 @@ from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import LineageView, Provenance, ProvenanceView
+from counterfoil.provenance import Commitments, LineageView, Provenance, ProvenanceView, RowsView
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.depot import Depot
 from counterfoil.store.durable import clear_unfinished, replace_file
@@ -120,6 +120,7 @@ class Organisation:
                 (
                     ProvenanceView(),
                     LineageView(self.archive),
+                    RowsView(),
                     DecisionsView(self.archive),
                     CallsView(),
                     AssetsView(),
@@ -127,7 +128,8 @@ class Organisation:
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects)
+            rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
+            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rows)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
@@ -305,6 +307,13 @@ class Organisation:
                 entry = self.keyring.add("model", time_text(self.recorder.now_s()))
                 self._write_key_record("model", entry.public.hex(), "")
             return ec.derive_private_key(int.from_bytes(self.keyring.secret("model")), ec.SECP256R1())
+
+    def rows_key(self) -> bytes:
+        """Returns the key that wraps the secrets behind rows of datasets; made, and on record, at first use."""
+        with self.recorder.exclusive():
+            if not self.keyring.has("rows"):
+                self._write_key_record("rows", self.keyring.add("rows", time_text(self.recorder.now_s())).id, "")
+            return self.keyring.secret("rows")
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""

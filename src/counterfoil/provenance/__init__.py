@@ -15,11 +15,14 @@ from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
 from counterfoil.provenance.provenance import Provenance
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.rows import Commitment, Commitments, RowsView
 from counterfoil.provenance.views import ProvenanceView
 
 __all__ = [
     "Capture",
     "Certificate",
+    "Commitment",
+    "Commitments",
     "Dataset",
     "DatasetRecord",
     "Edge",
@@ -33,6 +36,7 @@ __all__ = [
     "Provenance",
     "ProvenanceView",
     "Rederivation",
+    "RowsView",
     "Run",
     "RunRecord",
     "Scorer",

@@ -16,7 +16,7 @@ from counterfoil.provenance.fingerprints.table_source import is_table, table_of
 from counterfoil.provenance.fingerprints.walk import walk
 from counterfoil.provenance.tables import describe_csv
 
-__all__ = ["DatasetContent", "content_of"]
+__all__ = ["DatasetContent", "content_of", "content_sha256"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -63,6 +63,16 @@ def content_of(path: Path, progress: Progress | None = None, file_name: str = ""
     table = table_of(path)
     whole = replace(fingerprint, table=table)
     return DatasetContent(whole, _sha256(path, fingerprint), table.rows, _columns(table))
+
+
+def content_sha256(path: Path, progress: Progress | None = None) -> str:
+    """Returns the digest by which a file or folder is on record as a dataset, hex; reads every byte.
+
+    Raises:
+        NotFound: When there is nothing there.
+        InvalidInput: When something cannot be read, or is changed meanwhile.
+    """
+    return _sha256(path, fingerprint_of(path, progress=progress))
 
 
 def _csv_content(path: Path, progress: Progress | None, file_name: str) -> DatasetContent:

@@ -15,6 +15,7 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
@@ -31,13 +32,16 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        rows: Commits to the rows of datasets.
 
     Attributes:
+        rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects) -> None:
+    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects, rows: Commitments) -> None:
+        self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)

@@ -1,4 +1,4 @@
-"""Checks a receipt, a promise or a bundle from disk. Needs no home and no keys."""
+"""Checks a receipt, a promise, a proof about rows or a bundle from disk. Needs no home and no keys."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from counterfoil.core.bundle import ANCHOR_MEMBER
 from counterfoil.core.check_anchor import LedgerView
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
 from counterfoil.core.check_receipt import LogView, check_receipt
+from counterfoil.core.check_rows import check_rows_proof
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
+from counterfoil.core.rows_proof import is_rows_proof, receipt_in_proof
 from counterfoil.core.steps import Report, failed
 from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
@@ -51,7 +53,8 @@ def check_file(
     """Checks one file and returns the report.
 
     Args:
-        path: A receipt, promise or bundle; or a saved page with a receipt in it, of which nothing else is looked at.
+        path: A receipt, promise, proof about rows or bundle; or a saved page with a receipt in it, of which nothing
+            else is looked at.
         issuer: The key the checker trusts.
         against: For a receipt: a bundle, another receipt or a signed head of the
             same log as it is today.
@@ -70,8 +73,9 @@ def check_file(
     head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
     if not head.startswith(_ZIP_START):
         data = _stub(path)
-        log = _view(against, data, issuer, progress)
-        return check_receipt(data, issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
+        log = _view(against, _receipt_in(data), issuer, progress)
+        check = check_rows_proof if is_rows_proof(data) else check_receipt
+        return check(data, issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     try:
         with BundleReader(path) as members:
             return check_bundle(
@@ -121,7 +125,7 @@ def read_head(path: Path) -> SignedCheckpoint:
         with BundleReader(path) as members:
             return SignedCheckpoint.parse(_text(members.read("checkpoint", MAX_NOTE_BYTES)))
     if data.startswith(b"{") or _is_page(path):
-        stub = parse_receipt(_stub(path))
+        stub = parse_receipt(_receipt_in(_stub(path)))
         if isinstance(stub, Promise):
             raise MalformedEvidence("a promise holds no head of a log")
         return SignedCheckpoint.parse(stub.checkpoint)
@@ -136,7 +140,7 @@ def read_anchor(path: Path) -> Anchor | None:
     """
     try:
         if not _first_bytes(path).startswith(_ZIP_START):
-            stub = parse_receipt(_stub(path))
+            stub = parse_receipt(_receipt_in(_stub(path)))
             return stub.anchor if isinstance(stub, Receipt) else None
         with BundleReader(path) as members:
             has_anchor = ANCHOR_MEMBER in members.names()
@@ -212,9 +216,10 @@ def _view_of_head(path: Path) -> LogView:
     handovers: tuple[str, ...] = ()
     data = _first_bytes(path)
     if data.startswith(b"{") or _is_page(path):
-        other = parse_receipt(_stub(path))
+        receipt = _receipt_in(_stub(path))
+        other = parse_receipt(receipt)
         handovers = other.shown.handovers
-        proven = check_receipt(_stub(path)).step("log")
+        proven = check_receipt(receipt).step("log")
         if isinstance(other, Receipt) and proven is not None and proven.status == "passed":
             places[other.index] = other.leaf
     leaves = {leaf: index for index, leaf in places.items()}
@@ -260,6 +265,11 @@ def _stub(path: Path) -> bytes:
     if _is_page(path):
         return receipt_in_page(_read(path, MAX_SAVED_BYTES))
     return _read(path, MAX_RECEIPT_BYTES)
+
+
+def _receipt_in(data: bytes) -> bytes:
+    """Returns the receipt that a proof about rows carries; all else as it is."""
+    return receipt_in_proof(data) if is_rows_proof(data) else data
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

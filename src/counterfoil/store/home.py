@@ -8,6 +8,7 @@ lock               who is writing             checkpoint   the newest signed hea
 depot.json         what the depot keeps       cache/       what was fetched from it
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
+rows/              how rows of datasets are proven
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class HomePaths:
     depot: Path
     working: Path
     cache: Path
+    rows: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -78,6 +80,7 @@ class HomePaths:
             depot=folder / "depot.json",
             working=folder / "working.records",
             cache=folder / "cache",
+            rows=folder / "rows",
         )
 
 

@@ -36,7 +36,7 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault", "head", "account", "witness", "node", "model"]
+Use = Literal["log", "vault", "head", "account", "witness", "node", "model", "rows"]
 _ALGORITHMS: Final[dict[str, str]] = {
     "log": "Ed25519",
     "vault": "AES-256-GCM",
@@ -45,6 +45,7 @@ _ALGORITHMS: Final[dict[str, str]] = {
     "witness": "Ed25519",
     "node": "Ed25519",
     "model": "P-256",
+    "rows": "AES-256-GCM",
 }
 _CURVES: Final[dict[str, Callable[[], ec.EllipticCurve]]] = {"head": ec.SECP256K1, "model": ec.SECP256R1}
 _NEEDED: Final = frozenset({"log", "vault"})
@@ -60,7 +61,7 @@ class KeyEntry:
         use: `log` (signs heads), `vault` (wraps the keys of private values); once connected to a ledger also
             `head` (signs heads for its contract) and `account` (opens the account's key file unattended); once it
             watches others' logs also `witness` (cosigns their heads); `node` signs requests to other nodes; `model`
-            signs models for others' tools.
+            signs models for others' tools; `rows` wraps the secrets behind commitments to rows of datasets.
         algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1`, `P-256` or `passphrase`.
         id: 16 random hex digits.
         public: 32 bytes for `log`, `witness` and `node`, 33 for `head` (SEC 1, compressed), else empty.
@@ -167,7 +168,7 @@ class Keyring:
                 return self._add(use, now)
 
     def secret(self, use: Use, key_id: str | None = None) -> bytes:
-        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`) or a scalar (`head`, `model`).
+        """Returns 32 secret bytes: an Ed25519 seed, an AES-256 key (`vault`, `rows`) or a scalar (`head`, `model`).
 
         Args:
             use: What the key is for.

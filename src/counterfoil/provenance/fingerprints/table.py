@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
@@ -17,7 +17,7 @@ from counterfoil.provenance.fingerprints.hash_list import hashes_in, read_hash
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BLOCK_ROWS", "TABLE_VERSION", "Column", "Order", "TableFingerprint", "table_fingerprint"]
+__all__ = ["BLOCK_ROWS", "TABLE_VERSION", "Column", "Order", "TableFingerprint", "row_hashes", "table_fingerprint"]
 
 TABLE_VERSION: Final = 1
 BLOCK_ROWS: Final = 256
@@ -125,7 +125,7 @@ def table_fingerprint(
             for place, cells in enumerate(framed):
                 columns[place].update(_bytes_of(cells))
                 seen[place] = seen[place] or batch.columns[place].null_count < batch.num_rows
-            hashes += _row_hashes(framed)
+            hashes += b"".join(row_hashes(framed))
     rows = len(hashes) // HASH_SIZE_BYTES
     named = [name if is_seen else EMPTY for name, is_seen in zip(types, seen, strict=True)]
     if order == "any":
@@ -140,15 +140,19 @@ def table_fingerprint(
     return TableFingerprint(found, rows, order, _root_of_blocks(blocks), blocks)
 
 
-def _row_hashes(framed: list[pa.Array]) -> bytes:
-    """Returns SHA-256(0x00 || cells) of every row, one after the other."""
+def row_hashes(parts: Sequence[pa.Array | pa.Scalar]) -> list[bytes]:
+    """Returns SHA-256(0x00 || parts) of every row: its framed cells, and what else is to be hashed with them.
+
+    Args:
+        parts: Large binaries, as long as there are rows, or one for all of them.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = pa.large_binary()
-    rows = pc.binary_join_element_wise(pa.scalar(b"\x00", kind), *framed, pa.scalar(b"", kind))
+    rows = pc.binary_join_element_wise(pa.scalar(b"\x00", kind), *parts, pa.scalar(b"", kind))
     data, bounds = _bytes_of(rows), _bounds_of(rows)
-    return b"".join([sha256(data[start:end]).digest() for start, end in pairwise(bounds)])
+    return [sha256(data[start:end]).digest() for start, end in pairwise(bounds)]
 
 
 def _bounds_of(cells: pa.Array) -> list[int]:

@@ -163,6 +163,8 @@ ALLOWED = {
         GET /api/v1/models
         GET /api/v1/models/{wanted}
         GET /api/v1/policies
+        GET /api/v1/rows
+        GET /api/v1/rows/{index}
         POST /api/v1/policies/check
         GET /api/v1/status
         GET /me
@@ -180,6 +182,7 @@ ALLOWED = {
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
         POST /api/v1/policies
+        POST /api/v1/rows/{index}/proofs
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
