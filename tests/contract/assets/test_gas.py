@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.ledger.connecting import ASSETS_GAS
 from counterfoil.ledger.contracts.artefact import Artefact
 
 GAS = json.loads((Path(__file__).parents[3] / "docs/reference/gas.json").read_text("utf-8"))
@@ -29,6 +30,10 @@ def test_a_call_stays_within_its_budget(row: str, most: int) -> None:
 
 def test_an_organisation_and_a_service_stay_within_theirs() -> None:
     assert GAS["Assets.register organisation"] + GAS["Assets.register service"] <= 200_000
+
+
+def test_what_connecting_says_it_costs_is_enough() -> None:
+    assert GAS["Assets.deploy"] <= ASSETS_GAS <= 1.1 * GAS["Assets.deploy"]
 
 
 def test_roles_cost_the_same_however_many_there_are() -> None:
