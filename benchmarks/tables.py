@@ -16,6 +16,8 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
     "fingerprints": "Fingerprints of files and tables",
+    "lineage": "Lineage among 100,000 steps",
+    "many_files": "A fingerprint of a million files",
     "rows": "Rows of a dataset, and proofs about them",
     "memory": "Memory over a million records",
     "start": "Starting the command line",

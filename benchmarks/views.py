@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -63,26 +64,37 @@ def main() -> None:
     run = start("views", __doc__, FIGURES, only={"choices": list(PLACES), "help": "one of the two"})
     for place in PLACES:
         if run.options.only in (None, place):
-            with run.folder() as folder, bank.home(folder) as org, _place(run, place, org) as measured:
-                _measure(run, place, org, *measured)
+            with run.folder() as folder, bank.home(folder) as org, tables_in(place, org) as found:
+                if found is not None:
+                    _measure(run, place, org, found)
+                else:
+                    for figure in FIGURES:
+                        if figure.name.startswith(place):
+                            run.note(figure.name, "PostgreSQL's server is not installed here")
     run.repeat = 1
     run.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the tables are: tells the CPU spent, the bytes used, and what to mind."""
+
+    cpu_s: Callable[[], float]
+    used: Callable[[], int]
+    note: str = ""
+
+
 @contextmanager
-def _place(run: Run, place: str, org: Organisation) -> Iterator[tuple[Callable[[], float], Callable[[], int]] | Any]:
-    """Points the home's tables there; yields what tells the CPU spent and the bytes used."""
+def tables_in(place: str, org: Organisation) -> Iterator[Place | None]:
+    """Points the home's tables there; yields None where that is not installed."""
     if place == "sqlite":
-        yield time.process_time, lambda: size_bytes(org.home.paths.views)
+        yield Place(time.process_time, lambda: size_bytes(org.home.paths.views))
         return
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from postgres import binaries, running_server
 
     if binaries() is None:
-        for figure in FIGURES:
-            if figure.name.startswith("postgres"):
-                run.note(figure.name, "PostgreSQL's server is not installed here")
-        yield (None, None)
+        yield None
         return
     with running_server() as server:
         url = server.new_database()
@@ -94,11 +106,12 @@ def _place(run: Run, place: str, org: Organisation) -> Iterator[tuple[Callable[[
             return int(server.execute("SELECT pg_database_size('home1')")[0][0])
 
         version = server.execute("SHOW server_version")[0][0]
-        run.note(
-            "postgres_records_folded_per_cpu_s", f"PostgreSQL {version} on a Unix socket; its own CPU is counted too"
-        )
         empty = used()
-        yield lambda: time.process_time() + _server_cpu_s(server), lambda: used() - empty
+        yield Place(
+            lambda: time.process_time() + _server_cpu_s(server),
+            lambda: used() - empty,
+            f"PostgreSQL {version} on a Unix socket; its own CPU is counted too",
+        )
         views.close()
 
 
@@ -118,24 +131,22 @@ def _server_cpu_s(server: Any) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _measure(
-    run: Run, place: str, org: Organisation, cpu_s: Callable[[], float] | None, used: Callable[[], int] | None
-) -> None:
-    if cpu_s is None or used is None:
-        return
+def _measure(run: Run, place: str, org: Organisation, found: Place) -> None:
     records = run.count(RECORDS, least=2 * BATCH)
     random = Random(run.seed)
     decisions = bank.Decisions(org, random, 1)
     first = org.archive.size
     org.decisions.search()
     spent_s = 0.0
-    for rows in _batches(org, decisions.leaf, random, first, records):
-        before = cpu_s()
+    for rows in batches(org, decisions.leaf, random, first, records):
+        before = found.cpu_s()
         org.views._fold_together(rows)
-        spent_s += cpu_s() - before
+        spent_s += found.cpu_s() - before
         run.say(f"{place}: {rows[-1].index:,} of {records:,}")
     run.add(f"{place}_records_folded_per_cpu_s", records / spent_s)
-    run.add(f"{place}_bytes_per_record", used() / records)
+    run.add(f"{place}_bytes_per_record", found.used() / records)
+    if found.note:
+        run.note(f"{place}_records_folded_per_cpu_s", found.note)
     if place == "postgres":
         with org.views.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("ANALYZE")  # as autovacuum does by itself
@@ -163,7 +174,7 @@ def _took_ms(look: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def _batches(org: Organisation, leaf: str, random: Random, first: int, records: int) -> Iterator[list[Row]]:
+def batches(org: Organisation, leaf: str, random: Random, first: int, records: int) -> Iterator[list[Row]]:
     """Makes decisions and overrides as rows, 2,000 at a time."""
     decision = read_record(org.archive.entry(first - 1))
     leaves: list[bytes] = []

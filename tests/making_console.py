@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from making_node import running, settled
+from making_passports import on_record
 from organisations import DAY_S, START_S, Clock
 from serving_witness import GrowingLog, serving, witness_signer
 
@@ -134,6 +135,8 @@ def _fill(org: Organisation, clock: Clock) -> None:
         made = loans.decide_many(rows, subjects=[str(each[REFERENCE]) for each in chosen])
         _follow(org, made, random)
         clock.move(DAY_S)
+    for each in (data, org.provenance.models()[-1]):
+        on_record(org, each)
 
 
 def _follow(org: Organisation, made: list[Any], random: Random) -> None:

@@ -5,6 +5,7 @@
     │   ├── InvalidInput         a value, a file or an argument is not usable
     │   ├── NotFound             the named thing is not here
     │   ├── NotAllowed           the rules forbid it
+    │   │   └── Recalled           it rests on data or a model that was recalled
     │   ├── NotSignedIn          nobody knows who is asking
     │   ├── TooLarge             more was sent than is taken at once
     │   ├── TooManyRequests      the caller asks more often than is allowed
@@ -47,6 +48,7 @@ __all__ = [
     "INSTALL_ML",
     "INSTALL_NODE",
     "INSTALL_OBJECTS",
+    "INSTALL_PASSPORT",
     "INSTALL_POSTGRES",
     "CallerError",
     "CounterfoilError",
@@ -72,6 +74,7 @@ __all__ = [
     "OutOfFunds",
     "OverLimit",
     "QuorumMissed",
+    "Recalled",
     "Reverted",
     "Stale",
     "TooLarge",
@@ -99,6 +102,9 @@ INSTALL_FINGERPRINT: Final = (
 
 INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objects]' in the repository's folder"
 """What to do where the package that object stores need is missing."""
+
+INSTALL_PASSPORT: Final = "install the extra `passport`, e.g. pip install '.[passport]' in the repository's folder"
+"""What to do where a package that other formats of passports need is missing."""
 
 
 INSTALL_CLIENT: Final = "install the extra `client`, e.g. pip install '.[client]' in the repository's folder"
@@ -135,6 +141,10 @@ class NotFound(CallerError):
 
 class NotAllowed(CallerError):
     """The rules (a policy, a retention lock, a trust list) forbid it."""
+
+
+class Recalled(NotAllowed):
+    """It rests on data or a model that was recalled. Whoever waits for a decision needs another model, or a person."""
 
 
 class NotSignedIn(CallerError):
@@ -252,6 +262,7 @@ ERROR_TABLE: dict[type[CounterfoilError], ErrorRow] = {
     InvalidInput: ErrorRow("invalid_input", 2, 422, "That cannot be used"),
     NotFound: ErrorRow("not_found", 3, 404, "Not found"),
     NotAllowed: ErrorRow("not_allowed", 6, 403, "Not allowed"),
+    Recalled: ErrorRow("recalled", 6, 409, "Recalled"),
     NotSignedIn: ErrorRow("not_signed_in", 6, 401, "Who is asking?"),
     TooLarge: ErrorRow("too_large", 2, 413, "That is too large"),
     TooManyRequests: ErrorRow("too_many_requests", 5, 429, "Too many requests"),

@@ -9,6 +9,7 @@ from making_console import PASSWORD, Shown, credit_home, empty_home, showing, tr
 from playwright.sync_api import Page, expect
 from serving_witness import witness_signer
 
+from counterfoil.core.check_passport import check_passport
 from counterfoil.web.charts import Series, columns
 from counterfoil.web.roles import Role
 
@@ -19,8 +20,12 @@ PLACES = (
     "/decisions/{decision}/replay",
     "/models",
     "/models/{model}",
+    "/lineage",
+    "/lineage/{model}",
+    "/lineage/{decision}",
     "/policies",
     "/policies/{policy}",
+    "/recalls",
     "/work",
     "/ledger",
     "/access",
@@ -206,6 +211,19 @@ def test_a_receipt_is_saved_as_a_file(bank, desk):
     with page.expect_download() as started:
         page.get_by_role("link", name="Receipt (JSON)").click()
     assert started.value.suggested_filename == f"receipt-{index}.json"
+
+
+def test_a_passport_is_read_and_saved_as_a_file(bank, desk):
+    page = desk(path_of(bank, "/models/{model}"))
+    sheet = page.get_by_role("region", name="Passport")
+    expect(sheet.get_by_text("Train the credit model.")).to_be_visible()
+    link = sheet.get_by_role("link", name="Save it as a file")
+    with page.expect_download() as started:
+        link.click()
+    assert started.value.suggested_filename.endswith(".passport.json")
+    saved = page.request.get(f"{bank.url}{link.get_attribute('href')}")
+    report = check_passport(saved.body(), issuer=bank.org.issuer)
+    assert report.verdict == "intact, and signed by the issuer you named"
 
 
 def test_long_work_is_followed_until_it_is_done(bank, desk):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making_lineage import tell
 from making_node import serving_home
 from organisations import DATA, ROW, bank, estimator, policy, rows
 
@@ -155,6 +156,23 @@ def test_a_place_is_known_by_its_leaf_hash(face):
     assert face.org.decisions.place_of("0" * 64) is None
 
 
+# Lineage
+
+
+def test_lineage_is_the_same_from_near_and_far(face, tmp_path_factory):
+    story = tell(face.home, tmp_path_factory.mktemp("story"))
+    made = face.loans.decide(ROW)
+    near, far = face.home.provenance.lineage, face.org.provenance.lineage
+    for asked in ({}, {"back": False}, {"forth": False, "depth": 1}, {"back": False, "forth": False}, {"most": 2}):
+        assert far.graph(story.joined.index, **asked).nodes == near.graph(story.joined.index, **asked).nodes
+        assert far.graph(story.joined.index, **asked).edges == near.graph(story.joined.index, **asked).edges
+    assert far.origin(made.index) == near.origin(made.index) != ()
+    assert far.paths(story.raw.index, made.index) == near.paths(story.raw.index, made.index) != ()
+    for ask in (far.graph, far.origin):
+        with pytest.raises(NotFound):
+            ask(10**9)
+
+
 # Looking back, and what follows
 
 
@@ -224,6 +242,31 @@ def test_a_dataset_is_registered_once(face):
         face.org.provenance.find_dataset("nothing")
     with pytest.raises(NotFound):
         face.org.provenance.register_dataset("/no/such/file.csv")
+
+
+def test_a_dataset_is_any_file(face, tmp_path):
+    import pyarrow as pa
+    import pyarrow.feather as feather
+    import pyarrow.parquet as parquet
+
+    table = pa.table({"id": [1, 2], "rate": [0.5, 0.7]})
+    parquet.write_table(table, tmp_path / "rates.parquet")
+    feather.write_feather(table, tmp_path / "rates.arrow")
+    (tmp_path / "notes.txt").write_text("collected by hand")
+    (tmp_path / "raw").write_bytes(b"\x00\xff")
+    register = face.org.provenance.register_dataset
+    made = [register(tmp_path / each, name=each) for each in ("rates.parquet", "rates.arrow", "notes.txt", "raw")]
+    assert [(each.record.rows, each.record.file_name) for each in made] == [
+        (2, "rates.parquet"),
+        (2, "rates.arrow"),
+        (None, "notes.txt"),
+        (None, "raw"),
+    ]
+    assert made[0].record.table_sha256 == made[1].record.table_sha256
+    assert register(tmp_path / "rates.parquet", name="rates.parquet") == made[0]
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 is how it begins")
+    with pytest.raises(InvalidInput):
+        register(tmp_path / "broken.parquet", name="broken")
 
 
 def test_a_fitted_model_is_put_to_work(face):

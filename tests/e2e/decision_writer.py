@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from organisations import ROW, put_to_work
 
 from counterfoil.decisions import Decision, Deployment
+from counterfoil.errors import Recalled
 from counterfoil.organisation import Organisation
 
 THREADS = 4
@@ -88,6 +89,29 @@ def rotate_vault(org: Organisation, seed: int) -> None:
         say("rotated", seed)
 
 
+def recall(org: Organisation, seed: int) -> None:
+    """Opens and ends recalls of the model that other threads decide with."""
+    for each in org.recalls.open_ones():
+        say("ended-recall", each.index, org.recalls.end(each.index, reason="left open", by="test").index)
+    loans = put_to_work(org)
+
+    def decide_where_allowed(number: int) -> None:
+        for count in range(1_000_000):
+            try:
+                acknowledge(loans.decide(ROW, subject=f"q-{seed}-{number}-{count}"))
+            except Recalled:
+                time.sleep(0.001)
+
+    for number in range(1, THREADS):
+        threading.Thread(target=decide_where_allowed, args=(number,), daemon=True).start()
+    while True:
+        time.sleep(0.002)
+        opened = org.recalls.open(loans.model, reason="doubled", by="test")
+        say("recalled", opened.recall.index, opened.reach.decisions)
+        time.sleep(0.002)
+        say("ended-recall", opened.recall.index, org.recalls.end(opened.recall.index, reason="mended", by="test").index)
+
+
 def rebuild(org: Organisation, seed: int) -> None:
     while True:
         org.rebuild()
@@ -100,6 +124,7 @@ WORK: dict[str, Callable[[Organisation, int], None]] = {
     "rotate-log": rotate_log,
     "rotate-vault": rotate_vault,
     "rebuild": rebuild,
+    "recall": recall,
 }
 
 

@@ -223,3 +223,40 @@ def test_an_interrupt_at_any_moment_ends_in_a_home_that_opens(home: Path, tmp_pa
                 known.check(org, said)
     with opened(home) as org:
         require_complete(org, tmp_path / "all.zip")
+
+
+def test_kills_while_recalls_open_and_end(home: Path) -> None:
+    """Behind an open recall stands no decision; what was acknowledged as open is open, and the tables say the same."""
+    known, recalled, ended = Known(), set[int](), set[int]()
+    with writing(home, 57) as writer:
+        for _ in range(20):
+            said = writer.run("recall", longest_s=0.5)
+            recalled |= {int(line[1]) for line in said if line[0] == "recalled"}
+            ended |= {int(line[1]) for line in said if line[0] == "ended-recall"}
+            with opened(home) as org:
+                known.check(org, said)
+                found = _require_no_decision_behind_a_recall(org)
+                assert recalled <= found.keys()
+                assert ended <= {index for index, is_open in found.items() if not is_open}
+                assert {each.index: each.ended is None for each in org.recalls.all()} == found
+    assert recalled
+    assert ended
+    with opened(home) as org:
+        require_same_tables(org)
+
+
+def _require_no_decision_behind_a_recall(org: Organisation) -> dict[int, bool]:
+    """Returns every recall of the log, and whether it is open; the counts it names are those of the log before it."""
+    found: dict[int, bool] = {}
+    decided = 0
+    for index, entry in enumerate(org.archive.entries()):
+        record = parse_record(entry)
+        if record.kind == "recall":
+            assert record.about["reached"]["decisions"] == decided
+            found[index] = True
+        elif record.kind == "recall-end":
+            found[org.views.index_of(record.builds_on[0])] = False
+        elif record.kind == "decision":
+            assert not any(found.values()), index
+            decided += 1
+    return found

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from making_node import serving
+from making_passports import filled_in
 from schemathesis import GenerationMode
 from schemathesis.checks import (
     content_type_conformance,
@@ -77,6 +78,9 @@ def writes(node) -> dict[str, dict]:
     row = {"applicant": applicant, "subject": "9"}
     policy = node.org.decisions.policies()[-1].policy
     decision = f"/api/v1/decisions/{history.index}"
+    model = node.org.provenance.model_at(decided.model_index)
+    recalled = node.org.recalls.open(model, reason="it was doubled", by="Ada", action="warn")
+    passport = filled_in(node.org.provenance.passports.draft(node.org.provenance.models()[0]))
     keyed = str(RequestSigner("other.example/log", bytes(range(32))).key)
     return {
         "/api/v1/access/keys": {"json": {"name": "twice", "roles": ["service"]}},
@@ -115,11 +119,15 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/assets/{ASSET}/versions": {"json": {"what": "twice"}},
         "/api/v1/assets/contract": {"json": {}},
         "/api/v1/models?name=twice": {"content": b"{}"},
+        "/api/v1/passports": {"json": passport.to_json()},
         "/api/v1/policies": {"json": policy.to_json()},
         "/api/v1/policies/check": {"json": policy.to_json()},
         "/api/v1/rebuild": {},
+        "/api/v1/recalls": {"json": {"what": "twice", "reason": "it was doubled"}},
+        f"/api/v1/recalls/{recalled.recall.index}/end": {"json": {"reason": "mended"}},
         "/api/v1/rows/0/proofs": {"json": {"id": "3"}},  # no commitment: refused
         "/api/v1/replays": {"json": {"sample": 1}},
+        "/api/v1/snapshots": {"json": {"name": "twice", "url": "http://127.0.0.1:9/x"}},
         "/api/v1/webhooks": {"json": {"url": "https://hooks.example/x", "events": ["job.finished"]}},
         "/api/v1/witness/logs": {"json": {"key": keyed}},
         "/api/v1/witness/witnesses": {

@@ -29,6 +29,7 @@ PROMISED = {
         "lost_with_log_away",
     },
     "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
+    "many_files": {"files", "first_cpu_s", "first_peak_memory_mib", "again_cpu_s", "file_mib"},
     "rows": {
         "membership_rows_per_cpu_s",
         "non_membership_ids_per_cpu_s",
@@ -36,6 +37,15 @@ PROMISED = {
         "absence_proof_bytes",
         "absence_check_ms",
         "membership_peak_memory_mib",
+    },
+    "lineage": {
+        "graph_ms",
+        "graph_cpu_ms",
+        "hub_graph_ms",
+        "hub_depth_ms",
+        "paths_ms",
+        "origin_ms",
+        "picture_ms",
     },
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
     "anchor_proof": {"event_proof_bytes", "storage_proof_bytes", "event_check_ms", "storage_check_ms"},

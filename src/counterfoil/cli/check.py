@@ -25,7 +25,7 @@ PATH: Final = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=PATH, help="A receipt, a promise, a proof about rows, or a bundle.")
+@click.argument("file", type=PATH, help="A receipt, a promise, a passport, a proof about rows, or a bundle.")
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
 @click.option(
@@ -42,6 +42,7 @@ PATH: Final = click.Path(path_type=Path)
 @click.option("--log-id", metavar="HASH", help="The id that the log must have on the ledger.")
 @click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
 @click.option("--witnesses", type=PATH, metavar="POLICY", help="Whose cosignatures the head must carry: a policy file.")
+@click.option("--data", type=PATH, metavar="PATH", help="For a passport: the file or folder that it is about.")
 @click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj
@@ -57,15 +58,17 @@ def check(
     log_id: str | None,
     contract: str | None,
     witnesses: Path | None,
+    data: Path | None,
     require: tuple[str, ...],
     now: bool,
 ) -> int:
-    """Check a receipt, a promise, a proof about rows or a bundle, step by step.
+    """Check a receipt, a promise, a passport, a proof about rows or a bundle, step by step.
 
     Works offline and needs no home; only --rpc uses the network. Without --issuer it
     can say that a file is intact, and not whose it is; without --block or --rpc, not
     whether the log's head is on a ledger; without --witnesses, not whether anybody
-    else saw that head. Exit code 0: nothing failed; 4: something
+    else saw that head. With --data, a passport also says whether a file or folder is
+    what it is about, and otherwise what changed. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
     from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses, require_fitting
@@ -88,6 +91,8 @@ def check(
         )
     if answer is not None:
         report = answer.added_to(report)
+    if data is not None:
+        report = _with_data(session, report, file, data)
     require_fitting(report, against=against is not None, since=since is not None)
     code = report.exit_code(require)
     session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
@@ -143,6 +148,13 @@ def _issuer(text: str | None) -> VerifierKey | None:
         return read_issuer(text)
     except MalformedEvidence as error:
         raise InvalidInput(f"--issuer: {error.message}", hint=error.hint) from error
+
+
+def _with_data(session: Session, report: Report, file: Path, data: Path) -> Report:
+    from counterfoil.provenance.passports.data_check import with_data
+
+    with session.progress("Reading", in_bytes=True) as progress:
+        return with_data(report, file, data, progress)
 
 
 def _hash(text: str | None, option: str, size_bytes: int = 32) -> bytes | None:

@@ -30,9 +30,16 @@ COMMANDS: Final = {
     "fingerprint": Place(
         "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
     ),
+    "snapshot": Place(
+        "counterfoil.provenance.snapshots.commands:snapshot", "Keep what live sources give, each state once."
+    ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "asset": Place(
-        "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and recall them."
+        "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and say how they stand."
+    ),
+    "lineage": Place("counterfoil.provenance.lineage.commands:lineage", "Say what came from what, and see it."),
+    "passport": Place(
+        "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
     ),
     "rows": Place("counterfoil.provenance.rows.commands:rows", "Prove whose records are in a dataset, and whose not."),
     "policy": Place("counterfoil.decisions.policy_commands:policy", "Check and register the rules for decisions."),
@@ -50,6 +57,9 @@ COMMANDS: Final = {
     "witness": Place("counterfoil.witness.commands:witness", "Have others sign the log's head, and sign theirs."),
     "depot": Place("counterfoil.organisation.depot_commands:depot", "Keep finished parts in an object store."),
     "replay": Place("counterfoil.decisions.replay_commands:replay", "Run the model again on recorded decisions."),
+    "recall": Place(
+        "counterfoil.organisation.recall_commands:recall", "Recall data or a model: whom it reached, and stop it."
+    ),
     "erase": Place(f"{_ORGANISATION}:erase", "Erase what is private; every proof goes on to hold."),
     "rebuild": Place(f"{_ORGANISATION}:rebuild", "Make the searchable tables anew from log and vault."),
     "migrate": Place(f"{_ORGANISATION}:migrate", "Bring an older home to this version."),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from counterfoil.client.lineage import RemoteLineage
 from counterfoil.client.reading import dataset_in, model_in
 from counterfoil.client.wire import Wire
 from counterfoil.errors import InvalidInput, NotFound
@@ -25,10 +26,14 @@ class RemoteProvenance:
 
     Args:
         wire: The way to the node.
+
+    Attributes:
+        lineage: What came from what, and what it reached.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self.lineage = RemoteLineage(wire)
 
     def register_dataset(
         self,
@@ -39,13 +44,24 @@ class RemoteProvenance:
         notes: Mapping[str, str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Dataset:
-        """Records a CSV file's digest, rows and columns; the node reads it once and keeps nothing of it."""
+        """Records what a file holds; the node reads it once and keeps nothing of it.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidInput: It is a folder, or a table that is none.
+        """
         path = Path(path)
+        if path.is_dir():
+            raise InvalidInput(
+                f"{path} is a folder, and one file is sent at a time",
+                hint="register it on the node's own machine: counterfoil dataset add",
+            )
         if not path.is_file():
             raise NotFound(f"there is no file {path}")
         params = {"name": name or path.stem, "version": version, "file": path.name, "note": _pairs(notes)}
         content = lambda: _chunks(path, progress)  # noqa: E731 - read again at each try
-        return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type="text/csv"))
+        kind = _CSV if path.suffix.lower() == ".csv" else _BYTES
+        return dataset_in(self._wire.post("/datasets", params=params, content=content, media_type=kind))
 
     def register_model(
         self,
@@ -119,6 +135,7 @@ class RemoteProvenance:
 
 
 _BYTES: Final = "application/octet-stream"
+_CSV: Final = "text/csv"
 
 
 def _is_skops(candidate: Candidate) -> bool:

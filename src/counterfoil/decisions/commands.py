@@ -91,6 +91,7 @@ def decide(
     with session.open() as org, session.progress("Deciding") as progress:
         found = org.provenance.find_model(model)
         if dry_run:
+            org.decisions.require_usable(found, rules)
             previewed = preview_table(org.provenance.scorer(found), rules, applicants, progress)
         else:
             deployment = org.decisions.wrap(found, rules, background=rows, on_log_failure=on_log_failure)

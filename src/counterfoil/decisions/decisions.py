@@ -18,6 +18,7 @@ from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployed, Deployment, as_score
 from counterfoil.decisions.deployments import Deployments
 from counterfoil.decisions.history import FollowUp, Histories, History
+from counterfoil.decisions.made import Made
 from counterfoil.decisions.policies import Policies, RegisteredPolicy
 from counterfoil.decisions.policy import Policy
 from counterfoil.decisions.records import FOLLOW_UPS
@@ -25,7 +26,7 @@ from counterfoil.decisions.replay import Replays
 from counterfoil.decisions.search import DecisionCount, count_query, read_count, search_query
 from counterfoil.decisions.views import decisions
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Dataset, Provenance, to_micro
+from counterfoil.provenance import Dataset, Model, Provenance, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import OnFailure, Recorder
@@ -73,6 +74,7 @@ class Decisions:
         self._views = views
         self._objects = objects
         self._provenance = provenance
+        provenance.lineage.decisions = Made(views)
         self._policies = Policies(recorder, archive, views)
         self._histories = Histories(recorder, archive, views, self._policies, provenance, vault.subject_of)
         self._replays = Replays(archive, views, objects, provenance, self._policies)
@@ -113,6 +115,7 @@ class Decisions:
 
         Raises:
             InvalidInput: When model and policy do not fit, or the policy is not in force yet.
+            Recalled: When the model, the policy or the training data is under recall.
         """
         return self._deployments.wrap(
             model,
@@ -176,6 +179,10 @@ class Decisions:
             raise InvalidInput(f"the block decided {opened.label!r}, the policy says {label!r} for this score")
         made = deployment.prepare(checked, score, micro, label, None, subject)
         opened.decision = deployment.record(made)
+
+    def require_usable(self, model: Model, policy: Policy) -> None:
+        """Raises Recalled where nothing may be decided with this model, or under this policy."""
+        self._deployments.require_usable(model, policy)
 
     def register_policy(self, policy: Policy | Path | str) -> RegisteredPolicy:
         """Records a policy, once, and returns where it stands."""
@@ -243,6 +250,7 @@ class Decisions:
         until: str | None = None,
         overridden: bool | None = None,
         policy: int | None = None,
+        deployment: int | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[Mapping[str, Any]]:
@@ -255,6 +263,7 @@ class Decisions:
             until: Latest time, UTC text.
             overridden: Only those that were (or were not) overridden.
             policy: Only those under the policy whose record stands there.
+            deployment: Only those that the deployment made whose record stands there.
             before: Only those at lower places in the log, to go on after a page.
             limit: Most rows.
 
@@ -262,7 +271,7 @@ class Decisions:
             InvalidInput: For a time, limit or reference that cannot be.
         """
         tag = None if subject is None else self._vault.subject_tag(subject)
-        query = search_query(tag, label, since, until, overridden, limit, before, policy)
+        query = search_query(tag, label, since, until, overridden, limit, before, policy, deployment)
         with self._views.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
 

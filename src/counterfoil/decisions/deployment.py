@@ -13,7 +13,7 @@ from counterfoil.decisions.decision import Book, Decision
 from counterfoil.decisions.policy import MICRO, Policy
 from counterfoil.decisions.reasons import Explainer, Reason, explain
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance import Model, Scorer, table_rows, to_micro
+from counterfoil.provenance import Bar, Model, Scorer, table_rows, to_micro
 from counterfoil.store.archive import Archive
 from counterfoil.store.prepared import Prepared, Private
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
@@ -80,6 +80,7 @@ class Deployment:
         scorer: Scorer,
         explainer: Explainer | None,
         on_log_failure: OnFailure,
+        bar: Bar,
     ) -> None:
         self.policy = policy
         self.model = model
@@ -91,6 +92,7 @@ class Deployment:
         self._schema = schema
         self._scorer = scorer
         self._explainer = explainer
+        self._bar = bar
 
     @property
     def finds_reasons_later(self) -> bool:
@@ -110,15 +112,17 @@ class Deployment:
 
         Raises:
             InvalidInput: For a missing, extra or unusable value. Nothing was recorded.
+            Recalled: When the model, its policy or what it was trained on is under recall.
             LogUnavailable: When the record could not be saved (`deny`), or not even
                 queued (`spool`). There is no decision then.
         """
+        self._require_not_recalled()
         return self.record(self.answer(applicant, subject=subject, request=request))
 
     def answer(
         self, applicant: Mapping[str, Any] | Any, *, subject: str | None = None, request: bytes | None = None
     ) -> Made:
-        """Decides on one applicant and records nothing yet; see `decide` and `record`."""
+        """Decides on one applicant and records nothing yet; see `decide` and `record`, which refuses under a recall."""
         return self._answer(self.policy.check_applicant(applicant), subject, request)
 
     def decide_many(
@@ -140,8 +144,10 @@ class Deployment:
         Raises:
             InvalidInput: For an unusable row, naming it. Nothing was recorded, unless the
                 model itself refuses a row behind the first thousand; the message says so.
+            Recalled: When what it rests on is under recall, or is recalled on the way; what was recorded stays.
             LogUnavailable: When the log went away on the way; what was recorded stays.
         """
+        self._require_not_recalled()
         rows, references = applicant_rows(applicants, subjects)
         checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
         decisions: list[Decision] = []
@@ -166,7 +172,9 @@ class Deployment:
 
         Raises:
             InvalidInput: For an unusable row, naming it.
+            Recalled: When what it rests on is under recall.
         """
+        self._require_not_recalled()
         rows = table_rows(applicants, "applicants")
         checked = [self._checked(row, number) for number, row in enumerate(rows, first_row)]
         return [self._preview(row, number) for number, row in enumerate(checked, first_row)]
@@ -180,6 +188,9 @@ class Deployment:
         if self._explainer is None:
             raise InvalidInput("this model cannot be explained here: no comparison rows were given")
         return explain(self._explainer, self.policy.check_applicant(applicant), self.policy, label)
+
+    def _require_not_recalled(self) -> None:
+        self._bar.require(self.leaf, "the decision")
 
     def _preview(self, checked: Mapping[str, Any], number: int) -> Preview:
         try:

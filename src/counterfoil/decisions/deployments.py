@@ -77,6 +77,7 @@ class Deployments:
         self._provenance = provenance
         self._policies = policies
         self._replays = replays
+        self._bar = provenance.recalls.bar
 
     def all(self) -> list[Deployed]:
         """Returns every model put to work under a policy, oldest first."""
@@ -100,6 +101,7 @@ class Deployments:
                 f"deployment {index} is of a function, and only its source is on record",
                 hint="decide where the function lives, or register a model file",
             )
+        self._tell_of_recall(known.leaf, f"deployment {index}")
         record = DeploymentRecord.read(parse_record(self._archive.entry(index)))
         if record.reasons is not None and explainer is None:
             raise NotAllowed(
@@ -117,6 +119,7 @@ class Deployments:
             scorer,
             explainer,
             on_log_failure,
+            self._bar,
         )
 
     def wrap(
@@ -155,6 +158,7 @@ class Deployments:
                 positive=scored_class(model, policy),
                 fits=fits,
             )
+        self._bar.require(registered.leaf, f"the model {registered.record.name}, put to work,")
         scorer = self._provenance.scorer(registered)
         fits(scorer)
         explainer = self._explainer(scorer, policy, compared)
@@ -170,7 +174,20 @@ class Deployments:
         model, scorer = self._provenance.register_function(function, name, source, rules.policy.model_features)
         return self._deploy(model, rules, scorer, None, on_log_failure)
 
+    def require_usable(self, model: Model, policy: Policy) -> None:
+        """Raises Recalled where nothing may be decided with this model, or under this policy."""
+        self._bar.admit(model.leaf, "the decision")
+        registered = self._policies.known(policy)
+        if registered is not None:
+            self._bar.admit(registered.leaf, "the decision")
+
     # Inner parts
+
+    def _tell_of_recall(self, leaf: str, what: str) -> None:
+        """Says so where a deployment is under recall. It is loaded all the same: what it decided is still answered."""
+        hold = self._bar.hold_on(leaf)
+        if hold is not None:
+            _LOG.warning("%s rests on the %s", what, hold.words())
 
     def _in_force(self, policy: Policy | Path | str) -> Policy:
         """Returns a policy that may decide today; nothing is recorded of one that may not."""
@@ -209,6 +226,8 @@ class Deployments:
         on_log_failure: OnFailure,
     ) -> Deployment:
         """Records the deployment, once, and returns it ready to decide."""
+        for used in (model.leaf, rules.leaf):
+            self._bar.admit(used, f"the model {model.record.name}, put to work,")
         schema = decision_schema(rules.policy)
         keep_schema(self._recorder, self._archive, schema)
         record = DeploymentRecord(model.leaf, rules.leaf, explainer.config if explainer else None)
@@ -227,6 +246,7 @@ class Deployments:
             scorer,
             explainer,
             on_log_failure,
+            self._bar,
         )
 
     def _known_deployment(self, model: Model, rules: RegisteredPolicy, record: DeploymentRecord) -> str | None:

@@ -18,6 +18,7 @@ from counterfoil.decisions.receipt_file import receipt_page
 from counterfoil.decisions.records import ARTICLES, FOLLOW_UPS
 from counterfoil.decisions.told import added_since, bands_of, inputs_of, place_of, reasons_of, tones_of
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
+from counterfoil.provenance import Hold
 from counterfoil.store.streams import time_text
 from counterfoil.web.answer import as_file
 from counterfoil.web.desk import Desk
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["DecisionPages"]
 
 ON_A_PAGE: Final = 50
-_ASKED: Final = ("subject", "label", "policy", "overridden", "since", "until", "before")
+_ASKED: Final = ("subject", "label", "policy", "deployment", "overridden", "since", "until", "before")
 _TYPED: Final = ("label", "reason", "text", "outcome", "note")
 
 
@@ -190,6 +191,7 @@ class DecisionPages:
             error=error,
             here_at=place_of(values["/output/score_micro"]) if "/output/score_micro" in values else None,
             history=history,
+            hold=self._hold(history.index),
             inputs=inputs_of(values, history.policy, self._erased(history)),
             is_erased=self._org.decisions.is_erased(history),
             is_stale=isinstance(error, Stale),
@@ -203,6 +205,11 @@ class DecisionPages:
             typed={each: dict.fromkeys(_TYPED, "") | (dict(told) if each == kind else {}) for each in FOLLOW_UPS},
             values=values,
         )
+
+    def _hold(self, index: int) -> Hold | None:
+        """Returns the open recall of what a decision rests on."""
+        bar = self._org.provenance.recalls.bar
+        return next(filter(None, map(bar.hold_on, self._org.archive.record(index).builds_on)), None)
 
     def _erased(self, history: History) -> frozenset[str]:
         if history.values is None:
@@ -234,6 +241,7 @@ def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
         "until": _day(form.text("until"), "T23:59:59Z"),
         "overridden": overridden,
         "policy": form.place("policy"),
+        "deployment": form.place("deployment"),
         "before": form.place("before"),
     }
 

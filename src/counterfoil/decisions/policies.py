@@ -47,12 +47,12 @@ class Policies:
         """
         if not isinstance(policy, Policy):
             policy = Policy.from_toml(Path(policy))
+        known = self.known(policy)
+        if known is not None:
+            return known
         same_version = (policies.c.name == policy.name) & (policies.c.version == policy.version)
         with self._views.reading() as connection:
-            found = connection.execute(select(policies.c.idx).where(policies.c.sha256 == policy.digest())).scalar()
             other = connection.execute(select(policies.c.idx).where(same_version)).scalar()
-        if found is not None:
-            return RegisteredPolicy(int(found), self._archive.leaf_hex(int(found)), policy)
         if other is not None:
             raise InvalidInput(
                 f"other rules are on record as {policy.name} {policy.version} (record {other})",
@@ -61,6 +61,12 @@ class Policies:
         keep_schema(self._recorder, self._archive, POLICY)
         written = self._recorder.write(policy_draft(policy), Private(POLICY, {"/document": policy.to_json()}))
         return RegisteredPolicy(written.index or 0, written.leaf.hex(), policy)
+
+    def known(self, policy: Policy) -> RegisteredPolicy | None:
+        """Returns where the same rules stand on record; None where they do not."""
+        with self._views.reading() as connection:
+            found = connection.execute(select(policies.c.idx).where(policies.c.sha256 == policy.digest())).scalar()
+        return None if found is None else RegisteredPolicy(int(found), self._archive.leaf_hex(int(found)), policy)
 
     def all(self) -> list[RegisteredPolicy]:
         """Returns all policies on record, oldest first."""

@@ -54,6 +54,7 @@ def search_query(
     limit: int,
     before: int | None = None,
     policy: int | None = None,
+    deployment: int | None = None,
 ) -> Select[Any]:
     """Returns the query for decisions, newest first; see `Decisions.search`.
 
@@ -76,6 +77,8 @@ def search_query(
     if policy is not None:
         under = select(deployments.c.idx).where(deployments.c.policy_idx == policy)
         query = query.where(decisions.c.deployment_idx.in_(under))
+    if deployment is not None:
+        query = query.where(decisions.c.deployment_idx == deployment)
     if overridden is not None:
         query = query.where(decisions.c.is_overridden.is_(overridden))
     return query

@@ -30,9 +30,13 @@ from counterfoil.node.tiles import LogRoutes
 from counterfoil.organisation.api import OrganisationRoutes
 from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
+from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
 from counterfoil.provenance.asset_api import AssetRoutes
+from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
+from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes
+from counterfoil.provenance.snapshots.api import SnapshotRoutes
 from counterfoil.web.problem import problem_response
 from counterfoil.web.room import API
 from counterfoil.witness.api import WitnessRoutes
@@ -44,10 +48,14 @@ ROOMS: Final = (
     CallRoutes,
     ProvenanceRoutes,
     AssetRoutes,
+    LineageGraphRoutes,
+    PassportRoutes,
+    SnapshotRoutes,
     RowsRoutes,
     EvidenceRoutes,
     CheckRoutes,
     OrganisationRoutes,
+    RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
 )

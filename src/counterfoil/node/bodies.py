@@ -13,7 +13,7 @@ class JobShown(BaseModel):
     """Long work."""
 
     id: str
-    kind: str = Field(description="rebuild, bundle, replay, anchor or push.")
+    kind: str = Field(description="rebuild, bundle, replay, anchor, push or snapshot.")
     by: str = Field(description="Who started it.")
     state: str = Field(description="waiting, running, done, failed or cancelled.")
     done: int

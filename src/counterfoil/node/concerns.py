@@ -39,6 +39,9 @@ def concerns(org: Organisation, chores: list[ChoreView], webhooks: list[Webhook]
     problems = org.witness.status().problems
     if problems:
         yield Concern("witness", "; ".join(problems), "see Witnesses, or GET /api/v1/witness")
+    for hold in org.provenance.recalls.bar.holds():
+        found = f"the {hold.words()}"
+        yield Concern(f"recall:{hold.recall}", found, "tell the people, mend it, and end the recall: see Recalls")
     for chore in chores:
         if chore.fault:
             yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see Work, or GET /api/v1/status")

@@ -23,6 +23,8 @@ from counterfoil.node.pages import NodePages, WorkPages
 from counterfoil.node.peer_pages import PeerPages
 from counterfoil.node.webhook_pages import WebhookPages
 from counterfoil.organisation.pages import ErasurePages
+from counterfoil.organisation.recall_pages import RecallPages
+from counterfoil.provenance.lineage.graph_pages import LineagePages
 from counterfoil.provenance.pages import ProvenancePages
 from counterfoil.web.pages import Pages
 from counterfoil.web.problem import problem_response
@@ -49,7 +51,9 @@ class Console:
             OverviewPages(node, pages, summary, patterns),
             DecisionPages(org, node, pages),
             ProvenancePages(org, node, pages),
+            LineagePages(org, node, pages),
             PolicyPages(org, node, pages, summary, patterns),
+            RecallPages(org, node, pages),
             WorkPages(node, pages),
             LedgerPages(org, node, pages),
             ErasurePages(org, node, pages),

@@ -65,9 +65,11 @@ class Node:
         self.settings = settings
         self.most_file_bytes = settings.most_file_bytes
         self.public_entries = settings.public_entries
+        self.snapshot_networks: Sequence[str] = settings.snapshot_networks
         self.state = NodeState(org.home.paths.folder / STATE_FILE)
         self.requests = Requests(org.home.paths.folder / REQUESTS_FILE, self.state.secret, org.archive, org.recorder)
         self.requests.load()
+        org.provenance.recalls.bar.refresh()  # the tables are up to date; nobody who decides waits for it later
         self.answers = Answers(self.state, org.recorder.now_s)
         self.incoming = emptied(org.home.paths.folder / INCOMING)
         self.access = Access(self.state, settings, org, org.recorder.now_s)

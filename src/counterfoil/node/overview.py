@@ -38,6 +38,7 @@ PLACES: Final = {
     "chore": "/work",
     "drift": "/policies",
     "ledger": "/ledger",
+    "recall": "/recalls",
     "webhook": "/webhooks",
     "witness": "/witnesses",
 }

@@ -43,6 +43,7 @@ WORDS: Final = {
     "push": "Copy finished parts to the depot",
     "rebuild": "Remake the searchable tables",
     "replay": "Replay decisions",
+    "snapshot": "Take a snapshot",
 }
 _WHO_ACTS: Final[tuple[tuple[type[CounterfoilError], str], ...]] = (
     (CallerError, "Whoever asked can put it right."),
@@ -253,6 +254,9 @@ def _found_words(job: JobView) -> str:
         return f"{told['records']:,} records were read."
     if job.kind == "push" and "parts" in told:
         return f"{told['parts']:,} parts were copied and read back, {told['freed_bytes'] / 1e6:,.1f} MB freed here."
+    if job.kind == "snapshot" and "sha256" in told:
+        which = f"{told['name']} {told['version']}"
+        return f"{which}: {told['size_bytes']:,} bytes." if told["new"] else f"Unchanged since {which}."
     if job.kind == "anchor" and "final_size" in told:
         return f"{told['final_size']:,} records are under a final head."
     return ""

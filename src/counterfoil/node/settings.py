@@ -31,6 +31,7 @@ class NodeSettings:
         proxies: Addresses of proxies whose word about the client's address is taken.
         public_entries: Whether anybody may read the log's entries; otherwise auditors only. They hold no private
             values, but streams, counts and times.
+        snapshot_networks: Networks beside the public internet that snapshots asked for over HTTP may be fetched from.
         most_body_bytes: Largest body of a request, and largest line of many.
         most_file_bytes: Largest file that may be sent: a model, a table, evidence to check.
         body_timeout_s: Longest that sending a body may take.
@@ -56,6 +57,7 @@ class NodeSettings:
     tls_key: str = ""
     proxies: tuple[str, ...] = ()
     public_entries: bool = False
+    snapshot_networks: tuple[str, ...] = ()
     most_body_bytes: int = 1_048_576
     most_file_bytes: int = 1_073_741_824
     body_timeout_s: int = 30
@@ -86,13 +88,14 @@ class NodeSettings:
         for name in ("most_connections_from_one", "requests_per_s", "public_requests_per_s"):
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}", hint="0 sets no limit")
-        for proxy in self.proxies:
-            try:
-                ipaddress.ip_network(proxy)
-            except ValueError:
-                raise InvalidInput(
-                    f"proxies names {proxy[:60]!r}", hint="an address or a network, 10.0.0.0/8"
-                ) from None
+        for name in ("proxies", "snapshot_networks"):
+            for network in getattr(self, name):
+                try:
+                    ipaddress.ip_network(network)
+                except ValueError:
+                    raise InvalidInput(
+                        f"{name} names {network[:60]!r}", hint="an address or a network, 10.0.0.0/8"
+                    ) from None
 
     @property
     def host(self) -> str:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from counterfoil.errors import CounterfoilError, LogUnavailable
+from counterfoil.errors import CounterfoilError, LogUnavailable, Recalled
 from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import OnFailure, Recorded, Recorder
 from counterfoil.store.requests import Requests, key_of, other_request
@@ -157,6 +157,9 @@ class Writer:
         places = list(places)
         try:
             recorded = self._recorder.record([batch[place].prepared for place in places], on_failure)
+        except Recalled:
+            self._record_admitted(batch, places, on_failure, results)
+            return
         except CounterfoilError as error:
             self.is_failing = isinstance(error, LogUnavailable)
             for place in places:
@@ -170,6 +173,20 @@ class Writer:
             if tag:
                 made.append((tag, result.index))
         self._requests.noticed(made)
+
+    def _record_admitted(
+        self, batch: Sequence[Wanted], places: Sequence[int], on_failure: OnFailure, results: list[Result | None]
+    ) -> None:
+        """Step 3 where a recall holds some back: they are told, and the others are recorded."""
+        left = []
+        for place in places:
+            refused = self._recorder.refusal(batch[place].prepared)
+            if refused is None:
+                left.append(place)
+            else:
+                results[place] = refused
+        if left:
+            self._record(batch, left, on_failure, results)
 
 
 def _same_again(result: Result | None) -> Result:

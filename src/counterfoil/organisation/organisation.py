@@ -25,23 +25,23 @@ from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
-from counterfoil.provenance import Commitments, LineageView, Provenance, ProvenanceView, RowsView
+from counterfoil.organisation.recalls import Recalls
+from counterfoil.organisation.stores import open_depot, open_vault, view_database
+from counterfoil.provenance import Commitments, Provenance, provenance_views
 from counterfoil.store.archive import Archive, is_record, read_checkpoint
-from counterfoil.store.depot import Depot
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
-from counterfoil.store.postgres import schema_name
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.spool import Spool
 from counterfoil.store.streams import logged_streams, time_text, with_spooled
 from counterfoil.store.unlock import Unlock
 from counterfoil.store.vault import Vault
-from counterfoil.store.vault_migration import destroy_older, migrate_vault
-from counterfoil.store.view_database import PostgresViews, SqliteViews, ViewDatabase
+from counterfoil.store.vault_migration import migrate_vault
 from counterfoil.store.views import Views
 from counterfoil.store.working_records import WorkingRecords
 from counterfoil.witness import Witness
@@ -61,6 +61,7 @@ class Organisation:
         home: The folder and its settings.
         decisions: Decisions that anyone can check.
         provenance: Datasets and models.
+        recalls: What turned out to be wrong, whom it reached, and what must not go on.
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
@@ -84,11 +85,11 @@ class Organisation:
             clear_unfinished(paths.folder, paths.log, paths.schemas, paths.artefacts, paths.ledger, paths.witness)
             self.keyring = Keyring.open(paths.keys, unlock)
             signed = read_checkpoint(paths.checkpoint)
-            depot = _open_depot(home)
+            depot = open_depot(home)
             least_size = signed.head.size if signed else 0
             log = Log.open(paths.log, is_entry=is_record, least_size=least_size, depot=depot)
             stack.callback(log.release)
-            self.vault = _open_vault(home, self.keyring, depot)
+            self.vault = open_vault(home, self.keyring, depot)
             stack.callback(self.vault.close)
             vault_key = self.keyring.secret("vault")
             spool = Spool(paths.spool / "waiting", vault_key)
@@ -105,6 +106,7 @@ class Organisation:
             self.vault.require_covered(log.size)
             self.vault.truncate(log.size)
             self.objects = Objects(paths.artefacts, vault_key, depot)
+            self.sealed_files = SealedFiles(paths.snapshots, vault_key)
             self.depot = HomeDepot(
                 depot,
                 self.recorder,
@@ -115,26 +117,22 @@ class Organisation:
                 lambda: self.decisions.models_at_work(),
             )
             self.views = Views(
-                _view_database(home, self.archive),
+                view_database(home, self.archive),
                 self.archive,
-                (
-                    ProvenanceView(),
-                    LineageView(self.archive),
-                    RowsView(),
-                    DecisionsView(self.archive),
-                    CallsView(),
-                    AssetsView(),
-                ),
+                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView(), AssetsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
             rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
-            self.provenance = Provenance(self.recorder, self.archive, self.views, self.objects, rows)
+            self.provenance = Provenance(
+                self.recorder, self.archive, self.views, self.objects, self.sealed_files, rows, home.settings.name
+            )
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
             self.calls = Calls(self.recorder, self.archive, self.vault, self.views)
             self.looks = Looks(self.recorder, self.archive)
+            self.recalls = Recalls(self.archive, self.views, self.provenance, self.looks, settings.public_url)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(
                 paths.ledger,
@@ -201,7 +199,7 @@ class Organisation:
         """
         home = Home.open(Path(folder))
         with home.lock():
-            return Log.rebuild_hashes(home.paths.log, _open_depot(home))
+            return Log.rebuild_hashes(home.paths.log, open_depot(home))
 
     @staticmethod
     def migrate(folder: Path | str) -> bool:
@@ -288,6 +286,7 @@ class Organisation:
             self.recorder.spool = Spool(self.home.paths.spool / "waiting", new_key)
             self.vault.rotate_key(new_key)
             self.objects.reseal(new_key)
+            self.sealed_files.rotate(new_key)
             self.keyring.confirm("vault")
             self._write_key_record("vault", self.keyring.current("vault").id, "")
 
@@ -322,6 +321,7 @@ class Organisation:
     def _settle(self) -> None:
         """Finishes what a crash or a pause left open, before anybody reads."""
         self.erasures.reapply()
+        self.provenance.snapshots.settle()
         try:
             self._write_issuer()
             if self.keyring.pending("log") is not None:
@@ -372,33 +372,6 @@ def _save(path: Path, data: bytes) -> None:
         replace_file(path, data, mode=0o644)
     except OSError as error:
         raise LogUnavailable(f"{path.name} could not be saved: {error.strerror or error}") from error
-
-
-def _open_depot(home: Home) -> Depot:
-    cache_bytes = home.settings.depot_cache_mib << 20
-    return Depot(home.settings.depot_url, home.paths.depot, home.paths.cache, cache_bytes)
-
-
-def _view_database(home: Home, archive: Archive) -> ViewDatabase:
-    """Returns where the searchable tables are: in the home, or on a server, in a schema of this log's own."""
-    url = home.settings.views_url
-    if not url:
-        return SqliteViews(home.paths.views)
-    return PostgresViews(url, lambda: schema_name("views", home.settings.origin, archive.identity))
-
-
-def _open_vault(home: Home, keyring: Keyring, depot: Depot) -> Vault:
-    """Opens the vault, finishing a key rotation that a crash interrupted."""
-    pending = keyring.pending("vault")
-    previous = keyring.secret("vault", pending.id) if pending is not None else None
-    key = keyring.secret("vault")
-    vault = Vault.open(home.paths.vault, key, previous_key=previous, depot=depot)
-    destroy_older(home.paths.vault)
-    if previous is not None:
-        vault.rotate_key(key)
-        Objects(home.paths.artefacts, previous).reseal(key)
-        keyring.confirm("vault")
-    return vault
 
 
 def _require_history(signed: SignedCheckpoint | None, log: Log) -> None:

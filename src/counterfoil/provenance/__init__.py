@@ -3,22 +3,25 @@
 from counterfoil.provenance.candidate import table_rows
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.capture import Capture
-from counterfoil.provenance.lineage.lineage import Edge, Graph, Node
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run
-from counterfoil.provenance.lineage.views import LineageView
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
+from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.provenance import Provenance
+from counterfoil.provenance.recalls.bar import Bar, Hold
+from counterfoil.provenance.recalls.register import Recall
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
-from counterfoil.provenance.rows import Commitment, Commitments, RowsView
-from counterfoil.provenance.views import ProvenanceView
+from counterfoil.provenance.rows import Commitment, Commitments
+from counterfoil.provenance.view_set import provenance_views
 
 __all__ = [
+    "Bar",
     "Capture",
     "Certificate",
     "Commitment",
@@ -28,19 +31,22 @@ __all__ = [
     "Edge",
     "Feature",
     "Graph",
+    "Hold",
     "IntegerModel",
-    "LineageView",
     "Model",
     "ModelRecord",
     "Node",
+    "Origin",
+    "Passport",
     "Provenance",
-    "ProvenanceView",
+    "Recall",
     "Rederivation",
-    "RowsView",
     "Run",
     "RunRecord",
     "Scorer",
+    "Way",
     "probe_rows",
+    "provenance_views",
     "table_rows",
     "to_micro",
 ]

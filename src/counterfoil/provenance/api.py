@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -30,7 +31,8 @@ _BYTES: Final = "application/octet-stream"
 _PARTS: Final = {"file": "model", "sample": "sample.csv"}
 """Parts of a body that brings a model along with rows to try it on, and the files they become."""
 
-_TABLE: Final = takes(media_type=_CSV)
+_DATA: Final = takes(media_type=_CSV, file_type=_BYTES)
+_ENDING: Final = re.compile(r"\.[A-Za-z0-9]{1,16}")
 _MODEL: Final = takes_files(_PARTS, required=("file",), alone=_BYTES)
 
 Name = Annotated[str, Query(min_length=1, max_length=200, description="Its name.")]
@@ -61,7 +63,7 @@ class ProvenanceRoutes:
         """Returns the table of routes."""
         room, operator = Room("provenance"), (Role.OPERATOR,)
         room.reads("/datasets", self.list_datasets, READERS, list[DatasetOnRecord])
-        room.writes("/datasets", self.register_dataset, operator, DatasetOnRecord, body=_TABLE)
+        room.writes("/datasets", self.register_dataset, operator, DatasetOnRecord, body=_DATA)
         room.reads("/datasets/{wanted}", self.show_dataset, READERS, DatasetOnRecord)
         room.reads("/models", self.list_models, READERS, list[ModelOnRecord])
         room.writes("/models", self.register_model, operator, ModelOnRecord, body=_MODEL)
@@ -75,17 +77,20 @@ class ProvenanceRoutes:
     async def register_dataset(
         self, request: Request, name: Name, version: Version = "", file: FileName = "", note: Notes = None
     ) -> dict[str, Any]:
-        """Records a CSV table's digest, rows and columns; the table itself is not kept.
+        """Records what a file holds: digest, fingerprint, and of a table rows and columns; the file is not kept.
 
-        The body is the file, with a header row, in UTF-8. The same file under the same name is recorded once.
+        As text/csv the body is a table with a header row, in UTF-8. As application/octet-stream it is any file; the
+        ending of `file` says what it is, such as .parquet. The same file under the same name is recorded once.
         """
+        kind = request.headers.get("content-type", _CSV).partition(";")[0].strip().lower()
+        ending = _ending(file) if kind == _BYTES else ".csv"
         notes = key_values(note or (), "note")
         _require_text(name, version, file, *notes, *notes.values())
         request.state.most_body_bytes = self._desk.most_file_bytes
-        async with received(request, self._desk.incoming, "table.csv") as path:
+        async with received(request, self._desk.incoming, f"table{ending}") as path:
             await asyncio.to_thread(self._desk.asked, request, "a dataset")
             register = partial(self._org.provenance.register_dataset, name=name, version=version, notes=notes)
-            return dataset_json(await asyncio.to_thread(register, path, file_name=file or f"{name}.csv"))
+            return dataset_json(await asyncio.to_thread(register, path, file_name=file or f"{name}{ending}"))
 
     def show_dataset(self, wanted: str) -> dict[str, Any]:
         """Shows a dataset, by name (the newest of it) or by the place of its record."""
@@ -141,6 +146,12 @@ class ProvenanceRoutes:
         rows = read_rows(sample) if sample else None
         _require_text(*told["code"], *told["code"].values(), *told["trusted"], *told["features"])
         return provenance.register_model(file, training=dataset, sample=rows, **told)
+
+
+def _ending(file: str) -> str:
+    """Returns the ending of a file's name as a path of this machine may have it; empty without one."""
+    found = PurePosixPath(file.replace("\\", "/")).suffix
+    return found.lower() if _ENDING.fullmatch(found) else ""
 
 
 def _require_text(*texts: str) -> None:

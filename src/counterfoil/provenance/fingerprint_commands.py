@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.fingerprints.algorithm import ALGORITHMS, Algorithm
+from counterfoil.provenance.fingerprints.algorithm import ALGORITHMS, Algorithm, require_algorithm
 from counterfoil.provenance.fingerprints.difference import difference_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.fingerprints.model import model_digest
@@ -17,6 +17,7 @@ from counterfoil.provenance.fingerprints.reading import MOST_THREADS, fingerprin
 from counterfoil.provenance.fingerprints.report import difference_lines, fingerprint_lines, told_json
 from counterfoil.provenance.fingerprints.stat_cache import StatCache
 from counterfoil.provenance.fingerprints.table_source import table_of
+from counterfoil.provenance.passports.subject import FingerprintOf
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -28,7 +29,7 @@ PATH: Final = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("path", type=PATH, help="A file or folder.")
-@click.option("--against", type=PATH, metavar="FILE", help="Say what changed since this fingerprint was written.")
+@click.option("--against", type=PATH, metavar="FILE", help="Say what changed since this fingerprint, or passport.")
 @click.option("--out", type=PATH, metavar="FILE", help="Write the fingerprint to a new file, to compare with later.")
 @click.option(
     "--algorithm", type=click.Choice(ALGORITHMS), help="Hash of the contents; what --against has, or else sha256."
@@ -64,9 +65,10 @@ def fingerprint(
     where it is not as it was: its rows or its model, where those were asked for, and
     otherwise its files.
     """
-    before = Fingerprint.load(against) if against is not None else None
+    before = _before(against) if against is not None else None
     if before is not None:
-        algorithm, ignore = algorithm or before.algorithm, ignore or before.ignored
+        algorithm, ignore = algorithm or require_algorithm(before.algorithm), ignore or before.ignored
+    if isinstance(before, Fingerprint):
         any_order = any_order or (before.table is not None and before.table.order == "any")
         rows, is_model = rows or before.table is not None, is_model or bool(before.model_sha256)
     if out is not None and out.exists():
@@ -90,6 +92,36 @@ def fingerprint(
         made.save(out)
     for one, other in made.alike():
         session.remark(f"note: {one} and {other} look the same; some disks keep only one of them")
-    found = difference_of(before, made) if before is not None else None
+    if isinstance(before, FingerprintOf) and against is not None:
+        is_same = made.root.hex() == before.root
+        session.emit(
+            told_json(made, None) | {"same": is_same}, [*fingerprint_lines(path, made), *_root_lines(against, is_same)]
+        )
+        return 0 if is_same else 4
+    found = difference_of(before, made) if isinstance(before, Fingerprint) else None
     session.emit(told_json(made, found), [*fingerprint_lines(path, made), *difference_lines(against, found)])
     return 0 if found is None or found.is_same else 4
+
+
+def _before(against: Path) -> Fingerprint | FingerprintOf:
+    """Returns the fingerprint in a file of its own, or in a passport's; what names it, where that carries none."""
+    from counterfoil.provenance.passports.data_check import passport_in, read_passport_file
+
+    file = read_passport_file(against)
+    if file is None:
+        return Fingerprint.load(against)
+    held = passport_in(file)
+    found = held.fingerprint or held.subject.fingerprint
+    if found is None:
+        raise InvalidInput(
+            f"{against.name} names no fingerprint",
+            hint=f"hold data to it: counterfoil check {against.name} --data",
+        )
+    return found
+
+
+def _root_lines(against: Path, is_same: bool) -> list[str]:
+    """Returns what is known where only the root of the other fingerprint is."""
+    if is_same:
+        return ["", f"Nothing changed since {against.name}: every name, size and content is as it was."]
+    return ["", f"Not as it was in {against.name}, which carries no whole fingerprint to say which file changed."]

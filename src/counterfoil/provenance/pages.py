@@ -12,6 +12,8 @@ from counterfoil.core.wording import counted
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.certificate import Certificate
+from counterfoil.provenance.passports.shapes import passport_facts
+from counterfoil.web.answer import as_file
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Link, Pages
@@ -42,6 +44,8 @@ class ProvenancePages:
         room = PageRoom(self._pages)
         room.shows("/models", self.list_models, STAFF)
         room.shows("/models/{index:int}", self.show, STAFF)
+        room.shows("/models/{index:int}/passport.json", self.model_passport, STAFF)
+        room.shows("/datasets/{index:int}/passport.json", self.dataset_passport, STAFF)
         return room.router
 
     def list_models(self, request: Request) -> Response:
@@ -55,21 +59,38 @@ class ProvenancePages:
             by_name=by_name,
             certificate_words=certificate_words,
             datasets=list(reversed(self._org.provenance.datasets())),
+            hold_on=self._org.provenance.recalls.bar.hold_on,
         )
 
     def show(self, index: int, request: Request) -> Response:
         """Shows a model and what was tried to find out whether it repeats itself."""
         model = self._org.provenance.model_at(index)
+        passport = self._org.provenance.passports.of(model)
         return self._pages.render(
             request,
             "provenance/model.html",
+            hold=self._org.provenance.recalls.bar.hold_on(model.leaf),
             agreement=certificate_words(model.record.agreement) if model.record.agreement else "",
+            facts=list(passport_facts(passport.passport)) if passport else [],
             model=model,
+            passport=passport,
             record=model.record,
             training=self._training(model),
             versions=[each for each in reversed(self._org.provenance.models(model.record.name)) if each.index != index],
             words=certificate_words(model.record.certificate),
         )
+
+    def model_passport(self, index: int) -> Response:
+        """Hands over a model's passport as a file that anybody checks."""
+        return self._passport(self._org.provenance.model_at(index))
+
+    def dataset_passport(self, index: int) -> Response:
+        """Hands over a dataset's passport as a file that anybody checks."""
+        return self._passport(self._org.provenance.dataset_at(index))
+
+    def _passport(self, found: Dataset | Model) -> Response:
+        data = self._org.provenance.passports.export(found).encode()
+        return Response(data, media_type="application/json", headers=as_file(f"{found.index}.passport.json"))
 
     def _training(self, model: Model) -> Dataset | None:
         leaf = model.record.training

@@ -15,10 +15,14 @@ from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.runs import Input, Runs
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.passports.passports import Passports
+from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.rows.commitments import Commitments
+from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.views import Views
 
 __all__ = ["Provenance"]
@@ -32,20 +36,39 @@ class Provenance:
         archive: Reads them.
         views: Finds them.
         objects: Keeps artefacts.
+        files: Keeps the contents of snapshots.
         rows: Commits to the rows of datasets.
+        name: Legal name of the organisation, for the passports it issues.
 
     Attributes:
         rows: Proves whose rows are in a dataset, and whose are not.
         lineage: What came from what, and what it reached.
         runs: What was run on the way from one to the other.
+        passports: Who, when, why and whence, for others to read and check.
+        snapshots: What live sources gave, each at one moment.
+        recalls: What turned out to be wrong, and holds back what came from it.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects, rows: Commitments) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        objects: Objects,
+        files: SealedFiles,
+        rows: Commitments,
+        name: str = "",
+    ) -> None:
         self.rows = rows
         self._datasets = Datasets(recorder, archive, views, objects)
         self._models = Models(recorder, archive, views, objects)
         self.lineage = Lineage(archive, views)
         self.runs = Runs(recorder, archive, views, objects, self.lineage)
+        self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
+        self.recalls = RecallRegister(recorder, archive, views, self.lineage)
+        self.passports = Passports(
+            recorder, archive, views, self._datasets, self._models, self.runs, self.lineage, name
+        )
 
     def register_dataset(
         self,
@@ -109,8 +132,11 @@ class Provenance:
         Raises:
             NotFound: When an input is not on record.
             InvalidInput: When a part cannot stand in a record.
+            Recalled: When an input rests on something under recall.
         """
         found = [self.find(each) for each in inputs]
+        for each in found:
+            self.require_usable(each, f"the run {name[:60]!r}")
         return Capture(self, name, found, kind, dict(parameters or {}), code, seed)
 
     def register_model(
@@ -151,7 +177,10 @@ class Provenance:
             InvalidInput: When it is no such model, scores another outcome, or has the
                 version of another.
             NotAllowed: For pickles, and skops types that are not trusted.
+            Recalled: When the training data is under recall, or came from something that is.
         """
+        if training is not None:
+            self.require_usable(training, f"the model {str(name)[:60]!r}")
         return self._models.register(
             model,
             name=name,
@@ -218,6 +247,15 @@ class Provenance:
                 hint="see which there are: counterfoil dataset list, counterfoil model list",
             )
         return found[0]
+
+    def require_usable(self, used: Dataset | Model, what: str) -> None:
+        """Raises Recalled where nothing may rest on a dataset or model; says so where a recall only warns.
+
+        Args:
+            used: The dataset or model.
+            what: What would rest on it, for the message.
+        """
+        self.recalls.bar.admit(used.leaf, what)
 
     def dataset_with(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""

@@ -1,4 +1,4 @@
-"""Checks a receipt, a promise, a proof about rows or a bundle from disk. Needs no home and no keys."""
+"""Checks a receipt, a promise, a passport, a proof about rows or a bundle from disk. Needs no home and no keys."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor, parse_hex
 from counterfoil.core.bundle import ANCHOR_MEMBER
 from counterfoil.core.check_anchor import LedgerView
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
+from counterfoil.core.check_passport import check_passport
 from counterfoil.core.check_receipt import LogView, check_receipt
 from counterfoil.core.check_rows import check_rows_proof
 from counterfoil.core.checkpoint import SignedCheckpoint
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
+from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, is_passport_file, parse_passport_file
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
 from counterfoil.core.rows_proof import is_rows_proof, receipt_in_proof
 from counterfoil.core.steps import Report, failed
@@ -34,6 +36,9 @@ __all__ = [
 ]
 
 _ZIP_START: Final = b"PK"
+_FIRST_BYTES: Final = 16
+"""So many tell a passport from a receipt."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -53,11 +58,11 @@ def check_file(
     """Checks one file and returns the report.
 
     Args:
-        path: A receipt, promise, proof about rows or bundle; or a saved page with a receipt in it, of which nothing
-            else is looked at.
+        path: A receipt, promise, passport, proof about rows or bundle; or a saved page with a receipt in it, of which
+            nothing else is looked at.
         issuer: The key the checker trusts.
-        against: For a receipt: a bundle, another receipt or a signed head of the
-            same log as it is today.
+        against: For a receipt or passport: a bundle, another receipt or a signed head of
+            the same log as it is today.
         since: For a bundle: a head the checker kept from before.
         now: The checker's time, for overdue promises.
         block: 32-byte hash of the ledger's block, from a source the checker trusts.
@@ -71,6 +76,10 @@ def check_file(
         InvalidInput: For a web page that holds no receipt.
     """
     head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
+    if is_passport_file(head):
+        data = _read(path, MAX_PASSPORT_BYTES)
+        log = _view_for_passport(against, data, issuer, progress)
+        return check_passport(data, issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     if not head.startswith(_ZIP_START):
         data = _stub(path)
         log = _view(against, _receipt_in(data), issuer, progress)
@@ -209,6 +218,18 @@ def _view(
         return view_of_bundle(members, watch, report)
 
 
+def _view_for_passport(
+    against: Path | None, passport: bytes, issuer: VerifierKey | None, progress: Progress | None
+) -> LogView | None:
+    if against is None:
+        return None
+    try:
+        receipt = parse_passport_file(passport).receipt.encode()
+    except CounterfoilError:
+        return None  # the passport's own check will say why
+    return _view(against, receipt, issuer, progress)
+
+
 def _view_of_head(path: Path) -> LogView:
     """A bare head answers only for its own size; a receipt also for its own place."""
     signed = read_head(path)
@@ -248,7 +269,7 @@ def _unreadable(what: str, error: CounterfoilError) -> Report:
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(4)
+            return file.read(_FIRST_BYTES)
     except IsADirectoryError:
         raise NotFound(f"{path} is a folder, not a file") from None
     except OSError as error:
@@ -261,7 +282,9 @@ def _is_page(path: Path) -> bool:
 
 
 def _stub(path: Path) -> bytes:
-    """Returns the bytes of a receipt or promise, also of one inside a saved page."""
+    """Returns the bytes of a receipt or promise, also of one inside a saved page or a passport."""
+    if is_passport_file(_first_bytes(path)):
+        return parse_passport_file(_read(path, MAX_PASSPORT_BYTES)).receipt.encode()
     if _is_page(path):
         return receipt_in_page(_read(path, MAX_SAVED_BYTES))
     return _read(path, MAX_RECEIPT_BYTES)

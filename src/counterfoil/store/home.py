@@ -8,6 +8,7 @@ lock               who is writing             checkpoint   the newest signed hea
 depot.json         what the depot keeps       cache/       what was fetched from it
 handovers.json     notes of replaced log keys   issuer.vkey  the public key, to hand out
 ledger/            the shared ledger, if used   witness/     cosignatures: asked for, and given
+snapshots/         what live sources gave, by digest, encrypted
 rows/              how rows of datasets are proven
 """
 
@@ -56,6 +57,7 @@ class HomePaths:
     depot: Path
     working: Path
     cache: Path
+    snapshots: Path
     rows: Path
 
     @classmethod
@@ -80,6 +82,7 @@ class HomePaths:
             depot=folder / "depot.json",
             working=folder / "working.records",
             cache=folder / "cache",
+            snapshots=folder / "snapshots",
             rows=folder / "rows",
         )
 

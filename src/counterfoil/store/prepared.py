@@ -49,6 +49,8 @@ class Prepared:
     sealed: bytes
     subject: str | bytes | None
     retain_until_s: int
+    kind: str
+    builds_on: tuple[str, ...]
 
 
 def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
@@ -63,7 +65,7 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
         InvalidInput: When a value cannot be recorded, or the public part is too large.
     """
     if private is None:
-        return Prepared(_template(draft, issuer), draft.stream, None, b"", b"", None, 0)
+        return Prepared(_template(draft, issuer), draft.stream, None, b"", b"", None, 0, draft.kind, draft.builds_on)
     _require_usable(private)
     record_key = os.urandom(RECORD_KEY_BYTES)
     tree = FieldTree.commit(private.schema, record_key, private.values)
@@ -72,7 +74,15 @@ def prepare(draft: Draft, private: Private | None, issuer: str) -> Prepared:
         draft.kind, draft.stream, draft.name, draft.builds_on, draft.about, private.schema.digest, tree.root
     )
     return Prepared(
-        _template(draft, issuer), draft.stream, tree, record_key, sealed, private.subject, private.retain_until_s
+        _template(draft, issuer),
+        draft.stream,
+        tree,
+        record_key,
+        sealed,
+        private.subject,
+        private.retain_until_s,
+        draft.kind,
+        draft.builds_on,
     )
 
 

@@ -16,13 +16,11 @@ signed promise, and from there to the log, in order, as soon as it is back.
 from __future__ import annotations
 
 import os
-import threading
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.note import Signer
@@ -35,51 +33,14 @@ from counterfoil.store.prepared import Prepared, Private, prepare
 from counterfoil.store.spool import Spool, SpooledEntry
 from counterfoil.store.streams import LAST_SECOND, Streams, logged_streams, time_text
 from counterfoil.store.vault import Vault, VaultRow
+from counterfoil.store.waiting import Guard, OnFailure, Recorded, Waiting, admitted, share
 
 __all__ = ["MAX_BATCH", "OnFailure", "Recorded", "Recorder"]
-
-OnFailure = Literal["deny", "spool"]
-"""What a caller wants when the log is away: no decision, or a durable queue."""
 
 MAX_BATCH: Final = 10_000
 """Records in one commit; larger calls are cut."""
 
 _RETRY_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A record that is durable.
-
-    Attributes:
-        index: Place in the log; None while it waits in the queue.
-        seq: Number in its stream.
-        time: UTC text.
-        entry: Its bytes.
-        leaf: 32-byte leaf hash.
-        promise: The signed promise of a waiting record, empty otherwise.
-    """
-
-    index: int | None
-    seq: int
-    time: str
-    entry: bytes
-    leaf: bytes
-    promise: str = ""
-
-
-class _Waiting:
-    """One caller's records, and what became of them."""
-
-    __slots__ = ("error", "gate", "is_done", "on_failure", "records", "results")
-
-    def __init__(self, records: Sequence[Prepared], on_failure: OnFailure) -> None:
-        self.records = records
-        self.on_failure = on_failure
-        self.results: list[Recorded] | None = None
-        self.error: Exception | None = None
-        self.gate = threading.Lock()
-        self.is_done = False
 
 
 class Recorder:
@@ -116,6 +77,7 @@ class Recorder:
         self.sign_with(signer)
         self.promise_within_s = promise_within_s
         self.listeners: set[Callable[[], None]] = set()  # told of every batch, under the lock; must return at once
+        self.guard: Guard | None = None  # asked about every record under the lock, right before it is written
         self._now = now
         self._vault_doubtful = False
         self._is_in_doubt = False
@@ -186,7 +148,7 @@ class Recorder:
         """
         done: list[Recorded] = []
         for start in range(0, len(records), MAX_BATCH):
-            waiting = _Waiting(records[start : start + MAX_BATCH], on_failure)
+            waiting = Waiting(records[start : start + MAX_BATCH], on_failure)
             self._group.submit(waiting)
             if waiting.error is not None:
                 raise waiting.error
@@ -194,6 +156,11 @@ class Recorder:
                 raise LogUnavailable("the commit was interrupted; look in the log before trying again")
             done += waiting.results
         return done
+
+    def refusal(self, record: Prepared) -> CounterfoilError | None:
+        """Returns why a record may not be written now, None where it may; the commit asks again."""
+        with self.lock:
+            return self.guard(record) if self.guard is not None else None
 
     def write(self, draft: Draft, private: Private | None = None) -> Recorded:
         """Prepares and records one record."""
@@ -239,9 +206,9 @@ class Recorder:
 
     # Below here the commit lock is held.
 
-    def _commit_waiting(self, queue: list[_Waiting]) -> None:
+    def _commit_waiting(self, queue: list[Waiting]) -> None:
         """Commits all that waits, at most `MAX_BATCH` records at a time."""
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         count = 0
         for waiting in queue:
             if batch and count + len(waiting.records) > MAX_BATCH:
@@ -251,8 +218,11 @@ class Recorder:
             count += len(waiting.records)
         self._commit(batch)
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _commit(self, batch: list[Waiting]) -> None:
         """Makes one batch durable and hands out results or errors."""
+        batch = admitted(batch, self.guard)
+        if not batch:
+            return
         try:
             self._require_log()
             trial = self.streams.copy()
@@ -265,7 +235,7 @@ class Recorder:
             if patient and isinstance(error, LogUnavailable | HomeBusy):
                 self._spool(patient)
             return
-        _share(results, batch)
+        share(results, batch)
 
     def _require_log(self) -> None:
         """Empties the queue first, trying at most once a second while the log is away."""
@@ -336,7 +306,7 @@ class Recorder:
         except LogUnavailable:
             return
 
-    def _spool(self, patient: Sequence[_Waiting]) -> None:
+    def _spool(self, patient: Sequence[Waiting]) -> None:
         """Puts the records of patient callers into the queue, each with a promise."""
         trial = self.streams.copy()
         time_s = trial.advance(self.now_s())
@@ -355,7 +325,7 @@ class Recorder:
                 waiting.error = error
             return
         append_by = time_text(time_s + self.promise_within_s)
-        _share([self._promised(result, append_by) for result in results], patient)
+        share([self._promised(result, append_by) for result in results], patient)
 
     def _promised(self, result: Recorded, append_by: str) -> Recorded:
         promise = self.signer.sign(promise_text(self.signer.key.name, result.leaf, append_by))
@@ -388,12 +358,3 @@ class Recorder:
 def _recorded(record: Prepared, seq: int, time: str, index: int | None) -> Recorded:
     entry = record.template.entry(seq, time)
     return Recorded(index, seq, time, entry, leaf_hash(entry))
-
-
-def _share(results: list[Recorded], batch: Sequence[_Waiting]) -> None:
-    """Hands every caller its part of the results."""
-    start = 0
-    for waiting in batch:
-        waiting.results = results[start : start + len(waiting.records)]
-        waiting.error = None
-        start += len(waiting.records)

@@ -21,7 +21,10 @@ __all__ = ["WorkingRecords"]
 
 _MAGIC: Final = b"counterfoil working records 1\n"
 _HEAD: Final = struct.Struct(">QH")
-_KINDS: Final = ("identity", "key", "policy", "dataset", "model", "deployment", "ledger")
+_KINDS: Final = (
+    *("identity", "key", "policy", "dataset", "model", "deployment", "ledger"),
+    *("recall", "recall-end"),
+)
 _MARKS: Final = tuple(f"/{kind}/v1".encode() for kind in _KINDS)
 
 

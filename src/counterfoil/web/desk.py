@@ -42,6 +42,9 @@ class Desk(Protocol):
     public_entries: bool
     """Whether anybody may read the log's entries."""
 
+    snapshot_networks: Sequence[str]
+    """Networks beside the public internet that snapshots may be fetched from when asked over HTTP."""
+
     def tag(self, request: Request, body: bytes, key: str | None = None) -> bytes | None:
         """Returns the tag of a request that names itself, None for one that does not.
 

@@ -60,6 +60,7 @@ JOBS: Final[Mapping[str, tuple[Role, ...]]] = {
     "push": (),
     "rebuild": (),
     "replay": STAFF,
+    "snapshot": (Role.OPERATOR,),
 }
 """Who may start which long work, over the API and in the console alike; empty for admins only."""
 

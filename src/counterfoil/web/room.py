@@ -123,10 +123,19 @@ class Room:
         self.router.add_api_route(path, handler, methods=[method], dependencies=dependencies, **given)
 
 
-def takes(model: type[BaseModel] | None = None, *, media_type: str = "application/json") -> dict[str, Any]:
-    """Returns the description of a body that the handler reads itself: JSON of a shape, or bytes of a type."""
+def takes(
+    model: type[BaseModel] | None = None, *, media_type: str = "application/json", file_type: str = ""
+) -> dict[str, Any]:
+    """Returns the description of a body that the handler reads itself.
+
+    Args:
+        model: Shape of JSON; None for text.
+        media_type: Of that JSON or text.
+        file_type: Media type of any other file, where that is taken, too.
+    """
     schema: dict[str, Any] = {"type": "string"} if model is None else model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+    files: dict[str, Any] = {file_type: {"schema": _BINARY}} if file_type else {}
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}} | files}}
 
 
 def takes_files(parts: Iterable[str], *, required: Iterable[str] | None = None, alone: str = "") -> dict[str, Any]:

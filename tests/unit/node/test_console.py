@@ -64,7 +64,7 @@ def test_programs_get_problems_where_people_get_pages(node):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase", "/me", "/webhooks", "/witnesses"]
+    "path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase", "/recalls", "/me", "/webhooks", "/witnesses"]
 )
 def test_every_page_forbids_scripts_and_styles_inside_it(node, path):
     page = node.client.get(path, headers=PAGE, follow_redirects=True)

@@ -83,6 +83,22 @@ def test_a_files_name_is_recorded_and_never_opened(node):
     assert made["columns"] == [{"name": "c", "type": "integer"}]
 
 
+@pytest.mark.parametrize(
+    "file", ["", "x", "../../x", "x.", "x./etc/passwd", "x.\u202egpj", "x." + "y" * 90, "..\\x.t/t"]
+)
+def test_any_file_is_recorded_under_a_path_of_our_own(node, file):
+    params = {"name": f"any {len(file)}", "file": file}
+    headers = {"content-type": "application/octet-stream"}
+    made = node.client.post(f"{API}/datasets", content=b"\x00\xff", params=params, headers=headers)
+    if file.isprintable():
+        assert made.status_code == 201, made.text
+        assert made.json()["rows"] is None
+        assert made.json()["file"]["name"] == (file or "any 0")
+    else:
+        assert made.status_code == 422
+    assert list(node.node.incoming.iterdir()) == []
+
+
 def test_a_file_beyond_the_limit_is_refused_while_it_comes_in(node):
     def endless():
         yield b"a\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from counterfoil.core.check_receipt import check_receipt
 from counterfoil.core.fields import MAX_FIELD_BYTES
 from counterfoil.core.schema import Schema, SchemaField
 from counterfoil.core.statement import Draft, parse_record
-from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotFound
+from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable, NotAllowed, NotFound
 from counterfoil.store import recorder as recorder_module
+from counterfoil.store.prepared import Prepared
 from counterfoil.store.recorder import Private, Recorded, Recorder
 from counterfoil.store.streams import parse_time, time_text
 
@@ -135,6 +137,31 @@ def test_one_bad_record_hurts_nobody_else_in_the_batch(
         assert isinstance(results[place], Recorded), results[place]
         assert home.org.archive.tree(results[place].index).values() == {"/text": value}
     assert home.org.archive.size == size + 3
+
+
+def test_what_the_guard_refuses_is_not_written_and_hurts_nobody_else_in_the_batch(recorder: Recorder) -> None:
+    def guard(prepared: Prepared) -> CounterfoilError | None:
+        return NotAllowed("not this one") if prepared.stream == "barred" else None
+
+    recorder.guard = guard
+    free, barred = recorder.prepare(EVENT), recorder.prepare(Draft("event", "barred", "event"))
+    size = recorder.log.size
+    calls = [partial(recorder.record, each) for each in ([free], [barred], [free, barred], [free, free])]
+    results = together(recorder, calls)
+    assert [isinstance(each, NotAllowed) for each in results] == [False, True, True, False]
+    assert recorder.log.size == size + 3
+    assert recorder.refusal(barred) is not None
+    assert recorder.refusal(free) is None
+    recorder.guard = None
+    assert recorder.record([barred])[0].seq == 0
+
+
+def test_what_the_guard_refuses_is_not_queued_either(home: Bank, recorder: Recorder) -> None:
+    with full_log(home.org):
+        recorder.guard = lambda _prepared: NotAllowed("nothing")
+        with pytest.raises(NotAllowed):
+            recorder.record([recorder.prepare(EVENT)], "spool")
+    assert recorder.spool.count == 0
 
 
 def test_what_is_prepared_fits_whatever_number_and_time_it_gets(recorder: Recorder) -> None:

@@ -13,7 +13,7 @@ from counterfoil.decisions.decision import Decision
 from counterfoil.decisions.deployment import Deployment
 from counterfoil.decisions.fitting import require_fit
 from counterfoil.decisions.policy import Policy
-from counterfoil.errors import InvalidInput, LogUnavailable
+from counterfoil.errors import InvalidInput, LogUnavailable, Recalled
 from counterfoil.provenance import Scorer
 
 __all__ = ["COLUMNS", "decide_table", "preview_table"]
@@ -44,7 +44,8 @@ def decide_table(
     Raises:
         InvalidInput: When `out` exists. Nothing was recorded.
         LogUnavailable: When the log went away; the message says how many are on record.
-            The same is said where the model itself refuses a row (InvalidInput).
+            The same is said where the model itself refuses a row (InvalidInput), or what
+            it rests on is recalled meanwhile (Recalled).
     """
     decided: list[Decision] = []
     with ExitStack() as stack:
@@ -67,7 +68,7 @@ def decide_table(
                     subjects=[each.subject for each in chunk],
                     first_row=chunk[0].row,
                 )
-            except (InvalidInput, LogUnavailable) as error:
+            except (InvalidInput, LogUnavailable, Recalled) as error:
                 raise type(error)(
                     f"{error.message}; {len(decided):,} of {len(applicants):,} rows were decided, and are on record",
                     hint=error.hint,

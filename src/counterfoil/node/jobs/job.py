@@ -39,7 +39,7 @@ class JobView:
 
     Attributes:
         id: 16 hexadecimal digits.
-        kind: `rebuild`, `bundle`, `replay` or `anchor`.
+        kind: `rebuild`, `bundle`, `replay`, `anchor`, `push` or `snapshot`.
         by: Id of whoever started it.
         arguments: What was asked for.
         state: How it stands.

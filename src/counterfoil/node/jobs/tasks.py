@@ -9,6 +9,9 @@ from typing import Any, Final
 from counterfoil.errors import CounterfoilError, InvalidInput
 from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
 from counterfoil.organisation.bundles import read_show
+from counterfoil.provenance.snapshots.api import guarded_source
+from counterfoil.provenance.snapshots.shapes import taken_json
+from counterfoil.provenance.snapshots.source import Limits
 
 __all__ = ["TASKS"]
 
@@ -82,12 +85,29 @@ def push(run: Run) -> Mapping[str, Any]:
     return {"freed_bytes": done.freed_bytes, "parts": done.parts, "size_bytes": done.size_bytes}
 
 
+def snapshot(run: Run) -> Mapping[str, Any]:
+    """Fetches what a source on the web gives and records it; after a crash it starts over."""
+    asked = _asked(run, "api", "file_name", "most_bytes", "name", "networks", "notes", "url", "version")
+    if not asked.get("name"):
+        raise InvalidInput("a snapshot needs a name", hint="ask for it at /api/v1/snapshots")
+    taken = run.org.provenance.snapshots.take(
+        guarded_source(asked),
+        name=str(asked["name"]),
+        version=str(asked.get("version", "")),
+        notes=asked.get("notes"),
+        limits=Limits(most_bytes=int(asked["most_bytes"])),
+        progress=run.progress,
+    )
+    return taken_json(taken)
+
+
 TASKS: Final[Mapping[str, Task]] = {
     "anchor": anchor,
     "bundle": bundle,
     "push": push,
     "rebuild": rebuild,
     "replay": replay,
+    "snapshot": snapshot,
 }
 """Every kind of job."""
 

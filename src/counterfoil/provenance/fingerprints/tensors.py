@@ -20,7 +20,7 @@ from counterfoil.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["array_digest", "safetensors_digest", "tensors_digest"]
+__all__ = ["SIZES", "array_digest", "safetensors_digest", "set_digest", "tensor_digest", "tensors_digest"]
 
 MAX_HEADER_BYTES: Final = 100 * 10**6
 """Largest header, as the format has it."""
@@ -37,7 +37,7 @@ _NAMES: Final = {
 }
 """What the safetensors format calls the types of numpy."""
 
-_SIZES: Final = {
+SIZES: Final = {
     "BOOL": 1,
     "F8_E5M2": 1,
     "F8_E4M3": 1,
@@ -61,12 +61,12 @@ def array_digest(array: np.ndarray[Any, Any]) -> bytes:
         InvalidInput: Its values are of another type, such as objects.
     """
     kind, data = _plain(array)
-    return _digest(kind, list(array.shape), sha256(data).hexdigest())
+    return tensor_digest(kind, list(array.shape), sha256(data).hexdigest())
 
 
 def tensors_digest(tensors: Mapping[str, np.ndarray[Any, Any]]) -> bytes:
     """Returns the fingerprint of named arrays, 32 bytes: that of a safetensors file which holds them."""
-    return _set_digest({name: array_digest(array) for name, array in tensors.items()})
+    return set_digest({name: array_digest(array) for name, array in tensors.items()})
 
 
 def safetensors_digest(path: Path) -> bytes:
@@ -78,7 +78,7 @@ def safetensors_digest(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return _set_digest(_read(file, path.stat().st_size))
+            return set_digest(_read(file, path.stat().st_size))
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {path}") from error
     except (KeyError, TypeError, ValueError, struct.error) as error:
@@ -99,10 +99,10 @@ def _read(file: BinaryIO, size_bytes: int) -> dict[str, bytes]:
             if type(each) is not int or each < 0:
                 raise ValueError(name)
             count *= each
-        if not 0 <= start <= end <= size_bytes - 8 - length or end - start != count * _SIZES[kind]:
+        if not 0 <= start <= end <= size_bytes - 8 - length or end - start != count * SIZES[kind]:
             raise ValueError(name)
         file.seek(8 + length + start)
-        found[name] = _digest(kind, shape, _hash_of(file, end - start))
+        found[name] = tensor_digest(kind, shape, _hash_of(file, end - start))
     return found
 
 
@@ -134,10 +134,12 @@ def _plain(array: np.ndarray[Any, Any]) -> tuple[str, bytes]:
     return kind, np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _digest(kind: str, shape: list[int], numbers: str) -> bytes:
+def tensor_digest(kind: str, shape: list[int], numbers: str) -> bytes:
+    """Returns the fingerprint of one array from its type, its shape and the SHA-256 (hex) of its numbers."""
     return sha256(canonical.dumps(["counterfoil array 1", kind, shape, numbers])).digest()
 
 
-def _set_digest(tensors: Mapping[str, bytes]) -> bytes:
+def set_digest(tensors: Mapping[str, bytes]) -> bytes:
+    """Returns the fingerprint of named arrays from theirs."""
     pairs = [[name, digest.hex()] for name, digest in sorted(tensors.items())]
     return sha256(canonical.dumps(["counterfoil arrays 1", pairs])).digest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from counterfoil.provenance.lineage.capture import Capture
-from counterfoil.provenance.lineage.lineage import Edge, Graph, Lineage, Node
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
+from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import Code, Rederivation, RunRecord
 from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.lineage.views import LineageView
@@ -16,8 +17,10 @@ __all__ = [
     "Lineage",
     "LineageView",
     "Node",
+    "Origin",
     "Rederivation",
     "Run",
     "RunRecord",
     "Runs",
+    "Way",
 ]

@@ -89,8 +89,14 @@ class Capture:
         )
 
     def input(self, used: Dataset | Model | str | int) -> Dataset | Model:
-        """Adds something on record that the run turned out to use (NotFound when it is not on record)."""
+        """Adds something on record that the run turned out to use.
+
+        Raises:
+            NotFound: When it is not on record.
+            Recalled: When it rests on something under recall.
+        """
         found = self._provenance.find(used)
+        self._provenance.require_usable(found, f"the run {self._name[:60]!r}")
         self._inputs.append(found)
         return found
 

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
 
-from sqlalchemy import Connection, func, select
-
-from counterfoil.provenance.lineage.tables import edges, rederivations
+from counterfoil.errors import InvalidInput
+from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
+from counterfoil.provenance.lineage.origins import origins_in
+from counterfoil.provenance.lineage.reach import children, edges_among, parents, reached
+from counterfoil.provenance.lineage.ways import shortest
 from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
 
-__all__ = ["Edge", "Graph", "Lineage", "Node", "Standing"]
+__all__ = ["MOST_NODES", "MOST_WAYS", "Lineage", "OnDecisions"]
 
-Standing: TypeAlias = Literal["declared", "rederived", "differs"]
-"""How well an edge is known: it was told; this home ran the run again and got the same; or got something else."""
+MOST_NODES: Final = 5_000
+"""Records in each direction that one graph holds, unless more are asked for."""
 
-_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A record in the graph: a dataset, run, model, policy or deployment."""
-
-    index: int
-    kind: str
-    name: str
+MOST_WAYS: Final = 10
+"""Ways from one record to another that are returned, unless more are asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One step: the child came from the parent. `run` is the place of the run that says so, None where none does."""
+class OnDecisions(Protocol):
+    """What is known above this room of the decisions that deployments made."""
 
-    parent: int
-    child: int
-    run: int | None
-    standing: Standing
+    def made_by(self, wanted: Collection[int]) -> Mapping[int, int]:
+        """Returns how many decisions each of these deployments made, by its place."""
 
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Records and the steps between them; ascending by place."""
-
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
+    def deployment_of(self, decision: int) -> int | None:
+        """Returns the place of the deployment that made a decision; None when it is not on record."""
 
 
 class Lineage:
@@ -53,80 +38,121 @@ class Lineage:
     Args:
         archive: Reads records.
         views: Finds them.
+
+    Attributes:
+        decisions: Knows which deployment made which decisions; None where nothing decides.
     """
 
     def __init__(self, archive: Archive, views: Views) -> None:
         self._archive = archive
         self._views = views
+        self.decisions: OnDecisions | None = None
 
     def ancestors(self, places: Iterable[int]) -> set[int]:
         """Returns the places of everything that these records came from; without themselves."""
         with self._views.reading() as connection:
-            return _closure(places, lambda some: _parents(connection, some))
+            return reached(connection, places, parents)[0]
 
     def descendants(self, places: Iterable[int]) -> set[int]:
         """Returns the places of everything that came from these records; without themselves."""
         with self._views.reading() as connection:
-            return _closure(places, lambda some: _children(connection, some))
+            return reached(connection, places, children)[0]
 
-    def graph(self, place: int, *, back: bool = True, forth: bool = True) -> Graph:
+    def graph(
+        self,
+        place: int,
+        *,
+        back: bool = True,
+        forth: bool = True,
+        depth: int | None = None,
+        most: int = MOST_NODES,
+    ) -> Graph:
         """Returns what a record came from and what it reached, as a graph.
+
+        Decisions are told as a number at the deployment that made them; only a decision that is
+        asked for is a node of its own. A deployment brings along the model and the policy it rests on.
+
+        Args:
+            place: Of the record in the log.
+            back: Whether to show what it came from.
+            forth: Whether to show what came from it.
+            depth: How many steps to go; all when None.
+            most: Records in each direction; the nearest are kept, and `is_whole` tells that there are more.
+
+        Raises:
+            NotFound: When there is no such record.
+            InvalidInput: For a depth below 0, or fewer than 1 record.
+        """
+        if most < 1 or (depth is not None and depth < 0):
+            raise InvalidInput("a graph goes 0 steps or more and holds 1 record or more", hint="leave the limits out")
+        node, deployment = self._node(place), self._deployment_of(place)
+        if deployment is None:
+            return self._around(place, back, forth, depth, most)
+        if not back or depth == 0:
+            return Graph((node,), (), is_whole=not back)
+        before = self._around(deployment, True, False, None if depth is None else depth - 1, most)
+        step = Edge(deployment, place, None, "declared")
+        return Graph((*before.nodes, node), (*before.edges, step), before.is_whole)
+
+    def paths(self, start: int, end: int, *, most: int = MOST_WAYS) -> tuple[Way, ...]:
+        """Returns how one record reaches another: the shortest ways, at most so many; none where it does not.
+
+        Args:
+            start: Place of the record that the other one may have come from.
+            end: Place of that other one; it may be a decision.
+            most: Ways at most.
 
         Raises:
             NotFound: When there is no such record.
         """
-        self._archive.record(place)
+        for place in (start, end):
+            self._archive.record(place)
+        deployment = self._deployment_of(end)
+        last = end if deployment is None else deployment
         with self._views.reading() as connection:
-            shown = {place}
+            before, _ = reached(connection, [last], parents)
+            if start != last and start not in before:
+                return ()
+            ways = shortest(edges_among(connection, before | {last}), start, last, most)
+        if deployment is not None:
+            ways = [(*way, Edge(deployment, end, None, "declared")) for way in ways]
+        return tuple(Way((self._node(start), *(self._node(each.child) for each in way)), way) for way in ways)
+
+    def origin(self, place: int) -> tuple[Origin, ...]:
+        """Returns all datasets that a decision, a model or another record came from, ascending by place.
+
+        Raises:
+            NotFound: When there is no such record.
+        """
+        return origins_in(self.graph(place, forth=False, most=self._archive.size + 1), place)
+
+    def _around(self, place: int, back: bool, forth: bool, depth: int | None, most: int) -> Graph:
+        shown, ahead, is_whole = {place}, {place} if forth else set(), True
+        with self._views.reading() as connection:
             if back:
-                shown |= _closure([place], lambda some: _parents(connection, some))
+                found, is_whole = reached(connection, [place], parents, depth=depth, most=most)
+                shown |= found
             if forth:
-                shown |= _closure([place], lambda some: _children(connection, some))
-            found = tuple(sorted(_edges_among(connection, shown), key=lambda each: (each.parent, each.child)))
-        return Graph(tuple(self._node(each) for each in sorted(shown)), found)
+                found, are_all = reached(connection, [place], children, depth=depth, most=most)
+                ahead |= found
+                is_whole = is_whole and are_all
+        made = self.decisions.made_by(ahead) if self.decisions is not None and ahead else {}
+        with self._views.reading() as connection:  # the rules or the model that a deployment rests on beside this one
+            shown |= ahead | reached(connection, made, parents, depth=1)[0]
+            between = edges_among(connection, shown)
+        nodes = (self._node(each, made.get(each)) for each in sorted(shown))
+        return Graph(tuple(nodes), tuple(between), is_whole)
 
-    def _node(self, place: int) -> Node:
+    def _deployment_of(self, place: int) -> int | None:
+        return None if self.decisions is None else self.decisions.deployment_of(place)
+
+    def _node(self, place: int, decisions: int | None = None) -> Node:
         record = self._archive.record(place)
-        return Node(place, record.kind, record.name)
-
-
-def _closure(places: Iterable[int], step: Callable[[list[int]], Iterator[int]]) -> set[int]:
-    """Follows a step until nothing new is found; a circle, which only a forged log could hold, ends it as well."""
-    start = set(places)
-    found: set[int] = set()
-    front = start
-    while front:
-        front = {each for some in _portions(front) for each in step(some)} - found
-        found |= front
-    return found - start
-
-
-def _portions(places: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(places)
-    for start in range(0, len(ordered), _AT_ONCE):
-        yield ordered[start : start + _AT_ONCE]
-
-
-def _parents(connection: Connection, some: list[int]) -> Iterator[int]:
-    yield from connection.execute(select(edges.c.parent_idx).where(edges.c.child_idx.in_(some))).scalars()
-
-
-def _children(connection: Connection, some: list[int]) -> Iterator[int]:
-    yield from connection.execute(select(edges.c.child_idx).where(edges.c.parent_idx.in_(some))).scalars()
-
-
-def _edges_among(connection: Connection, shown: set[int]) -> Iterator[Edge]:
-    newest = select(func.max(rederivations.c.idx)).group_by(rederivations.c.run_idx)
-    tried = select(rederivations.c.run_idx, rederivations.c.is_same).where(rederivations.c.idx.in_(newest))
-    same = {int(run): bool(is_same) for run, is_same in connection.execute(tried)}
-    for some in _portions(shown):
-        for row in connection.execute(select(edges).where(edges.c.parent_idx.in_(some))):
-            if row.child_idx in shown:
-                run = None if row.run_idx is None else int(row.run_idx)
-                yield Edge(int(row.parent_idx), int(row.child_idx), run, _standing(run, same))
-
-
-def _standing(run: int | None, same: dict[int, bool]) -> Standing:
-    if run is None or run not in same:
-        return "declared"
-    return "rederived" if same[run] else "differs"
+        about = record.about
+        has_version = record.kind in ("dataset", "model", "policy")
+        name = str(about.get("name") or record.name) if has_version else record.name
+        if record.kind == "decision":
+            name = f"number {record.seq:,}"
+        version = str(about.get("version", "")) if has_version else ""
+        what = str(about.get("kind", "")) if record.kind == "run" else ""
+        return Node(place, record.kind, name, version, what, decisions)

@@ -114,6 +114,7 @@ ALLOWED = {
         POST /api/v1/bundles
         GET /api/v1/calls
         GET /api/v1/calls/{index}
+        GET /api/v1/datasets/{wanted}/fingerprint
         GET /api/v1/decisions
         GET /api/v1/decisions/{index}
         GET /api/v1/decisions/{index}/receipt
@@ -131,8 +132,10 @@ ALLOWED = {
         GET /api/v1/ledger/cost
         GET /api/v1/ledger/log
         GET /api/v1/ledger/roles
+        GET /api/v1/recalls/{index}/notices
         POST /api/v1/replays
         GET /api/v1/witness
+        GET /datasets/{index:int}/passport.json
         GET /decisions
         POST /decisions
         GET /decisions/{index:int}
@@ -140,12 +143,18 @@ ALLOWED = {
         GET /decisions/{index:int}/receipt.html
         GET /decisions/{index:int}/replay
         GET /ledger
+        GET /lineage
+        GET /lineage/{index:int}
         GET /log/tile/entries/{path:path}
         GET /models
         GET /models/{index:int}
+        GET /models/{index:int}/passport.json
         GET /policies
         GET /policies/{index:int}
         POST /policies/{index:int}/patterns
+        GET /recalls
+        GET /recalls/{index:int}
+        GET /recalls/{index:int}/notices.csv
         GET /witnesses
         GET /work
         POST /work
@@ -157,15 +166,24 @@ ALLOWED = {
         GET /api/v1/assets/{asset}
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
+        GET /api/v1/datasets/{wanted}/passport
         GET /api/v1/deployments
+        GET /api/v1/lineage/{index}
+        GET /api/v1/lineage/{index}/origin
+        GET /api/v1/lineage/{index}/paths
         GET /api/v1/log/head
         GET /api/v1/log/records/{index}
         GET /api/v1/models
         GET /api/v1/models/{wanted}
+        GET /api/v1/models/{wanted}/passport
+        GET /api/v1/passports
         GET /api/v1/policies
         GET /api/v1/rows
         GET /api/v1/rows/{index}
         POST /api/v1/policies/check
+        GET /api/v1/snapshots
+        GET /api/v1/recalls
+        GET /api/v1/recalls/{index}
         GET /api/v1/status
         GET /me
         POST /me/password
@@ -181,11 +199,18 @@ ALLOWED = {
         POST /api/v1/deployments/{index}/previews
         DELETE /api/v1/jobs/{job_id}
         POST /api/v1/models
+        POST /api/v1/passports
         POST /api/v1/policies
+        POST /api/v1/snapshots
+        POST /api/v1/recalls
+        POST /api/v1/recalls/{index}/end
         POST /api/v1/rows/{index}/proofs
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
+        POST /recalls
+        POST /recalls/open
+        POST /recalls/{index:int}/end
         POST /work/{job_id}/cancel
     """,
     "operator service": """
@@ -240,10 +265,12 @@ def needed(dependant):
 def there(node):
     """Returns what stands in the place of an id, so that forms and pages are about something that is there."""
     decided = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
+    recalled = node.org.recalls.open(node.org.provenance.models()[-1], reason="doubled", by="ANN-4711", action="warn")
     ids = {
         "/decisions/": decided.index,
         "/api/v1/decisions/": decided.index,
         "/policies/": node.org.decisions.policies()[-1].index,
+        "/recalls/": recalled.recall.index,
         "/models/": node.org.provenance.models()[-1].index,
         "/access/keys/": node.node.access.keys.add("spare", frozenset({Role.SERVICE}), by=HOME).key.id,
         "/access/users/": node.node.access.users.add("spare", PASSWORD, frozenset({Role.SERVICE}), by=HOME)[0].name,

@@ -1,0 +1,177 @@
+"""Recalls as an organisation opens them: what is reached is counted first, then the record is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from counterfoil.decisions.tables import policies
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.organisation.looks import Looks
+from counterfoil.organisation.notices import Notices, Progress, Written
+from counterfoil.organisation.reach import Reach, ReachFinder
+from counterfoil.provenance import Dataset, Model, Provenance, Recall
+from counterfoil.provenance.lineage.graph import Node
+from counterfoil.provenance.naming import is_place, split_version
+from counterfoil.provenance.recalls.records import Action, require_action
+from counterfoil.provenance.views import datasets
+from counterfoil.store.archive import Archive
+from counterfoil.store.views import Views
+
+__all__ = ["Opened", "Recalls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recall that was opened, and what it reached."""
+
+    recall: Recall
+    reach: Reach
+
+
+class Recalls:
+    """Recalls data, models and rules of one home.
+
+    Args:
+        archive: Reads records.
+        views: The searchable tables.
+        provenance: Knows what came from what, and keeps the recalls.
+        looks: Records who makes a list of people.
+        public_url: Where the node is reached; may be empty.
+    """
+
+    def __init__(
+        self, archive: Archive, views: Views, provenance: Provenance, looks: Looks, public_url: str = ""
+    ) -> None:
+        self._archive = archive
+        self._views = views
+        self._provenance = provenance
+        self._register = provenance.recalls
+        self._finder = ReachFinder(archive, views, provenance.lineage)
+        self._notices = Notices(archive, views, looks, public_url)
+
+    def find(self, wanted: Dataset | Model | str | int) -> int:
+        """Returns the place of what is to be recalled: by name (the newest version), as NAME@VERSION, or by place.
+
+        Raises:
+            NotFound: When there is nothing of that name, or another kind of record at that place.
+            InvalidInput: When several things have that name.
+        """
+        if isinstance(wanted, Dataset | Model):
+            return wanted.index
+        text = str(wanted)
+        found = set(self._policies_named(text))
+        for look in (self._provenance.find_dataset, self._provenance.find_model):
+            with suppress(NotFound):
+                found.add(look(text).index)
+        if len(found) > 1:
+            raise InvalidInput(
+                f"records {', '.join(map(str, sorted(found)))} are called {text!r}",
+                hint="give the place of the record that you mean",
+            )
+        if found:
+            return found.pop()
+        if is_place(text):
+            self._register.recallable(int(text))
+            return int(text)
+        raise NotFound(
+            f"no dataset, model or policy on record is called {text!r}",
+            hint="see which there are: counterfoil dataset list, counterfoil model list, counterfoil policy list",
+        )
+
+    def preview(self, wanted: Dataset | Model | str | int) -> Reach:
+        """Returns what a recall would reach; records nothing (errors as `find`)."""
+        return self._finder.of(self.find(wanted))
+
+    def reach(self, recall: Recall) -> Reach:
+        """Returns what a recall reaches now: everything that came from what was recalled, also since then."""
+        return self._finder.of(recall.root)
+
+    def open(
+        self,
+        wanted: Dataset | Model | str | int,
+        *,
+        reason: str,
+        by: str,
+        action: Action = "block",
+        request: bytes | None = None,
+    ) -> Opened:
+        """Recalls a dataset, a model, a policy, a run or a deployment.
+
+        With `block`, no decision that rests on it is recorded from the moment that counting begins, by
+        nobody; when this returns, the recall is on record with what it had reached. Where it cannot be
+        recorded, nothing is held back.
+
+        Args:
+            wanted: What turned out to be wrong; see `find`.
+            reason: Why, in plain words. It is public: name nobody.
+            by: Who recalls it; private.
+            action: `block`, or `warn` to say so only.
+            request: Tag of the request it answers; see `store.requests`.
+
+        Raises:
+            NotFound: There is no such thing.
+            InvalidInput: The name is that of several things, or a text cannot stand in a record.
+            Stale: The same recall is open.
+            LogUnavailable: It could not be made durable.
+        """
+        root, action = self.find(wanted), require_action(action)
+        with self._register.opening(root, action, reason=reason, by=by) as opening:
+            reach = self._finder.of(root)
+            index = opening.record(reach.numbers(), request)
+        return Opened(self._register.at(index), reach)
+
+    def end(self, index: int, *, reason: str, by: str, request: bytes | None = None) -> Recall:
+        """Ends a recall, with a reason, in public; what it held back goes on.
+
+        Raises:
+            NotFound: There is no such recall.
+            InvalidInput: A text cannot stand in a record.
+            Stale: It has ended before.
+        """
+        return self._register.end(index, reason=reason, by=by, request=request)
+
+    def notices(self, recall: Recall, path: Path | str, *, by: str, progress: Progress | None = None) -> Written:
+        """Writes the list of the people whom a recall affects, now, to a new file; see `Notices.write`."""
+        return self._notices.write(path, recall, self.reach(recall), by=by, progress=progress)
+
+    def all(self) -> list[Recall]:
+        """Returns all recalls, oldest first."""
+        return self._register.all()
+
+    def open_ones(self) -> list[Recall]:
+        """Returns the recalls that have not ended, oldest first."""
+        return self._register.open_ones()
+
+    def at(self, index: int) -> Recall:
+        """Returns the recall whose record stands at `index` (NotFound when there is another kind of record)."""
+        return self._register.at(index)
+
+    def not_reached(self, reach: Reach) -> Sequence[Node]:
+        """Returns what is easily overlooked: other datasets with the same content, and other versions of the name.
+
+        A recall does not reach them: nothing says that they are wrong, too.
+        """
+        if reach.root.kind != "dataset":
+            return ()
+        root = self._provenance.dataset_at(reach.root.index)
+        same = (datasets.c.sha256 == root.record.sha256) | (datasets.c.name == root.record.name)
+        with self._views.reading() as connection:
+            found = connection.execute(select(datasets.c.idx).where(same).order_by(datasets.c.idx)).scalars().all()
+        within = {root.index, *(node.index for node in reach.nodes)}
+        return [Node(place, "dataset", self._archive.record(place).name) for place in found if place not in within]
+
+    def _policies_named(self, text: str) -> list[int]:
+        """Returns the place of the policy that is called so: of a name, the newest version."""
+        name, version = split_version(text)
+        query = select(policies.c.idx).order_by(policies.c.idx.desc()).limit(1)
+        with self._views.reading() as connection:
+            for same in (policies.c.name == text, (policies.c.name == name) & (policies.c.version == version)):
+                found = connection.execute(query.where(same)).scalar()
+                if found is not None:
+                    return [int(found)]
+        return []

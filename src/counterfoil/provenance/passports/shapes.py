@@ -1,0 +1,67 @@
+"""Passports as JSON and in words: one shape for the command line, the HTTP API and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from counterfoil.core.wording import counted
+from counterfoil.provenance.passports.imported import Imported
+from counterfoil.provenance.passports.parts import Parent
+from counterfoil.provenance.passports.passport import Passport
+from counterfoil.provenance.passports.passports import OnRecord
+
+__all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines"]
+
+
+def passport_json(found: OnRecord) -> dict[str, Any]:
+    """Returns a passport on record as JSON values."""
+    return {"index": found.index, "leaf": found.leaf, "passport": found.passport.to_json()}
+
+
+def imported_json(found: Imported) -> dict[str, Any]:
+    """Returns an imported draft as JSON values."""
+    return {
+        "passport": found.passport.to_json(),
+        "unmapped": list(found.unmapped),
+        "verified": list(found.verified),
+    }
+
+
+def passport_facts(passport: Passport) -> Iterator[tuple[str, str]]:
+    """Yields what a passport says as pairs of a name and words; what is not told is left out."""
+    made, collection, consent = passport.transformation, passport.collection, passport.consent
+    days = " to ".join(day for day in (collection.start, collection.end) if day)
+    facts: Mapping[str, str] = {
+        "who": "; ".join(f"{each.organisation} ({each.role})" for each in passport.who),
+        "created": passport.created,
+        "licence": passport.licence.words,
+        "purpose": passport.purpose,
+        "collected": " ".join(part for part in (collection.how, f"({days})" if days else "") if part),
+        "basis": f"{consent.basis}{f' ({consent.note})' if consent.note else ''}",
+        "law of": ", ".join(passport.jurisdiction),
+        "made from": "; ".join(_parent_words(each) for each in passport.parents),
+        "made by": made.what if made else "",
+        "code": f"SHA-256 {made.code}" if made and made.code else "",
+        "environment": f"SHA-256 {made.environment}" if made and made.environment else "",
+        "seed": made.seed if made else "",
+        "parameters": ", ".join(f"{name}={value}" for name, value in made.parameters.items()) if made else "",
+        "reports": "; ".join(f"{each.kind}: {each.headline or 'on record'}" for each in passport.reports),
+        "signatures": counted(len(passport.signatures), "file") if passport.signatures else "",
+        "notes": passport.notes,
+    }
+    yield from ((name, words) for name, words in facts.items() if words)
+
+
+def passport_lines(passport: Passport) -> Iterator[str]:
+    """Yields what a passport says, a line each."""
+    yield f"Passport of {passport.title}"
+    for name, words in passport_facts(passport):
+        yield f"  {name:<12}{words}"
+
+
+def _parent_words(parent: Parent) -> str:
+    name = f"{parent.name} {parent.version}".rstrip()
+    if parent.origin:
+        return f"{name} (in the log of {parent.origin}; not checked here)"
+    return name if parent.leaf else f"{name} (on no record)"

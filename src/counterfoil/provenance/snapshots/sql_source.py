@@ -1,0 +1,181 @@
+"""What a query on a database gives, as a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from counterfoil.errors import InvalidInput, NodeUnreachable, NotSetUp
+from counterfoil.provenance.snapshots.source import Fetched, Limits, Progress, Writer
+from counterfoil.provenance.snapshots.sql_table import RowFile
+
+__all__ = ["SqlSource", "require_no_password"]
+
+_ROWS: Final = 4_096
+_CONNECT_S: Final = 10
+_MOST_QUERY: Final = 100_000
+_PLAIN_POSTGRES: Final = ("postgresql", "postgres")
+_SQLITE: Final = "sqlite"
+_POSTGRES: Final = "postgresql"
+_MYSQL: Final = ("mysql", "mariadb")
+_ONE_STATE: Final = "READ ONLY, ISOLATION LEVEL REPEATABLE READ"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSource:
+    """What a query gives.
+
+    Attributes:
+        url: A database, as SQLAlchemy names it: `postgresql://reader@db.example/rates`, `sqlite:////data/rates.db`.
+        query: One SELECT.
+        secret: The password.
+    """
+
+    url: str = field(repr=False)  # its query may hold a secret
+    query: str
+    secret: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self._parsed()
+        if not self.query.strip() or len(self.query) > _MOST_QUERY:
+            raise InvalidInput(f"the query is empty, or longer than {_MOST_QUERY:,} characters")
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what is known of it without asking it: never who asks, nor by which password."""
+        url = self._parsed()
+        told = {
+            "database": Path(url.database or "").name if url.get_backend_name() == _SQLITE else url.database,
+            "dialect": url.get_backend_name(),
+            "host": url.host,
+            "kind": "sql",
+            "querySha256": sha256(self.query.encode()).hexdigest(),
+        }
+        return {name: value for name, value in told.items() if value}
+
+    def fetch(self, folder: Path, limits: Limits, progress: Progress | None) -> Fetched:
+        """Writes the rows into `folder`; see `Source.fetch`.
+
+        Raises:
+            InvalidInput: The database refuses the query, or a column has no one type.
+            NotSetUp: A package for this kind of database is missing.
+        """
+        rows_path, path = folder / "rows", folder / "rows.parquet"
+        with rows_path.open("xb") as spooled:
+            writer = Writer(spooled, limits, progress)
+            rows = RowFile(writer)
+            is_read_only = self._read(rows, limits)
+        with path.open("xb") as file:
+            count = rows.to_parquet(rows_path, Writer(file, limits, ends=writer.ends))
+        rows_path.unlink()
+        return Fetched(
+            path, self.describe() | {"count": count, "readOnly": is_read_only}, is_unordered=True, query=self.query
+        )
+
+    def _read(self, rows: RowFile, limits: Limits) -> bool:
+        """Reads all rows in one transaction; returns whether the database itself forbids writing in it."""
+        url = self._parsed()
+        try:
+            engine = create_engine(url.set(password=self.secret or url.password), connect_args=_patience(url))
+        except NoSuchModuleError:
+            raise InvalidInput(f"there is no kind of database {url.drivername[:40]!r}") from None
+        except ImportError as error:
+            raise NotSetUp(f"the package for {url.drivername} is missing", hint="install it") from error
+        try:
+            with engine.connect() as connection:
+                try:
+                    is_read_only = _forbid_writing(connection, limits)
+                    for names, some in _batches(connection, self.query):
+                        rows.add(names, some)
+                finally:
+                    connection.rollback()
+            return is_read_only
+        except DBAPIError as error:
+            raise _refused(error, url) from None
+        except SQLAlchemyError as error:
+            raise InvalidInput(f"the query cannot be run: {type(error).__name__}") from None
+        finally:
+            engine.dispose()
+
+    def _parsed(self) -> URL:
+        try:
+            url = make_url(self.url)
+        except (ArgumentError, ValueError):
+            raise InvalidInput(
+                "that names no database", hint="like postgresql://reader@db.example/rates or sqlite:////data/rates.db"
+            ) from None
+        if url.get_backend_name() == _SQLITE and not (url.database and Path(url.database).is_file()):
+            raise InvalidInput("there is no SQLite file of that name", hint="like sqlite:////data/rates.db")
+        return url.set(drivername="postgresql+psycopg") if url.drivername in _PLAIN_POSTGRES else url
+
+
+def require_no_password(url: str) -> None:
+    """Raises InvalidInput where an address holds a password: on a command line others can read it."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return  # SqlSource says what is wrong with it
+    if parsed.password or any("passw" in name.lower() for name in parsed.query):
+        raise InvalidInput(
+            "the database's address holds a password, and others on this machine can read command lines",
+            hint="keep it in a file of mode 0600: --secret-file; and change it, as it was shown",
+        )
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    backend = url.get_backend_name()
+    if backend == _SQLITE:
+        return {"timeout": _CONNECT_S}
+    return {"connect_timeout": _CONNECT_S} if backend in (_POSTGRES, *_MYSQL) else {}
+
+
+def _forbid_writing(connection: Connection, limits: Limits) -> bool:
+    """Opens one transaction that sees one state and writes nothing, where the database has that."""
+    backend = connection.dialect.name
+    milliseconds = max(1, int(limits.timeout_s * 1000))
+    if backend == _POSTGRES:
+        connection.execute(text(f"SET SESSION CHARACTERISTICS AS TRANSACTION {_ONE_STATE}"))
+        connection.execute(text(f"SET SESSION statement_timeout = {milliseconds}"))
+        connection.commit()
+    elif backend == _SQLITE:
+        connection.execute(text("PRAGMA query_only = ON"))
+        connection.commit()
+    elif backend in _MYSQL:
+        connection.execute(text("SET SESSION TRANSACTION READ ONLY"))
+        connection.commit()
+    else:
+        return False
+    return True
+
+
+def _batches(connection: Connection, query: str) -> Iterator[tuple[Sequence[str], Sequence[Sequence[Any]]]]:
+    """Yields the names of the columns and some rows, a batch at a time; at least one, without rows."""
+    streamed = connection.execution_options(stream_results=True, yield_per=_ROWS)
+    result = streamed.exec_driver_sql(query.strip().rstrip(";"))
+    if not result.returns_rows:
+        raise InvalidInput("the query gives no rows", hint="a snapshot is taken of one SELECT")
+    with closing(result):
+        names = list(result.keys())
+        yield names, []
+        for some in result.partitions(_ROWS):
+            yield names, some
+
+
+def _refused(error: DBAPIError, url: URL) -> Exception:
+    """Returns why a database did not answer: its own words name places in the query, and can repeat values of it."""
+    kind = type(error.orig).__name__
+    if error.connection_invalidated or (kind == "OperationalError" and url.get_backend_name() != _SQLITE):
+        return NodeUnreachable(
+            f"the database at {url.host or 'this machine'} does not answer, or refuses who asks",
+            hint="check its address, its name and the secret",
+        )
+    return InvalidInput(
+        f"the database refuses the query ({kind})", hint="try it with the database's own tool; it must be one SELECT"
+    )
