@@ -1,4 +1,4 @@
-"""Gas of whole transactions to the Evidence contract, intrinsic gas and calldata floor (EIP-7623) included.
+"""Gas of whole transactions to the contracts, intrinsic gas and calldata floor (EIP-7623) included.
 
 Signed transactions are applied by py-evm under the rules of Prague. `--write-snapshot` puts the gas
 of every function that changes something into docs/reference/gas.json; `--check-snapshot` compares.
@@ -29,6 +29,15 @@ PAIRS = 1_000
 NEAR = (990_000, 1_010_000)
 """Sizes within one in a hundred of a million."""
 WIDER = (900_000, 1_100_000)
+DATASET, SERVICE, ORGANISATION = 1, 3, 4
+URI = "https://bank.example/log/record-1"
+"""33 bytes: two words of storage, as any of up to 64."""
+
+_STORE_TERMS = bytes.fromhex("6084356004355560a43560043560010155600435600160206000a2")
+_ANSWER = bytes.fromhex("60003560e01c60e01b60005260206000f3")
+MARKET = bytes.fromhex(f"60{len(_STORE_TERMS + _ANSWER):02x}80600b6000396000f3") + _STORE_TERMS + _ANSWER
+"""The least a market does: it stores two words of terms under the asset's id, tells an event, and takes it."""
+
 FIGURES = (
     Figure(
         "anchor_worst_gas", "gas", "anchor from one size to another near a million records, the worst", "lower", 62_000
@@ -56,14 +65,14 @@ def main() -> None:
 
 
 class Ledger:
-    """A chain in memory with the Evidence contract on it; every call is a signed transaction of its own.
+    """A chain in memory with one contract on it; every call is a signed transaction of its own.
 
     Attributes:
         gas: What the last transaction used.
         returned: What its contract returned.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, contract: str = "Evidence") -> None:
         self.account = keys.PrivateKey(sha256(b"account").digest())
         self.address = self.account.public_key.to_canonical_address()
         chain = MiningChain.configure(vm_configuration=((0, PragueVM),), chain_id=1337)
@@ -71,8 +80,7 @@ class Ledger:
         funds = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
         self._vm = chain.from_genesis(AtomicDB(), genesis, {self.address: funds}).get_vm()
         self._header = self._vm.get_block().header
-        self.artefact = Artefact.load("Evidence")
-        self.contract = b""
+        self.artefact = Artefact.load(contract)
         self.gas, self.returned, self.contract = self._send(self.artefact.bytecode)
 
     def call(self, function: str, *arguments: Any) -> bytes:
@@ -80,8 +88,12 @@ class Ledger:
         selector = self.artefact.selector(function)
         types = next(name for name, value in self.artefact.selectors.items() if value == selector)
         types = types.removeprefix(f"{function}(").removesuffix(")")
-        self.gas, self.returned, _ = self._send(selector + encode(types.split(","), arguments))
+        self.gas, self.returned, _ = self._send(selector + encode(types.split(","), arguments), self.contract)
         return self.returned
+
+    def deploy(self, code: bytes) -> bytes:
+        """Makes another contract; returns its address."""
+        return self._send(code)[2]
 
     def open(self, origin: str) -> bytes:
         """Opens a log of which this account is everything; returns its id."""
@@ -92,14 +104,14 @@ class Ledger:
         signature = self.account.sign_msg_hash(digest)
         return signature.to_bytes()[:64] + bytes([27 + signature.v])
 
-    def _send(self, data: bytes) -> tuple[int, bytes, bytes]:
+    def _send(self, data: bytes, to: bytes = b"") -> tuple[int, bytes, bytes]:
         transaction = self._vm.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
             chain_id=1337,
             nonce=self._vm.state.get_nonce(self.address),
             max_priority_fee_per_gas=0,
             max_fee_per_gas=0,
             gas=10_000_000,
-            to=self.contract,
+            to=to,
             value=0,
             data=data,
             access_list=[],
@@ -166,6 +178,51 @@ def _costs(run: Run, ledger: Ledger, sizes: tuple[int, int], pairs: int) -> Iter
 
 def _snapshot() -> str:
     """Returns the file with the gas of every function that changes something, the same in every run."""
+    rows = {f"Assets.{name}": gas for name, gas in _assets_rows().items()}
+    rows |= {f"Evidence.{name}": gas for name, gas in _evidence_rows().items()}
+    return json.dumps(rows, indent=2) + "\n"
+
+
+def _assets_rows() -> dict[str, int]:
+    rows: dict[str, int] = {}
+    random = Random(2)
+
+    def row(name: str, *arguments: Any) -> int:
+        answer = ledger.call(name.partition(" ")[0], *arguments)
+        rows[name] = ledger.gas
+        return int.from_bytes(answer, "big")
+
+    def manifest() -> bytes:
+        return random.randbytes(32)
+
+    ledger = Ledger("Assets")
+    rows["deploy"] = ledger.gas
+    terms = (2_500_000).to_bytes(32, "big") + random.randbytes(32)
+    row("register_and_offer", DATASET, manifest(), URI, 250, [], ledger.deploy(MARKET), terms)
+    ledger = Ledger("Assets")
+    row("register organisation", ORGANISATION, manifest(), "", 0, [])
+    row("register service", SERVICE, manifest(), "", 0, [])
+    ledger = Ledger("Assets")
+    first = row("register", DATASET, manifest(), URI, 250, [])
+    parents = sorted([first, *(row("register another", DATASET, manifest(), URI, 250, []) for _ in range(2))])
+    other = next(each for each in parents if each != first)
+    row("register with 3 parents", DATASET, manifest(), URI, 250, parents)
+    row("publish", first, manifest(), URI.replace("1", "2"))
+    row("set_uri", first, URI.replace("1", "3"))
+    row("set_state", first, 2)
+    row("set_roles", first, b"\x22" * 20, 3)
+    for number in range(40):
+        ledger.call("set_roles", first, bytes([number]) + b"\x55" * 19, 3)
+    row("set_roles with 40 others", first, b"\x23" * 20, 3)
+    row("assign_royalty", first, ledger.address)
+    row("setApprovalForAll", b"\x33" * 20, True)
+    row("approve", b"\x33" * 20, first)
+    row("transferFrom with a royalty", ledger.address, b"\x44" * 20, other)
+    row("safeTransferFrom", ledger.address, b"\x44" * 20, first)
+    return rows
+
+
+def _evidence_rows() -> dict[str, int]:
     ledger, random = Ledger(), Random(1)
     rows = {"deploy": ledger.gas}
 
@@ -196,7 +253,7 @@ def _snapshot() -> str:
     digest = ledger.call("hash_head", other, 1_000_000, old_root)
     row("judge_anchored", other, 1_000_000, ledger.address, old_root, ledger.sign(digest))
     row("revoke_writer", log_id)
-    return json.dumps({f"Evidence.{name}": gas for name, gas in rows.items()}, indent=2) + "\n"
+    return rows
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from counterfoil.node.access import RequestSigner
 from counterfoil.node.app import description
 
 PASSWORD = "correct horse battery"
+ASSET = "0x" + "11" * 32
 DESCRIPTION = description()
 OPERATIONS = [
     (method, path, operation) for path, item in DESCRIPTION["paths"].items() for method, operation in item.items()
@@ -122,6 +123,11 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/ledger/roles/revoke-writer": {},
         "/api/v1/ledger/transactions/1/cancel": {},
         "/api/v1/ledger/disconnect": {"json": {"force": True}},
+        "/api/v1/assets": {"json": {"what": "twice", "dry_run": False}},
+        f"/api/v1/assets/{ASSET}/state": {"json": {"state": "recalled"}},
+        f"/api/v1/assets/{ASSET}/transfer": {"json": {"to": "0x" + "12" * 20}},
+        f"/api/v1/assets/{ASSET}/versions": {"json": {"what": "twice"}},
+        "/api/v1/assets/contract": {"json": {}},
         "/api/v1/models?name=twice": {"content": b"{}"},
         "/api/v1/passports": {"json": passport.to_json()},
         "/api/v1/policies": {"json": policy.to_json()},

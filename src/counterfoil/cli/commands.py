@@ -38,6 +38,10 @@ COMMANDS: Final = {
     ),
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "lineage": Place("counterfoil.cli.lineage:lineage", "Say what came from what, see it, and run it again."),
+    "asset": Place(
+        "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and say how they stand."
+    ),
+    "lineage": Place("counterfoil.provenance.lineage.commands:lineage", "Say what came from what, and see it."),
     "passport": Place(
         "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
     ),

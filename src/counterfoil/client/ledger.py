@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from counterfoil.client.assets import RemoteAssets
 from counterfoil.client.reading import status_in
 from counterfoil.client.wire import Wire
 from counterfoil.errors import NotFound, NotSetUp
@@ -18,12 +19,13 @@ class RemoteLedger:
     """Keeps a node's log where nobody can rewrite it; see `ledger.Ledger`.
 
     Attributes:
+        assets: Datasets and models on it.
         roles: Who owns the log there, and who may anchor it.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-
+        self.assets = RemoteAssets(wire)
         self.roles = RemoteLogRoles(wire)
 
     @property

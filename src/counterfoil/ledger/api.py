@@ -95,12 +95,13 @@ class LedgerRoutes:
         """
         require_packages()
         given = wanted.model_dump()
-        asked = wanted_of(given, wanted.contract, wanted.anew)
+        asked = wanted_of(given)
         _require_address(wanted.account)
 
         def connect() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
-                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account, connects=True))
+                joining, with_assets = self._org.ledger.joining, asked.deploys_assets
+                return 200, steps_json(joining.outlook(wanted.account, connects=True, with_assets=with_assets))
             if wanted.dry_run and not wanted.signer:
                 self._org.ledger.joining.require_account(asked.draft, wanted.account)
             plan, carry_out = self._org.ledger.connecting(asked, wanted.account)

@@ -85,6 +85,10 @@ class ToConnect(ToDeploy):
     """A ledger to be connected to; without `rpc`, one of the home's own."""
 
     contract: str | None = Field(None, description="An Evidence contract that is there; without it one is deployed.")
+    assets: str | None = Field(None, description="An Assets contract that is there, to register datasets and models.")
+    with_assets: bool | None = Field(
+        None, description="Whether to put an Assets contract there; done on a ledger of the home's own."
+    )
     anew: bool = Field(False, description="Open another log, though this one is open on that chain already.")
     anchor_records: int | None = Field(None, ge=1, le=2**53, description="So many new records are anchored at once.")
     anchor_age_s: int | None = Field(None, ge=1, le=2**31, description="A record is anchored within so many seconds.")
@@ -112,6 +116,7 @@ class Connected(Deployed):
     """What was connected to, or (`done` is false) what connecting would send."""
 
     account: str | None = None
+    assets: str | None = None
     log_id: str | None = None
 
 

@@ -162,11 +162,17 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
 @ledger.command()
 @_connection_options
 @click.option("--contract", metavar="ADDRESS", help="An Evidence contract that is there; otherwise one is deployed.")
+@click.option("--assets", metavar="ADDRESS", help="An Assets contract that is there, to register datasets and models.")
+@click.option(
+    "--with-assets/--without-assets",
+    default=None,
+    help="Whether to put an Assets contract there; done on a ledger of the home's own.",
+)
 @click.option("--anew", is_flag=True, help="Open another log, though this one is open on that chain already.")
 @click.option("--anchor-records", type=click.IntRange(1), help="So many new records are anchored at once.")
 @click.option("--anchor-age-s", type=click.IntRange(1), help="A new record is anchored within so many seconds.")
 @click.pass_obj
-def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None, anew: bool, **given: Any) -> None:
+def connect(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
     """Connect the home to a ledger, and open its log there.
 
     Without --rpc, to a ledger of the home's own: a file in the home, no network, no
@@ -175,9 +181,10 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
     """
     require_packages()
     with session.open() as org:
-        wanted = wanted_of(given, contract, anew)
+        wanted = wanted_of(given)
         if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
-            _emit_outlook(session, org.ledger.joining.outlook(given["account"], connects=True))
+            outlook = org.ledger.joining.outlook(given["account"], connects=True, with_assets=wanted.deploys_assets)
+            _emit_outlook(session, outlook)
             return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])
         lines = _plan_lines(plan)
@@ -189,6 +196,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, contract: str | None,
         [
             f"Connected to chain {made.chain_id}, contract {made.contract}.",
             f"The log's id there is {made.log_id}.",
+            *([f"Datasets and models can be registered in {made.assets}."] if made.assets else []),
             "Hand out both, contract and id, together with the issuer's key.",
             *([] if made.rpc else [PROVES_NOTHING_YET]),
             "From now on its head goes out by itself while records are written.",

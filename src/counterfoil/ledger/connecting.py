@@ -16,35 +16,50 @@ from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.errors import (
     LedgerContradicts,
-    LedgerUnreachable,
+    LedgerError,
     NotAllowed,
     NotFound,
+    NotSetUp,
     OutOfFunds,
     OverLimit,
-    Reverted,
 )
 from counterfoil.ledger.accounts.account import Account, checksummed
 from counterfoil.ledger.amounts import amount
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
+from counterfoil.ledger.assets.contract import AssetsContract
+from counterfoil.ledger.assets.contract import artefact as assets_artefact
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.contracts.artefact import Artefact
 from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.answers import TransactionReceipt
 from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.sending.awaited import awaited
 from counterfoil.ledger.sending.outbox import Outbox
-from counterfoil.ledger.sending.rows import OutboxRow, State
+from counterfoil.ledger.sending.rows import State
 from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import create_ledger, is_ledger
 from counterfoil.ledger.way import open_embedded, open_nodes
 
-__all__ = ["Plan", "PlannedStep", "Wanted", "connect", "deploy", "open_way", "plan_of", "record_of"]
+__all__ = [
+    "ASSETS_GAS",
+    "Placed",
+    "Plan",
+    "PlannedStep",
+    "Wanted",
+    "connect",
+    "deploy",
+    "deployed",
+    "first_block_of",
+    "open_way",
+    "plan_of",
+    "record_of",
+]
 
-TELL_S: Final = 3.0
 DEPLOY_GAS: Final = 2_100_000
+ASSETS_GAS: Final = 2_150_000
 OPEN_GAS: Final = 110_000
 NAME_GAS: Final = 60_000
-WAIT_S: Final = 3_600.0
-"""Ethereum itself takes 13 to 20 minutes until a block is final."""
 
 Told = Callable[[str], None]
 """Told what is being done, in words."""
@@ -58,11 +73,24 @@ class Wanted:
         draft: The settings, as far as they are known before anything is connected.
         contract: 20 bytes of an Evidence contract that is there already; None deploys one.
         is_anew: Whether to open another log on a chain where this one is open already.
+        assets: 20 bytes of an Assets contract that is there already.
+        assets_from: Height of the block from which on that one is there; None looks for it.
+        with_assets: Whether to put an Assets contract there where none is named; None does so on a ledger of the
+            home's own, where it costs no money.
     """
 
     draft: Connection
     contract: bytes | None = None
     is_anew: bool = False
+    assets: bytes | None = None
+    assets_from: int | None = None
+    with_assets: bool | None = None
+
+    @property
+    def deploys_assets(self) -> bool:
+        """Whether an Assets contract is put there."""
+        is_wanted = not self.draft.rpc if self.with_assets is None else self.with_assets
+        return is_wanted and self.assets is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +193,10 @@ def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted, signer: b
             steps.append(PlannedStep("name the key that signs heads for it", NAME_GAS, NAME_GAS * price))
     if not is_open:
         steps.append(PlannedStep(f"open the log {origin} in it", OPEN_GAS, OPEN_GAS * price))
+    if wanted.assets is not None:
+        AssetsContract(chain, wanted.assets).require_genuine()
+    elif wanted.deploys_assets:
+        steps.append(PlannedStep("put the Assets contract on the ledger", ASSETS_GAS, ASSETS_GAS * price))
     balance_wei, limit_wei = chain.balance_wei(account), wanted.draft.spend_per_day_wei
     return Plan(chain.chain_id, account, balance_wei, contract, log_id, tuple(steps), limit_wei)
 
@@ -195,10 +227,11 @@ def connect(
     origin = log_key.name
     plan_of(chain, account.address, origin, wanted, signer).require_funds()
     with _outbox(paths, wanted, chain, account, now) as outbox:
-        contract = wanted.contract or _deployed(outbox, chain, tell)
+        contract = wanted.contract or deployed(outbox, artefact(), tell).address
         evidence = Evidence(chain, contract)
         evidence.require_genuine()
         opened_at = _opened(outbox, evidence, account, log_key, signer, tell)
+        assets = _assets(outbox, wanted, tell)
     connection = replace(
         wanted.draft,
         chain_id=chain.chain_id,
@@ -207,6 +240,7 @@ def connect(
         account=checksummed(account.address),
         opened_at=opened_at,
     )
+    connection = assets.named_in(connection) if assets else connection
     connection.save(paths)
     return connection
 
@@ -222,7 +256,7 @@ def deploy(
 ) -> bytes:
     """Puts the Evidence contract on a chain; returns its 20 bytes when it is final. See `connect`."""
     with _outbox(paths, wanted, chain, account, now) as outbox:
-        return _deployed(outbox, chain, tell)
+        return deployed(outbox, artefact(), tell).address
 
 
 def record_of(connection: Connection, origin: str, signer: bytes) -> Draft:
@@ -244,13 +278,52 @@ def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, 
     return Outbox(place, chain, account, limits=SpendingLimits(limit_wei, limit_wei), now=now)
 
 
-def _deployed(outbox: Outbox, chain: Chain, tell: Told) -> bytes:
-    tell("Putting the Evidence contract on the ledger ...")
-    key = f"deploy {artefact().runtime_code_hash.hex()[:16]} on {chain.chain_id}"
-    receipt = _sent(outbox, chain, None, artefact().bytecode, "deploy", key, tell)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A contract on a chain: its 20 bytes, and the height of the block from which on it is there."""
+
+    address: bytes
+    block_number: int
+
+    def named_in(self, connection: Connection) -> Connection:
+        """Returns settings that name it as the Assets contract."""
+        return replace(connection, assets=checksummed(self.address), assets_from=self.block_number)
+
+
+def deployed(outbox: Outbox, artefact: Artefact, tell: Told) -> Placed:
+    """Puts a contract on the chain of an outbox, once; returns where it is when that is final."""
+    tell(f"Putting the {artefact.name} contract on the ledger ...")
+    key = f"deploy {artefact.runtime_code_hash.hex()[:16]} on {outbox.chain.chain_id}"
+    receipt = _sent(outbox, None, artefact.bytecode, "deploy", key, tell)
     if receipt.contract is None:
         raise LedgerContradicts("the ledger's node names no contract for the transaction that made one")
-    return receipt.contract
+    return Placed(receipt.contract, receipt.block_number)
+
+
+def first_block_of(chain: Chain, address: bytes) -> int:
+    """Returns the height of the block from which on a contract is there.
+
+    Raises:
+        NotSetUp: The node does not know how the chain was so long ago.
+    """
+    low, high = 0, chain.require_block("latest").number
+    try:
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if chain.code(address, middle) else (middle + 1, high)
+    except LedgerError as error:
+        raise NotSetUp(
+            f"the node does not tell from which block on the contract is there: {error.message}",
+            hint="whoever put it there knows: name the block with `counterfoil asset deploy --from-block`",
+        ) from error
+    return low
+
+
+def _assets(outbox: Outbox, wanted: Wanted, tell: Told) -> Placed | None:
+    if wanted.assets is None:
+        return deployed(outbox, assets_artefact(), tell) if wanted.deploys_assets else None
+    since = first_block_of(outbox.chain, wanted.assets) if wanted.assets_from is None else wanted.assets_from
+    return Placed(wanted.assets, since)
 
 
 def _opened(
@@ -262,11 +335,11 @@ def _opened(
     if not any(evidence.owner(log_id)):
         tell(f"Opening the log {log_key.name} in it ...")
         calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
-        return _sent(outbox, evidence.chain, evidence.address, calldata, "open", opening, tell).block_number
+        return _sent(outbox, evidence.address, calldata, "open", opening, tell).block_number
     if not evidence.is_signer(log_id, signer):
         tell("Naming the key that signs heads ...")
         key = f"name {signer.hex()} for {log_id.hex()} in {evidence.address.hex()}"
-        _sent(outbox, evidence.chain, evidence.address, evidence.name_signer(log_id, signer), "name signer", key, tell)
+        _sent(outbox, evidence.address, evidence.name_signer(log_id, signer), "name signer", key, tell)
     with suppress(NotFound):  # sent from here, and interrupted: many nodes refuse to search the whole chain
         row = outbox.row_of(opening)
         if row.block_number is not None:
@@ -276,41 +349,11 @@ def _opened(
     return found[0].event.block_number if found else 0
 
 
-def _sent(
-    outbox: Outbox, chain: Chain, to: bytes | None, calldata: bytes, purpose: str, key: str, tell: Told
-) -> TransactionReceipt:
+def _sent(outbox: Outbox, to: bytes | None, calldata: bytes, purpose: str, key: str, tell: Told) -> TransactionReceipt:
     """Sends once and for all, and returns the receipt when it is final; what was refused before is tried anew."""
     row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=key))
     tries = 1
     while row.state in (State.REFUSED, State.CANCELLED):
         tries += 1
         row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=f"{key}, try {tries}"))
-    row = _waited(outbox, row.id, tell)
-    if not row.state.is_done:
-        stuck = next((each.reason for each in outbox.stuck() if each.id == row.id), "no block has become final with it")
-        raise LedgerUnreachable(
-            f"to {purpose} takes longer than {WAIT_S / 60:,.0f} minutes: {stuck}",
-            hint="nothing is lost: repeat the command, and it goes on where it stopped",
-        )
-    if row.state is not State.FINAL or row.transaction_hash is None:
-        raise Reverted(f"the ledger refused to {purpose}: {row.error or row.state}", hint="repeat it to try anew")
-    receipt = chain.receipt(row.transaction_hash)
-    if receipt is None:
-        raise LedgerContradicts("the ledger's node does not know a transaction that it called final")
-    return receipt
-
-
-def _waited(outbox: Outbox, row_id: int, tell: Told) -> OutboxRow:
-    """Waits until a row is done, or long enough, and tells each new reason why it is not."""
-    ends_s, told = clock.monotonic() + WAIT_S, ""
-    while True:
-        row = outbox.wait(row_id, until="final", timeout_s=TELL_S)
-        if row.state.is_done or clock.monotonic() > ends_s:
-            return row
-        in_block = (
-            "it is in a block; waiting until that is final" if row.state is State.MINED else "waiting for a block"
-        )
-        reason = next((each.reason for each in outbox.stuck() if each.id == row_id), in_block)
-        if reason != told:
-            tell(f"  {reason} ...")
-            told = reason
+    return awaited(outbox, row.id, purpose, tell)

@@ -71,6 +71,14 @@ class LedgerPaths:
         """The anchors that the ledger told of one log."""
         return self.folder / f"anchors-{where.chain_id}-{where.log_id.hex()[:8]}.db"
 
+    def asset_book(self, chain_id: int, contract: bytes) -> Path:
+        """What the ledger told of the assets in one contract."""
+        return self.folder / f"assets-{chain_id}-{contract.hex()[:8]}.db"
+
+    def let_go(self, chain_id: int) -> Path:
+        """The settings of a connection to a chain that was let go of."""
+        return self.settings.with_name(f"connection-{chain_id}.toml")
+
     def outbox(self, chain_id: int, account: bytes) -> Path:
         """What one account sends on one chain, and what became of it, where that is in a file."""
         return self.folder / f"outbox-{chain_id}-{account.hex()[:8]}.db"
@@ -86,6 +94,8 @@ class Connection:
         log_id: The log's id in that contract, `0x…`.
         account: Address of the account that anchors, `0x…`.
         opened_at: Height of the block in which the log was opened.
+        assets: Address of the Assets contract, `0x…`; empty without one.
+        assets_from: Height of the block from which on that is there.
         rpc: Addresses of nodes; empty for the embedded ledger in this home.
         agree: So many nodes must say the same before it counts; 0 takes two where there are several.
         allow_plain_http: Whether nodes and signer may be reached without encryption, in a network of your own.
@@ -107,6 +117,8 @@ class Connection:
     log_id: str
     account: str
     opened_at: int
+    assets: str = ""
+    assets_from: int = 0
     rpc: tuple[str, ...] = field(default=(), repr=False)
     agree: int = 0
     allow_plain_http: bool = False
@@ -126,6 +138,7 @@ class Connection:
         for name, least in (
             ("chain_id", 1),
             ("opened_at", 0),
+            ("assets_from", 0),
             ("agree", 0),
             ("timeout_s", 1),
             ("confirmations", 1),
@@ -143,7 +156,7 @@ class Connection:
             )
         if self.finality not in _FINALITIES:
             raise InvalidInput(f"finality is {self.finality[:40]!r}", hint=f"one of {', '.join(_FINALITIES)}")
-        for address in (self.contract, self.account):
+        for address in (self.contract, self.account, *([self.assets] if self.assets else [])):
             parse_address(address)
         if not _LOG_ID.fullmatch(self.log_id):
             raise InvalidInput("log_id is not a log's id", hint="0x and 64 hexadecimal digits")
@@ -162,13 +175,18 @@ class Connection:
             NotSetUp: This home is not connected to a ledger.
             HomeDamaged: The file holds something else.
         """
+        return cls.read(paths.settings)
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Reads settings from a file; see `load`."""
         try:
-            data = paths.settings.read_bytes()
+            data = file.read_bytes()
         except FileNotFoundError as error:
             raise NotSetUp("this home is not connected to a ledger", hint=_CONNECT) from error
         except OSError as error:
-            raise NotSetUp(f"{paths.settings.name} cannot be read: {error.strerror}", hint=_CONNECT) from error
-        return parse_settings(cls, data, paths.settings.name, CONNECTION_FORMAT)
+            raise NotSetUp(f"{file.name} cannot be read: {error.strerror}", hint=_CONNECT) from error
+        return parse_settings(cls, data, file.name, CONNECTION_FORMAT)
 
     def save(self, paths: LedgerPaths) -> None:
         """Writes the settings, readable by their owner only."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core.wording import counted
-from counterfoil.errors import LedgerError
+from counterfoil.errors import CounterfoilError, LedgerError
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.amounts import amount
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
     from counterfoil.ledger.anchors.book import AnchorBook, EventRow
+    from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.rpc.chain import Chain
     from counterfoil.ledger.sending.rows import OutboxRow
 
-__all__ = ["SentTransaction", "ToldEvent", "sent_transaction", "told_events"]
+__all__ = ["SentTransaction", "ToldEvent", "history_of", "sent_transaction", "told_events"]
+
+_LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,16 @@ class SentTransaction:
             "purpose": self.purpose,
             "state": self.state,
         }
+
+
+def history_of(opened: OpenedLedger, book: AnchorBook, limit: int) -> tuple[list[ToldEvent], list[SentTransaction]]:
+    """Returns what the ledger told of a log and what its home sent, newest first, at most `limit` of each."""
+    try:
+        opened.anchoring.look()
+    except CounterfoilError as error:  # what is known here is wanted most when something is wrong
+        _LOGGER.warning("the newest is missing below: %s", error.message)
+    sent = [sent_transaction(row) for row in opened.outbox.rows(limit=limit)]
+    return told_events(book, opened.chain, limit), sent
 
 
 def told_events(book: AnchorBook, chain: Chain, limit: int) -> list[ToldEvent]:

@@ -15,6 +15,7 @@ from counterfoil.ledger.accounts.external import ExternalAccount
 from counterfoil.ledger.accounts.home_accounts import HomeAccounts
 from counterfoil.ledger.anchors.head_signer import LogAddress
 from counterfoil.ledger.connecting import (
+    ASSETS_GAS,
     DEPLOY_GAS,
     OPEN_GAS,
     Plan,
@@ -98,6 +99,7 @@ class Joining:
             known = None if wanted.is_anew else self._known(chain.chain_id)
             if known is not None and wanted.contract is None:
                 wanted = replace(wanted, contract=known.contract)
+            wanted = self._with_earlier_assets(wanted, chain.chain_id)
             plan = plan_of(chain, payer.address, self._log_key.name, wanted, self._signer())
             _require_same(plan, known)
 
@@ -120,12 +122,13 @@ class Joining:
 
         return replace(plan, steps=plan.steps[:1]), carry_out
 
-    def outlook(self, account: str | None, *, connects: bool) -> tuple[PlannedStep, ...]:
+    def outlook(self, account: str | None, *, connects: bool, with_assets: bool = True) -> tuple[PlannedStep, ...]:
         """Returns what would be done on a ledger of the home's own that is not there yet; makes and sends nothing.
 
         Args:
             account: Address that would pay; the only one of the home by default, or a new one.
             connects: Whether the log is opened there, too.
+            with_assets: Whether the Assets contract is put there then.
 
         Raises:
             InvalidInput: There are several accounts, and none was named.
@@ -137,6 +140,8 @@ class Joining:
         steps.append(PlannedStep("put the Evidence contract on it", DEPLOY_GAS, 0))
         if connects:
             steps.append(PlannedStep(f"open the log {self._log_key.name} in it", OPEN_GAS, 0))
+        if connects and with_assets:
+            steps.append(PlannedStep("put the Assets contract on the ledger", ASSETS_GAS, 0))
         return tuple(steps)
 
     def require_account(self, settings: Connection, account: str | None) -> None:
@@ -174,6 +179,16 @@ class Joining:
                 log_id = bytes.fromhex(str(about["logId"])[2:])
                 found = LogAddress(chain_id, parse_address(str(about["contract"])), log_id)
         return found
+
+    def _with_earlier_assets(self, wanted: Wanted, chain_id: int) -> Wanted:
+        """Returns what is wanted, with the Assets contract that this home used on the chain before it let go of it."""
+        earlier = self._paths.let_go(chain_id)
+        if wanted.assets is not None or wanted.with_assets is False or not earlier.exists():
+            return wanted
+        known = Connection.read(earlier)
+        if not known.assets:
+            return wanted
+        return replace(wanted, assets=parse_address(known.assets), assets_from=known.assets_from)
 
     def _address(self, settings: Connection, account: str | None) -> bytes:
         named = parse_address(account) if account else None

@@ -17,19 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.errors import CounterfoilError, HomeDamaged, InvalidInput, NotAllowed, NotSetUp
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotSetUp
 from counterfoil.ledger.packages import require_packages
 from counterfoil.ledger.worker import Worker
 from counterfoil.store.archive import Archive
 from counterfoil.store.durable import replace_file
 from counterfoil.store.keyring import Keyring
 from counterfoil.store.recorder import Recorder
+from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.core.anchor import Anchor
     from counterfoil.ledger.anchors.book import AnchorBook
     from counterfoil.ledger.anchors.head_signer import HeadSigner
-    from counterfoil.ledger.connecting import Plan, Wanted
+    from counterfoil.ledger.assets.assets import Assets
+    from counterfoil.ledger.connecting import Placed, Plan, Wanted
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
@@ -57,6 +59,7 @@ class Ledger:
         recorder: Recorder,
         archive: Archive,
         keyring: Keyring,
+        views: Views,
         *,
         outbox_url: str = "",
         now: Callable[[], float] = clock.time,
@@ -67,17 +70,22 @@ class Ledger:
         self._recorder = recorder
         self._archive = archive
         self._keyring = keyring
+        self._views = views
         self._now = now
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._opened: OpenedLedger | None = None
         self._book: AnchorBook | None = None
         self._signer: HeadSigner | None = None
+        self._assets: Assets | None = None
         self.connection: Connection | None = None
         self.ask_passphrase: Callable[[], str] | None = None
         self._worker = Worker(self._is_due, self._background_step)
         if (folder / "connection.toml").exists():
-            self.use(self._load())
+            require_packages()
+            from counterfoil.ledger.connection import Connection
+
+            self.use(Connection.load(self.paths))
 
     @property
     def is_connected(self) -> bool:
@@ -117,25 +125,12 @@ class Ledger:
         with self._lock:
             self._signer = HeadSigner(self._keyring.secret("head"), connection.where, self._archive.origin)
             self._book = self._stack.enter_context(AnchorBook.open(self.paths.book(connection.where)))
-            self._require_history()
+            self._book.require_beginning(self._archive)
             self.connection = connection
             self._archive.ledger = self
             self._archive.forget_signature()
             self._worker = Worker(self._is_due, self._background_step)
             self._recorder.listeners.add(self._worker.notice)
-
-    def _require_history(self) -> None:
-        """Refuses a log that is older than, or not, the one whose final head this home has seen on the ledger."""
-        assert self._book is not None
-        proof = self._book.proof()
-        if proof is None:
-            return
-        if proof.size > self._archive.size or self._archive.root(proof.size) != proof.root:
-            raise HomeDamaged(
-                f"the ledger holds a head over {proof.size:,} records, "
-                f"which the {self._archive.size:,} of this log do not lead to",
-                hint="an old log was put beside newer files: restore the newest backup of the whole home",
-            )
 
     # What archives ask (store.archive.OnLedger)
 
@@ -155,9 +150,8 @@ class Ledger:
 
     def due(self) -> str:
         """Returns why an anchor is due, in words, without asking the ledger; empty when none is."""
-        if self.connection is None:
-            return ""
-        return self.connection.anchor_policy.due(self._archive, self._anchored(), self._now())
+        policy = self.connection.anchor_policy if self.connection else None
+        return policy.due(self._archive, self._anchored(), self._now()) if policy else ""
 
     # Getting to a ledger, and away from it
 
@@ -245,7 +239,7 @@ class Ledger:
         Raises:
             NotAllowed: A transaction is under way.
         """
-        from counterfoil.ledger.outbox_place import set_aside, wanted_place
+        from counterfoil.ledger.outbox_place import set_all_aside
 
         self.require_connection()
         open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
@@ -255,13 +249,12 @@ class Ledger:
                 hint="wait until it is final, or take it back with `counterfoil ledger log --cancel`",
             )
         with self._lock:
-            kept = self.paths.settings.with_name(f"connection-{self.require_connection().chain_id}.toml")
-            where, account = self.require_connection().where, self.require_connection().account
+            kept = self.paths.let_go(self.require_connection().chain_id)
+            connection = self.require_connection()
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
-                wanted_place(self.paths, where.chain_id, bytes.fromhex(account[2:])).set_aside(int(self._now()))
-                set_aside(self.paths.book(where), int(self._now()))
+                set_all_aside(self.paths, connection, int(self._now()))
             self.connection = self._book = self._signer = self._archive.ledger = None
             self._archive.forget_signature()
         return kept
@@ -275,6 +268,28 @@ class Ledger:
         from counterfoil.ledger.log_roles import LogRoles
 
         return LogRoles(self)
+
+    @property
+    def assets(self) -> Assets:
+        """The datasets, models and services of this home that are on the ledger."""
+        require_packages()
+        from counterfoil.ledger.assets.assets import Assets
+
+        with self._lock:
+            if self._assets is None:
+                self._assets = Assets(self, self._recorder, self._views)
+            return self._assets
+
+    def use_assets(self, placed: Placed) -> None:
+        """Takes an Assets contract into the settings; from here on assets are registered in it."""
+        from counterfoil.ledger.assets.opened import open_assets
+
+        opened = self.opened
+        with self._lock:
+            made = placed.named_in(self.require_connection())
+            assets = open_assets(self.paths, made, opened.chain, self._stack)
+            made.save(self.paths)
+            self.connection, self._opened = made, replace(opened, assets=assets)
 
     @property
     def opened(self) -> OpenedLedger:
@@ -335,23 +350,15 @@ class Ledger:
             return status_known_here(
                 connection, self._archive.size, anchored, proof.size if proof else 0, self.due(), error
             )
-        found = status_of(connection, opened)
-        if not self.fault or any(self.fault in problem for problem in found.problems):
-            return found
-        return replace(found, problems=(*found.problems, f"in the background: {self.fault}"))
+        return status_of(connection, opened, self.fault)
 
     def history(self, limit: int = 20) -> tuple[list[ToldEvent], list[SentTransaction]]:
         """Returns what the ledger told of this log and what this home sent, newest first."""
-        from counterfoil.ledger.history import sent_transaction, told_events
+        from counterfoil.ledger.history import history_of
 
         opened = self.opened
-        try:
-            opened.anchoring.look()
-        except CounterfoilError as error:  # what is known here is wanted most when something is wrong
-            _LOGGER.warning("the newest is missing below: %s", error.message)
         assert self._book is not None
-        sent = [sent_transaction(row) for row in opened.outbox.rows(limit=limit)]
-        return told_events(self._book, opened.chain, limit), sent
+        return history_of(opened, self._book, limit)
 
     def close(self) -> None:
         """Ends anchoring in the background and lets go of everything."""
@@ -367,12 +374,6 @@ class Ledger:
         """Returns the number of records under the newest head that this home has seen in a block."""
         newest = self._book.newest() if self._book is not None else None
         return newest.size if newest else 0
-
-    def _load(self) -> Connection:
-        require_packages()
-        from counterfoil.ledger.connection import Connection
-
-        return Connection.load(self.paths)
 
     def _open(self, ask: Callable[[], str] | None) -> OpenedLedger:
         from counterfoil.ledger.accounts.account import parse_address

@@ -11,6 +11,7 @@ from counterfoil.ledger.accounts.account import Account
 from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import Evidence
+from counterfoil.ledger.assets.opened import OpenedAssets, open_assets
 from counterfoil.ledger.connection import Connection, LedgerPaths
 from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
@@ -35,6 +36,7 @@ class OpenedLedger:
     account: Account
     outbox: Outbox
     anchoring: Anchoring
+    assets: OpenedAssets | None
 
     def change(
         self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, key: str = "", timeout_s: float = 900
@@ -107,7 +109,8 @@ def open_ledger(
     anchoring = Anchoring(
         recorder, archive, evidence, where.log_id, outbox, scanner, book, connection.anchor_policy, now
     )
-    return OpenedLedger(chain, evidence, account, outbox, anchoring)
+    assets = open_assets(paths, connection, chain, stack)
+    return OpenedLedger(chain, evidence, account, outbox, anchoring, assets)
 
 
 def open_chain(paths: LedgerPaths, connection: Connection, stack: ExitStack, now: Callable[[], float]) -> Chain:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.errors import NotSetUp
-from counterfoil.ledger.connection import LedgerPaths
+from counterfoil.ledger.connection import Connection, LedgerPaths
 from counterfoil.ledger.sending.database import OutboxDatabase
 from counterfoil.ledger.sending.postgres_outbox import PostgresOutbox, outbox_schema
 from counterfoil.ledger.sending.sqlite_outbox import SqliteOutbox, set_aside
 
-__all__ = ["moved_name", "outbox_place", "set_aside", "wanted_place"]
+__all__ = ["moved_name", "outbox_place", "set_all_aside", "wanted_place"]
 
 MOVE: Final = "run `counterfoil ledger move-outbox`"
 
@@ -42,6 +42,15 @@ def wanted_place(paths: LedgerPaths, chain_id: int, account: bytes) -> OutboxDat
     if paths.outbox_url:
         return PostgresOutbox(paths.outbox_url, outbox_schema(chain_id, account))
     return SqliteOutbox(paths.outbox(chain_id, account))
+
+
+def set_all_aside(paths: LedgerPaths, connection: Connection, now_s: int) -> None:
+    """Sets aside the outbox of a connection and what its ledger told, under names with the time in them."""
+    where = connection.where
+    wanted_place(paths, where.chain_id, bytes.fromhex(connection.account[2:])).set_aside(now_s)
+    set_aside(paths.book(where), now_s)
+    if connection.assets:
+        set_aside(paths.asset_book(where.chain_id, bytes.fromhex(connection.assets[2:])), now_s)
 
 
 def moved_name(file: Path) -> Path:

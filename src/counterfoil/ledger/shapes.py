@@ -56,7 +56,13 @@ def accounts_json(ledger: Ledger) -> list[dict[str, Any]]:
 
 def connected_json(made: Connection) -> dict[str, Any]:
     """Returns what was connected to."""
-    return {"account": made.account, "chain_id": made.chain_id, "contract": made.contract, "log_id": made.log_id}
+    return {
+        "account": made.account,
+        "assets": made.assets or None,
+        "chain_id": made.chain_id,
+        "contract": made.contract,
+        "log_id": made.log_id,
+    }
 
 
 def contradiction_json(found: Contradiction, *, is_named: bool, done: bool) -> dict[str, Any]:
@@ -134,7 +140,7 @@ def state_json(state: AnchorState) -> dict[str, Any]:
     }
 
 
-def wanted_of(given: Mapping[str, Any], contract: str | None = None, anew: bool = False) -> Wanted:
+def wanted_of(given: Mapping[str, Any]) -> Wanted:
     """Returns what to connect to, as options say it; what is None is left at its default.
 
     Raises:
@@ -148,4 +154,5 @@ def wanted_of(given: Mapping[str, Any], contract: str | None = None, anew: bool 
     if given.get("signer"):
         settings["signer"] = given["signer"]
     draft = Connection.draft(rpc=tuple(given["rpc"]), **settings)
-    return Wanted(draft, parse_address(contract) if contract else None, anew)
+    contract, assets = (parse_address(given[name]) if given.get(name) else None for name in ("contract", "assets"))
+    return Wanted(draft, contract, bool(given.get("anew")), assets, with_assets=given.get("with_assets"))

@@ -19,8 +19,14 @@ CLIENT_NAME: Final = "counterfoil/embedded"
 """How an embedded ledger names itself to its clients."""
 
 
-def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
-    """Asks the ledger where things stand; sends nothing."""
+def status_of(connection: Connection, opened: OpenedLedger, background_fault: str) -> LedgerStatus:
+    """Asks the ledger where things stand; sends nothing.
+
+    Args:
+        connection: The settings.
+        opened: What talks to the ledger.
+        background_fault: Why anchoring in the background failed last, in words; empty when it did not.
+    """
     problems: list[str] = []
     block = final = balance = None
     try:
@@ -36,6 +42,8 @@ def status_of(connection: Connection, opened: OpenedLedger) -> LedgerStatus:
     state = opened.anchoring.state()
     problems += _too_dear(opened, state)
     problems += [each.reason for each in opened.outbox.stuck()]
+    if background_fault and not any(background_fault in problem for problem in problems):
+        problems.append(f"in the background: {background_fault}")
     return LedgerStatus(
         is_embedded=connection.is_embedded,
         is_lone=connection.is_embedded or _is_served(opened),

@@ -32,6 +32,7 @@ from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
+from counterfoil.provenance.asset_api import AssetRoutes
 from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
 from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
 from counterfoil.provenance.lineage.run_api import RunRoutes
@@ -50,6 +51,7 @@ ROOMS: Final = (
     ProvenanceRoutes,
     RunRoutes,
     EventRoutes,
+    AssetRoutes,
     LineageGraphRoutes,
     PassportRoutes,
     SnapshotRoutes,

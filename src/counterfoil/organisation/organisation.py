@@ -19,6 +19,7 @@ from counterfoil.core.statement import Draft
 from counterfoil.core.trust import MAX_HANDOVERS, sign_handover
 from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
+from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
@@ -123,7 +124,7 @@ class Organisation:
             self.views = Views(
                 view_database(home, self.archive),
                 self.archive,
-                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView()),
+                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView(), AssetsView()),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
@@ -148,7 +149,13 @@ class Organisation:
             self.recalls = Recalls(self.archive, self.views, self.provenance, self.looks, settings.public_url)
             self.bundles = Bundles(self.recorder, self.archive, self.views)
             self.ledger = Ledger(
-                paths.ledger, self.recorder, self.archive, self.keyring, outbox_url=settings.outbox_url, now=now
+                paths.ledger,
+                self.recorder,
+                self.archive,
+                self.keyring,
+                self.views,
+                outbox_url=settings.outbox_url,
+                now=now,
             )
             stack.callback(self.ledger.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)

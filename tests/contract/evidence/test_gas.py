@@ -21,7 +21,7 @@ def test_the_committed_gas_is_what_transactions_use() -> None:
 
 
 def test_every_function_that_changes_something_has_a_row() -> None:
-    rows = {name.partition(" ")[0] for name in json.loads(SNAPSHOT.read_text("utf-8"))}
+    rows = {name.partition(" ")[0] for name in json.loads(SNAPSHOT.read_text("utf-8")) if name.startswith("Evidence.")}
     changing = {
         f"Evidence.{entry['name']}"
         for entry in Artefact.load("Evidence").abi

@@ -27,6 +27,8 @@ from counterfoil.core.trie_proof import proven_value
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import Transaction
 from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
+from counterfoil.ledger.assets.contract import AssetsContract, asset_id
+from counterfoil.ledger.assets.contract import artefact as assets_artefact
 from counterfoil.ledger.embedded.block import BLOCK_GAS_LIMIT
 from counterfoil.ledger.embedded.ledger import EmbeddedLedger
 from counterfoil.ledger.rpc.hexadecimal import data, quantity
@@ -363,6 +365,64 @@ def test_the_evidence_contract_does_the_same(both: Both) -> None:
     for theirs, ours in zip(*found, strict=True):
         assert {name: theirs[name] for name in LOG} == {name: ours[name] for name in LOG}
     assert len(found[1]) >= len(sizes) + 4
+
+
+def test_the_assets_contract_does_the_same(both: Both) -> None:
+    accounts = [account.address for account in both.accounts]
+    contract = both.send([both.sign(0, None, assets_artefact().bytecode, gas=5_000_000)])[0]["contractAddress"]
+    assets = bytes.fromhex(contract[2:])
+    manifests = [keccak256(b"%d" % number) for number in range(6)]
+    ids = [asset_id(accounts[0], manifest) for manifest in manifests]
+
+    def status(who: int, calldata: bytes) -> str:
+        return str(both.send([both.sign(who, assets, calldata)])[0]["status"])
+
+    uris = ["", "https://bank.example/1", "u" * 64, "u" * 65, "u" * 128]
+    registrations = [
+        AssetsContract.register(1 + place, manifests[place], uri, 250 * place, ids[:place])
+        for place, uri in enumerate(uris)
+    ]
+    statuses = [each["status"] for each in both.send([both.sign(0, assets, each) for each in registrations])]
+    assert statuses == ["0x1"] * 5
+    refused = [
+        (0, registrations[0]),
+        (0, AssetsContract.register(0, manifests[5], "", 0, ())),
+        (0, AssetsContract.register(1, manifests[5], "", 1_001, ())),
+        (0, AssetsContract.register(1, manifests[5], "", 0, (ids[5],))),
+        (1, AssetsContract.publish(ids[0], manifests[5], "")),
+        (0, AssetsContract.set_state(ids[0], 4)),
+        (1, AssetsContract.transfer(accounts[0], accounts[1], ids[0])),
+        (0, AssetsContract.transfer(accounts[0], assets, ids[0])),
+    ]
+    assert [status(who, calldata) for who, calldata in refused] == ["0x0"] * len(refused)
+    changes = [
+        (1, registrations[0]),  # by somebody else it is another asset
+        (0, AssetsContract.publish(ids[0], manifests[5], "u" * 40)),
+        (0, AssetsContract.publish(ids[4], manifests[5], "")),
+        (0, AssetsContract.set_uri(ids[1], "u" * 33)),
+        (0, AssetsContract.set_state(ids[2], 3)),
+        (0, AssetsContract.transfer(accounts[0], accounts[2], ids[3])),
+        (2, AssetsContract.transfer(accounts[2], accounts[3], ids[3])),
+        (3, AssetsContract.set_state(ids[3], 2)),
+    ]
+    assert [status(who, calldata) for who, calldata in changes[:6]] == ["0x1"] * 6
+    both.same_storage(assets, range(8))
+    assert [status(who, calldata) for who, calldata in changes[6:]] == ["0x1"] * 2  # account 2 owns nothing any more
+    owners = [int.from_bytes(accounts[who], "big") for who in (0, 0, 0, 3, 0)]
+    for asset, owner in zip(ids, owners, strict=False):
+        slot = int.from_bytes(keccak256(words(assets_artefact().slots["erc721._words"], asset)), "big")
+        both.same_storage(assets, [slot], zeros=True)
+        for function in ("asset", "manifest", "tokenURI"):
+            assert both.call(assets, assets_artefact().selector(function) + words(asset))[0]
+        assert both.call(assets, assets_artefact().selector("ownerOf") + words(asset)) == (True, data(words(owner)))
+        both.call(assets, assets_artefact().selector("royaltyInfo") + words(asset, 2**256 - 1))
+    for who, calldata in refused:
+        if who == 0:
+            assert not both.call(assets, calldata)[0]
+    found = both.of_both("eth_getLogs", {"address": data(assets), "fromBlock": "0x0"})
+    for theirs, ours in zip(*found, strict=True):
+        assert {name: theirs[name] for name in LOG} == {name: ours[name] for name in LOG}
+    assert len(found[1]) > 30
 
 
 # Pops and pushes of what random programs are made of. Left out: what two chains cannot have in common.

@@ -26,17 +26,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
     select,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool
 
 from counterfoil.core.anchor import Anchor
-from counterfoil.errors import LogUnavailable, MalformedEvidence
+from counterfoil.errors import HomeDamaged
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
+from counterfoil.ledger.told_file import open_told
+from counterfoil.store.archive import Archive
 
 __all__ = ["AnchorBook", "AnchorRow", "EventRow"]
 
@@ -124,18 +122,8 @@ class AnchorBook:
         Raises:
             LogUnavailable: When the disk refuses.
         """
-        try:
-            engine = _engine(path)
-        except OperationalError as error:
-            raise LogUnavailable(f"{path.name} cannot be used: {error.orig}", hint="free some disk space") from error
-        except (DatabaseError, MalformedEvidence):
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-            engine = _engine(path)
-        try:
+        with open_told(path, metadata, _require_readable) as engine:
             yield cls(engine)
-        finally:
-            engine.dispose()
 
     # The scanner's reader
 
@@ -163,6 +151,22 @@ class AnchorBook:
             connection.execute(table.delete().where(table.c.block > after_block))
 
     # What it answers
+
+    def require_beginning(self, archive: Archive) -> None:
+        """Refuses a log that is older than, or not, the one whose final head was seen on the ledger.
+
+        Raises:
+            HomeDamaged: It is one.
+        """
+        proof = self.proof()
+        if proof is None:
+            return
+        if proof.size > archive.size or archive.root(proof.size) != proof.root:
+            raise HomeDamaged(
+                f"the ledger holds a head over {proof.size:,} records, "
+                f"which the {archive.size:,} of this log do not lead to",
+                hint="an old log was put beside newer files: restore the newest backup of the whole home",
+            )
 
     def newest(self) -> AnchorRow | None:
         """Returns the newest anchor that is in a block, final or not."""
@@ -233,24 +237,11 @@ class AnchorBook:
         return None if found is None else Anchor.parse(found)
 
 
-def _engine(path: Path) -> Engine:
-    path.touch(mode=0o600)
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, hide_parameters=True)
-    event.listen(engine, "connect", _configure)
-    metadata.create_all(engine)
+def _require_readable(engine: Engine) -> None:
     with engine.connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         proofs = connection.execute(select(anchors.c.proof).where(anchors.c.proof.is_not(None))).scalars().all()
-    if found != "ok":
-        raise MalformedEvidence(f"{path.name} is damaged: {found}")
     for proof in proofs:
         Anchor.parse(proof)
-    return engine
-
-
-def _configure(connection: Any, _record: Any) -> None:
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _row(found: RowMapping) -> AnchorRow:

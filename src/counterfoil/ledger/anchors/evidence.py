@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final, Literal
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import encode
 
 from counterfoil.core.keccak import keccak256
-from counterfoil.errors import LedgerContradicts, NotFound
 from counterfoil.ledger.anchors.head_signer import LogAddress
+from counterfoil.ledger.contracts.abi import ContractAbi, ContractEvent
 from counterfoil.ledger.contracts.artefact import Artefact
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.chain import Chain, Which
 
-__all__ = ["Evidence", "EvidenceEvent", "LedgerHead", "Role", "artefact", "log_id_of", "read_event"]
+__all__ = ["Evidence", "LedgerHead", "Role", "artefact", "log_id_of", "read_event"]
+
+_ABI: Final = ContractAbi("Evidence")
 
 Role = Literal["owner", "writer"]
 """The owner assigns roles and names signers; the writer anchors."""
@@ -39,15 +39,6 @@ class LedgerHead:
     size: int
     root: bytes
     time_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceEvent:
-    """An event of the contract, with its values by name."""
-
-    name: str
-    values: dict[str, Any]
-    event: Event
 
 
 class Evidence:
@@ -69,66 +60,56 @@ class Evidence:
             NotFound: There is no contract at this address.
             LedgerContradicts: Another code.
         """
-        code = self.chain.code(self.address)
-        if not code:
-            raise NotFound(
-                f"there is no contract at 0x{self.address.hex()} on chain {self.chain.chain_id}",
-                hint="`counterfoil ledger deploy` puts one there",
-            )
-        if keccak256(code) != artefact().runtime_code_hash:
-            raise LedgerContradicts(
-                f"the contract at 0x{self.address.hex()} is not the Evidence contract of this version",
-                hint="ask whoever named it; its rules may be others than the ones checkers know",
-            )
+        _ABI.require_genuine(self.chain, self.address, hint="`counterfoil ledger deploy` puts one there")
 
     # What is sent
 
     @staticmethod
     def open(origin: str, log_key: bytes, writer: bytes, signer: bytes) -> bytes:
         """Returns the calldata that opens a log: its name, Ed25519 key, and who may anchor and sign heads."""
-        return _calldata("open", ("string", "bytes32", "address", "address"), (origin, log_key, writer, signer))
+        return _ABI.calldata("open", ("string", "bytes32", "address", "address"), (origin, log_key, writer, signer))
 
     @staticmethod
     def name_signer(log_id: bytes, account: bytes) -> bytes:
         """Returns the calldata that names one more account whose signed heads count."""
-        return _calldata("name_signer", ("bytes32", "address"), (log_id, account))
+        return _ABI.calldata("name_signer", ("bytes32", "address"), (log_id, account))
 
     @staticmethod
     def offer(role: Role, log_id: bytes, account: bytes) -> bytes:
         """Returns the calldata by which the owner offers a role to an account; all zeros withdraw the offer."""
-        return _calldata(f"offer_{role}", ("bytes32", "address"), (log_id, account))
+        return _ABI.calldata(f"offer_{role}", ("bytes32", "address"), (log_id, account))
 
     @staticmethod
     def accept(role: Role, log_id: bytes) -> bytes:
         """Returns the calldata by which an account takes a role that it was offered."""
-        return _calldata(f"accept_{role}", ("bytes32",), (log_id,))
+        return _ABI.calldata(f"accept_{role}", ("bytes32",), (log_id,))
 
     @staticmethod
     def revoke_writer(log_id: bytes) -> bytes:
         """Returns the calldata by which the owner stops the writer at once."""
-        return _calldata("revoke_writer", ("bytes32",), (log_id,))
+        return _ABI.calldata("revoke_writer", ("bytes32",), (log_id,))
 
     @staticmethod
     def anchor(log_id: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bytes:
         """Returns the calldata that anchors a head, with the proof that it extends the last one."""
-        return _calldata("anchor", _HEAD_TYPES, (log_id, size, root, list(proof)))
+        return _ABI.calldata("anchor", _HEAD_TYPES, (log_id, size, root, list(proof)))
 
     @staticmethod
     def keep(log_id: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bytes:
         """Returns the calldata that stores an earlier head for good, with the proof that the newest extends it."""
-        return _calldata("keep", _HEAD_TYPES, (log_id, size, root, list(proof)))
+        return _ABI.calldata("keep", _HEAD_TYPES, (log_id, size, root, list(proof)))
 
     @staticmethod
     def note(log_id: bytes, index: int, digest: bytes) -> bytes:
         """Returns the calldata that publishes a digest about one record."""
-        return _calldata("note", ("bytes32", "uint256", "bytes32"), (log_id, index, digest))
+        return _ABI.calldata("note", ("bytes32", "uint256", "bytes32"), (log_id, index, digest))
 
     @staticmethod
     def judge(log_id: bytes, size: int, signer: bytes, heads: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Returns the calldata that convicts a log; `heads` are two (root, signature) of one size."""
         (root_a, signature_a), (root_b, signature_b) = heads
         types = ("bytes32", "uint256", "address", "bytes32", "bytes", "bytes32", "bytes")
-        return _calldata("judge", types, (log_id, size, signer, root_a, signature_a, root_b, signature_b))
+        return _ABI.calldata("judge", types, (log_id, size, signer, root_a, signature_a, root_b, signature_b))
 
     # What is read
 
@@ -162,16 +143,16 @@ class Evidence:
         """Whether the contract has seen two signed heads of this log that contradict each other."""
         return bool(self._ask("equivocated", ("bytes32",), (log_id,), ("bool",))[0])
 
-    def events(self, first: int, last: int, log_id: bytes) -> list[EvidenceEvent]:
+    def events(self, first: int, last: int, log_id: bytes) -> list[ContractEvent]:
         """Returns everything that happened to a log in blocks first..last."""
         return [read_event(each) for each in self.chain.events(first, last, [self.address], [None, log_id])]
 
-    def logs_of_key(self, log_key: bytes, first: int, last: int) -> list[EvidenceEvent]:
+    def logs_of_key(self, log_key: bytes, first: int, last: int) -> list[ContractEvent]:
         """Returns the openings of every log with this Ed25519 key in blocks first..last."""
         topics = [artefact().topic("Opened"), None, None, log_key]
         return [read_event(each) for each in self.chain.events(first, last, [self.address], topics)]
 
-    def opening(self, log_id: bytes) -> EvidenceEvent | None:
+    def opening(self, log_id: bytes) -> ContractEvent | None:
         """Returns the event that opened a log, None when the node does not know it."""
         last = self.chain.require_block("latest").number
         found = self.chain.events(0, last, [self.address], [artefact().topic("Opened"), log_id])
@@ -187,16 +168,17 @@ class Evidence:
     def _ask(
         self, name: str, types: Sequence[str], values: Sequence[Any], returns: Sequence[str], which: Which = "latest"
     ) -> tuple[Any, ...]:
-        return _decoded(returns, self.chain.call(self.address, _calldata(name, types, values), which=which), name)
+        return _ABI.decoded(
+            returns, self.chain.call(self.address, _ABI.calldata(name, types, values), which=which), name
+        )
 
 
 _HEAD_TYPES: Final = ("bytes32", "uint256", "bytes32", "bytes32[]")
 
 
-@cache
 def artefact() -> Artefact:
     """Returns the compiled contract that ships with this version."""
-    return Artefact.load("Evidence")
+    return _ABI.artefact
 
 
 def log_id_of(opener: bytes, origin: str) -> bytes:
@@ -204,47 +186,10 @@ def log_id_of(opener: bytes, origin: str) -> bytes:
     return keccak256(encode(["address", "string"], [opener, origin]))
 
 
-@cache
-def _shapes() -> dict[bytes, tuple[str, list[tuple[str, str, bool]]]]:
-    """Returns every event of the contract by topic: its name, and (type, name, is a topic) of each value."""
-    return {
-        artefact().topic(row["name"]): (
-            row["name"],
-            [(value["type"], value["name"], value["indexed"]) for value in row["inputs"]],
-        )
-        for row in artefact().abi
-        if row["type"] == "event"
-    }
-
-
-def read_event(event: Event) -> EvidenceEvent:
+def read_event(event: Event) -> ContractEvent:
     """Reads an event of the contract.
 
     Raises:
         LedgerContradicts: When it is none, or does not have its shape.
     """
-    name, fields = _shapes().get(event.topics[0] if event.topics else b"", ("", []))
-    topics = [field for field in fields if field[2]]
-    if not name or len(topics) != len(event.topics) - 1:
-        raise LedgerContradicts("the ledger's node gave an event that the Evidence contract does not have")
-    values = _named(topics, b"".join(event.topics[1:]), name)
-    return EvidenceEvent(name, values | _named([f for f in fields if not f[2]], event.data, name), event)
-
-
-def _named(fields: Sequence[tuple[str, str, bool]], data: bytes, name: str) -> dict[str, Any]:
-    return dict(zip([f[1] for f in fields], _decoded([f[0] for f in fields], data, name), strict=True))
-
-
-def _calldata(name: str, types: Sequence[str], values: Sequence[Any]) -> bytes:
-    return artefact().selector(name) + encode(types, values)
-
-
-def _decoded(types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
-    """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that."""
-    raw = ["bytes" if kind == "string" else kind for kind in types]
-    try:
-        found = decode(raw, data)
-    except (DecodingError, OverflowError) as error:
-        raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
-    pairs = zip(types, found, strict=True)
-    return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
+    return _ABI.read_event(event)

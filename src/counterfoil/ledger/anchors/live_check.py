@@ -21,8 +21,9 @@ from counterfoil.core.check_anchor import STEP
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report, Status, Step
 from counterfoil.errors import LedgerContradicts, LedgerUnreachable, Reverted
-from counterfoil.ledger.anchors.evidence import Evidence, EvidenceEvent, artefact, read_event
+from counterfoil.ledger.anchors.evidence import Evidence, artefact, read_event
 from counterfoil.ledger.connection import Connection
+from counterfoil.ledger.contracts.abi import ContractEvent
 from counterfoil.ledger.rpc.chain import Chain
 from counterfoil.ledger.way import open_nodes
 
@@ -152,7 +153,7 @@ def _opened_for_another(issuer: VerifierKey) -> str:
     return f"the log was opened for another key than {issuer.fingerprint}; ask the issuer, who may have changed it"
 
 
-def _other_logs(others: Sequence[EvidenceEvent]) -> str:
+def _other_logs(others: Sequence[ContractEvent]) -> str:
     named = ", ".join(
         f"0x{bytes(each.values['log_id']).hex()} by {each.values['opener']}" for each in others[:_SHOWN_LOGS]
     )

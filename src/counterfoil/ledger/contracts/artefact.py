@@ -7,7 +7,7 @@ topics, the hash of the code) was written down by `build`, and a test rebuilds i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -35,8 +35,8 @@ class Artefact:
         runtime_code_hash: keccak256 of the code at the contract's address, 32 bytes, the same on every chain.
         selectors: First 4 bytes of a call, by `kept(bytes32,uint256)`.
         topics: First topic of an event, 32 bytes, by `Kept(bytes32,uint256,bytes32)`.
-        slots: Where each variable begins in storage, by its name in the source. Of a mapping, the entry of
-            a key is at keccak256(slot || key), both as 32 bytes; of a mapping in a mapping, at
+        slots: Where each variable begins in storage, by its name in the source, `erc721._words` in a module. Of a
+            mapping, the entry of a key is at keccak256(slot || key), both as 32 bytes; of a mapping in a mapping, at
             keccak256(keccak256(slot || key) || second key).
         sources_sha256: Digest of each source it was compiled from, 32 bytes, by file name.
     """
@@ -104,9 +104,18 @@ def _parse(artefact: Mapping[str, Any]) -> Artefact:
         runtime_code_hash=_bytes(artefact["runtime_code_hash"]),
         selectors=_all_bytes(artefact["selectors"]),
         topics=_all_bytes(artefact["topics"]),
-        slots=MappingProxyType({name: entry["slot"] for name, entry in artefact["storage_layout"].items()}),
+        slots=MappingProxyType(dict(_slots(artefact["storage_layout"]))),
         sources_sha256=_all_bytes(artefact["sources_sha256"]),
     )
+
+
+def _slots(layout: Mapping[str, Any], module: str = "") -> Iterator[tuple[str, int]]:
+    """Yields each variable and its slot; those of a module by its name, `erc721._words`."""
+    for name, entry in layout.items():
+        if "slot" in entry:
+            yield module + name, entry["slot"]
+        else:
+            yield from _slots(entry, f"{module}{name}.")
 
 
 def _all_bytes(table: Mapping[str, str]) -> Mapping[str, bytes]:

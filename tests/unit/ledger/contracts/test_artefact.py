@@ -50,6 +50,18 @@ def test_every_checker_knows_this_code_and_where_it_keeps_heads() -> None:
         assert EVIDENCE.runtime_code_hash.hex() in (ROOT / name).read_text(encoding="utf-8"), name
 
 
+def test_the_slots_of_a_module_are_found_by_its_name() -> None:
+    assets = Artefact.load("Assets")
+    assert (assets.slots["erc721._words"], assets.slots["_manifests"], assets.slots["_uris"]) == (0, 4, 5)
+    page = (ROOT / "docs/reference/assets.md").read_text(encoding="utf-8")
+    assert assets.runtime_code_hash.hex() in page
+    for function in assets.selectors:
+        assert function.partition("(")[0] in page, function
+    for entry in assets.abi:
+        if entry["type"] == "event":
+            assert f"`{entry['name']}`" in page, entry["name"]
+
+
 @pytest.mark.parametrize("name", ["Nothing", "../contracts/Evidence", "", "evidence/"])
 def test_an_unknown_contract_is_not_found(name: str) -> None:
     with pytest.raises(NotFound, match="there is no contract"):

@@ -68,6 +68,8 @@ ALLOWED = {
         DELETE /api/v1/access/users/{name}
         POST /api/v1/access/users/{name}/password
         POST /api/v1/access/users/{name}/roles
+        POST /api/v1/assets/contract
+        POST /api/v1/assets/{asset}/transfer
         POST /api/v1/depot/push
         POST /api/v1/erasures
         POST /api/v1/keys/{use}/rotate
@@ -161,6 +163,8 @@ ALLOWED = {
     "auditor operator service": """
         GET /api/v1/access/me
         POST /api/v1/access/me/password
+        GET /api/v1/assets
+        GET /api/v1/assets/{asset}
         GET /api/v1/datasets
         GET /api/v1/datasets/{wanted}
         GET /api/v1/datasets/{wanted}/reports
@@ -190,6 +194,9 @@ ALLOWED = {
         GET /metrics
     """,
     "operator": """
+        POST /api/v1/assets
+        POST /api/v1/assets/{asset}/state
+        POST /api/v1/assets/{asset}/versions
         POST /api/v1/datasets
         POST /api/v1/datasets/{wanted}/privacy-checks
         POST /api/v1/datasets/{wanted}/quality-reports

@@ -1,0 +1,207 @@
+"""One change to an asset: what it would cost, sending it once, and having the log say what was done.
+
+Every change has three steps, and may be repeated after any interruption:
+
+1. what it would cost and make public is worked out; nothing is sent;
+2. it is sent through the outbox, unless the ledger shows that it is made, or the same call is
+   under way already; then it is waited for, until it is final;
+3. the home's own log says what was done, unless it does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlalchemy import select
+
+from counterfoil.errors import NotFound, NotSetUp
+from counterfoil.ledger.assets.asset import Asset
+from counterfoil.ledger.assets.contract import HeldAsset
+from counterfoil.ledger.assets.history import listed_asset
+from counterfoil.ledger.assets.kinds import asset_text
+from counterfoil.ledger.assets.opened import OpenedAssets
+from counterfoil.ledger.assets.quote import Quote
+from counterfoil.ledger.assets.records import AssetRecord
+from counterfoil.ledger.assets.views import asset_records
+from counterfoil.ledger.sending.awaited import WAIT_S, awaited
+from counterfoil.ledger.sending.rows import OPEN, OutboxRow
+from counterfoil.ledger.sending.signing import GAS_MARGIN_PERCENT
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.ledger import Ledger
+    from counterfoil.store.recorder import Recorder
+    from counterfoil.store.views import Views
+
+__all__ = ["Change", "Changes", "Tell", "missing"]
+
+Tell: TypeAlias = Callable[[str], None]
+"""Told what is being done, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to an asset, before it is sent.
+
+    Attributes:
+        action: As the record calls it.
+        title: What it does, as in "to register it".
+        asset: The asset's id.
+        calldata: What is sent.
+        event: Name of the event by which the contract tells of it.
+        is_done: Whether an asset that is there is as it is to be.
+        of: Leaf hash of the record that its manifest is, hex; empty without one.
+    """
+
+    action: str
+    title: str
+    asset: int
+    calldata: bytes
+    event: str
+    is_done: Callable[[HeldAsset], bool]
+    of: str = ""
+
+
+class Changes:
+    """Makes changes to assets, each once. Safe to use from several threads.
+
+    Args:
+        ledger: The home's ledger.
+        recorder: Writes what was done into the home's log.
+        views: Finds what the log says.
+
+    Attributes:
+        timeout_s: How long a change is waited for.
+    """
+
+    def __init__(self, ledger: Ledger, recorder: Recorder, views: Views) -> None:
+        self._ledger = ledger
+        self._recorder = recorder
+        self._views = views
+        self.timeout_s = WAIT_S
+        self._submitting = threading.Lock()  # between looking for the same call and submitting it
+        self._recording = threading.Lock()  # between looking for the same record and writing it
+
+    def quote(self, change: Change, public: Mapping[str, str]) -> tuple[Quote, Callable[[Tell], Asset]]:
+        """Step 1; returns the quote, and what does steps 2 and 3."""
+        ledger, opened = self._ledger.opened, self.opened
+        is_left = not self._is_made(change)
+        gas = most_wei = 0
+        if is_left:
+            gas = ledger.chain.estimate_gas(self.account, opened.contract.address, change.calldata)
+            gas += gas * GAS_MARGIN_PERCENT // 100
+            most_wei = gas * ledger.chain.offered().max_wei
+        quote = Quote(
+            title=change.title,
+            chain_id=ledger.chain.chain_id,
+            contract=opened.contract.address,
+            account=self.account,
+            gas=gas,
+            most_wei=most_wei,
+            balance_wei=ledger.chain.balance_wei(self.account),
+            left_wei=max(0, ledger.outbox.limits.per_day_wei - ledger.outbox.spent_today_wei),
+            asset=asset_text(change.asset),
+            public={name: value for name, value in public.items() if value},
+        )
+        return quote, lambda tell: self._carry_out(change, tell)
+
+    def _carry_out(self, change: Change, tell: Tell) -> Asset:
+        """Steps 2 and 3."""
+        ledger, opened = self._ledger.opened, self.opened
+        row_id = self._submitted(change)
+        if row_id is not None:
+            tell(f"Sent: {change.title}. Waiting until it is final ...")
+            awaited(ledger.outbox, row_id, change.title, tell, timeout_s=self.timeout_s)
+        opened.scanner.step()
+        found = opened.book.find(asset_text(change.asset))
+        if found is None:
+            raise missing(asset_text(change.asset))
+        shown = listed_asset(found, opened.contract, self.account)
+        with self._recording:
+            self._record(change, shown, opened)
+        return shown
+
+    def _submitted(self, change: Change) -> int | None:
+        """Returns the number in the outbox of the transaction that makes a change; None when it is made already."""
+        ledger, contract = self._ledger.opened, self.opened.contract.address
+        with self._submitting:
+            newest = self.under_way(change.action, change.asset)
+            if newest is not None and newest.data == change.calldata:
+                return newest.id
+            if self._is_made(change):
+                return None
+            ledger.chain.call(contract, change.calldata, sender=self.account)  # refuses before anything is spent
+            return ledger.outbox.submit(contract, change.calldata, purpose=_purpose(change.action, change.asset))
+
+    def _is_made(self, change: Change) -> bool:
+        """Whether nothing is left to be sent: what is under way decides, else what the ledger holds."""
+        newest = self.under_way(change.action, change.asset)
+        if newest is not None:
+            return newest.data == change.calldata
+        held = self.opened.contract.held(change.asset)
+        return held is not None and change.is_done(held)
+
+    def under_way(self, action: str, asset: int) -> OutboxRow | None:
+        """Returns the newest change of one kind to an asset that is not final yet, None without one."""
+        rows = self._ledger.opened.outbox.rows(purpose=_purpose(action, asset), states=OPEN)
+        return next((row for row in rows if row.to == self.opened.contract.address), None)
+
+    def _record(self, change: Change, shown: Asset, opened: OpenedAssets) -> None:
+        """Step 3: has the log say what was done, once for each transaction."""
+        told = [each for each in opened.book.events(shown.asset) if each.name == change.event]
+        if not told:  # it always was so
+            return
+        transaction = f"0x{told[-1].transaction_hash.hex()}"
+        with self._views.reading() as connection:
+            same = select(asset_records.c.idx).where(asset_records.c.transaction == transaction)
+            if connection.execute(same).first() is not None:
+                return
+            newest = select(asset_records.c.leaf).where(asset_records.c.asset == shown.asset)
+            before = connection.execute(newest.order_by(asset_records.c.idx.desc()).limit(1)).scalar()
+        record = AssetRecord(
+            change.action,
+            shown.chain_id,
+            shown.contract,
+            shown.asset,
+            transaction,
+            shown.kind,
+            shown.manifest,
+            shown.version,
+            shown.state,
+            shown.owner,
+            change.of or before or "",
+        )
+        self._recorder.write(record.draft())
+
+    @property
+    def opened(self) -> OpenedAssets:
+        """What talks to the contract.
+
+        Raises:
+            NotSetUp: Not connected, or to no Assets contract.
+        """
+        self._ledger.require_connection()
+        opened = self._ledger.opened.assets
+        if opened is None:
+            raise NotSetUp(
+                "this home's ledger settings name no Assets contract",
+                hint="`counterfoil asset deploy` puts one on the ledger, or takes one with --contract",
+            )
+        return opened
+
+    @property
+    def account(self) -> bytes:
+        """20 bytes of the account that pays."""
+        return self._ledger.opened.account.address
+
+
+def _purpose(action: str, asset: int) -> str:
+    """Returns what a transaction is for, by which it is found again; half of the id tells one asset from another."""
+    return f"asset {asset_text(asset)[:34]} {action}"
+
+
+def missing(asset: str) -> NotFound:
+    """Returns the error for an asset that is not there."""
+    return NotFound(f"there is no asset {asset} on this ledger", hint="`counterfoil asset list` shows what there is")

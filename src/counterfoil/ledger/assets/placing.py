@@ -1,0 +1,65 @@
+"""Puts an Assets contract on a home's ledger, or takes one that is there, for homes that were connected without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from counterfoil.errors import InvalidInput
+from counterfoil.ledger.accounts.account import checksummed, parse_address
+from counterfoil.ledger.assets.contract import AssetsContract, artefact
+from counterfoil.ledger.assets.quote import Quote
+from counterfoil.ledger.connecting import ASSETS_GAS, Placed, deployed, first_block_of
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.ledger import Ledger
+
+__all__ = ["placing"]
+
+_Tell: TypeAlias = Callable[[str], None]
+
+
+def placing(
+    ledger: Ledger, contract: str | None = None, from_block: int | None = None
+) -> tuple[Quote, Callable[[_Tell], str]]:
+    """Returns what that would cost, and what does it and returns the contract's address.
+
+    Args:
+        ledger: The home's ledger.
+        contract: Address of an Assets contract that is there; None deploys one.
+        from_block: Height of the block from which on that one is there; None looks for it.
+
+    Raises:
+        InvalidInput: The home uses another one already.
+        NotFound: There is no contract at this address.
+        LedgerContradicts: It is another contract.
+    """
+    named = parse_address(contract) if contract else None
+    connection, opened = ledger.require_connection(), ledger.opened
+    if connection.assets and (named is None or checksummed(named) != connection.assets):
+        raise InvalidInput(
+            f"this home uses the Assets contract {connection.assets} already", hint="what is registered stays in it"
+        )
+    if named is not None:
+        AssetsContract(opened.chain, named).require_genuine()
+    gas = 0 if named is not None else ASSETS_GAS
+    quote = Quote(
+        title="use the Assets contract that is there" if named else "put the Assets contract on the ledger",
+        chain_id=opened.chain.chain_id,
+        contract=named,
+        account=opened.account.address,
+        gas=gas,
+        most_wei=gas * opened.chain.offered().max_wei if gas else 0,
+        balance_wei=opened.chain.balance_wei(opened.account.address),
+        left_wei=max(0, opened.outbox.limits.per_day_wei - opened.outbox.spent_today_wei),
+    )
+
+    def carry_out(tell: _Tell) -> str:
+        if named is None:
+            placed = deployed(opened.outbox, artefact(), tell)
+        else:
+            placed = Placed(named, first_block_of(opened.chain, named) if from_block is None else from_block)
+        ledger.use_assets(placed)
+        return checksummed(placed.address)
+
+    return quote, carry_out
