@@ -41,7 +41,6 @@ COMMANDS: Final = {
     "asset": Place(
         "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and say how they stand."
     ),
-    "lineage": Place("counterfoil.provenance.lineage.commands:lineage", "Say what came from what, and see it."),
     "passport": Place(
         "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
     ),
