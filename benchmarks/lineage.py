@@ -18,7 +18,7 @@ from measure import Figure, Run, spending, start
 
 from counterfoil.organisation import Organisation
 from counterfoil.provenance.lineage.graph import Graph
-from counterfoil.provenance.lineage.picture import picture_of
+from counterfoil.provenance.lineage.picture.picture import picture_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from making_lineage import many, stand_ins, write_runs

@@ -7,10 +7,10 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterfoil.provenance.lineage.collapse import MOST_BOXES, OPENED_AT_ONCE, collapsed
 from counterfoil.provenance.lineage.graph import Edge, Graph, Node
-from counterfoil.provenance.lineage.layout import BOX_GAP, COLUMN_GAP, layered
-from counterfoil.provenance.lineage.picture import picture_of
+from counterfoil.provenance.lineage.picture.collapse import MOST_BOXES, OPENED_AT_ONCE, collapsed
+from counterfoil.provenance.lineage.picture.layout import BOX_GAP, COLUMN_GAP, layered
+from counterfoil.provenance.lineage.picture.picture import picture_of
 
 KINDS = ("dataset", "run", "model", "policy", "deployment")
 

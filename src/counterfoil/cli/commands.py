@@ -31,7 +31,7 @@ COMMANDS: Final = {
         "counterfoil.provenance.deidentification.commands:deidentify", "Make a table without what points to persons."
     ),
     "fingerprint": Place(
-        "counterfoil.provenance.fingerprint_commands:fingerprint", "Say what a file or folder is, and what changed."
+        "counterfoil.provenance.fingerprints.commands:fingerprint", "Say what a file or folder is, and what changed."
     ),
     "snapshot": Place(
         "counterfoil.provenance.snapshots.commands:snapshot", "Keep what live sources give, each state once."
@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "model": Place(f"{_PROVENANCE}:model", "Register models and look them up."),
     "lineage": Place("counterfoil.cli.lineage:lineage", "Say what came from what, see it, and run it again."),
     "asset": Place(
-        "counterfoil.provenance.asset_commands:asset", "Put datasets and models on the ledger, and say how they stand."
+        "counterfoil.provenance.assets.commands:asset", "Put datasets and models on the ledger, and say how they stand."
     ),
     "passport": Place(
         "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."

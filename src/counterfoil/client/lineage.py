@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from counterfoil.client.wire import Wire
 from counterfoil.provenance import Graph, Origin, Way
-from counterfoil.provenance.lineage.graph_shapes import graph_in, origin_in, way_in
 from counterfoil.provenance.lineage.lineage import MOST_NODES, MOST_WAYS
+from counterfoil.provenance.lineage.picture.shapes import graph_in, origin_in, way_in
 
 __all__ = ["RemoteLineage"]
 

@@ -32,9 +32,9 @@ from counterfoil.organisation.check_api import CheckRoutes
 from counterfoil.organisation.evidence_api import EvidenceRoutes
 from counterfoil.organisation.recall_api import RecallRoutes
 from counterfoil.provenance.api import ProvenanceRoutes
-from counterfoil.provenance.asset_api import AssetRoutes
-from counterfoil.provenance.lineage.graph_api import LineageGraphRoutes
+from counterfoil.provenance.assets.api import AssetRoutes
 from counterfoil.provenance.lineage.openlineage.event_api import EventRoutes
+from counterfoil.provenance.lineage.picture.api import LineageGraphRoutes
 from counterfoil.provenance.lineage.run_api import RunRoutes
 from counterfoil.provenance.passports.api import PassportRoutes
 from counterfoil.provenance.rows.api import RowsRoutes

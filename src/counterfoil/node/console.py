@@ -24,7 +24,7 @@ from counterfoil.node.peer_pages import PeerPages
 from counterfoil.node.webhook_pages import WebhookPages
 from counterfoil.organisation.pages import ErasurePages
 from counterfoil.organisation.recall_pages import RecallPages
-from counterfoil.provenance.lineage.graph_pages import LineagePages
+from counterfoil.provenance.lineage.picture.pages import LineagePages
 from counterfoil.provenance.pages import ProvenancePages
 from counterfoil.web.pages import Pages
 from counterfoil.web.problem import problem_response

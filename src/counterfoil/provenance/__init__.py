@@ -1,7 +1,6 @@
 """Where data and models come from: registering them, keeping and running their artefacts."""
 
 from counterfoil.provenance.candidate import table_rows
-from counterfoil.provenance.dataset_gate import RuleAnswer
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.deidentification.deidentifications import Deidentifications, Deidentified
 from counterfoil.provenance.deidentification.settings import Settings as DeidentificationSettings
@@ -23,6 +22,7 @@ from counterfoil.provenance.quality.stability import stability_index
 from counterfoil.provenance.recalls.bar import Bar, Hold
 from counterfoil.provenance.recalls.register import Recall
 from counterfoil.provenance.records import DatasetRecord, ModelRecord
+from counterfoil.provenance.reports.dataset_gate import RuleAnswer
 from counterfoil.provenance.rows import Commitment, Commitments
 from counterfoil.provenance.view_set import provenance_views
 

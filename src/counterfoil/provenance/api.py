@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.bodies import DatasetOnRecord, ModelOnRecord
 from counterfoil.provenance.model_register import Model
-from counterfoil.provenance.report_api import ReportRoutes
+from counterfoil.provenance.reports.api import ReportRoutes
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
 from counterfoil.provenance.tables import read_rows
 from counterfoil.web.desk import Desk

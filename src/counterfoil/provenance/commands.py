@@ -13,9 +13,9 @@ from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
-from counterfoil.provenance.report_commands import privacy, quality
+from counterfoil.provenance.reports.commands import privacy, quality
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
-from counterfoil.provenance.signature_commands import check, sign
+from counterfoil.provenance.signatures.commands import check, sign
 from counterfoil.provenance.tables import read_rows
 
 if TYPE_CHECKING:

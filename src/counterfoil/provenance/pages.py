@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.wording import counted
-from counterfoil.provenance.dataset_pages import DatasetPage
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.passports.shapes import passport_facts
+from counterfoil.provenance.reports.pages import DatasetPage
 from counterfoil.web.answer import as_file
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom

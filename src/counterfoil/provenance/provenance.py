@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.dataset_gate import DatasetGate
-from counterfoil.provenance.dataset_reports import DatasetReports
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.lineage.capture import Capture, CodeSource
 from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import TRAINING
-from counterfoil.provenance.lineage.rederive import TIMEOUT_S, BuiltIn, Rederived, Rederiver, Work
+from counterfoil.provenance.lineage.rederivation.rederiver import TIMEOUT_S, BuiltIn, Rederived, Rederiver, Work
 from counterfoil.provenance.lineage.register import Input
 from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.lineage.step import Step
@@ -24,6 +22,8 @@ from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
 from counterfoil.provenance.passports.passports import Passports
 from counterfoil.provenance.recalls.register import RecallRegister
+from counterfoil.provenance.reports.dataset_gate import DatasetGate
+from counterfoil.provenance.reports.dataset_reports import DatasetReports
 from counterfoil.provenance.rows.commitments import Commitments
 from counterfoil.provenance.snapshots.snapshots import Snapshots
 from counterfoil.store.archive import Archive

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from counterfoil.provenance.dataset_reports import DatasetReportsView
 from counterfoil.provenance.lineage.views import LineageView
 from counterfoil.provenance.passports.views import PassportView
 from counterfoil.provenance.recalls.views import RecallsView
+from counterfoil.provenance.reports.dataset_reports import DatasetReportsView
 from counterfoil.provenance.rows import RowsView
 from counterfoil.provenance.snapshots.views import SnapshotView
 from counterfoil.provenance.views import ProvenanceView

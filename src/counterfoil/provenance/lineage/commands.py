@@ -13,14 +13,14 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.lineage.picture.commands import show
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
-from counterfoil.provenance.lineage.show_commands import show
 from counterfoil.provenance.shapes import key_values
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.organisation import Organisation
-    from counterfoil.provenance.lineage.rederive import Rederived
+    from counterfoil.provenance.lineage.rederivation.rederiver import Rederived
     from counterfoil.provenance.lineage.runs import Run
 
 __all__ = ["export_runs", "import_runs", "lineage"]

@@ -22,7 +22,7 @@ from counterfoil.ledger.assets.records import AssetRecord
 from counterfoil.ledger.connecting import Wanted
 from counterfoil.ledger.connection import Connection
 from counterfoil.organisation import Organisation
-from counterfoil.provenance.manifests import find_manifest
+from counterfoil.provenance.assets.manifests import find_manifest
 
 ONE, TWO = "11" * 32, "22" * 32
 URI = "https://bank.example/data/one.json"

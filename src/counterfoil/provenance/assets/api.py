@@ -13,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from counterfoil.ledger.packages import require_packages
-from counterfoil.provenance.asset_bodies import (
+from counterfoil.provenance.assets.bodies import (
     AssetChanged,
     AssetOnLedger,
     AssetShown,
@@ -24,7 +24,7 @@ from counterfoil.provenance.asset_bodies import (
     ToSetState,
     ToTransferAsset,
 )
-from counterfoil.provenance.manifests import find_manifest
+from counterfoil.provenance.assets.manifests import find_manifest
 from counterfoil.web.answer import answered
 from counterfoil.web.desk import Answer, Desk
 from counterfoil.web.roles import READERS, Role

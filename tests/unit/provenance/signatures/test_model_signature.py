@@ -15,7 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from counterfoil.core.steps import Report
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.fingerprints.entry import WHOLE_BYTES
-from counterfoil.provenance.model_signature import check_model_signature, public_pem, read_public_key, sign_model
+from counterfoil.provenance.signatures.model_signature import (
+    check_model_signature,
+    public_pem,
+    read_public_key,
+    sign_model,
+)
 
 CURVES = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from counterfoil.provenance.passports.shapes import passport_facts
 from counterfoil.provenance.privacy.identifiers import IDENTIFIERS
-from counterfoil.provenance.report_charts import drift_chart, group_chart, label_charts, missing_chart, strong_drift
+from counterfoil.provenance.reports.charts import drift_chart, group_chart, label_charts, missing_chart, strong_drift
 from counterfoil.web.pages import Pages
 
 if TYPE_CHECKING:

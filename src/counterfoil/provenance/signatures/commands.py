@@ -32,7 +32,7 @@ def sign(session: Session, path: Path, out: Path, pem: Path | None, ignore: tupl
     The signature is of the form that OpenSSF's model signing has (1.0): `counterfoil
     model check` reads it, and so does `model_signing verify key`.
     """
-    from counterfoil.provenance.model_signature import GIT_PATHS, public_pem, sign_model
+    from counterfoil.provenance.signatures.model_signature import GIT_PATHS, public_pem, sign_model
 
     for each in (out, pem):
         if each is not None and each.exists():
@@ -63,7 +63,11 @@ def check(session: Session, path: Path, signature: Path, pem: Path | None) -> in
     Needs no home and no network. Without --public-key it can say that the files are
     those that were signed, and not who signed them. Exit code 4 when something failed.
     """
-    from counterfoil.provenance.model_signature import MAX_SIGNATURE_BYTES, check_model_signature, read_public_key
+    from counterfoil.provenance.signatures.model_signature import (
+        MAX_SIGNATURE_BYTES,
+        check_model_signature,
+        read_public_key,
+    )
 
     key = read_public_key(_read(pem, 2**16)) if pem is not None else None
     with session.progress("Reading", in_bytes=True) as progress:

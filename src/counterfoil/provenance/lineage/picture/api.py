@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from counterfoil.provenance.lineage.graph_bodies import LineageGraph, LineageOrigin, LineageWay
-from counterfoil.provenance.lineage.graph_shapes import graph_json, origin_json, way_json
 from counterfoil.provenance.lineage.lineage import MOST_NODES, MOST_WAYS
+from counterfoil.provenance.lineage.picture.bodies import LineageGraph, LineageOrigin, LineageWay
+from counterfoil.provenance.lineage.picture.shapes import graph_json, origin_json, way_json
 from counterfoil.web.desk import Desk
 from counterfoil.web.roles import READERS
 from counterfoil.web.room import Room

@@ -9,7 +9,7 @@ import counterfoil.web
 from counterfoil.errors import INSTALL_NODE, NotSetUp
 
 if TYPE_CHECKING:
-    from counterfoil.provenance.lineage.picture import Picture
+    from counterfoil.provenance.lineage.picture.picture import Picture
 
 __all__ = ["picture_file"]
 

@@ -8,10 +8,10 @@ from typing import Final, Literal, TypeAlias
 from unicodedata import combining, east_asian_width
 
 from counterfoil.core.wording import counted
-from counterfoil.provenance.lineage.collapse import Box, Link, Part, collapsed
 from counterfoil.provenance.lineage.graph import STANDING_WORDS, Graph, Node, Standing
-from counterfoil.provenance.lineage.layout import Layout, Route, layered
 from counterfoil.provenance.lineage.origins import worst
+from counterfoil.provenance.lineage.picture.collapse import Box, Link, Part, collapsed
+from counterfoil.provenance.lineage.picture.layout import Layout, Route, layered
 
 __all__ = ["Arrow", "Drawn", "Picture", "kind_words", "picture_of"]
 

@@ -13,8 +13,8 @@ from counterfoil.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.organisation import Organisation
-    from counterfoil.provenance.dataset_gate import RuleAnswer
     from counterfoil.provenance.datasets import Dataset
+    from counterfoil.provenance.reports.dataset_gate import RuleAnswer
     from counterfoil.store.dataset_rules import DatasetRule
 
 __all__ = ["privacy", "quality"]
@@ -46,8 +46,8 @@ def privacy(
     with --sensitive also for l-diversity and t-closeness. Only columns and counts are
     told and recorded, never a value.
     """
-    from counterfoil.provenance.dataset_gate import judge_privacy
     from counterfoil.provenance.privacy.check import check_privacy
+    from counterfoil.provenance.reports.dataset_gate import judge_privacy
 
     wanted = _rules(rules, about_privacy=True)
     if unrecorded:
@@ -92,8 +92,8 @@ def quality(
     many rows and which labels each group has; and how far columns moved from the
     parent's. Groups and labels are named where they have 10 rows or more.
     """
-    from counterfoil.provenance.dataset_gate import judge_quality
     from counterfoil.provenance.quality.check import check_quality
+    from counterfoil.provenance.reports.dataset_gate import judge_quality
 
     wanted = _rules(rules, about_privacy=False)
     if unrecorded:

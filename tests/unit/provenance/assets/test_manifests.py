@@ -11,7 +11,7 @@ from organisations import DATA, Clock, copy_home, open_home
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.organisation import Organisation
-from counterfoil.provenance.manifests import find_manifest
+from counterfoil.provenance.assets.manifests import find_manifest
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from counterfoil.provenance.lineage.collapse import MOST_BOXES, OPENED_AT_ONCE, collapsed
 from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Way
-from counterfoil.provenance.lineage.picture import MOST_WIDTH, picture_of
-from counterfoil.provenance.lineage.picture_file import picture_file
-from counterfoil.provenance.lineage.tree import tree_lines, way_lines
+from counterfoil.provenance.lineage.picture.collapse import MOST_BOXES, OPENED_AT_ONCE, collapsed
+from counterfoil.provenance.lineage.picture.picture import MOST_WIDTH, picture_of
+from counterfoil.provenance.lineage.picture.picture_file import picture_file
+from counterfoil.provenance.lineage.picture.tree import tree_lines, way_lines
 
 HOSTILE = {
     "html": "</text><script>alert(1)</script>",

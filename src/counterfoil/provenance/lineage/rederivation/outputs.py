@@ -12,7 +12,7 @@ from counterfoil.provenance.candidate import Candidate
 from counterfoil.provenance.dataset_content import content_of
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.records import Compared
-from counterfoil.provenance.lineage.workplace import Workplace, file_name_of
+from counterfoil.provenance.lineage.rederivation.workplace import Workplace, file_name_of
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import MAX_ARTEFACT_BYTES, Artefact, read_artefact
 

@@ -23,12 +23,12 @@ from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.dataset_content import content_of
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.capture import CodeSource, source_of
-from counterfoil.provenance.lineage.command import run_command
 from counterfoil.provenance.lineage.environment import installed_packages
-from counterfoil.provenance.lineage.outputs import Made, compare, default_name, keys_of
 from counterfoil.provenance.lineage.records import Compared, Rederivation, RunRecord
+from counterfoil.provenance.lineage.rederivation.command import run_command
+from counterfoil.provenance.lineage.rederivation.outputs import Made, compare, default_name, keys_of
+from counterfoil.provenance.lineage.rederivation.workplace import Workplace, file_name_of
 from counterfoil.provenance.lineage.runs import Run
-from counterfoil.provenance.lineage.workplace import Workplace, file_name_of
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import runtime
 

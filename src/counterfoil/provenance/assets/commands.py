@@ -68,7 +68,7 @@ def register_asset(
     The same one again is not registered twice.
     """
     require_packages()
-    from counterfoil.provenance.manifests import find_manifest
+    from counterfoil.provenance.assets.manifests import find_manifest
 
     with session.open() as org:
         found = find_manifest(org.provenance, what, kind)
@@ -92,7 +92,7 @@ def publish_asset(
 ) -> None:
     """Publish the next version of an asset; or, of the newest, where it is found now."""
     require_packages()
-    from counterfoil.provenance.manifests import find_manifest
+    from counterfoil.provenance.assets.manifests import find_manifest
 
     with session.open() as org:
         found = find_manifest(org.provenance, what, kind)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.provenance.lineage.graph import STANDING_WORDS, Node, Origin
-from counterfoil.provenance.lineage.picture import Drawn, Picture, kind_words, picture_of
+from counterfoil.provenance.lineage.picture.picture import Drawn, Picture, kind_words, picture_of
 from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.lineage.wanted import place_of
 from counterfoil.provenance.naming import is_place

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from counterfoil.core.wording import counted
 from counterfoil.provenance.lineage.graph import STANDING_WORDS, Edge, Graph, Node, Way
-from counterfoil.provenance.lineage.picture import kind_words
+from counterfoil.provenance.lineage.picture.picture import kind_words
 
 __all__ = ["tree_lines", "way_lines"]
 

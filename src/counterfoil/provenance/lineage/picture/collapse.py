@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from counterfoil.provenance.lineage.graph import Graph, Node, Standing
-from counterfoil.provenance.lineage.layout import layers
+from counterfoil.provenance.lineage.picture.layout import layers
 
 __all__ = ["MOST_BOXES", "OPENED_AT_ONCE", "Box", "Collapsed", "Link", "Part", "collapsed"]
 

@@ -37,10 +37,10 @@ def show(
     `declared`: it was told. `re-derived`: this home ran the run again, and the same came
     out. `differs`: something else came out.
     """
-    from counterfoil.provenance.lineage.graph_shapes import graph_json
-    from counterfoil.provenance.lineage.picture import picture_of
-    from counterfoil.provenance.lineage.picture_file import picture_file
-    from counterfoil.provenance.lineage.tree import tree_lines
+    from counterfoil.provenance.lineage.picture.picture import picture_of
+    from counterfoil.provenance.lineage.picture.picture_file import picture_file
+    from counterfoil.provenance.lineage.picture.shapes import graph_json
+    from counterfoil.provenance.lineage.picture.tree import tree_lines
     from counterfoil.provenance.lineage.wanted import place_of
 
     if other is not None and (back or forth or depth is not None or svg is not None):
@@ -63,8 +63,8 @@ def show(
 
 
 def _show_ways(session: Session, provenance: Provenance, start: int, end: int) -> None:
-    from counterfoil.provenance.lineage.graph_shapes import way_json
-    from counterfoil.provenance.lineage.tree import way_lines
+    from counterfoil.provenance.lineage.picture.shapes import way_json
+    from counterfoil.provenance.lineage.picture.tree import way_lines
 
     ways = provenance.lineage.paths(start, end)
     lines = [f"Record {start} does not reach record {end}: nothing on record leads from one to the other."]

@@ -8,10 +8,10 @@ from typing import Final
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import NotAllowed
-from counterfoil.provenance.dataset_reports import DatasetReports
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.quality.report import QualityReport
+from counterfoil.provenance.reports.dataset_reports import DatasetReports
 from counterfoil.store.dataset_rules import DatasetRule
 
 __all__ = ["DatasetGate", "RuleAnswer", "judge_privacy", "judge_quality"]

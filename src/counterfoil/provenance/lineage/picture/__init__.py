@@ -1,0 +1,1 @@
+"""Lineage shown: laid out, drawn, and as text."""

@@ -1,0 +1,1 @@
+"""Reports on datasets, on record, and the rules that ask for them."""

@@ -1,0 +1,1 @@
+"""Signatures over model files, as others' tools read them."""
