@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import select
 
@@ -13,7 +12,7 @@ from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.dataset_content import DatasetContent, content_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
-from counterfoil.provenance.naming import is_place, is_text, next_version, split_version
+from counterfoil.provenance.naming import find_version, is_text, next_version
 from counterfoil.provenance.records import DatasetRecord
 from counterfoil.provenance.views import datasets
 from counterfoil.store.archive import Archive
@@ -22,9 +21,6 @@ from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
 __all__ = ["Dataset", "Datasets"]
-
-_NAMES: Final = 8
-"""So many names are told where one was not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +107,8 @@ class Datasets:
         return Dataset(index, self._archive.leaf_hex(index), DatasetRecord.read(record))
 
     def find(self, wanted: str) -> Dataset:
-        """Returns a dataset by name (its newest version), as NAME@VERSION, or by its place in the log.
-
-        Raises:
-            NotFound: When there is none.
-        """
-        named = self.all(wanted)
-        if named:
-            return named[-1]
-        name, version = split_version(wanted)
-        for each in reversed(self.all(name) if version else []):
-            if each.record.version == version:
-                return each
-        if is_place(wanted):
-            return self.at(int(wanted))
-        names = ", ".join(sorted({each.record.name for each in self.all()})[:_NAMES])
-        hint = f"registered are {names}" if names else "register it: counterfoil dataset add"
-        raise NotFound(f"there is no dataset {wanted!r}", hint=hint)
+        """Returns a dataset by name, as NAME@VERSION, or by its place (NotFound without one); see `find_version`."""
+        return find_version(wanted, self.all, self.at, "dataset")
 
     def with_content(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""

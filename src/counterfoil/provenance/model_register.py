@@ -15,7 +15,7 @@ from counterfoil.provenance.models.artefact import Artefact, Scorer, load, runti
 from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
-from counterfoil.provenance.naming import is_place, is_text, next_version, split_version
+from counterfoil.provenance.naming import find_version, is_text, next_version
 from counterfoil.provenance.records import ModelRecord
 from counterfoil.provenance.views import models
 from counterfoil.store.archive import Archive
@@ -187,23 +187,8 @@ class Models:
         return Model(index, self._archive.leaf_hex(index), ModelRecord.read(record))
 
     def find(self, wanted: str) -> Model:
-        """Returns a model by name (its newest version), as NAME@VERSION, or by its place in the log.
-
-        Raises:
-            NotFound: When there is none.
-        """
-        named = self.all(wanted)
-        if named:
-            return named[-1]
-        name, version = split_version(wanted)
-        for each in reversed(self.all(name) if version else []):
-            if each.record.version == version:
-                return each
-        if is_place(wanted):
-            return self.at(int(wanted))
-        known = ", ".join(sorted({each.record.name for each in self.all()})[:8])
-        hint = f"registered are {known}" if known else "register one: counterfoil model add"
-        raise NotFound(f"there is no model {wanted!r}", hint=hint)
+        """Returns a model by name, as NAME@VERSION, or by its place (NotFound without one); see `find_version`."""
+        return find_version(wanted, self.all, self.at, "model")
 
     def scorer(self, model: Model) -> Scorer:
         """Loads a registered model from the bytes this home keeps.
