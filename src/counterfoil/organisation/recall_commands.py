@@ -229,7 +229,7 @@ def _reach_lines(reach: Reach, overlooked: Sequence[Node]) -> Iterator[str]:
     yield f"  people     {people}"
     if overlooked:
         listed = ", ".join(f"{each.name} (record {each.index})" for each in overlooked[:MOST_SHOWN])
-        yield f"Not reached, of the same name or content: {listed}."
+        yield f"Not reached, of the same name with other content: {listed}."
 
 
 def _decided(each: Any) -> str:

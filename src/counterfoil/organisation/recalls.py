@@ -152,16 +152,16 @@ class Recalls:
         return self._register.at(index)
 
     def not_reached(self, reach: Reach) -> Sequence[Node]:
-        """Returns what is easily overlooked: other datasets with the same content, and other versions of the name.
+        """Returns what is easily overlooked: other versions of a dataset's name, with other content.
 
         A recall does not reach them: nothing says that they are wrong, too.
         """
         if reach.root.kind != "dataset":
             return ()
         root = self._provenance.dataset_at(reach.root.index)
-        same = (datasets.c.sha256 == root.record.sha256) | (datasets.c.name == root.record.name)
+        query = select(datasets.c.idx).where(datasets.c.name == root.record.name).order_by(datasets.c.idx)
         with self._views.reading() as connection:
-            found = connection.execute(select(datasets.c.idx).where(same).order_by(datasets.c.idx)).scalars().all()
+            found = connection.execute(query).scalars().all()
         within = {root.index, *(node.index for node in reach.nodes)}
         return [Node(place, "dataset", self._archive.record(place).name) for place in found if place not in within]
 

@@ -88,9 +88,31 @@ def test_what_cannot_be_recalled_is_not_found(home, wanted, said):
 
 def test_what_is_easily_overlooked_is_told(home, tmp_path):
     other = home.org.provenance.register_dataset(table(tmp_path, "raw", "age,sum\n1,1\n"))
-    same = home.org.provenance.register_dataset(table(tmp_path, "copy", "age,sum\n30,1\n31,2\n"))
     found = home.org.recalls.preview(home.raw)
-    assert [node.index for node in home.org.recalls.not_reached(found)] == [other.index, same.index]
+    assert [node.index for node in home.org.recalls.not_reached(found)] == [other.index]
+
+
+def again(home, folder, name="copy"):
+    """Registers what `clean` holds once more."""
+    return home.org.provenance.register_dataset(table(folder, name, "age,sum\n30,1\n"))
+
+
+def test_the_same_content_is_reached_under_every_name_with_what_came_from_it(home, tmp_path):
+    home.decide("Ann")
+    copy = again(home, tmp_path)
+    found = home.org.recalls.preview(copy)
+    assert [node.name for node in found.nodes] == ["clean 1", "credit 1", "credit 1"]
+    assert (found.decisions, found.people) == (1, 1)
+    assert copy.index in {node.index for node in home.org.recalls.preview("raw").nodes}
+    recall(home, copy)
+    with pytest.raises(Recalled, match="dataset copy 1"):
+        home.decide("Ann")
+
+
+def test_what_is_registered_again_while_a_recall_is_open_is_held_back(home, tmp_path):
+    recall(home)
+    with pytest.raises(Recalled, match="dataset raw 1"):
+        put_to_work(home.org, "next", again(home, tmp_path))
 
 
 # What it holds back
