@@ -70,7 +70,7 @@ def test_models_and_policies_are_found_by_name_and_version(home, wanted):
     home.decide("Ann")
     wanted = str(home.org.decisions.policies()[0].index) if wanted == "policy" else wanted
     if wanted == "loans@1":  # the model of the other deployment, and the policy of both, are called so
-        with pytest.raises(InvalidInput, match="are called 'loans@1'"):
+        with pytest.raises(InvalidInput, match=r"called 'loans@1': model loans 1 .*; policy loans 1 \(record \d+, 1"):
             home.org.recalls.preview(wanted)
         return
     found = home.org.recalls.preview(wanted)
@@ -90,6 +90,28 @@ def test_what_is_easily_overlooked_is_told(home, tmp_path):
     other = home.org.provenance.register_dataset(table(tmp_path, "raw", "age,sum\n1,1\n"))
     found = home.org.recalls.preview(home.raw)
     assert [node.index for node in home.org.recalls.not_reached(found)] == [other.index]
+
+
+def test_of_several_versions_none_is_guessed_and_each_is_told_with_whom_it_reached(home, tmp_path):
+    home.decide("Ann")
+    newer = home.org.provenance.register_dataset(table(tmp_path, "raw", "age,sum\n1,1\n"))
+    with pytest.raises(InvalidInput) as refused:
+        recall(home)
+    assert refused.value.message == (
+        f"2 records are called 'raw': dataset raw 1 (record {home.raw.index}, 1 decision about 1 person); "
+        f"dataset raw 2 (record {newer.index}, no decisions)"
+    )
+    assert home.org.recalls.all() == []
+    assert home.org.recalls.preview("raw@2").root.index == newer.index
+
+
+def test_versions_with_the_same_content_need_no_choice(home, tmp_path):
+    newest = again(home, tmp_path, "clean copy")
+    assert home.org.recalls.preview("clean copy").root.index == newest.index
+    newest = home.org.provenance.register_dataset(
+        table(tmp_path, "other", "age,sum\n30,1\n"), name="clean", version="2"
+    )
+    assert home.org.recalls.preview("clean").root.index == newest.index
 
 
 def again(home, folder, name="copy"):
