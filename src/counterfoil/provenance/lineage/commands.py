@@ -258,7 +258,7 @@ def _rederived_lines(run: Run, made: Rederived) -> Iterator[str]:
         if each.is_same:
             yield f"  {each.name}: the same {what}, SHA-256 {each.found[:_SHOWN]}…"
         elif not each.found:
-            yield f"  {each.name}: nothing came out under that name"
+            yield f"  {each.name}: a folder with nothing in it"
         else:
             yield f"  {each.name}: other {what}: {each.recorded[:_SHOWN]}… on record, {each.found[:_SHOWN]}… now"
     if made.is_same:
