@@ -40,9 +40,10 @@ def test_a_tree_says_how_well_each_step_is_known(typed, home):
         f"dataset training-set 1, record {story.joined.index}",
         "It came from:",
         f"  re-derived: transformation run join, record {story.runs['join'].index}",
-        f"    re-derived: dataset applications-clean 1, record {story.clean.index}",
+        f"    dataset applications-clean 1, record {story.clean.index}",
     ]
-    assert f"    differs: dataset credit-bureau 1, record {story.raw.index + 1}" in out.replace("      ", "    ")
+    assert f"differs: transformation run match bureau entries, record {story.runs['match'].index}\n" in out
+    assert f"  dataset credit-bureau 1, record {story.raw.index + 1}\n" in out
     assert "declared: 1 decision\n" in out
     back, _ = typed(decided.index, "--back", "--depth", "1")
     assert "declared: deployment" in back
