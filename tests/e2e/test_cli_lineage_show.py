@@ -94,3 +94,12 @@ def test_json_is_what_a_node_answers(typed, home):
 def test_what_cannot_be_shown_is_refused(typed, args, code, words):
     _, err = typed(*args, code=code)
     assert words in err
+
+
+def test_the_newest_of_a_name_says_which_others_there_are(typed, home, tmp_path):
+    for number in range(3):
+        table = tmp_path / "patients.csv"
+        table.write_text(f"id\n{number}\n", encoding="utf-8")
+        assert run(["dataset", "add", str(table)]) == 0
+    assert typed("patients")[0].endswith("\nOther versions: patients 1, patients 2.\n")
+    assert "Other versions" not in typed("patients@3")[0]
