@@ -20,7 +20,7 @@ __all__ = [
 
 ALICE, BOB = Account("alice"), Account("bob")
 DEPLOYER = Account("deployer of assets")
-"""Not the one of the Evidence contract: titanoboa remembers by address what was stored, longer than the contract lives."""
+"""Not the one of the Evidence contract: titanoboa remembers what was stored by address, for longer."""
 
 DATASET, MODEL = 1, 2
 ACTIVE, DEPRECATED, RECALLED, BLOCKED = range(4)
