@@ -92,6 +92,8 @@ def test_a_picture_is_moved_and_zoomed_by_keyboard(bank, look):
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("([each, left]) => each.scrollLeft < left", arg=[view.element_handle(), at[0]])
     expect(said).to_have_text("80 %")
+    more = page.get_by_text("A part of the picture is out of sight")
+    expect(more).to_be_visible()
     page.keyboard.press("+")
     expect(said).to_have_text("100 %")
     page.keyboard.press("-")
@@ -100,6 +102,7 @@ def test_a_picture_is_moved_and_zoomed_by_keyboard(bank, look):
     page.keyboard.press("0")
     fits = "(each) => each.scrollWidth <= each.clientWidth && each.scrollHeight <= each.clientHeight"
     assert view.evaluate(fits)
+    expect(more).to_be_hidden()
     page.get_by_role("button", name="Zoom in").press("Enter")
     assert not view.evaluate(fits)
     page.get_by_role("button", name="Show all").press("Enter")

@@ -52,7 +52,8 @@ def test_a_run_is_recorded_listed_shown_and_run_again(data):
     assert "does not show that the inputs are true" in said
     shown = data.data("lineage", "runs", str(made["index"]))
     assert (shown["standing"], shown["tries"][0]["by"]) == ("rederived", "command")
-    assert data.data("lineage", "runs")["runs"][0]["standing"] == "rederived"
+    assert data.data("lineage", "runs")["runs"][0]["standing"] == "rederived"  # as programs read it; people:
+    assert " re-derived\n" in data.text("lineage", "runs")
 
 
 def test_something_else_ends_with_4(data):

@@ -40,9 +40,10 @@ def test_a_tree_says_how_well_each_step_is_known(typed, home):
         f"dataset training-set 1, record {story.joined.index}",
         "It came from:",
         f"  re-derived: transformation run join, record {story.runs['join'].index}",
-        f"    re-derived: dataset applications-clean 1, record {story.clean.index}",
+        f"    dataset applications-clean 1, record {story.clean.index}",
     ]
-    assert f"    differs: dataset credit-bureau 1, record {story.raw.index + 1}" in out.replace("      ", "    ")
+    assert f"differs: transformation run match bureau entries, record {story.runs['match'].index}\n" in out
+    assert f"  dataset credit-bureau 1, record {story.raw.index + 1}\n" in out
     assert "declared: 1 decision\n" in out
     back, _ = typed(decided.index, "--back", "--depth", "1")
     assert "declared: deployment" in back
@@ -93,3 +94,12 @@ def test_json_is_what_a_node_answers(typed, home):
 def test_what_cannot_be_shown_is_refused(typed, args, code, words):
     _, err = typed(*args, code=code)
     assert words in err
+
+
+def test_the_newest_of_a_name_says_which_others_there_are(typed, home, tmp_path):
+    for number in range(3):
+        table = tmp_path / "patients.csv"
+        table.write_text(f"id\n{number}\n", encoding="utf-8")
+        assert run(["dataset", "add", str(table)]) == 0
+    assert typed("patients")[0].endswith("\nOther versions: patients 1, patients 2.\n")
+    assert "Other versions" not in typed("patients@3")[0]

@@ -7,6 +7,8 @@ import json
 import pytest
 from cli_bank import bank, files, template
 
+from counterfoil.cli.main import run
+
 __all__ = ["bank", "files", "template"]
 
 FILLED = {
@@ -160,3 +162,12 @@ def test_a_filled_in_passport_is_refused_by_the_key_that_is_wrong(bank):
         assert old in good
         (bank.folder / file).write_text(good.replace(old, new, 1))
         assert said in bank.error("passport", "record", file, "--yes", code=2)
+
+
+def test_a_passport_of_what_is_under_recall_is_shown_and_exported_with_a_note(recorded, capsys):
+    recalled = ("recall", "training", "--reason", "doubled", "--by", "Ada", "--yes")
+    index = recorded.data(*recalled)["recall"]["index"]
+    for args in (("show", "training"), ("export", "training", "--out", "training.passport.json")):
+        assert run(["passport", *args]) == 0
+        said = capsys.readouterr().err
+        assert f"note: training 1 rests on the dataset training 1, which is under recall (record {index})" in said

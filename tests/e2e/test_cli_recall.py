@@ -54,6 +54,18 @@ def test_it_opens_a_recall_writes_the_list_and_nothing_more_is_decided(bank):
     assert bank.data("recall", "list")["recalls"][0]["ended"]["reason"] == "it was right after all"
 
 
+def test_what_is_under_recall_says_so_wherever_it_is_listed(bank):
+    index = opened(bank)["recall"]["index"]
+    for args in (("dataset", "list"), ("model", "list"), ("lineage", "show", "credit")):
+        assert "under recall" in bank.text(*args)
+    said = bank.text("doctor", code=1)
+    assert f"!  recall: {index} is open since " in said
+    assert f": dataset training 1, {PEOPLE} people when it opened" in said
+    bank.text("recall", "end", str(index), "--reason", "mended", "--by", "Bo")
+    assert "under recall" not in bank.text("dataset", "list")
+    assert " recall: " not in bank.text("doctor")
+
+
 def test_with_a_warning_decisions_go_on_and_it_is_said(bank, capsys):
     opened(bank, "--action", "warn")
     assert run(decide_args(bank.files)) == 0

@@ -13,6 +13,8 @@ from cli_bank import bank, decide_args, files, first_decision, template
 __all__ = ["bank", "files", "template"]
 
 PROGRAM = str(Path(sys.executable).with_name("counterfoil"))
+END = "\x04"
+"""What says at a terminal that nothing more is typed."""
 
 
 def converse(args, answers):
@@ -33,7 +35,8 @@ def converse(args, answers):
         said += part
         if waiting and waiting[0][0].encode() in said[heard:]:
             heard = len(said)
-            os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
+            answer = waiting.pop(0)[1]
+            os.write(terminal, answer.encode() if answer == END else answer.encode() + b"\n")
     os.close(terminal)
     return process.wait(timeout=60), said.decode()
 
@@ -52,10 +55,14 @@ def test_a_passphrase_is_asked_for_and_not_echoed(bank):
 
 def test_an_erasure_is_told_and_asked_about(bank):
     args = ["erase", "--record", str(first_decision(bank)), "--basis", "asked"]
-    code, said = converse(args, [("Type yes", "no")])
+    code, said = converse(args, [("Type yes", "y")])
     assert code == 2
+    assert "hint: type the word yes; or " in said
     assert said.index("This is what would happen.") < said.index("Type yes")
     assert "nothing was changed" in said
+    code, said = converse(args, [("Type yes", END)])
+    assert code != 0
+    assert "\r\n" in said[said.index("Type yes") : said.index("error: ")]
     assert converse(args, [("Type yes", "yes")])[0] == 0
     assert converse(args, [])[0] == 0  # nothing is left to ask about
 

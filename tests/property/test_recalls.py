@@ -18,6 +18,7 @@ from counterfoil.provenance import Dataset
 from counterfoil.provenance.lineage.records import RunRecord
 
 DATASETS = 5
+CONTENTS = 3  # so that some datasets have the same content
 
 steps = st.lists(
     st.one_of(
@@ -30,7 +31,7 @@ steps = st.lists(
 
 
 def came_from(bank: Bank, root: int) -> set[int]:
-    """Searches the log for everything that came from a record, again and again until nothing is new."""
+    """Searches the log for all that came from a record or its content, again and again until nothing is new."""
     records = [parse_record(entry) for entry in bank.org.archive.entries()]
     leaves = {bank.org.archive.leaf_hex(index): index for index in range(len(records))}
     steps: set[tuple[int, int]] = set()
@@ -40,6 +41,12 @@ def came_from(bank: Bank, root: int) -> set[int]:
             steps |= {(leaves[leaf], index) for leaf in run.inputs} | {(index, leaves[leaf]) for leaf in run.outputs}
         elif record.kind in ("model", "deployment"):
             steps |= {(leaves[leaf], index) for leaf in record.builds_on}
+        elif record.kind == "dataset":
+            steps |= {
+                (index, other)
+                for other, its in enumerate(records)
+                if its.kind == "dataset" and its.about["file"]["sha256"] == record.about["file"]["sha256"]
+            }
     found = {root}
     while more := {child for parent, child in steps if parent in found} - found:
         found |= more
@@ -49,7 +56,9 @@ def came_from(bank: Bank, root: int) -> set[int]:
 def work(bank: Bank, folder: Path, wanted: list[tuple[str, Any, Any]]) -> tuple[list[Dataset], list[Deployment]]:
     """Does what a list of steps says; a step that cannot be, such as data that comes from itself, is left out."""
     org = bank.org
-    datasets = [org.provenance.register_dataset(table(folder, f"d{n}", f"a\n{n}\n")) for n in range(DATASETS)]
+    datasets = [
+        org.provenance.register_dataset(table(folder, f"d{n}", f"a\n{n % CONTENTS}\n")) for n in range(DATASETS)
+    ]
     deployments = [bank.loans]
     for kind, first, second in wanted:
         if kind == "run":
@@ -67,7 +76,7 @@ def work(bank: Bank, folder: Path, wanted: list[tuple[str, Any, Any]]) -> tuple[
     return datasets, deployments
 
 
-@settings(max_examples=12)
+@settings(max_examples=20)
 @given(steps, st.integers(0, DATASETS - 1))
 def test_it_reaches_what_a_search_through_the_log_finds(wanted, number):
     with tempfile.TemporaryDirectory() as folder, bank(Path(folder)) as made:

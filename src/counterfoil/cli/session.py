@@ -129,8 +129,13 @@ class Session:
             raise InvalidInput("this needs a yes, and nobody is here to give it", hint=hint)
         for line in told:
             click.echo(one_line(line), err=True)
-        if click.prompt(f"{question} Type yes", err=True, default="no", show_default=False).strip().lower() != "yes":
-            raise InvalidInput("nothing was changed: the answer was not yes", hint=hint)
+        try:
+            answer = click.prompt(f"{question} Type yes", err=True, default="no", show_default=False)
+        except click.Abort:
+            click.echo(err=True)  # no answer ended the line of the question
+            raise
+        if answer.strip().lower() != "yes":
+            raise InvalidInput("nothing was changed: the answer was not yes", hint=f"type the word yes; or {hint}")
 
     @contextmanager
     def progress(self, title: str, *, in_bytes: bool = False) -> Iterator[Progress | None]:

@@ -130,6 +130,7 @@ def _inside(organisation: Organisation) -> Iterator[Finding]:
     yield _clock(organisation)
     yield _views(organisation)
     yield _models(organisation)
+    yield from _recalls(organisation)
     yield from _depot(organisation)
     yield _ledger(organisation)
     yield _witnesses(organisation)
@@ -224,6 +225,18 @@ def _models(organisation: Organisation) -> Finding:
             "restore the folder artefacts from a backup",
         )
     return Finding("models", f"{len(models):,} registered, their bytes are as they were registered")
+
+
+def _recalls(organisation: Organisation) -> Iterator[Finding]:
+    """One finding a recall that is open."""
+    for each in organisation.recalls.open_ones():
+        told = each.record
+        people = counted(told.reached.people, "person").replace("persons", "people")
+        yield Finding(
+            "recall",
+            f"{each.index} is open since {each.opened}: {told.kind} {told.name}, {people} when it opened",
+            f"tell them, mend it, then counterfoil recall end {each.index}",
+        )
 
 
 def _ledger(organisation: Organisation) -> Finding:

@@ -15,7 +15,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any, Final, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from counterfoil.core import canonical
 from counterfoil.decisions.tables import decisions
@@ -158,12 +158,14 @@ class Notices:
                     gone.people += 1
 
     def _by_person(self, reach: Reach) -> Iterator[tuple[AffectedDecision, ...]]:
+        """Yields the decisions about each person; whose first came first stands first."""
         names = {each.index: (each.model.name, each.policy.name) for each in reach.deployments}
         columns = decisions.c
+        first = func.min(columns.idx).over(partition_by=columns.subject)
         query = (
             select(columns.subject, columns.idx, columns.time_s, columns.label_now, columns.deployment_idx)
             .where(columns.deployment_idx.in_(these(names)), columns.subject.is_not(None))
-            .order_by(columns.subject, columns.idx)
+            .order_by(first, columns.idx)
         )
         with self._views.reading() as connection:
             rows = connection.execution_options(stream_results=True, yield_per=2_000).execute(query)

@@ -1,5 +1,8 @@
 """What a recall reaches: everything that came from a record, and the decisions and people behind it.
 
+Content is one thing: a dataset that is wrong is wrong under every name and version that has its bytes,
+so all of these are reached, and what came from them.
+
 Counts come from the searchable tables. The people behind decisions are counted by the keyed tags
 of their references, so nothing private is read.
 """
@@ -52,7 +55,7 @@ class DeploymentReach:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What came from a record, and whom it reached.
+    """What came from a record, or from the same content, and whom it reached.
 
     Attributes:
         root: The record.
@@ -124,7 +127,7 @@ class ReachFinder:
 
     def of(self, root: int) -> Reach:
         """Returns what the record at `root` reaches, as it is now."""
-        places = sorted(self._lineage.descendants([root]))
+        places = sorted(self._lineage.concerned([root]))
         nodes = tuple(map(self._node, places))
         with self._views.reading() as connection:
             known = _deployments(connection, [root, *places])

@@ -91,4 +91,4 @@ class RecallReach(BaseModel):
     records: list[Recallable]
     policies: list[Recallable]
     deployments: list[DeploymentReached]
-    not_reached: list[Recallable] = Field(description="Other datasets of the same name or content.")
+    not_reached: list[Recallable] = Field(description="Other versions of the name, with other content.")

@@ -26,7 +26,7 @@ MOST_SHOWN: Final = 20
 
 
 class RecallGroup(click.Group):
-    """A group whose first word may be what is to be recalled: `recall DATASET` is `recall open DATASET`."""
+    """A group whose first word may be what is to be recalled: `recall WHAT` is `recall open WHAT`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Puts `open` in front of what names no command of the group."""
@@ -39,12 +39,12 @@ class RecallGroup(click.Group):
 def recall() -> None:
     """Recall a dataset, model or policy: whom it reached, and nothing more decided on it.
 
-    `counterfoil recall DATASET` is short for `counterfoil recall open DATASET`.
+    `counterfoil recall WHAT` is short for `counterfoil recall open WHAT`.
     """
 
 
 @recall.command("open")
-@click.argument("wanted", metavar="DATASET", help="What to recall: NAME (the newest), NAME@VERSION, or its place.")
+@click.argument("wanted", metavar="WHAT", help="What is wrong: NAME, NAME@VERSION, or its place in the log.")
 @click.option("--reason", metavar="TEXT", help="Why, in plain words. It is public: name nobody.")
 @click.option("--by", metavar="NAME", help="Who recalls it; private.")
 @click.option(
@@ -229,7 +229,7 @@ def _reach_lines(reach: Reach, overlooked: Sequence[Node]) -> Iterator[str]:
     yield f"  people     {people}"
     if overlooked:
         listed = ", ".join(f"{each.name} (record {each.index})" for each in overlooked[:MOST_SHOWN])
-        yield f"Not reached, of the same name or content: {listed}."
+        yield f"Not reached, of the same name with other content: {listed}."
 
 
 def _decided(each: Any) -> str:

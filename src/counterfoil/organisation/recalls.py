@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import select
 
+from counterfoil.core.wording import counted
 from counterfoil.decisions.tables import policies
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.organisation.looks import Looks
@@ -23,6 +24,9 @@ from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
 
 __all__ = ["Opened", "Recalls"]
+
+_TOLD: Final = 8
+"""So many things of one name are told, with whom each reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +59,26 @@ class Recalls:
         self._notices = Notices(archive, views, looks, public_url)
 
     def find(self, wanted: Dataset | Model | str | int) -> int:
-        """Returns the place of what is to be recalled: by name (the newest version), as NAME@VERSION, or by place.
+        """Returns the place of what is to be recalled: by a name that one thing has, as NAME@VERSION, or by place.
+
+        Versions of a dataset with the same content are one thing.
 
         Raises:
             NotFound: When there is nothing of that name, or another kind of record at that place.
-            InvalidInput: When several things have that name.
+            InvalidInput: When several things have that name; says whom each reached.
         """
         if isinstance(wanted, Dataset | Model):
             return wanted.index
         text = str(wanted)
-        found = set(self._policies_named(text))
-        for look in (self._provenance.find_dataset, self._provenance.find_model):
-            with suppress(NotFound):
-                found.add(look(text).index)
-        if len(found) > 1:
+        found = self._called(text)
+        if len({self._content(place) for place in found}) > 1:
+            told = "; ".join(self._told(place) for place in found[-_TOLD:])
             raise InvalidInput(
-                f"records {', '.join(map(str, sorted(found)))} are called {text!r}",
-                hint="give the place of the record that you mean",
+                f"{len(found):,} records are called {text!r}: {'the newest are ' if len(found) > _TOLD else ''}{told}",
+                hint="say which one is wrong: NAME@VERSION, or the place of its record",
             )
         if found:
-            return found.pop()
+            return found[-1]
         if is_place(text):
             self._register.recallable(int(text))
             return int(text)
@@ -152,26 +156,48 @@ class Recalls:
         return self._register.at(index)
 
     def not_reached(self, reach: Reach) -> Sequence[Node]:
-        """Returns what is easily overlooked: other datasets with the same content, and other versions of the name.
+        """Returns what is easily overlooked: other versions of a dataset's name, with other content.
 
         A recall does not reach them: nothing says that they are wrong, too.
         """
         if reach.root.kind != "dataset":
             return ()
         root = self._provenance.dataset_at(reach.root.index)
-        same = (datasets.c.sha256 == root.record.sha256) | (datasets.c.name == root.record.name)
+        query = select(datasets.c.idx).where(datasets.c.name == root.record.name).order_by(datasets.c.idx)
         with self._views.reading() as connection:
-            found = connection.execute(select(datasets.c.idx).where(same).order_by(datasets.c.idx)).scalars().all()
+            found = connection.execute(query).scalars().all()
         within = {root.index, *(node.index for node in reach.nodes)}
         return [Node(place, "dataset", self._archive.record(place).name) for place in found if place not in within]
 
-    def _policies_named(self, text: str) -> list[int]:
-        """Returns the place of the policy that is called so: of a name, the newest version."""
+    def _called(self, text: str) -> list[int]:
+        """Returns the places of all that is called so, ascending: every version of a name, or one NAME@VERSION."""
         name, version = split_version(text)
-        query = select(policies.c.idx).order_by(policies.c.idx.desc()).limit(1)
+        kinds: tuple[Callable[[str], Sequence[Dataset | Model]], ...] = (
+            self._provenance.datasets,
+            self._provenance.models,
+        )
+        found = self._policies_called(text)
+        for all_of in kinds:
+            of_name = all_of(text) or [each for each in all_of(name) if each.record.version == version][-1:]
+            found += [each.index for each in of_name]
+        return sorted(found)
+
+    def _policies_called(self, text: str) -> list[int]:
+        name, version = split_version(text)
+        query = select(policies.c.idx).order_by(policies.c.idx)
         with self._views.reading() as connection:
-            for same in (policies.c.name == text, (policies.c.name == name) & (policies.c.version == version)):
-                found = connection.execute(query.where(same)).scalar()
-                if found is not None:
-                    return [int(found)]
-        return []
+            of_name = connection.execute(query.where(policies.c.name == text)).scalars().all()
+            one = (policies.c.name == name) & (policies.c.version == version)
+            return [int(each) for each in of_name or connection.execute(query.where(one)).scalars().all()[-1:]]
+
+    def _content(self, place: int) -> str:
+        """Returns what is the same for datasets with the same content, and differs for everything else."""
+        is_dataset = self._archive.record(place).kind == "dataset"
+        return self._provenance.dataset_at(place).record.sha256 if is_dataset else str(place)
+
+    def _told(self, place: int) -> str:
+        """Returns kind, name and place of a record in words, and whom it reached."""
+        reach = self._finder.of(place)
+        people = counted(reach.people, "person").replace("persons", "people")
+        whom = f"{counted(reach.decisions, 'decision')} about {people}" if reach.decisions else "no decisions"
+        return f"{reach.root.kind} {reach.root.name} (record {place}, {whom})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -62,12 +62,18 @@ def list_datasets(session: Session) -> None:
     """List the registered datasets, oldest first."""
     with session.open() as org:
         found = org.provenance.datasets()
+        recalled = org.provenance.recalls.held(each.index for each in found)
     rows = [
-        (each.index, each.record.name, each.record.version, _size_words(each), each.record.sha256[:16])
+        (each.index, each.record.name, each.record.version, _size_words(each), _digest_words(each, recalled))
         for each in found
     ]
     lines = session.table(("record", "name", "version", "holds", "sha256"), rows) if rows else ["No datasets yet."]
     session.emit({"datasets": [dataset_json(each) for each in found]}, lines)
+
+
+def _digest_words(found: Dataset | Model, recalled: Collection[int]) -> str:
+    sha256 = found.record.sha256 if isinstance(found, Dataset) else found.record.file_sha256
+    return sha256[:16] + ("  under recall" if found.index in recalled else "")
 
 
 def _size_words(found: Dataset) -> str:
@@ -146,6 +152,7 @@ def list_models(session: Session, name: str | None) -> None:
     """List the registered models, oldest first."""
     with session.open() as org:
         found = org.provenance.models(name)
+        recalled = org.provenance.recalls.held(each.index for each in found)
     rows = [
         (
             each.index,
@@ -153,7 +160,7 @@ def list_models(session: Session, name: str | None) -> None:
             each.record.version,
             each.record.form,
             _replay(each),
-            each.record.file_sha256[:16],
+            _digest_words(each, recalled),
         )
         for each in found
     ]

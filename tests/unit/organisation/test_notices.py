@@ -53,6 +53,15 @@ def test_each_person_stands_in_it_once_with_all_decisions(home, tmp_path):
     }
 
 
+def test_people_stand_in_the_order_of_their_first_decisions(home, tmp_path):
+    people = [f"customer {number}" for number in (7, 3, 9, 1, 8, 2)]
+    for subject in (*people, *reversed(people)):
+        home.decide(subject)
+    recall(home)
+    _, lines = listed(home, tmp_path / "people.ndjson")
+    assert [line["person"] for line in lines] == people
+
+
 def test_as_a_table_it_says_the_same(home, tmp_path):
     first, second = home.decide("Ann"), home.decide("Ann")
     saw = home.org.decisions.history(second.index).state

@@ -70,7 +70,7 @@ def test_models_and_policies_are_found_by_name_and_version(home, wanted):
     home.decide("Ann")
     wanted = str(home.org.decisions.policies()[0].index) if wanted == "policy" else wanted
     if wanted == "loans@1":  # the model of the other deployment, and the policy of both, are called so
-        with pytest.raises(InvalidInput, match="are called 'loans@1'"):
+        with pytest.raises(InvalidInput, match=r"called 'loans@1': model loans 1 .*; policy loans 1 \(record \d+, 1"):
             home.org.recalls.preview(wanted)
         return
     found = home.org.recalls.preview(wanted)
@@ -88,9 +88,53 @@ def test_what_cannot_be_recalled_is_not_found(home, wanted, said):
 
 def test_what_is_easily_overlooked_is_told(home, tmp_path):
     other = home.org.provenance.register_dataset(table(tmp_path, "raw", "age,sum\n1,1\n"))
-    same = home.org.provenance.register_dataset(table(tmp_path, "copy", "age,sum\n30,1\n31,2\n"))
     found = home.org.recalls.preview(home.raw)
-    assert [node.index for node in home.org.recalls.not_reached(found)] == [other.index, same.index]
+    assert [node.index for node in home.org.recalls.not_reached(found)] == [other.index]
+
+
+def test_of_several_versions_none_is_guessed_and_each_is_told_with_whom_it_reached(home, tmp_path):
+    home.decide("Ann")
+    newer = home.org.provenance.register_dataset(table(tmp_path, "raw", "age,sum\n1,1\n"))
+    with pytest.raises(InvalidInput) as refused:
+        recall(home)
+    assert refused.value.message == (
+        f"2 records are called 'raw': dataset raw 1 (record {home.raw.index}, 1 decision about 1 person); "
+        f"dataset raw 2 (record {newer.index}, no decisions)"
+    )
+    assert home.org.recalls.all() == []
+    assert home.org.recalls.preview("raw@2").root.index == newer.index
+
+
+def test_versions_with_the_same_content_need_no_choice(home, tmp_path):
+    newest = again(home, tmp_path, "clean copy")
+    assert home.org.recalls.preview("clean copy").root.index == newest.index
+    newest = home.org.provenance.register_dataset(
+        table(tmp_path, "other", "age,sum\n30,1\n"), name="clean", version="2"
+    )
+    assert home.org.recalls.preview("clean").root.index == newest.index
+
+
+def again(home, folder, name="copy"):
+    """Registers what `clean` holds once more."""
+    return home.org.provenance.register_dataset(table(folder, name, "age,sum\n30,1\n"))
+
+
+def test_the_same_content_is_reached_under_every_name_with_what_came_from_it(home, tmp_path):
+    home.decide("Ann")
+    copy = again(home, tmp_path)
+    found = home.org.recalls.preview(copy)
+    assert [node.name for node in found.nodes] == ["clean 1", "credit 1", "credit 1"]
+    assert (found.decisions, found.people) == (1, 1)
+    assert copy.index in {node.index for node in home.org.recalls.preview("raw").nodes}
+    recall(home, copy)
+    with pytest.raises(Recalled, match="dataset copy 1"):
+        home.decide("Ann")
+
+
+def test_what_is_registered_again_while_a_recall_is_open_is_held_back(home, tmp_path):
+    recall(home)
+    with pytest.raises(Recalled, match="dataset raw 1"):
+        put_to_work(home.org, "next", again(home, tmp_path))
 
 
 # What it holds back

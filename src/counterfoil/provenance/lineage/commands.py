@@ -13,6 +13,7 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.lineage.graph import STANDING_WORDS
 from counterfoil.provenance.lineage.picture.commands import show
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
 from counterfoil.provenance.shapes import key_values
@@ -60,7 +61,7 @@ def list_runs(session: Session, run: str | None, limit: int) -> None:
             len(each.record.inputs),
             len(each.record.outputs),
             each.record.status,
-            standing,
+            STANDING_WORDS[standing],
             each.record.source.get("system", ""),
         )
         for each, standing in listed
@@ -258,7 +259,7 @@ def _rederived_lines(run: Run, made: Rederived) -> Iterator[str]:
         if each.is_same:
             yield f"  {each.name}: the same {what}, SHA-256 {each.found[:_SHOWN]}…"
         elif not each.found:
-            yield f"  {each.name}: nothing came out under that name"
+            yield f"  {each.name}: a folder with nothing in it"
         else:
             yield f"  {each.name}: other {what}: {each.recorded[:_SHOWN]}… on record, {each.found[:_SHOWN]}… now"
     if made.is_same:
@@ -271,7 +272,7 @@ def _rederived_lines(run: Run, made: Rederived) -> Iterator[str]:
 def _standing_words(standing: str) -> str:
     return {
         "declared": "declared: somebody told it, and nobody ran it again",
-        "rederived": "rederived: this home ran it again and the same came out",
+        "rederived": "re-derived: this home ran it again and the same came out",
         "differs": "differs: this home ran it again and something else came out",
     }[standing]
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.lineage.graph import Edge, Graph, Node, Origin, Way
 from counterfoil.provenance.lineage.origins import origins_in
-from counterfoil.provenance.lineage.reach import children, edges_among, parents, reached
+from counterfoil.provenance.lineage.reach import children, concerned, edges_among, parents, reached
 from counterfoil.provenance.lineage.ways import shortest
 from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
@@ -57,6 +57,15 @@ class Lineage:
         """Returns the places of everything that came from these records; without themselves."""
         with self._views.reading() as connection:
             return reached(connection, places, children)[0]
+
+    def concerned(self, places: Iterable[int]) -> set[int]:
+        """Returns the places of everything that is wrong where these records are; without themselves.
+
+        That is what came from them, every dataset with the same content as one of these, whatever it is
+        called, and what came from that.
+        """
+        with self._views.reading() as connection:
+            return reached(connection, places, concerned)[0]
 
     def graph(
         self,

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, func, select
 
 from counterfoil.provenance.lineage.graph import Edge, Standing
 from counterfoil.provenance.lineage.tables import edges, rederivations
+from counterfoil.provenance.views import datasets
 
-__all__ = ["Step", "children", "edges_among", "parents", "reached"]
+__all__ = ["Step", "children", "concerned", "edges_among", "parents", "reached"]
 
 Step: TypeAlias = "Callable[[Connection, list[int]], Iterator[tuple[int, int]]]"
 """From some records to their neighbours, as (from, to)."""
@@ -30,6 +31,18 @@ def children(connection: Connection, some: list[int]) -> Iterator[tuple[int, int
     yield from ((int(parent), int(child)) for parent, child in connection.execute(query))
 
 
+def concerned(connection: Connection, some: list[int]) -> Iterator[tuple[int, int]]:
+    """Yields (from, to) of what is wrong where records are: what came from them, and datasets with the same content."""
+    yield from children(connection, some)
+    same = datasets.alias()
+    query = (
+        select(datasets.c.idx, same.c.idx)
+        .join(same, (same.c.sha256 == datasets.c.sha256) & (same.c.idx != datasets.c.idx))
+        .where(datasets.c.idx.in_(some))
+    )
+    yield from ((int(one), int(other)) for one, other in connection.execute(query))
+
+
 def reached(
     connection: Connection, start: Iterable[int], step: Step, *, depth: int | None = None, most: int | None = None
 ) -> tuple[set[int], bool]:
@@ -38,7 +51,7 @@ def reached(
     Args:
         connection: To the tables.
         start: Places to go from.
-        step: `parents` or `children`.
+        step: `parents`, `children` or `concerned`.
         depth: How many steps to go; all when None.
         most: How many records to find; all when None. Those nearest and lowest are kept.
 

@@ -83,7 +83,7 @@ class ComparedShown(BaseModel):
 
     name: str
     recorded: str
-    found: str = Field(description="Empty where nothing came out.")
+    found: str = Field(description="Empty where a folder came out that holds nothing.")
     match: str = Field(description="What was compared: bytes, table or meaning.")
 
 

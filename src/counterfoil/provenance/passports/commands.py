@@ -14,6 +14,8 @@ from counterfoil.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.organisation import Organisation
+    from counterfoil.provenance.datasets import Dataset
+    from counterfoil.provenance.model_register import Model
     from counterfoil.provenance.passports.imported import Imported
 
 __all__ = ["passport"]
@@ -84,7 +86,9 @@ def show(session: Session, wanted: str) -> None:
     from counterfoil.provenance.passports.shapes import passport_json, passport_lines
 
     with session.open() as org:
-        found = org.provenance.passports.require(org.provenance.find(wanted))
+        subject = org.provenance.find(wanted)
+        found = org.provenance.passports.require(subject)
+        _remark_recall(session, org, subject)
     session.emit(passport_json(found), [*passport_lines(found.passport), f"  {'record':<12}{found.index}"])
 
 
@@ -121,7 +125,9 @@ def export(session: Session, wanted: str, out: Path, form: str, with_fingerprint
     if out.exists():
         raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     with session.open() as org:
-        data = _exported(org, wanted, form, with_fingerprint)
+        subject = org.provenance.find(wanted)
+        data = _exported(org, subject, form, with_fingerprint)
+        _remark_recall(session, org, subject)
     try:
         with out.open("xb") as file:
             file.write(data)
@@ -167,8 +173,15 @@ def _imported_lines(found: Imported, data: Path | None) -> Iterator[str]:
         yield from (f"#   {line}" for line in found.unmapped)
 
 
-def _exported(org: Organisation, wanted: str, form: str, with_fingerprint: bool) -> bytes:
-    found, passports = org.provenance.find(wanted), org.provenance.passports
+def _remark_recall(session: Session, org: Organisation, found: Dataset | Model) -> None:
+    """Says on stderr where what a passport is about is under recall; the passport itself cannot say so."""
+    hold = org.provenance.recalls.bar.hold_on(found.leaf)
+    if hold is not None:
+        session.remark(f"note: {found.record.name} {found.record.version} rests on the {hold.words()}")
+
+
+def _exported(org: Organisation, found: Dataset | Model, form: str, with_fingerprint: bool) -> bytes:
+    passports = org.provenance.passports
     if form == "passport":
         return passports.export(found, with_fingerprint=with_fingerprint).encode() + b"\n"
     known = passports.require(found).passport

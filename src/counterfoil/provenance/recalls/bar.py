@@ -1,8 +1,9 @@
 """What must not go on because of an open recall: kept in memory, asked at every record that is written.
 
 The answer lies in the log: what was recalled, and what came from it. It is worked out from the
-searchable tables when it is first needed, and again when a recall opens or ends, or a run brings
-something new that came from what was recalled. In between, asking costs a look into a table in memory.
+searchable tables when it is first needed, and again when a recall opens or ends, a run brings
+something new that came from what was recalled, or a dataset is registered, which may be the same
+content once more. In between, asking costs a look into a table in memory.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class Bar:
         opening = [self._opening] if self._opening else []
         holds = sorted([*self._open_recalls(), *opening], key=lambda hold: not hold.is_block)
         for each in holds:
-            for place in (each.root, *sorted(self._lineage.descendants([each.root]))):
+            for place in (each.root, *sorted(self._lineage.concerned([each.root]))):
                 held.setdefault(self._archive.leaf_hex(place), each)
         self._held, self._holds = held, tuple(holds)
         self._stale_at = None
@@ -161,9 +162,16 @@ class Bar:
                 hold = held.get(leaf)
                 if hold is not None and hold.is_block:
                     return refusal(hold, f"the {prepared.kind}")
-        elif prepared.kind == "run" and self._held and any(leaf in self._held for leaf in prepared.builds_on):
+        elif self._held and self._may_bring(prepared, self._held):
             self._stale_at = self._archive.size
         return None
+
+    @staticmethod
+    def _may_bring(prepared: Prepared, held: Mapping[str, Hold]) -> bool:
+        """Whether more may be held back when this is on record: what a run made, or the same content once more."""
+        return prepared.kind == "dataset" or (
+            prepared.kind == "run" and any(leaf in held for leaf in prepared.builds_on)
+        )
 
 
 def refusal(hold: Hold, what: str) -> Recalled:

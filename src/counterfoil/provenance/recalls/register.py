@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -100,6 +100,12 @@ class RecallRegister:
             listed = ", ".join(RECALLABLE)
             raise NotFound(f"record {place} is of kind {record.kind}", hint=f"what can be recalled: {listed}")
         return record.kind, record.name
+
+    def held(self, places: Iterable[int]) -> frozenset[int]:
+        """Returns which of these records are under recall: recalled themselves, or come from what is."""
+        if not self.bar.holds():
+            return frozenset()
+        return frozenset(place for place in places if self.bar.hold_on(self._archive.leaf_hex(place)) is not None)
 
     @contextmanager
     def opening(self, root: int, action: Action, *, reason: str, by: str) -> Iterator[Opening]:

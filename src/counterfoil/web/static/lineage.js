@@ -1,6 +1,7 @@
 // Zooms and moves a picture that is larger than its place. Without scripts the place scrolls.
 //
 // .map-view             scrolls; holds one svg with its size in units; data-x, data-y: what to begin at
+// [data-more]           said while a part of the picture is out of sight
 // [data-zoom-tools]     buttons (data-zoom="in", "out", "whole") and an output; hidden where nothing would answer them
 
 const LEAST = 0.15;
@@ -12,6 +13,7 @@ const CLICK_PX = 4;
 function map(view) {
   const picture = view.querySelector("svg");
   const tools = view.parentElement.querySelector("[data-zoom-tools]");
+  const more = view.parentElement.querySelector("[data-more]");
   const { width, height } = picture.viewBox.baseVal;
   let scale = 1;
 
@@ -28,6 +30,7 @@ function map(view) {
     view.scrollLeft += after.left + atX * scale - (place.left + view.clientLeft + x);
     view.scrollTop += after.top + atY * scale - (place.top + view.clientTop + y);
     tools.querySelector("output").textContent = `${Math.round(scale * 100)} %`;
+    more.hidden = view.scrollWidth <= view.clientWidth && view.scrollHeight <= view.clientHeight;
   }
 
   const whole = () => zoom(Math.min(1, (view.clientWidth - 2) / width, (view.clientHeight - 2) / height));

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["show"]
 
+_LISTED: Final = 12
+"""So many other versions are named, the newest of them."""
+
 PATH: Final = click.Path(path_type=Path)
 
 
@@ -54,12 +57,23 @@ def show(
             _show_ways(session, org.provenance, place, place_of(org.provenance, other))
             return
         found = org.provenance.lineage.graph(place, back=back or both, forth=forth or both, depth=depth)
-    lines = list(tree_lines(found, place, back=back or both, forth=forth or both))
+        recalled = org.provenance.recalls.held(node.index for node in found.nodes)
+        others = _other_versions(org.provenance, wanted)
+    lines = list(tree_lines(found, place, back=back or both, forth=forth or both, recalled=recalled))
+    if others:
+        lines.append(f"Other versions: {', '.join(others)}.")
     if svg is not None:
         with svg.open("xb") as file:
-            file.write(picture_file(picture_of(found, place)))
+            file.write(picture_file(picture_of(found, place, recalled=recalled)))
         lines.append(f"Drawn: {svg}.")
     session.emit(graph_json(found), lines)
+
+
+def _other_versions(provenance: Provenance, wanted: str) -> list[str]:
+    """Returns the older versions of a name, of which the newest was taken; none where it was not asked for by name."""
+    named = provenance.datasets(wanted) or provenance.models(wanted)
+    older = [f"{each.record.name} {each.record.version}" for each in named[:-1]]
+    return older if len(older) <= _LISTED else ["…", *older[-_LISTED:]]
 
 
 def _show_ways(session: Session, provenance: Provenance, start: int, end: int) -> None:
@@ -70,5 +84,6 @@ def _show_ways(session: Session, provenance: Provenance, start: int, end: int) -
     lines = [f"Record {start} does not reach record {end}: nothing on record leads from one to the other."]
     if ways:
         lines = [f"{counted(len(ways), 'shortest way')} of {counted(len(ways[0].edges), 'step')}:"]
-        lines += [line for way in ways for line in way_lines(way)]
+        recalled = provenance.recalls.held(node.index for way in ways for node in way.nodes)
+        lines += [line for way in ways for line in way_lines(way, recalled)]
     session.emit({"paths": [way_json(each) for each in ways]}, lines)

@@ -82,7 +82,8 @@ class LineagePages:
         lineage = self._org.provenance.lineage
         graph = lineage.graph(index, back=direction != "forth", forth=direction != "back")
         node = next(each for each in graph.nodes if each.index == index)
-        picture = picture_of(graph, index, opened=opened)
+        recalled = self._org.provenance.recalls.held(each.index for each in graph.nodes)
+        picture = picture_of(graph, index, opened=opened, recalled=recalled)
         return self._pages.render(
             request,
             "lineage/graph.html",

@@ -128,10 +128,17 @@ class Picture:
     records: int
 
 
-def picture_of(graph: Graph, focus: int, *, opened: Collection[int] = ()) -> Picture:
-    """Returns a graph as a picture around the record at `focus`; `opened` as in `collapsed`."""
+def picture_of(graph: Graph, focus: int, *, opened: Collection[int] = (), recalled: Collection[int] = ()) -> Picture:
+    """Returns a graph as a picture around a record.
+
+    Args:
+        graph: What is drawn.
+        focus: Place of the record that was asked for.
+        opened: As in `collapsed`.
+        recalled: Places of what is under recall.
+    """
     few = collapsed(graph, focus, opened=opened)
-    words = {box.id: _words(box) for box in few.boxes}
+    words = {box.id: _words(box, recalled) for box in few.boxes}
     sizes = {each: (_width(*said), HEIGHT) for each, said in words.items()}
     laid = layered(sizes, [(link.parent, link.child) for link in few.links])
     boxes = sorted((_drawn(box, words[box.id], laid, focus) for box in few.boxes), key=lambda each: (each.x, each.y))
@@ -186,8 +193,16 @@ def _look(box: Box) -> Look:
     return "other"
 
 
-def _words(box: Box) -> tuple[str, str]:
+def _words(box: Box, recalled: Collection[int]) -> tuple[str, str]:
     """Returns the two lines of a box."""
+    kind, title = _kind_and_title(box)
+    held = sum(node.index in recalled for node in box.nodes)
+    if held:
+        kind += ", under recall" if held == len(box.nodes) else f", {held:,} under recall"
+    return kind, title
+
+
+def _kind_and_title(box: Box) -> tuple[str, str]:
     first, count = box.nodes[0], len(box.nodes)
     if box.part == "decisions":
         made = counted(sum(node.decisions or 0 for node in box.nodes), "decision")

@@ -1,8 +1,11 @@
-"""Lineage as lines of text: a tree each way, every step with how well it is known."""
+"""Lineage as lines of text: a tree each way, every run and every other step with how well it is known.
+
+The word stands with the run, for it was the run that was run again, not what went in or came out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from counterfoil.core.wording import counted
 from counterfoil.provenance.lineage.graph import STANDING_WORDS, Edge, Graph, Node, Way
@@ -13,28 +16,41 @@ __all__ = ["tree_lines", "way_lines"]
 _INDENT = "  "
 
 
-def tree_lines(graph: Graph, focus: int, *, back: bool = True, forth: bool = True) -> Iterator[str]:
-    """Yields a record, what it came from and what it reached; what stands further up already is not told again."""
+def tree_lines(
+    graph: Graph, focus: int, *, back: bool = True, forth: bool = True, recalled: Collection[int] = ()
+) -> Iterator[str]:
+    """Yields a record, what it came from and what it reached; what stands further up already is not told again.
+
+    Args:
+        graph: The records and the steps between them.
+        focus: Place of the record that was asked for.
+        back: Whether to tell what it came from.
+        forth: Whether to tell what came from it.
+        recalled: Places of what is under recall.
+    """
     nodes = {node.index: node for node in graph.nodes}
-    yield _words(nodes[focus])
+    words = {node.index: _words(node, recalled) for node in graph.nodes}
+    yield _own(graph.edges, focus) + words[focus]
     if back:
-        yield from _branches("It came from", nodes, graph.edges, focus, lambda edge: (edge.child, edge.parent))
+        yield from _branches("It came from", nodes, words, graph.edges, focus, lambda edge: (edge.child, edge.parent))
     if forth:
-        yield from _branches("It reached", nodes, graph.edges, focus, lambda edge: (edge.parent, edge.child))
+        yield from _branches("It reached", nodes, words, graph.edges, focus, lambda edge: (edge.parent, edge.child))
     if not graph.is_whole:
         yield "There is more; only the nearest is shown."
 
 
-def way_lines(way: Way) -> Iterator[str]:
-    """Yields the records of a way, each with how well the step to it is known."""
-    yield _words(way.nodes[0])
+def way_lines(way: Way, recalled: Collection[int] = ()) -> Iterator[str]:
+    """Yields the records of a way, its runs and other steps with how well they are known."""
+    first = way.nodes[0]
+    yield _own(way.edges, first.index) + _words(first, recalled)
     for node, edge in zip(way.nodes[1:], way.edges, strict=True):
-        yield f"{_INDENT}{STANDING_WORDS[edge.standing]}: {_words(node)}"
+        yield f"{_INDENT}{_standing(edge, node.index)}{_words(node, recalled)}"
 
 
 def _branches(
     title: str,
     nodes: dict[int, Node],
+    words: dict[int, str],
     edges: tuple[Edge, ...],
     focus: int,
     ends: Callable[[Edge], tuple[int, int]],
@@ -55,7 +71,7 @@ def _branches(
         depth, at, edge = waiting.pop()
         further = beside.get(at, [])
         again = ", as above" if at in told and further else ""
-        yield f"{_INDENT * depth}{STANDING_WORDS[edge.standing]}: {_words(nodes[at])}{again}"
+        yield f"{_INDENT * depth}{_standing(edge, at)}{words[at]}{again}"
         if at in told:
             continue
         told.add(at)
@@ -68,5 +84,16 @@ def _made(node: Node, depth: int) -> Iterator[str]:
         yield f"{_INDENT * depth}declared: {counted(node.decisions, 'decision')}"
 
 
-def _words(node: Node) -> str:
-    return f"{kind_words(node)} {node.title}, record {node.index}"
+def _own(edges: tuple[Edge, ...], at: int) -> str:
+    """Returns how well a run that stands first is known; nothing for another record."""
+    return next((_standing(edge, at) for edge in edges if edge.run == at), "")
+
+
+def _standing(edge: Edge, at: int) -> str:
+    """Returns how well a step to `at` is known, in front of it; nothing where the run at its other end says so."""
+    return f"{STANDING_WORDS[edge.standing]}: " if edge.run in (None, at) else ""
+
+
+def _words(node: Node, recalled: Collection[int]) -> str:
+    suffix = ", under recall" if node.index in recalled else ""
+    return f"{kind_words(node)} {node.title}, record {node.index}{suffix}"

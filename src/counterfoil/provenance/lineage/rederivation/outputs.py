@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -16,10 +16,13 @@ from counterfoil.provenance.lineage.rederivation.workplace import Workplace, fil
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.artefact import MAX_ARTEFACT_BYTES, Artefact, read_artefact
 
-__all__ = ["Made", "compare", "default_name", "keys_of"]
+__all__ = ["Made", "compare", "default_name", "keys_of", "require_made"]
 
 Made: TypeAlias = Any
 """What came out: a path in the folder; of a model also the fitted estimator."""
+
+_LISTED: Final = 8
+"""So many names are told of what lies in the folder."""
 
 _SUFFIXES: Final = {"integer": ".json", "onnx": ".onnx", "skops": ".skops"}
 
@@ -40,12 +43,40 @@ def default_name(made: Dataset | Model) -> str:
     return file_name_of(made.record.name + _SUFFIXES.get(made.record.form, ""), "model")
 
 
+def require_made(records: Sequence[Dataset | Model], made: Mapping[str, Made], place: Workplace) -> None:
+    """Raises InvalidInput where an output is not there: that says nothing of the run, so nothing is recorded.
+
+    Args:
+        records: The outputs on record.
+        made: What came out, by name of the output.
+        place: The folder.
+    """
+    for key, known in zip(keys_of(records), records, strict=True):
+        found = made.get(key)
+        if _is_there(known, found, place):
+            continue
+        names = place.new_names()
+        listed = f"{', '.join(names[:_LISTED])}{' …' if len(names) > _LISTED else ''}"
+        hint = f"it left {listed}: say which it is, --output {key}={names[0]}" if names else "it left nothing there"
+        raise InvalidInput(
+            f"the output {key} was looked for as {found or default_name(known)} in the run's folder, and is not there",
+            hint=hint,
+        )
+
+
+def _is_there(known: Dataset | Model, made: Made, place: Workplace) -> bool:
+    if not isinstance(made, str | Path):
+        return made is not None
+    path = place.within(made)
+    return path is not None and (path.is_file() or isinstance(known, Dataset))
+
+
 def compare(known: Dataset | Model, made: Made, place: Workplace) -> Compared:
     """Compares what came out with what is on record.
 
     Args:
         known: What is on record.
-        made: A path in the folder; of a model also the fitted estimator; None where nothing came out.
+        made: A path of something in the folder; of a model also the fitted estimator.
         place: The folder.
 
     Raises:
@@ -54,10 +85,9 @@ def compare(known: Dataset | Model, made: Made, place: Workplace) -> Compared:
     name = f"{known.record.name} {known.record.version}"
     if isinstance(known, Model):
         return _model(known, name, made, place)
-    if made is not None and not isinstance(made, str | Path):
+    if not isinstance(made, str | Path):
         raise InvalidInput(f"the output {name} is a {type(made).__name__}, not the path of a file or folder")
-    path = None if made is None else place.within(made)
-    return Compared(name, known.record.sha256, "") if path is None else _dataset(known, name, path)
+    return _dataset(known, name, place.folder / made)
 
 
 def _dataset(known: Dataset, name: str, path: Path) -> Compared:
@@ -81,23 +111,21 @@ def _model(known: Model, name: str, made: Made, place: Workplace) -> Compared:
             f"the output {name} is a function, of which only the source is on record",
             hint="run again what made a model with an artefact",
         )
-    artefact = _artefact(known, made, place)
-    if artefact is None:
-        return Compared(name, record.file_sha256, "")
+    path = place.folder / made if isinstance(made, str | Path) else None
+    if path is not None and path.stat().st_size > MAX_ARTEFACT_BYTES:  # no model that we know is as large
+        return Compared(name, record.file_sha256, _file_sha256(path))
+    artefact = _artefact(known, made) if path is None else _artefact_in(known, path)
     if artefact.file_sha256 == record.file_sha256:
         return Compared(name, record.file_sha256, artefact.file_sha256)
     return Compared(name, record.semantic_sha256, artefact.semantic_sha256, "meaning")
 
 
-def _artefact(known: Model, made: Made, place: Workplace) -> Artefact | None:
+def _artefact_in(known: Model, path: Path) -> Artefact:
+    return read_artefact(path.read_bytes(), trusted=known.record.trusted, features=known.record.features)
+
+
+def _artefact(known: Model, made: Made) -> Artefact:
     record = known.record
-    if isinstance(made, str | Path):
-        path = place.within(made)
-        if path is None or not path.is_file() or path.stat().st_size > MAX_ARTEFACT_BYTES:
-            return None
-        return read_artefact(path.read_bytes(), trusted=record.trusted, features=record.features)
-    if made is None:
-        return None
     # the record has the class as text; the estimator knows what it is
     positive = next((each for each in getattr(made, "classes_", ()) if str(each) == record.positive), None)
     return Candidate.of(made, trusted=record.trusted, features=record.features, positive=positive).artefact

@@ -4,7 +4,8 @@
 2. The code handed over has the digest on record. A run that says nothing of its code is refused.
 3. Every input handed over has the digest on record; models come from this home itself.
 4. In an empty folder with copies of these, and nothing else, the work is done.
-5. Every output is compared with its record: bytes first; of a table then its rows, of a model then
+5. Every output is there, else nothing is compared or recorded: a slip in a name says nothing of the run.
+   Each is compared with its record: bytes first; of a table then its rows, of a model then
    what it means.
 6. What was found is recorded, the same or not. Work that fails records nothing.
 
@@ -26,7 +27,7 @@ from counterfoil.provenance.lineage.capture import CodeSource, source_of
 from counterfoil.provenance.lineage.environment import installed_packages
 from counterfoil.provenance.lineage.records import Compared, Rederivation, RunRecord
 from counterfoil.provenance.lineage.rederivation.command import run_command
-from counterfoil.provenance.lineage.rederivation.outputs import Made, compare, default_name, keys_of
+from counterfoil.provenance.lineage.rederivation.outputs import Made, compare, default_name, keys_of, require_made
 from counterfoil.provenance.lineage.rederivation.workplace import Workplace, file_name_of
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.model_register import Model
@@ -124,8 +125,9 @@ class Rederiver:
             else:
                 made = _worked(work, place, _wanted(place, made_of, outputs), timeout_s)
             _require_known(made, made_of, "output")
+            require_made(made_of, made, place)
             named = zip(keys_of(made_of), made_of, strict=True)
-            compared = [compare(each, made.get(key), place) for key, each in named]
+            compared = [compare(each, made[key], place) for key, each in named]
         return self._recorded(run, compared, "built-in" if built_in else "function" if callable(work) else "command")
 
     def _put_inputs(self, place: Workplace, run: Run, inputs: Mapping[str, Path | str]) -> dict[str, Path]:

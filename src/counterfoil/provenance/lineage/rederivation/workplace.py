@@ -78,6 +78,14 @@ class Workplace:
                 hint="say where the run writes it: --output NAME=PATH",
             )
 
+    def new_names(self) -> list[str]:
+        """Returns the names of the files in the folder that were not put there, sorted."""
+        found = (each for each in self.folder.rglob("*") if each.is_file() and not self._was_put(each))
+        return sorted(str(each.relative_to(self.folder)) for each in found)
+
+    def _was_put(self, path: Path) -> bool:
+        return not self._taken.keys().isdisjoint((path, *path.parents))
+
     def within(self, name: Path | str) -> Path | None:
         """Returns the path of something in the folder that is there now; None for what is elsewhere or nowhere."""
         path = (self.folder / name).resolve()

@@ -159,22 +159,22 @@ def test_a_tree_tells_each_record_once_and_every_step_in_words():
         Node(6, "deployment", "credit 1", decisions=2),
     )
     steps = (
-        (1, 2, "rederived"),
-        (2, 3, "declared"),
-        (2, 4, "declared"),
-        (3, 5, "differs"),
-        (4, 5, "declared"),
-        (5, 6, "declared"),
+        (1, 2, 2, "rederived"),
+        (2, 3, 2, "rederived"),
+        (2, 4, 2, "rederived"),
+        (3, 5, 5, "differs"),
+        (4, 5, 5, "differs"),
+        (5, 6, None, "declared"),
     )
-    graph = Graph(nodes, tuple(Edge(one, other, None, standing) for one, other, standing in steps))
-    assert list(tree_lines(graph, 5)) == [
-        "transformation run join, record 5",
+    graph = Graph(nodes, tuple(Edge(one, other, run, standing) for one, other, run, standing in steps))
+    assert list(tree_lines(graph, 5, recalled={3})) == [
+        "differs: transformation run join, record 5",
         "It came from:",
-        "  differs: dataset left 1, record 3",
-        "    declared: transformation run split, record 2",
-        "      re-derived: dataset raw 1, record 1",
-        "  declared: dataset right 1, record 4",
-        "    declared: transformation run split, record 2, as above",
+        "  dataset left 1, record 3, under recall",
+        "    re-derived: transformation run split, record 2",
+        "      dataset raw 1, record 1",
+        "  dataset right 1, record 4",
+        "    re-derived: transformation run split, record 2, as above",
         "It reached:",
         "  declared: deployment credit 1, record 6",
         "    declared: 2 decisions",
@@ -186,6 +186,15 @@ def test_a_tree_tells_each_record_once_and_every_step_in_words():
     ]
     way = Way(nodes[:2], (Edge(1, 2, 2, "rederived"),))
     assert list(way_lines(way)) == ["dataset raw 1, record 1", "  re-derived: transformation run split, record 2"]
+
+
+def test_what_is_under_recall_says_so_in_the_picture():
+    nodes = (Node(1, "dataset", "raw", "1"), Node(2, "run", "split", what="transformation"))
+    graph = Graph(nodes, (Edge(1, 2, 2, "declared"),))
+    assert [box.kind for box in picture_of(graph, 1, recalled={1}).boxes] == [
+        "dataset, under recall",
+        "transformation run",
+    ]
 
 
 def test_a_tree_of_a_circle_ends():

@@ -94,13 +94,16 @@ def test_rows_that_are_the_same_in_other_bytes_count_as_the_same(org, files):
     assert compared.found == org.provenance.find_dataset("clean").record.table_sha256
 
 
-def test_what_was_not_made_differs(org, files):
+def test_what_was_not_made_is_refused_and_nothing_recorded(org, files):
     (files / "clean.py").write_text("print('nothing is made')\n")
     org.provenance.register_dataset(files / "raw.csv")
     with org.provenance.run("clean", inputs=["raw"], code=files / "clean.py") as run:
         run.output(files / "clean.csv")
-    (compared,) = again(org, run.recorded, files).outputs
-    assert (compared.found, compared.is_same) == ("", False)
+    size = org.archive.size
+    with pytest.raises(InvalidInput, match="the output clean was looked for as clean.csv") as refused:
+        again(org, run.recorded, files)
+    assert refused.value.hint == "it left nothing there"
+    assert org.archive.size == size
 
 
 def test_outputs_may_lie_elsewhere_in_the_folder(org, files):
@@ -108,9 +111,12 @@ def test_outputs_may_lie_elsewhere_in_the_folder(org, files):
     org.provenance.register_dataset(files / "raw.csv")
     with org.provenance.run("clean", inputs=["raw"], code=files / "clean.py") as run:
         run.output(files / "clean.csv")
-    assert not again(org, run.recorded, files).is_same
+    with pytest.raises(InvalidInput) as refused:
+        again(org, run.recorded, files)
+    assert refused.value.hint == "it left other.csv: say which it is, --output clean=other.csv"
     assert again(org, run.recorded, files, outputs={"clean": "other.csv"}).is_same
-    assert not again(org, run.recorded, files, outputs={"clean": str(files / "clean.csv")}).is_same
+    with pytest.raises(InvalidInput, match="is not there"):
+        again(org, run.recorded, files, outputs={"clean": str(files / "clean.csv")})
 
 
 def test_other_code_is_refused(org, run, files):
@@ -189,8 +195,8 @@ def test_an_input_that_is_passed_off_as_output_is_refused(org, files):
         run.output(files / "raw.csv", name="published")
     with pytest.raises(InvalidInput, match="would lie where the input raw lies"):
         again(org, run.recorded, files, [sys.executable, "-c", "pass"])
-    made = again(org, run.recorded, files, [sys.executable, "-c", "pass"], outputs={"published": "out.csv"})
-    assert not made.is_same
+    with pytest.raises(InvalidInput, match="is not there"):
+        again(org, run.recorded, files, [sys.executable, "-c", "pass"], outputs={"published": "out.csv"})
 
 
 def test_inputs_of_one_name_are_told_apart(org, files, tmp_path):
