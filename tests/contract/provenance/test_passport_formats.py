@@ -75,6 +75,33 @@ def test_the_reference_reader_gets_the_same_rows(reference, tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
+def test_codes_keep_their_zeros(reference, tmp_path):
+    """The reference reader guesses the types of CSV itself, whatever is told; others go by what is told."""
+    import pandas as pd
+
+    table = "zip,phone,count\n021,+4722334455,7\n000,+4722334456,0\n100,+4722334457,-3\n"
+    wanted = [("021", "+4722334455", 7), ("000", "+4722334456", 0), ("100", "+4722334457", -3)]
+    with bank(tmp_path) as made:
+        passports = made.org.provenance.passports
+        csv = croissant_of(filled_in(passports.draft(registered(made.org, tmp_path, text=table))))
+        frame = pd.DataFrame(wanted, columns=["zip", "phone", "count"])
+        frame.to_parquet(tmp_path / "people.parquet")
+        found = made.org.provenance.register_dataset(tmp_path / "people.parquet")
+        parquet = croissant_of(filled_in(passports.draft(found)))
+    for told in (csv, parquet):
+        assert [each["dataType"] for each in told["recordSet"][0]["field"]] == ["sc:Text", "sc:Text", "cr:Int64"]
+        (tmp_path / "croissant.json").write_text(json.dumps(told))
+        fields = reference.Dataset(str(tmp_path / "croissant.json")).metadata.record_sets[0].fields
+        types = {field.name: field.data_type for field in fields}
+        assert [types[name] is bytes for name in frame] == [True, True, False]
+    as_told = {name: str if kind is bytes else kind for name, kind in types.items()}
+    read = pd.read_csv(tmp_path / "people.csv", dtype=as_told)
+    assert [tuple(row) for row in read.itertuples(index=False)] == wanted
+    rows = reference.Dataset(str(tmp_path / "croissant.json")).records("rows")
+    assert [tuple(row.values()) for row in rows] == [(zip_.encode(), phone.encode(), n) for zip_, phone, n in wanted]
+
+
+@pytest.mark.filterwarnings("default")
 def test_names_that_loaders_refuse_in_identifiers_are_told_otherwise(reference):
     odd = whole_passport(name="../my people.csv")
     odd = replace(odd, subject=replace(odd.subject, columns=(("first name", "text"), ("größe", "number"))))

@@ -23,6 +23,7 @@ WANTED: Final = "Dataset or model: its name, NAME@VERSION, or the place of its r
 PUBLIC: Final = "All of this becomes public, and cannot be taken back: a newer passport only takes its place."
 YES: Final = "look first with --dry-run; then add --yes"
 FORMATS: Final = ("passport", "croissant", "cyclonedx")
+GUESSED: Final = "note: some loaders guess the types of CSV all the same, and read the code 021 as 21; Parquet keeps it"
 
 
 @click.group()
@@ -122,6 +123,8 @@ def export(session: Session, wanted: str, out: Path, form: str, with_fingerprint
         raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
     with session.open() as org:
         data = _exported(org, wanted, form, with_fingerprint)
+    if form == "croissant" and b'"text/csv"' in data and b'"sc:Text"' in data:
+        session.remark(GUESSED)
     try:
         with out.open("xb") as file:
             file.write(data)
