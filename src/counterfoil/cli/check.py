@@ -12,7 +12,7 @@ import click
 
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report, Status, report_lines
+from counterfoil.core.steps import Report, report_lines
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
@@ -43,7 +43,12 @@ PATH: Final = click.Path(path_type=Path)
 @click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
 @click.option("--witnesses", type=PATH, metavar="POLICY", help="Whose cosignatures the head must carry: a policy file.")
 @click.option("--data", type=PATH, metavar="PATH", help="For a passport: the file or folder that it is about.")
-@click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="STEP",
+    help="Step that must have passed, or finding of a proof about an id (present, absent); may be repeated.",
+)
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj
 def check(
@@ -95,11 +100,11 @@ def check(
         report = _with_data(session, report, file, data)
     require_fitting(report, against=against is not None, since=since is not None)
     code = report.exit_code(require)
-    session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
+    session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require))
     return code
 
 
-def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> Iterator[str]:
+def _lines(file: Path, report: Report, require: tuple[str, ...]) -> Iterator[str]:
     yield f"{file.name}: a {report.what}"
     yield ""
     yield from report_lines(report)
@@ -107,8 +112,8 @@ def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> I
     yield ""
     if report.answer:
         yield f"Answer of the log: {report.answer}"
-    missed = [name for name in require if (step := report.step(name)) and step.status is not Status.PASSED]
-    if code and report.is_intact and missed:
+    missed = report.missed(require) if report.is_intact else []
+    if missed:
         yield f"Verdict: {report.verdict}; but you required {', '.join(missed)}, which did not pass"
     else:
         yield f"Verdict: {report.verdict}"
