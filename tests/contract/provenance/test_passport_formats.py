@@ -14,7 +14,7 @@ from counterfoil.provenance.passports.croissant import croissant_of
 from counterfoil.provenance.passports.croissant_import import from_croissant
 from counterfoil.provenance.passports.mlbom import mlbom_of
 from counterfoil.provenance.passports.mlbom_import import from_mlbom
-from counterfoil.provenance.passports.parts import Licence, Parent, Party
+from counterfoil.provenance.passports.parts import BASES, Consent, Licence, Parent, Party
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import Subject, SubjectFile
 
@@ -140,6 +140,19 @@ def test_the_reference_validator_finds_no_fault_and_would_find_one():
         assert document == mlbom_of(passport)
     assert faults_of(mlbom_of(model) | {"modelCard": {}}) is not None
     assert faults_of(mlbom_of(replace(model, licence=Licence("Not-On-The-List")))) is not None
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_every_basis_goes_out_and_comes_back(basis):
+    whole = replace(whole_passport(), consent=Consent(basis, "As told."), signatures=(), reports=())
+    document = mlbom_of(whole)
+    assert faults_of(document) is None
+    assert ("sensitiveData" in json.dumps(document)) == (basis not in ("not personal data", "HIPAA de-identified"))
+    for back in (
+        from_croissant(json.dumps(croissant_of(whole)).encode(), whole.who[0]),
+        from_mlbom(json.dumps(document).encode(), whole.who[0]),
+    ):
+        assert back.passport.consent == whole.consent
 
 
 def test_what_went_out_comes_back():

@@ -11,6 +11,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import is_jurisdiction
 from counterfoil.provenance.passports.parts import (
     ISSUER,
+    OTHER,
     Collection,
     Consent,
     Licence,
@@ -123,6 +124,7 @@ class Passport:
             "purpose": self.purpose,
             "collection.how": self.collection.how,
             "consent.basis": self.consent.basis,
+            'consent.note (names the "other" basis)': self.consent.note or self.consent.basis != OTHER,
             "jurisdiction": self.jurisdiction,
         }
         yield from (key for key, value in wanted.items() if not value)

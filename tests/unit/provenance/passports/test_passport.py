@@ -12,7 +12,7 @@ from counterfoil.core.statement import Record, parse_record
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import COUNTRIES, is_jurisdiction
 from counterfoil.provenance.passports.imported import licence_of
-from counterfoil.provenance.passports.parts import Licence, Party, Transformation
+from counterfoil.provenance.passports.parts import BASES, Consent, Licence, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.shapes import passport_lines
 from counterfoil.provenance.passports.subject import Subject
@@ -76,6 +76,16 @@ def test_everything_that_is_missing_is_named_at_once():
         'the passport leaves out: who (one with role = "issuer"), created, licence (expression, url or sha256), '
         "purpose, collection.how, consent.basis, jurisdiction, who[1].organisation and role"
     )
+
+
+def test_the_form_names_every_basis_and_another_one_is_named_by_its_note():
+    for basis in BASES:
+        assert basis in passport_toml(WHOLE)
+        told = replace(WHOLE, consent=Consent(basis, "Board 7, protocol 12."))
+        told.require_whole()
+        assert read_toml(passport_toml(told).encode()) == told
+    with pytest.raises(InvalidInput, match=r"leaves out: consent.note \(names the \"other\" basis\)"):
+        replace(WHOLE, consent=Consent("other")).require_whole()
 
 
 def test_parameters_are_plain_values():
