@@ -26,6 +26,9 @@ _TITLE: Final = """\
 
 _PARTIES: Final = f"# One table for each party; role is one of: {', '.join(ROLES)}.\n# Exactly one is the issuer."
 _LICENCE: Final = "# An SPDX expression such as CC-BY-4.0; or a name, with url or the sha256 of its text."
+_COLLECTION: Final = "# How it came about: from where, by whom, chosen how; and the days it is about."
+_OF_PARENTS: Final = """\
+# Of a model, this and the consent below can stay empty: the passports of what it was made from say it."""
 _CONSENT: Final = """\
 # On what basis data about people are used. One of:
 # consent, contract, legal obligation, vital interests, public task, legitimate interests (GDPR Art. 6);
@@ -85,7 +88,8 @@ def _blocks(passport: Passport) -> Iterator[list[str]]:
         yield [*([_PARTIES] if not place else []), *_table("[who]", each, ("contact",))]
     yield [_LICENCE, *_table("licence", told.get("licence", {}), ("expression",))]
     yield [
-        "# How it came about: from where, by whom, chosen how; and the days it is about.",
+        *([_OF_PARENTS] if passport.subject.kind == "model" else []),
+        _COLLECTION,
         *_table("collection", told.get("collection", {}), ("how", "from", "until")),
     ]
     yield [_CONSENT, *_table("consent", told.get("consent", {}), ("basis", "note"))]

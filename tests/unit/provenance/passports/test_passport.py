@@ -12,7 +12,7 @@ from counterfoil.core.statement import Record, parse_record
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import COUNTRIES, is_jurisdiction
 from counterfoil.provenance.passports.imported import licence_of
-from counterfoil.provenance.passports.parts import BASES, Consent, Licence, Party, Transformation
+from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.shapes import passport_lines
 from counterfoil.provenance.passports.subject import Subject
@@ -76,6 +76,16 @@ def test_everything_that_is_missing_is_named_at_once():
         'the passport leaves out: who (one with role = "issuer"), created, licence (expression, url or sha256), '
         "purpose, collection.how, consent.basis, jurisdiction, who[1].organisation and role"
     )
+
+
+def test_a_model_rests_on_what_its_parents_say():
+    model = replace(WHOLE, subject=Subject("model", "credit", "1"), collection=Collection(), consent=Consent())
+    model.require_whole()
+    assert "this and the consent below can stay empty" in passport_toml(model)
+    assert "can stay empty" not in passport_toml(WHOLE)
+    assert read_toml(passport_toml(model).encode()) == model
+    dataset = replace(model, subject=WHOLE.subject)
+    assert list(dataset.lacks()) == ["collection.how", "consent.basis"]
 
 
 def test_the_form_names_every_basis_and_another_one_is_named_by_its_note():
