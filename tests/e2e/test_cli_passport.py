@@ -62,7 +62,15 @@ def test_an_outsider_checks_it_in_numbered_steps(recorded):
     assert "9. Is it the passport of whoever keeps that log? PASSED  [passport]" in out
     assert "11. Are the data what the passport is about? PASSED  [data]" in out
     assert out.endswith("Verdict: intact, and signed by the issuer you named\n")
+    assert "\nPassport of dataset training 1\n  who " in out
+    assert max(len(line) for line in out.split("\n")) < 200
     assert bank.text("check", "training.passport.json").endswith("Verdict: intact, issuer unknown\n")
+    forged = (bank.folder / "training.passport.json").read_text().replace("Train the", "Sell the ")
+    (bank.folder / "forged.json").write_text(forged)
+    out = bank.text("check", "forged.json", "--issuer", bank.issuer, code=4)
+    assert "\nPassport of dataset training 1 (not proven: a step failed)\n" in out
+    assert "NOT CHECKED  [passport]" in out
+    assert out.split("\n")[-2].startswith("Verdict: does not match")
     assert "Nothing changed since training.passport.json" in bank.text(
         "fingerprint", data, "--against", "training.passport.json"
     )
@@ -119,6 +127,10 @@ def test_a_models_passport(bank):
 def test_other_formats_come_back(recorded, form):
     bank, data = recorded, str(recorded.files / "training.csv")
     bank.text("passport", "export", "training", "--format", form, "--out", "other.json")
+    out = bank.text("check", "other.json", code=4)
+    name = "a Croissant file" if form == "croissant" else "a CycloneDX document"
+    assert f"other.json is {name}, which proves nothing: check the passport itself" in out
+    assert "is no fingerprint and no passport" in bank.error("fingerprint", data, "--against", "other.json", code=2)
     made = bank.data("passport", "import", "other.json", "--data", data, "--out", "draft.toml")
     assert made["verified"] == ["training.csv" if form == "croissant" else "training"]
     assert made["passport"]["subject"] == bank.data("passport", "show", "training")["passport"]["subject"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time as clock
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 PATH: Final = click.Path(path_type=Path)
+
+_MOST_SHOWN: Final = 1_000
+"""Characters of a record's public part; more would move the verdict out of sight."""
 
 
 @click.command()
@@ -132,8 +136,24 @@ def _fact_lines(report: Report) -> Iterator[str]:
         yield f"It holds {counted(facts['records'], 'record')}, from {facts['first_time']} to {facts['last_time']}."
     if facts.get("about"):
         yield ""
-        yield "Its public part"
-        yield f"  {json.dumps(facts['about'], ensure_ascii=False, sort_keys=True)}"
+        yield from _about_lines(report)
+
+
+def _about_lines(report: Report) -> Iterator[str]:
+    """Yields a record's public part: a passport in words, all else as JSON, where it does not hide the verdict."""
+    about = report.facts["about"]
+    if report.what == "passport":
+        from counterfoil.provenance.passports.passport import Passport
+        from counterfoil.provenance.passports.shapes import passport_lines
+
+        with suppress(InvalidInput):  # what is no passport in this version is shown as any other record
+            lines = list(passport_lines(Passport.read(about)))
+            yield lines[0] if report.is_intact else f"{lines[0]} (not proven: a step failed)"
+            yield from lines[1:]
+            return
+    told = json.dumps(about, ensure_ascii=False, sort_keys=True)
+    yield "Its public part"
+    yield f"  {told}" if len(told) <= _MOST_SHOWN else f"  {len(told):,} characters of JSON; --json shows them"
 
 
 def value_text(value: Any) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from counterfoil.core.wording import counted
-from counterfoil.provenance.passports.imported import Imported
 from counterfoil.provenance.passports.parts import Parent
 from counterfoil.provenance.passports.passport import Passport
-from counterfoil.provenance.passports.passports import OnRecord
+
+if TYPE_CHECKING:
+    from counterfoil.provenance.passports.imported import Imported
+    from counterfoil.provenance.passports.passports import OnRecord
 
 __all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines"]
 
