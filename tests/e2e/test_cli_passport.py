@@ -40,6 +40,7 @@ def test_a_passport_is_written_shown_and_recorded(bank):
     file = fill_in(bank)
     shown = bank.text("passport", "record", file, "--dry-run")
     assert "All of this becomes public" in shown
+    assert "credit_amount (integer)" in " ".join(shown.split())
     assert shown.endswith("Nothing was written.\n")
     assert bank.text("passport", "list") == "No passports yet.\n"
     assert "nobody is here to give it" in bank.error("passport", "record", file, code=2)

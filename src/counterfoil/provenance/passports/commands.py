@@ -59,14 +59,14 @@ def record(session: Session, file: Path, dry_run: bool, yes: bool) -> None:
     Shows it and asks first. The same passport is recorded once; a changed one takes the
     place of the one before, which stays in the log.
     """
-    from counterfoil.provenance.passports.shapes import passport_json, passport_lines
+    from counterfoil.provenance.passports.shapes import passport_json, public_lines
     from counterfoil.provenance.passports.toml_form import MOST_TOML_BYTES, read_toml
 
     told = read_toml(_read(file, MOST_TOML_BYTES))
     with session.open() as org:
         passports = org.provenance.passports
         made = passports.prepared(told)
-        lines = [*passport_lines(made), PUBLIC]
+        lines = [*public_lines(made), PUBLIC]
         if dry_run:
             session.emit({"done": False, "passport": made.to_json()}, [*lines, "Nothing was written."])
             return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core.wording import counted
 from counterfoil.provenance.passports.parts import Parent
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from counterfoil.provenance.passports.imported import Imported
     from counterfoil.provenance.passports.passports import OnRecord
 
-__all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines"]
+__all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines", "public_lines"]
+
+_WIDTH: Final = 110
+"""Signs in a line."""
 
 
 def passport_json(found: OnRecord) -> dict[str, Any]:
@@ -56,10 +60,42 @@ def passport_facts(passport: Passport) -> Iterator[tuple[str, str]]:
 
 
 def passport_lines(passport: Passport) -> Iterator[str]:
-    """Yields what a passport says, a line each."""
+    """Yields what a passport says, long ones over several lines."""
     yield f"Passport of {passport.title}"
     for name, words in passport_facts(passport):
-        yield f"  {name:<12}{words}"
+        yield from _wrapped(name, words)
+
+
+def public_lines(passport: Passport) -> Iterator[str]:
+    """Yields all that becomes public with a passport: what it says, and what it carries along from the record."""
+    yield from passport_lines(passport)
+    yield "It also carries"
+    subject = passport.subject
+    size = f"{counted(subject.count, 'file')}, {subject.bytes:,} bytes" if subject.count else ""
+    named = [each.leaf for each in (subject, *passport.parents, *passport.reports) if each.leaf]
+    named += [passport.transformation.run] if passport.transformation and passport.transformation.run else []
+    facts = {
+        "contacts": "; ".join(told for each in passport.who for told in (each.contact, each.origin) if told),
+        "size": size + (f", {counted(subject.rows, 'row')}" if subject.rows is not None else ""),
+        "files": ", ".join(each.name for each in subject.files),
+        f"{len(subject.columns):,} columns": ", ".join(f"{name} ({kind})" for name, kind in subject.columns),
+        "fingerprint": subject.fingerprint.root if subject.fingerprint else "",
+        "records": ", ".join(dict.fromkeys(named)),
+    }
+    for name, words in facts.items():
+        if words:
+            yield from _wrapped(name, words)
+    yield "--json shows every word, digests of files among them."
+
+
+def _wrapped(name: str, words: str) -> list[str]:
+    return wrap(
+        f"  {name:<12}{words}" if len(name) < 12 else f"  {name} {words}",
+        _WIDTH,
+        subsequent_indent=" " * 14,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _parent_words(parent: Parent) -> str:

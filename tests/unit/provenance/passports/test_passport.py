@@ -14,7 +14,7 @@ from counterfoil.provenance.passports.countries import COUNTRIES, is_jurisdictio
 from counterfoil.provenance.passports.imported import licence_of
 from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
-from counterfoil.provenance.passports.shapes import passport_lines
+from counterfoil.provenance.passports.shapes import passport_lines, public_lines
 from counterfoil.provenance.passports.subject import Subject
 from counterfoil.provenance.passports.told import Told
 from counterfoil.provenance.passports.toml_form import passport_toml, read_toml
@@ -122,3 +122,18 @@ def test_it_is_read_out_in_words():
     assert "  made from   raw 1; census (on no record)" in lines
     assert "  reports     privacy: on record; quality: 2 % are missing" in lines
     assert "  law of      NO, EU" in lines
+
+
+def test_all_that_becomes_public_is_shown():
+    columns = tuple((f"column_{place}", "number") for place in range(60))
+    long = replace(WHOLE, subject=replace(WHOLE.subject, columns=columns), purpose="To train. " * 90)
+    lines = list(public_lines(long))
+    told = " ".join(" ".join(lines).split())
+    assert "60 columns column_0 (number), column_1 (number)" in told
+    assert "column_59 (number)" in told
+    for words in ("people.csv", "1 file, 12 bytes, 2 rows", "data@office.example", "a" * 64):
+        assert words in told
+    for each in (WHOLE.parents[0].leaf, "1" * 64, "2" * 64, WHOLE.subject.fingerprint.root):
+        assert each in told
+    assert lines[-1].startswith("--json shows every word")
+    assert max(len(line) for line in lines if "a" * 64 not in line) <= 110
