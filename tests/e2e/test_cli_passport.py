@@ -20,7 +20,9 @@ FILLED = {
 
 def fill_in(bank):
     """Writes a passport to fill in, and fills it in."""
-    text = bank.text("passport", "new", "training")
+    assert bank.text("passport", "new", "training", "--out", "new.toml") == "Written: new.toml\n"
+    text = (bank.folder / "new.toml").read_text()
+    assert text == bank.text("passport", "new", "training")
     for empty, told in FILLED.items():
         assert empty in text
         text = text.replace(empty, told, 1)
@@ -51,6 +53,15 @@ def test_a_passport_is_written_shown_and_recorded(bank):
     shown = bank.text("passport", "show", "training")
     assert "law of      NO, EU" in shown
     assert "contract" in shown
+
+
+def test_a_filled_in_file_is_left_as_it_is(bank):
+    (bank.folder / "passport.toml").write_text("filled in")
+    assert "already exists" in bank.error("passport", "new", "training", "--out", "passport.toml", code=2)
+    assert (bank.folder / "passport.toml").read_text() == "filled in"
+    bank.error("passport", "new", "nothing", "--out", "none.toml", code=3)
+    assert not (bank.folder / "none.toml").exists()
+    assert "cannot be written" in bank.error("passport", "new", "training", "--out", "no/such.toml", code=2)
 
 
 def test_an_outsider_checks_it_in_numbered_steps(recorded):

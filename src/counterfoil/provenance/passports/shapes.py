@@ -72,15 +72,15 @@ def public_lines(passport: Passport) -> Iterator[str]:
     yield "It also carries"
     subject = passport.subject
     size = f"{counted(subject.count, 'file')}, {subject.bytes:,} bytes" if subject.count else ""
-    named = [each.leaf for each in (subject, *passport.parents, *passport.reports) if each.leaf]
-    named += [passport.transformation.run] if passport.transformation and passport.transformation.run else []
+    named = [subject.leaf, *(each.leaf for each in passport.parents), *(each.leaf for each in passport.reports)]
+    named += [passport.transformation.run] if passport.transformation else []
     facts = {
         "contacts": "; ".join(told for each in passport.who for told in (each.contact, each.origin) if told),
         "size": size + (f", {counted(subject.rows, 'row')}" if subject.rows is not None else ""),
         "files": ", ".join(each.name for each in subject.files),
         f"{len(subject.columns):,} columns": ", ".join(f"{name} ({kind})" for name, kind in subject.columns),
         "fingerprint": subject.fingerprint.root if subject.fingerprint else "",
-        "records": ", ".join(dict.fromkeys(named)),
+        "records": ", ".join(dict.fromkeys(leaf for leaf in named if leaf)),
     }
     for name, words in facts.items():
         if words:
