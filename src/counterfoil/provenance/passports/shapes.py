@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
@@ -51,7 +52,7 @@ def passport_facts(passport: Passport) -> Iterator[tuple[str, str]]:
         "code": f"SHA-256 {made.code}" if made and made.code else "",
         "environment": f"SHA-256 {made.environment}" if made and made.environment else "",
         "seed": made.seed if made else "",
-        "parameters": ", ".join(f"{name}={value}" for name, value in made.parameters.items()) if made else "",
+        "parameters": ", ".join(_parameters(made.parameters)) if made else "",
         "reports": "; ".join(f"{each.kind}: {each.headline or 'on record'}" for each in passport.reports),
         "signatures": counted(len(passport.signatures), "file") if passport.signatures else "",
         "notes": passport.notes,
@@ -86,6 +87,27 @@ def public_lines(passport: Passport) -> Iterator[str]:
         if words:
             yield from _wrapped(name, words)
     yield "--json shows every word, digests of files among them."
+
+
+def _parameters(parameters: Mapping[str, str]) -> Iterator[str]:
+    """Yields parameters as words; one that is JSON, such as settings, by the way to each of its values."""
+    for name, value in parameters.items():
+        try:
+            told = list(_flat(name, json.loads(value)))
+        except (ValueError, RecursionError):
+            told = []
+        yield from told if value.startswith(("{", "[")) and told else [f"{name}={value}"]
+
+
+def _flat(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for place, item in enumerate(value, 1):
+            yield from _flat(f"{name}.{place}", item)
+    else:
+        yield f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def _wrapped(name: str, words: str) -> list[str]:

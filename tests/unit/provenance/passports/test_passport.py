@@ -14,7 +14,7 @@ from counterfoil.provenance.passports.countries import COUNTRIES, is_jurisdictio
 from counterfoil.provenance.passports.imported import licence_of
 from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
-from counterfoil.provenance.passports.shapes import passport_lines, public_lines
+from counterfoil.provenance.passports.shapes import passport_facts, passport_lines, public_lines
 from counterfoil.provenance.passports.subject import Subject
 from counterfoil.provenance.passports.told import Told
 from counterfoil.provenance.passports.toml_form import passport_toml, read_toml
@@ -122,6 +122,26 @@ def test_it_is_read_out_in_words():
     assert "  made from   raw 1; census (on no record)" in lines
     assert "  reports     privacy: on record; quality: 2 % are missing" in lines
     assert "  law of      NO, EU" in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('{"k":{"least":2},"columns":{"age":{"rule":"generalise","levels":[{"width":10},{"width":20}]}}}',
+         "p.k.least=2, p.columns.age.rule=generalise, p.columns.age.levels.1.width=10, "
+         "p.columns.age.levels.2.width=20"),
+        ('["a",1,null]', 'p=["a", 1, null]'),
+        ("{}", "p={}"),
+        ("{not JSON", "p={not JSON"),
+        ("[" * 3_000, f"p={'[' * 3_000}"),
+        ("0.50", "p=0.50"),
+        ('"quoted"', 'p="quoted"'),
+    ],
+    ids=["settings", "list", "empty", "broken", "deep", "number", "text"],
+)  # fmt: skip
+def test_parameters_that_are_json_are_told_in_words(value, words):
+    made = replace(WHOLE, transformation=Transformation(parameters={"p": value}))
+    assert dict(passport_facts(made))["parameters"] == words
 
 
 def test_all_that_becomes_public_is_shown():
