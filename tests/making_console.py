@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
 from counterfoil.provenance import Dataset
+from counterfoil.provenance.passports.parts import Transformation
 from counterfoil.provenance.privacy.check import check_privacy
 from counterfoil.provenance.quality.check import check_quality
 from counterfoil.store.home_settings import HomeSettings
@@ -39,6 +41,7 @@ __all__ = ["PASSWORD", "Shown", "credit_home", "empty_home", "showing", "trouble
 DAYS = 36
 A_DAY = 16
 PASSWORD = "correct horse battery"
+SETTINGS = json.dumps({"columns": {f"column_{place}": {"rule": "generalise"} for place in range(20)}, "version": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def _fill(org: Organisation, clock: Clock) -> None:
         _follow(org, made, random)
         clock.move(DAY_S)
     for each in (data, org.provenance.models()[-1]):
-        on_record(org, each)
+        on_record(org, each, transformation=Transformation("columns made coarser", parameters={"settings": SETTINGS}))
 
 
 def _check_part(org: Organisation, whole: Dataset) -> None:

@@ -222,6 +222,10 @@ def test_a_passport_is_read_and_saved_as_a_file(bank, desk):
     page = desk(path_of(bank, "/models/{model}"))
     sheet = page.get_by_role("region", name="Passport")
     expect(sheet.get_by_text("Train the credit model.")).to_be_visible()
+    rule = sheet.get_by_text("settings.columns.column_19.rule=generalise")
+    expect(rule).to_be_hidden()
+    sheet.locator("summary").click()
+    expect(rule).to_be_visible()
     link = sheet.get_by_role("link", name="Save it as a file")
     with page.expect_download() as started:
         link.click()

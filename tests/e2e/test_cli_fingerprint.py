@@ -81,6 +81,24 @@ def test_the_order_of_rows_counts_unless_it_is_said_otherwise(typed, folder):
     assert "Some rows are others; which ones is not known where no order counts." in out
 
 
+def test_the_same_bytes_under_another_name(typed, folder):
+    path = folder / "raw" / "a.csv"
+    typed("fingerprint", path, "--out", "bytes.json")
+    typed("fingerprint", path, "--rows", "--out", "rows.json")
+    path = path.rename("b.csv")
+    for name, code in (("bytes.json", 4), ("rows.json", 0)):
+        out, _ = typed("fingerprint", path, "--against", name, code=code)
+        assert out.endswith(f"  > b.csv (was a.csv)\nThe same bytes as in {name}, under another name.\n")
+
+
+def test_a_folder_against_one_file_in_it(typed, folder):
+    typed("fingerprint", folder / "raw" / "a.csv", "--rows", "--out", "was.json")
+    (folder / "raw" / "b.txt").write_text("more")
+    out, err = typed("fingerprint", "data/raw", "--against", "was.json", code=4)
+    assert out.endswith("  + b.txt\nNot as it was in was.json: 1 added.\n")
+    assert "note: was.json is about one file; compare that: counterfoil fingerprint data/raw/a.csv" in err
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
@@ -89,7 +107,8 @@ def test_the_order_of_rows_counts_unless_it_is_said_otherwise(typed, folder):
         (["data/notes.txt", "--model"], 2, "not a usable ONNX model"),
         (["missing"], 3, "missing cannot be read: No such file"),
         (["data", "--against", "missing.json"], 3, "missing.json cannot be read"),
-        (["data", "--against", "data/notes.txt"], 2, "error: "),
+        (["data", "--against", "data/notes.txt"], 2, "error: notes.txt is no fingerprint and no passport"),
+        (["data", "--against", "data/raw/a.csv"], 2, "hint: --against takes what `fingerprint --out` or"),
         (["data", "--out", "data/notes.txt"], 2, "already exists"),
         (["data", "--out", "nowhere/x.json"], 2, "cannot be written"),
         (["data", "--threads", "0"], 2, "--threads"),

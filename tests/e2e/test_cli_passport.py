@@ -22,7 +22,9 @@ FILLED = {
 
 def fill_in(bank):
     """Writes a passport to fill in, and fills it in."""
-    text = bank.text("passport", "new", "training")
+    assert bank.text("passport", "new", "training", "--out", "new.toml") == "Written: new.toml\n"
+    text = (bank.folder / "new.toml").read_text()
+    assert text == bank.text("passport", "new", "training")
     for empty, told in FILLED.items():
         assert empty in text
         text = text.replace(empty, told, 1)
@@ -42,6 +44,7 @@ def test_a_passport_is_written_shown_and_recorded(bank):
     file = fill_in(bank)
     shown = bank.text("passport", "record", file, "--dry-run")
     assert "All of this becomes public" in shown
+    assert "credit_amount (integer)" in " ".join(shown.split())
     assert shown.endswith("Nothing was written.\n")
     assert bank.text("passport", "list") == "No passports yet.\n"
     assert "nobody is here to give it" in bank.error("passport", "record", file, code=2)
@@ -54,6 +57,15 @@ def test_a_passport_is_written_shown_and_recorded(bank):
     assert "contract" in shown
 
 
+def test_a_filled_in_file_is_left_as_it_is(bank):
+    (bank.folder / "passport.toml").write_text("filled in")
+    assert "already exists" in bank.error("passport", "new", "training", "--out", "passport.toml", code=2)
+    assert (bank.folder / "passport.toml").read_text() == "filled in"
+    bank.error("passport", "new", "nothing", "--out", "none.toml", code=3)
+    assert not (bank.folder / "none.toml").exists()
+    assert "cannot be written" in bank.error("passport", "new", "training", "--out", "no/such.toml", code=2)
+
+
 def test_an_outsider_checks_it_in_numbered_steps(recorded):
     bank = recorded
     bank.text("passport", "export", "training", "--out", "training.passport.json", "--with-fingerprint")
@@ -64,7 +76,15 @@ def test_an_outsider_checks_it_in_numbered_steps(recorded):
     assert "9. Is it the passport of whoever keeps that log? PASSED  [passport]" in out
     assert "11. Are the data what the passport is about? PASSED  [data]" in out
     assert out.endswith("Verdict: intact, and signed by the issuer you named\n")
+    assert "\nPassport of dataset training 1\n  who " in out
+    assert max(len(line) for line in out.split("\n")) < 200
     assert bank.text("check", "training.passport.json").endswith("Verdict: intact, issuer unknown\n")
+    forged = (bank.folder / "training.passport.json").read_text().replace("Train the", "Sell the ")
+    (bank.folder / "forged.json").write_text(forged)
+    out = bank.text("check", "forged.json", "--issuer", bank.issuer, code=4)
+    assert "\nPassport of dataset training 1 (not proven: a step failed)\n" in out
+    assert "NOT CHECKED  [passport]" in out
+    assert out.split("\n")[-2].startswith("Verdict: does not match")
     assert "Nothing changed since training.passport.json" in bank.text(
         "fingerprint", data, "--against", "training.passport.json"
     )
@@ -121,6 +141,10 @@ def test_a_models_passport(bank):
 def test_other_formats_come_back(recorded, form):
     bank, data = recorded, str(recorded.files / "training.csv")
     bank.text("passport", "export", "training", "--format", form, "--out", "other.json")
+    out = bank.text("check", "other.json", code=4)
+    name = "a Croissant file" if form == "croissant" else "a CycloneDX document"
+    assert f"other.json is {name}, which proves nothing: check the passport itself" in out
+    assert "is no fingerprint and no passport" in bank.error("fingerprint", data, "--against", "other.json", code=2)
     made = bank.data("passport", "import", "other.json", "--data", data, "--out", "draft.toml")
     assert made["verified"] == ["training.csv" if form == "croissant" else "training"]
     assert made["passport"]["subject"] == bank.data("passport", "show", "training")["passport"]["subject"]

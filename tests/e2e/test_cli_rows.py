@@ -42,7 +42,7 @@ def test_a_withdrawal_is_proven_to_the_person_who_made_it(typed):
     assert "p5.json: a proof that an id is in a dataset" in told
     assert "  consent: given  (row 1)\n" in told
     assert "  consent: withdrawn  (row 2)\n" in told
-    assert told.endswith("Verdict: intact, and signed by the issuer you named\n")
+    assert told.endswith("Verdict: 'p5' is in consents 1, with 2 rows; intact, and signed by the issuer you named\n")
     assert '"sp6"' not in Path("p5.json").read_text()
 
 
@@ -52,6 +52,9 @@ def test_a_person_who_was_never_there_can_prove_it(typed):
     assert "the id is not there: its one place holds another id, among 40 ids in the column id" in checked(
         typed, "none.json"
     )
+    typed("check", "none.json", "--require", "absent")
+    told = typed("check", "none.json", "--require", "present", code=4)[0]
+    assert "'somebody' is NOT in consents 1; intact, issuer unknown; but you required present" in told
     Path("none.json").write_text(Path("none.json").read_text().replace('"somebody"', '"somebodi"'))
     assert "Verdict: does not match" in checked(typed, "none.json", code=4)
 
@@ -59,7 +62,7 @@ def test_a_person_who_was_never_there_can_prove_it(typed):
 def test_a_small_proof_leaves_open_whose_it_is(typed):
     typed("rows", "prove", "consents", "--id", "x", "--without-record", "--out", "small.json")
     assert len(Path("small.json").read_bytes()) < 2_000
-    assert "Verdict: intact, issuer unknown" in checked(typed, "small.json")
+    assert "does not name; intact, issuer unknown" in checked(typed, "small.json")
     typed("check", "small.json", "--require", "issuer", code=4)
 
 

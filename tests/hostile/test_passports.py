@@ -48,6 +48,12 @@ def require_refused(data: bytes, at: str, issuer: VerifierKey | None = KEY) -> R
     return report
 
 
+def test_of_a_forged_passport_nothing_is_said_of_a_log():
+    report = require_refused(GOOD.replace(b"Train the credit model.", b"Sell the credit model."), "log")
+    assert report.step("passport").status is Status.NOT_CHECKED
+    assert check_passport(GOOD).step("passport").status is Status.PASSED
+
+
 def changed(**parts: Any) -> bytes:
     return canonical.dumps(canonical.loads(GOOD) | parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time as clock
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ import click
 
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
-from counterfoil.core.steps import Report, Status, report_lines
+from counterfoil.core.steps import Report, report_lines
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, MalformedEvidence
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 PATH: Final = click.Path(path_type=Path)
+
+_MOST_SHOWN: Final = 1_000
+"""Characters of a record's public part; more would move the verdict out of sight."""
 
 
 @click.command()
@@ -43,7 +47,12 @@ PATH: Final = click.Path(path_type=Path)
 @click.option("--contract", metavar="ADDRESS", help="The contract on the ledger that must hold the log.")
 @click.option("--witnesses", type=PATH, metavar="POLICY", help="Whose cosignatures the head must carry: a policy file.")
 @click.option("--data", type=PATH, metavar="PATH", help="For a passport: the file or folder that it is about.")
-@click.option("--require", multiple=True, metavar="STEP", help="Step that must have passed; may be repeated.")
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="STEP",
+    help="Step that must have passed, or finding of a proof about an id (present, absent); may be repeated.",
+)
 @click.option("--now", is_flag=True, help="Judge promises by this machine's clock, too.")
 @click.pass_obj
 def check(
@@ -95,11 +104,11 @@ def check(
         report = _with_data(session, report, file, data)
     require_fitting(report, against=against is not None, since=since is not None)
     code = report.exit_code(require)
-    session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require, code))
+    session.emit({"file": str(file), "exit_code": code} | report.to_json(), _lines(file, report, require))
     return code
 
 
-def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> Iterator[str]:
+def _lines(file: Path, report: Report, require: tuple[str, ...]) -> Iterator[str]:
     yield f"{file.name}: a {report.what}"
     yield ""
     yield from report_lines(report)
@@ -107,8 +116,8 @@ def _lines(file: Path, report: Report, require: tuple[str, ...], code: int) -> I
     yield ""
     if report.answer:
         yield f"Answer of the log: {report.answer}"
-    missed = [name for name in require if (step := report.step(name)) and step.status is not Status.PASSED]
-    if code and report.is_intact and missed:
+    missed = report.missed(require) if report.is_intact else []
+    if missed:
         yield f"Verdict: {report.verdict}; but you required {', '.join(missed)}, which did not pass"
     else:
         yield f"Verdict: {report.verdict}"
@@ -127,8 +136,24 @@ def _fact_lines(report: Report) -> Iterator[str]:
         yield f"It holds {counted(facts['records'], 'record')}, from {facts['first_time']} to {facts['last_time']}."
     if facts.get("about"):
         yield ""
-        yield "Its public part"
-        yield f"  {json.dumps(facts['about'], ensure_ascii=False, sort_keys=True)}"
+        yield from _about_lines(report)
+
+
+def _about_lines(report: Report) -> Iterator[str]:
+    """Yields a record's public part: a passport in words, all else as JSON, where it does not hide the verdict."""
+    about = report.facts["about"]
+    if report.what == "passport":
+        from counterfoil.provenance.passports.passport import Passport
+        from counterfoil.provenance.passports.shapes import passport_lines
+
+        with suppress(InvalidInput):  # what is no passport in this version is shown as any other record
+            lines = list(passport_lines(Passport.read(about)))
+            yield lines[0] if report.is_intact else f"{lines[0]} (not proven: a step failed)"
+            yield from lines[1:]
+            return
+    told = json.dumps(about, ensure_ascii=False, sort_keys=True)
+    yield "Its public part"
+    yield f"  {told}" if len(told) <= _MOST_SHOWN else f"  {len(told):,} characters of JSON; --json shows them"
 
 
 def value_text(value: Any) -> str:

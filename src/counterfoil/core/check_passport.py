@@ -3,7 +3,7 @@
 Steps 1 to 8 are those of the receipt in it (see `check_receipt`): format, record,
 fields, log, issuer, kept, anchor, witnesses. Then
 
-9.  passport     the record is a passport, issued by the log it stands in
+9.  passport     the record is a passport, issued by the log it stands in; not checked where step 4 failed
 10. fingerprint  the whole fingerprint in the file is the one the record names
 
 Whoever has the data goes on with step 11, `data`: whether they are what the passport
@@ -58,7 +58,9 @@ def check_passport(
     if any(step.id == "record" and step.status is Status.FAILED for step in steps):
         return replace(inner, what="passport", steps=steps)
     record = parse_record(file.receipt.shown.entry)
-    steps += (_passport_step(record, file), _fingerprint_step(record, file))  # steps 9 and 10
+    log_step = inner.step("log")
+    is_in_log = log_step is not None and log_step.status is Status.PASSED
+    steps += (_passport_step(record, file, is_in_log), _fingerprint_step(record, file))  # steps 9 and 10
     return replace(inner, what="passport", steps=steps)
 
 
@@ -67,7 +69,7 @@ def _renamed(step: Step) -> Step:
     return replace(step, detail=step.detail.replace("a receipt", "a passport", 1)) if step.id == "format" else step
 
 
-def _passport_step(record: Record, file: PassportFile) -> Step:
+def _passport_step(record: Record, file: PassportFile, is_in_log: bool) -> Step:
     title = _TITLES["passport"]
     if record.kind != "passport":
         return failed("passport", title, f"the record is no passport; its kind is {record.kind}")
@@ -86,6 +88,8 @@ def _passport_step(record: Record, file: PassportFile) -> Step:
     if not isinstance(subject, Mapping) or not isinstance(subject.get("name"), str):
         return failed("passport", title, "it does not say what it is about")
     told = f"{subject.get('kind')} {subject['name']} {subject.get('version', '')}".rstrip()
+    if not is_in_log:
+        return not_checked("passport", title, f"it says it is about {told[:300]}, and stands in no log as it is here")
     return passed("passport", title, f"it is about {told[:300]}", _LIMIT)
 
 

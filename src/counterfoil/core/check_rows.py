@@ -126,7 +126,8 @@ def _tree_step(proof: IdProof) -> Step:
 def _rows_step(proof: IdProof) -> Step:
     title = _TITLES["rows"]
     if proof.shown is None:
-        told = "no rows are shown" if proof.is_present else "there are none to show"
+        none = "there are none to show; to demand this finding, require `absent`"
+        told = "no rows are shown" if proof.is_present else none
         return not_checked("rows", title, told)
     columns = columns_digest(proof.shown.columns)
     leaves = [row.leaf(columns) for row in proof.shown.rows]
@@ -203,10 +204,15 @@ def _facts(proof: RowsProof, receipt: Report | None) -> dict[str, Any]:
     facts = {name: told[name] for name in names if name in told}
     facts["dataset_leaf"] = _dataset_leaf(proof)
     facts["fields"] = _fields(proof.shown) if proof.shown is not None else []
+    about = told.get("about") or {}
+    dataset = str(about["dataset"])[:200] if "dataset" in about else "a dataset that the file does not name"
     if isinstance(proof, RowProof):
-        return facts | {"finding": "row", "row": proof.index}
-    found = {"finding": "present" if proof.is_present else "absent", "id": proof.id, "column": proof.tree.column}
-    return facts | found | {"rows": proof.place.count if proof.is_present else 0}
+        return facts | {"finding": "row", "row": proof.index, "shows": f"row {proof.index:,} of {dataset} is as shown"}
+    is_there = proof.is_present
+    shows = f"{proof.id!r} is {'in' if is_there else 'NOT in'} {dataset}"
+    shows += f", with {counted(proof.place.count, 'row')}" if is_there else ""
+    found = {"finding": "present" if is_there else "absent", "present": is_there, "shows": shows}
+    return facts | found | {"id": proof.id, "column": proof.tree.column, "rows": proof.place.count if is_there else 0}
 
 
 def _fields(shown: Shown) -> list[dict[str, Any]]:

@@ -24,6 +24,9 @@ __all__ = [
 EXIT_MATCHES: Final = 0
 EXIT_MISMATCH: Final = 4
 
+_FINDINGS: Final = ("present", "absent")
+"""What a proof about an id can find; each can be required like a step."""
+
 
 class Status(StrEnum):
     """How a step ended."""
@@ -77,7 +80,8 @@ class Report:
     Attributes:
         what: What was checked, in words.
         steps: In the order they were taken.
-        facts: What the file says and the steps confirm (fields shown, counts, …).
+        facts: What the file says and the steps confirm (fields shown, counts, …); of a proof that answers a
+            question, `shows` says the answer in words and `finding` in one.
         answer: For a receipt held against a log: kept, overdue, unanswered or
             convicted; else empty.
     """
@@ -104,10 +108,11 @@ class Report:
             return f"does not match: {broken.detail}"
         if not self.steps:
             return "nothing was checked"
-        issuer = self.step("issuer")
+        issuer, shows = self.step("issuer"), self.facts.get("shows")
+        start = f"{shows}; " if shows else ""
         if issuer is None or issuer.status is not Status.PASSED:
-            return "intact, issuer unknown"
-        return "intact, and signed by the issuer you named"
+            return f"{start}intact, issuer unknown"
+        return f"{start}intact, and signed by the issuer you named"
 
     def exit_code(self, require: Iterable[str] = ()) -> int:
         """Returns 0, or 4 when a step failed or a required one was not passed.
@@ -116,16 +121,26 @@ class Report:
             InvalidInput: When a required step does not exist in this check. A check
                 that broke off early has not got to all of its steps; that is a 4.
         """
-        for step_id in require:
-            step = self.step(step_id)
-            if step is None and not self.is_intact:
-                return EXIT_MISMATCH
-            if step is None:
-                known = ", ".join(step.id for step in self.steps)
-                raise InvalidInput(f"this check has no step {step_id!r}", hint=f"its steps are {known}")
-            if step.status is not Status.PASSED:
-                return EXIT_MISMATCH
-        return EXIT_MATCHES if self.is_intact else EXIT_MISMATCH
+        return EXIT_MATCHES if self.is_intact and not self.missed(require) else EXIT_MISMATCH
+
+    def missed(self, require: Iterable[str]) -> list[str]:
+        """Returns those of the required steps and findings that were not met.
+
+        Raises:
+            InvalidInput: One does not exist in this check, which did not break off early.
+        """
+        return [each for each in require if not self._is_met(each)]
+
+    def _is_met(self, name: str) -> bool:
+        step, finding = self.step(name), self.facts.get("finding")
+        if step is not None:
+            return step.status is Status.PASSED
+        if not self.is_intact:
+            return False
+        if finding is not None and name in _FINDINGS:
+            return bool(name == finding)
+        known = ", ".join([*(each.id for each in self.steps), *(_FINDINGS if finding is not None else ())])
+        raise InvalidInput(f"this check has no step {name!r}", hint=f"its steps are {known}")
 
     def to_json(self) -> dict[str, Any]:
         """Returns the report as JSON."""

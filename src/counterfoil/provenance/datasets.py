@@ -112,10 +112,15 @@ class Datasets:
 
     def with_content(self, sha256: str) -> Dataset | None:
         """Returns the newest dataset whose file or folder has this digest (hex)."""
-        query = select(datasets.c.idx).where(datasets.c.sha256 == sha256).order_by(datasets.c.idx.desc())
+        found = self.all_with_content(sha256)
+        return found[-1] if found else None
+
+    def all_with_content(self, sha256: str) -> list[Dataset]:
+        """Returns the datasets whose file or folder has this digest (hex), oldest first, under whatever name."""
+        query = select(datasets.c.idx).where(datasets.c.sha256 == sha256).order_by(datasets.c.idx)
         with self._views.reading() as connection:
-            found = connection.execute(query).scalars().first()
-        return None if found is None else self.at(int(found))
+            found = connection.execute(query).scalars().all()
+        return [self.at(int(index)) for index in found]
 
     def fingerprint(self, dataset: Dataset) -> Fingerprint:
         """Returns the fingerprint that was taken when a dataset was registered.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,13 @@ __all__ = [
 ]
 
 _ZIP_START: Final = b"PK"
+_FORMAT_BYTES: Final = 65_536
+_FOREIGN: Final = {
+    "a Croissant file": re.compile(rb'^\{\s*"@[a-z]+"\s*:(?s:.*)mlcommons\.org/croissant'),
+    "a CycloneDX document": re.compile(rb'^\{(?:[^{}]*,)?\s*"bomFormat"\s*:\s*"CycloneDX"'),
+}
+"""How they begin; what this project signs has none of these members before its own."""
+
 _FIRST_BYTES: Final = 16
 """So many tell a passport from a receipt."""
 
@@ -95,15 +103,21 @@ def check_file(
 
 
 def other_file(file: Path) -> Report | None:
-    """Returns the report on what is neither a zip file, a JSON object nor a web page; None for all else."""
+    """Returns the report on a file that proves nothing by its form; None for all else.
+
+    That is what is neither a zip file, a JSON object nor a web page; and a passport in the words of other tools.
+    """
     try:
         with file.open("rb") as opened:
-            start = opened.read(4096).lstrip()
+            start = opened.read(_FORMAT_BYTES).lstrip()
     except OSError:
         return None  # why it cannot be opened is told later
-    if start.startswith((b"{", b"PK")) or is_page(start):
+    foreign = next((name for name, sign in _FOREIGN.items() if sign.search(start)), None)
+    if foreign is None and (start.startswith((b"{", b"PK")) or is_page(start[:4096])):
         return None
     told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
+    if foreign is not None:
+        told = f"{file.name} is {foreign}, which proves nothing: check the passport itself (passport export)"
     return Report("file", (failed("format", "Can the file be read?", told),))
 
 

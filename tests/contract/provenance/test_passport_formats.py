@@ -14,7 +14,7 @@ from counterfoil.provenance.passports.croissant import croissant_of
 from counterfoil.provenance.passports.croissant_import import from_croissant
 from counterfoil.provenance.passports.mlbom import mlbom_of
 from counterfoil.provenance.passports.mlbom_import import from_mlbom
-from counterfoil.provenance.passports.parts import Licence, Parent, Party
+from counterfoil.provenance.passports.parts import BASES, Consent, Licence, Parent, Party
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import Subject, SubjectFile
 
@@ -75,6 +75,33 @@ def test_the_reference_reader_gets_the_same_rows(reference, tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
+def test_codes_keep_their_zeros(reference, tmp_path):
+    """The reference reader guesses the types of CSV itself, whatever is told; others go by what is told."""
+    import pandas as pd
+
+    table = "zip,phone,count\n021,+4722334455,7\n000,+4722334456,0\n100,+4722334457,-3\n"
+    wanted = [("021", "+4722334455", 7), ("000", "+4722334456", 0), ("100", "+4722334457", -3)]
+    with bank(tmp_path) as made:
+        passports = made.org.provenance.passports
+        csv = croissant_of(filled_in(passports.draft(registered(made.org, tmp_path, text=table))))
+        frame = pd.DataFrame(wanted, columns=["zip", "phone", "count"])
+        frame.to_parquet(tmp_path / "people.parquet")
+        found = made.org.provenance.register_dataset(tmp_path / "people.parquet")
+        parquet = croissant_of(filled_in(passports.draft(found)))
+    for told in (csv, parquet):
+        assert [each["dataType"] for each in told["recordSet"][0]["field"]] == ["sc:Text", "sc:Text", "cr:Int64"]
+        (tmp_path / "croissant.json").write_text(json.dumps(told))
+        fields = reference.Dataset(str(tmp_path / "croissant.json")).metadata.record_sets[0].fields
+        types = {field.name: field.data_type for field in fields}
+        assert [types[name] is bytes for name in frame] == [True, True, False]
+    as_told = {name: str if kind is bytes else kind for name, kind in types.items()}
+    read = pd.read_csv(tmp_path / "people.csv", dtype=as_told)
+    assert [tuple(row) for row in read.itertuples(index=False)] == wanted
+    rows = reference.Dataset(str(tmp_path / "croissant.json")).records("rows")
+    assert [tuple(row.values()) for row in rows] == [(zip_.encode(), phone.encode(), n) for zip_, phone, n in wanted]
+
+
+@pytest.mark.filterwarnings("default")
 def test_names_that_loaders_refuse_in_identifiers_are_told_otherwise(reference):
     odd = whole_passport(name="../my people.csv")
     odd = replace(odd, subject=replace(odd.subject, columns=(("first name", "text"), ("größe", "number"))))
@@ -113,6 +140,19 @@ def test_the_reference_validator_finds_no_fault_and_would_find_one():
         assert document == mlbom_of(passport)
     assert faults_of(mlbom_of(model) | {"modelCard": {}}) is not None
     assert faults_of(mlbom_of(replace(model, licence=Licence("Not-On-The-List")))) is not None
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_every_basis_goes_out_and_comes_back(basis):
+    whole = replace(whole_passport(), consent=Consent(basis, "As told."), signatures=(), reports=())
+    document = mlbom_of(whole)
+    assert faults_of(document) is None
+    assert ("sensitiveData" in json.dumps(document)) == (basis not in ("not personal data", "HIPAA de-identified"))
+    for back in (
+        from_croissant(json.dumps(croissant_of(whole)).encode(), whole.who[0]),
+        from_mlbom(json.dumps(document).encode(), whole.who[0]),
+    ):
+        assert back.passport.consent == whole.consent
 
 
 def test_what_went_out_comes_back():

@@ -14,7 +14,7 @@ from counterfoil.core.note import Signer
 from counterfoil.core.rows import ShownRow, cell_value, columns_digest, is_id
 from counterfoil.core.rows_proof import is_rows_proof, parse_rows_proof, receipt_in_proof
 from counterfoil.core.steps import Report
-from counterfoil.errors import MalformedEvidence
+from counterfoil.errors import InvalidInput, MalformedEvidence
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def test_a_person_who_is_there(made):
     assert report.step("id").detail.startswith("'p5' has one tag")
     values = [each["value"] for each in report.facts["fields"]]
     assert values == ["p5", "given", "2026-01-06", "0.625", "p5", "withdrawn", "2026-02-06", None]
-    assert report.verdict == "intact, and signed by the issuer you named"
+    assert report.verdict == "'p5' is in consents 1, with 2 rows; intact, and signed by the issuer you named"
+    assert report.facts["present"] is True
+    assert (report.exit_code(("present", "rows")), report.exit_code(("absent",))) == (0, 4)
 
 
 def test_a_person_who_is_not(made):
@@ -60,6 +62,14 @@ def test_a_person_who_is_not(made):
     assert statuses(report) | {"rows": "not checked", "issuer": "passed", "tree": "passed"} == statuses(report)
     assert (report.facts["finding"], report.facts["rows"], report.facts["fields"]) == ("absent", 0, [])
     assert b'"shown"' not in made.proof(ABSENT)
+    assert report.verdict == f"{ABSENT!r} is NOT in consents 1; intact, and signed by the issuer you named"
+    assert report.facts["present"] is False
+    assert (report.exit_code(("absent",)), report.exit_code(("present",)), report.exit_code(("rows",))) == (0, 4, 4)
+    assert "require `absent`" in report.step("rows").detail
+    assert check_rows_proof(made.proof("p5").replace(b'"p5"', b'"p6"')).exit_code(("absent",)) == 4
+    with pytest.raises(InvalidInput, match="no step 'there'") as caught:
+        report.exit_code(("there",))
+    assert caught.value.hint.endswith("present, absent")
 
 
 def test_one_row_by_its_number(made):
@@ -72,7 +82,8 @@ def test_one_row_by_its_number(made):
 def test_without_its_record_a_proof_is_anybodys(made):
     report = check_rows_proof(made.proof("p1", with_record=False), issuer=made.org.issuer)
     assert statuses(report)["record"] == statuses(report)["issuer"] == "not checked"
-    assert report.verdict == "intact, issuer unknown"
+    told = "'p1' is in a dataset that the file does not name, with 1 row"
+    assert report.verdict == f"{told}; intact, issuer unknown"
 
 
 def test_another_issuer_is_told(made):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, NotAllowed
 from counterfoil.provenance.fingerprints.algorithm import ALGORITHMS, Algorithm, require_algorithm
 from counterfoil.provenance.fingerprints.difference import difference_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
@@ -65,7 +66,8 @@ def fingerprint(
     where it is not as it was: its rows or its model, where those were asked for, and
     otherwise its files.
     """
-    before = _before(against) if against is not None else None
+    before, only = _before(against) if against is not None else (None, "")
+    has_asked_rows, has_asked_model = rows or any_order, is_model
     if before is not None:
         algorithm, ignore = algorithm or require_algorithm(before.algorithm), ignore or before.ignored
     if isinstance(before, Fingerprint):
@@ -84,10 +86,15 @@ def fingerprint(
             cache=cache,
             progress=progress,
         )
+        # Of data that need not be a table or model any more, the files are compared in any case.
         if rows or any_order:
-            made = replace(made, table=table_of(path, order="any" if any_order else "kept"))
+            with suppress(*(() if has_asked_rows else (InvalidInput,))):
+                made = replace(made, table=table_of(path, order="any" if any_order else "kept"))
     if is_model:
-        made = replace(made, model_sha256=model_digest(path).hex())
+        with suppress(*(() if has_asked_model else (InvalidInput, NotAllowed))):
+            made = replace(made, model_sha256=model_digest(path).hex())
+    if only and against is not None and path.is_dir() and (path / only).is_file():
+        session.remark(f"note: {against.name} is about one file; compare that: counterfoil fingerprint {path / only}")
     if out is not None:
         made.save(out)
     for one, other in made.alike():
@@ -103,13 +110,17 @@ def fingerprint(
     return 0 if found is None or found.is_same else 4
 
 
-def _before(against: Path) -> Fingerprint | FingerprintOf:
-    """Returns the fingerprint in a file of its own, or in a passport's; what names it, where that carries none."""
+def _before(against: Path) -> tuple[Fingerprint | FingerprintOf, str]:
+    """Returns the fingerprint in a file of its own, or in a passport's, and the name of the only file in it.
+
+    Where a passport carries no fingerprint, what names it; where there are several files, no name.
+    """
     from counterfoil.provenance.passports.data_check import passport_in, read_passport_file
 
     file = read_passport_file(against)
     if file is None:
-        return Fingerprint.load(against)
+        loaded = _loaded(against)
+        return loaded, loaded.entries[0].name if loaded.files == 1 else ""
     held = passport_in(file)
     found = held.fingerprint or held.subject.fingerprint
     if found is None:
@@ -117,7 +128,18 @@ def _before(against: Path) -> Fingerprint | FingerprintOf:
             f"{against.name} names no fingerprint",
             hint=f"hold data to it: counterfoil check {against.name} --data",
         )
-    return found
+    files = held.subject.files
+    return found, files[0].name if len(files) == 1 else ""
+
+
+def _loaded(against: Path) -> Fingerprint:
+    try:
+        return Fingerprint.load(against)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{against.name} is no fingerprint and no passport: {error.message}",
+            hint="--against takes what `fingerprint --out` or `passport export` wrote, the latter in its own format",
+        ) from error
 
 
 def _root_lines(against: Path, is_same: bool) -> list[str]:

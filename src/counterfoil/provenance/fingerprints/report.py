@@ -69,6 +69,10 @@ def difference_lines(against: Path | None, found: Difference | None) -> Iterator
         yield f"  {MARKS[each.what]} {_changed(each)}"
     if len(found.changes) > SHOWN:
         yield f"  ... and {len(found.changes) - SHOWN:,} more (--json lists all)"
+    if all(each.what == "renamed" for each in found.changes):
+        names = "another name" if len(found.changes) == 1 else "other names"
+        yield f"The same bytes as in {against.name}, under {names}."
+        return
     counts = [(found.count(what), what) for what in ("changed", "added", "removed", "renamed")]
     told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
     yield f"Not as it was in {against.name}: {told}."

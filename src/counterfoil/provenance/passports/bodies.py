@@ -19,8 +19,10 @@ class PassportToRecord(BaseModel):
     created: str = Field(description="Day on which this version came about, 2026-11-25.")
     licence: dict[str, Any] = Field(description="An SPDX expression, or name and url or sha256.")
     purpose: str
-    collection: dict[str, Any] = Field(description="How it came about, and from when until when.")
-    consent: dict[str, Any] = Field(description="On what basis data about people are used, and a note.")
+    collection: dict[str, Any] = Field({}, description="How it came about, and from when until when; models need none.")
+    consent: dict[str, Any] = Field(
+        {}, description="On what basis data about people are used, and a note; models need none."
+    )
     jurisdiction: list[str] = Field(description="Codes of ISO 3166.")
     parents: list[dict[str, Any]] = []
     transformation: dict[str, Any] | None = None

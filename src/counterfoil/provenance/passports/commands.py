@@ -25,6 +25,7 @@ WANTED: Final = "Dataset or model: its name, NAME@VERSION, or the place of its r
 PUBLIC: Final = "All of this becomes public, and cannot be taken back: a newer passport only takes its place."
 YES: Final = "look first with --dry-run; then add --yes"
 FORMATS: Final = ("passport", "croissant", "cyclonedx")
+GUESSED: Final = "note: some loaders guess the types of CSV all the same, and read the code 021 as 21; Parquet keeps it"
 
 
 @click.group()
@@ -34,19 +35,23 @@ def passport() -> None:
 
 @passport.command("new")
 @click.argument("wanted", metavar="NAME|INDEX", help=WANTED)
+@click.option("--out", type=PATH, metavar="FILE", help="Write it to a new file, such as passport.toml.")
 @click.pass_obj
-def new(session: Session, wanted: str) -> None:
+def new(session: Session, wanted: str, out: Path | None) -> None:
     """Write a passport to fill in, with what is on record already.
 
-    It goes to the screen: counterfoil passport new training > passport.toml
+    Without --out it goes to the screen. A file that is there already is left as it is.
     """
     from counterfoil.provenance.passports.toml_form import passport_toml
 
+    _require_new(out)
     with session.open() as org:
         draft = org.provenance.passports.draft(org.provenance.find(wanted))
-    session.emit(
-        {"missing": list(draft.lacks()), "passport": draft.to_json()}, passport_toml(draft).rstrip("\n").split("\n")
-    )
+    text = passport_toml(draft)
+    if out is not None:
+        _write_new(out, text.encode())
+    shown = [f"Written: {out}"] if out is not None else text.rstrip("\n").split("\n")
+    session.emit({"missing": list(draft.lacks()), "passport": draft.to_json()}, shown)
 
 
 @passport.command("record")
@@ -60,14 +65,14 @@ def record(session: Session, file: Path, dry_run: bool, yes: bool) -> None:
     Shows it and asks first. The same passport is recorded once; a changed one takes the
     place of the one before, which stays in the log.
     """
-    from counterfoil.provenance.passports.shapes import passport_json, passport_lines
+    from counterfoil.provenance.passports.shapes import passport_json, public_lines
     from counterfoil.provenance.passports.toml_form import MOST_TOML_BYTES, read_toml
 
     told = read_toml(_read(file, MOST_TOML_BYTES))
     with session.open() as org:
         passports = org.provenance.passports
         made = passports.prepared(told)
-        lines = [*passport_lines(made), PUBLIC]
+        lines = [*public_lines(made), PUBLIC]
         if dry_run:
             session.emit({"done": False, "passport": made.to_json()}, [*lines, "Nothing was written."])
             return
@@ -122,17 +127,14 @@ def export(session: Session, wanted: str, out: Path, form: str, with_fingerprint
     `croissant` (datasets) and `cyclonedx` say the same in the words of other tools, and
     prove nothing.
     """
-    if out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    _require_new(out)
     with session.open() as org:
         subject = org.provenance.find(wanted)
         data = _exported(org, subject, form, with_fingerprint)
         _remark_recall(session, org, subject)
-    try:
-        with out.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
+    if form == "croissant" and b'"text/csv"' in data and b'"sc:Text"' in data:
+        session.remark(GUESSED)
+    _write_new(out, data)
     lines = [f"Written: {out}, {len(data):,} bytes."]
     if form == "passport":
         lines.append(f"Whoever has it checks it: counterfoil check {out} --issuer KEY --data PATH")
@@ -152,13 +154,12 @@ def import_(session: Session, file: Path, data: Path | None, out: Path | None) -
     from counterfoil.provenance.passports.shapes import imported_json
     from counterfoil.provenance.passports.toml_form import passport_toml
 
-    if out is not None and out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    _require_new(out)
     with session.open() as org:
         found = _imported(org, file, data)
     text = passport_toml(found.passport)
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        _write_new(out, text.encode())
     shown = [f"Written: {out}"] if out is not None else text.rstrip("\n").split("\n")
     session.emit(imported_json(found), [*shown, *_imported_lines(found, data)])
 
@@ -202,6 +203,19 @@ def _imported(org: Organisation, file: Path, data: Path | None) -> Imported:
 
     passports = org.provenance.passports
     return passports.imported(imported_from(_read(file, MOST_IMPORTED_BYTES), passports.issuer, data))
+
+
+def _require_new(out: Path | None) -> None:
+    if out is not None and out.exists():
+        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+
+
+def _write_new(out: Path, data: bytes) -> None:
+    try:
+        with out.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

@@ -17,7 +17,7 @@ from counterfoil.provenance.passports.parts import ISSUER, Consent, Licence, Par
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import SubjectFile
 
-__all__ = ["CROISSANT", "OWN", "RAI", "about_people", "croissant_of"]
+__all__ = ["CROISSANT", "OWN", "RAI", "about_people", "croissant_of", "is_personal"]
 
 CROISSANT: Final = "http://mlcommons.org/croissant/1.1"
 RAI: Final = "http://mlcommons.org/croissant/RAI/1.0"
@@ -93,6 +93,10 @@ _TYPES: Final = {
     "local time": "sc:DateTime",
     "number": "cr:Float64",
     "time": "sc:Time",
+}
+_NOT_PERSONAL: Final = {
+    "HIPAA de-identified": "Data about health, de-identified by 45 CFR 164.514(b)",
+    "not personal data": "not personal data",
 }
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _OTHER: Final = "application/octet-stream"
@@ -180,13 +184,16 @@ def _licence(licence: Licence) -> str:
     return expression or licence.url or licence.name or (f"{SHA256_URN}{licence.sha256}" if licence.sha256 else "")
 
 
+def is_personal(consent: Consent) -> bool:
+    """Whether the data are said to be about people who can be told."""
+    return bool(consent.basis) and consent.basis not in _NOT_PERSONAL
+
+
 def about_people(consent: Consent) -> str:
     """Returns in a sentence on what basis data about people are used; empty where nothing is told."""
     if not consent.basis:
         return consent.note
-    told = consent.basis
-    if told != "not personal data":
-        told = f"Personal data, used on the basis: {told}"
+    told = _NOT_PERSONAL.get(consent.basis, f"Personal data, used on the basis: {consent.basis}")
     return told + (f". {consent.note}" if consent.note else "")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from counterfoil.provenance.passports.croissant import about_people
+from counterfoil.provenance.passports.croissant import about_people, is_personal
 from counterfoil.provenance.passports.parts import ISSUER, Licence, Parent, Party, filled
 from counterfoil.provenance.passports.passport import Passport
 
@@ -122,12 +122,11 @@ def _model_card(passport: Passport) -> dict[str, Any]:
 
 
 def _data(passport: Passport) -> dict[str, Any]:
-    basis = passport.consent.basis
     owners = [{"organization": {"name": each.organisation}} for each in passport.who if each.role == ISSUER]
     stewards = [{"organization": {"name": each.organisation}} for each in passport.who if each.role == "data steward"]
     more = {
         "name": passport.subject.name,
-        "sensitiveData": [about_people(passport.consent)] if basis and basis != "not personal data" else [],
+        "sensitiveData": [about_people(passport.consent)] if is_personal(passport.consent) else [],
         "governance": filled({"owners": owners, "stewards": stewards}),
     }
     return {"type": "dataset"} | filled(more)

@@ -13,6 +13,7 @@ from counterfoil.provenance.passports.told import Told
 __all__ = [
     "BASES",
     "ISSUER",
+    "OTHER",
     "REPORTS",
     "ROLES",
     "Collection",
@@ -37,9 +38,17 @@ BASES: Final = (
     "vital interests",
     "public task",
     "legitimate interests",
+    "HIPAA authorisation",
+    "IRB waiver",
+    "HIPAA limited data set",
+    "HIPAA de-identified",
+    "other",
     "not personal data",
 )
-"""The lawful bases of GDPR Art. 6(1)(a) to (f), and that the data are not about people."""
+"""The lawful bases of GDPR Art. 6(1)(a) to (f); of 45 CFR 164.508, 164.512(i), 164.514(e) and 164.514(b); any
+other, which a note names; and that the data are not about people."""
+
+OTHER: Final = "other"
 
 REPORTS: Final = ("quality", "privacy")
 """Kinds of reports that a passport names."""
@@ -169,7 +178,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """On what basis data about people are used: one of `BASES`, and words on it."""
+    """On what basis data about people are used: one of `BASES`, and words on it, which `other` must have."""
 
     basis: str = ""
     note: str = ""

@@ -11,6 +11,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import is_jurisdiction
 from counterfoil.provenance.passports.parts import (
     ISSUER,
+    OTHER,
     Collection,
     Consent,
     Licence,
@@ -113,7 +114,8 @@ class Passport:
         return f"{self.subject.kind} {self.subject.name} {self.subject.version}".rstrip()
 
     def lacks(self) -> Iterator[str]:
-        """Yields the keys without which it is no passport."""
+        """Yields the keys without which it is no passport; what a model rests on, its parents' passports say."""
+        is_model = self.subject.kind == "model"
         wanted = {
             "subject.kind": self.subject.kind,
             "subject.name": self.subject.name,
@@ -121,8 +123,9 @@ class Passport:
             "created": self.created,
             "licence (expression, url or sha256)": self.licence.is_told,
             "purpose": self.purpose,
-            "collection.how": self.collection.how,
-            "consent.basis": self.consent.basis,
+            "collection.how": self.collection.how or is_model,
+            "consent.basis": self.consent.basis or is_model,
+            'consent.note (names the "other" basis)': self.consent.note or self.consent.basis != OTHER,
             "jurisdiction": self.jurisdiction,
         }
         yield from (key for key, value in wanted.items() if not value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,9 +138,12 @@ class Passports:
         """Returns the newest passport of a dataset or model (NotFound where it has none)."""
         known = self.of(found)
         if known is None:
-            name = found.record.name
+            name, version = found.record.name, found.record.version
+            twins = [each.record for each in self._twins(found) if each.index != found.index and self.of(each)]
+            told = f"{twins[-1].name} {twins[-1].version} has one, and the same bytes; " if twins else ""
+            wanted = f"{name}@{version}" if version else name
             raise NotFound(
-                f"{name} {found.record.version} has no passport", hint=f"write one: counterfoil passport new {name}"
+                f"{name} {version} has no passport", hint=f"{told}write one: counterfoil passport new {wanted}"
             )
         return known
 
@@ -294,15 +297,20 @@ class Passports:
         return parents, drafting.transformation_of(self._runs.at(max(made))) if made else None
 
     def _reports(self, found: Dataset | Model) -> tuple[ReportOf, ...]:
-        """Returns the newest report of each kind."""
+        """Returns the newest report of each kind about the same bytes, under whatever name they are registered."""
+        places = {each.index for each in self._twins(found)}
         query = (
             select(reports.c.kind, func.max(reports.c.idx))
-            .where(reports.c.about_idx == found.index)
+            .where(reports.c.about_idx.in_(places))
             .group_by(reports.c.kind)
         )
         with self._views.reading() as connection:
             newest = sorted((str(kind), int(index)) for kind, index in connection.execute(query))
         return tuple(self._report(kind, index) for kind, index in newest)
+
+    def _twins(self, found: Dataset | Model) -> Sequence[Dataset | Model]:
+        """Returns what is on record with the same bytes, itself included, oldest first."""
+        return self._datasets.all_with_content(found.record.sha256) if isinstance(found, Dataset) else (found,)
 
     def _report(self, kind: str, index: int) -> ReportOf:
         record = self._archive.record(index)

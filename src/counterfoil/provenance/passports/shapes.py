@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core.wording import counted
-from counterfoil.provenance.passports.imported import Imported
 from counterfoil.provenance.passports.parts import Parent
 from counterfoil.provenance.passports.passport import Passport
-from counterfoil.provenance.passports.passports import OnRecord
 
-__all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines"]
+if TYPE_CHECKING:
+    from counterfoil.provenance.passports.imported import Imported
+    from counterfoil.provenance.passports.passports import OnRecord
+
+__all__ = ["imported_json", "passport_facts", "passport_json", "passport_lines", "public_lines"]
+
+_WIDTH: Final = 110
+"""Signs in a line."""
 
 
 def passport_json(found: OnRecord) -> dict[str, Any]:
@@ -45,7 +52,7 @@ def passport_facts(passport: Passport) -> Iterator[tuple[str, str]]:
         "code": f"SHA-256 {made.code}" if made and made.code else "",
         "environment": f"SHA-256 {made.environment}" if made and made.environment else "",
         "seed": made.seed if made else "",
-        "parameters": ", ".join(f"{name}={value}" for name, value in made.parameters.items()) if made else "",
+        "parameters": ", ".join(_parameters(made.parameters)) if made else "",
         "reports": "; ".join(f"{each.kind}: {each.headline or 'on record'}" for each in passport.reports),
         "signatures": counted(len(passport.signatures), "file") if passport.signatures else "",
         "notes": passport.notes,
@@ -54,10 +61,63 @@ def passport_facts(passport: Passport) -> Iterator[tuple[str, str]]:
 
 
 def passport_lines(passport: Passport) -> Iterator[str]:
-    """Yields what a passport says, a line each."""
+    """Yields what a passport says, long ones over several lines."""
     yield f"Passport of {passport.title}"
     for name, words in passport_facts(passport):
-        yield f"  {name:<12}{words}"
+        yield from _wrapped(name, words)
+
+
+def public_lines(passport: Passport) -> Iterator[str]:
+    """Yields all that becomes public with a passport: what it says, and what it carries along from the record."""
+    yield from passport_lines(passport)
+    yield "It also carries"
+    subject = passport.subject
+    size = f"{counted(subject.count, 'file')}, {subject.bytes:,} bytes" if subject.count else ""
+    named = [subject.leaf, *(each.leaf for each in passport.parents), *(each.leaf for each in passport.reports)]
+    named += [passport.transformation.run] if passport.transformation else []
+    facts = {
+        "contacts": "; ".join(told for each in passport.who for told in (each.contact, each.origin) if told),
+        "size": size + (f", {counted(subject.rows, 'row')}" if subject.rows is not None else ""),
+        "files": ", ".join(each.name for each in subject.files),
+        f"{len(subject.columns):,} columns": ", ".join(f"{name} ({kind})" for name, kind in subject.columns),
+        "fingerprint": subject.fingerprint.root if subject.fingerprint else "",
+        "records": ", ".join(dict.fromkeys(leaf for leaf in named if leaf)),
+    }
+    for name, words in facts.items():
+        if words:
+            yield from _wrapped(name, words)
+    yield "--json shows every word, digests of files among them."
+
+
+def _parameters(parameters: Mapping[str, str]) -> Iterator[str]:
+    """Yields parameters as words; one that is JSON, such as settings, by the way to each of its values."""
+    for name, value in parameters.items():
+        try:
+            told = list(_flat(name, json.loads(value)))
+        except (ValueError, RecursionError):
+            told = []
+        yield from told if value.startswith(("{", "[")) and told else [f"{name}={value}"]
+
+
+def _flat(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for place, item in enumerate(value, 1):
+            yield from _flat(f"{name}.{place}", item)
+    else:
+        yield f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+
+
+def _wrapped(name: str, words: str) -> list[str]:
+    return wrap(
+        f"  {name:<12}{words}" if len(name) < 12 else f"  {name} {words}",
+        _WIDTH,
+        subsequent_indent=" " * 14,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _parent_words(parent: Parent) -> str:

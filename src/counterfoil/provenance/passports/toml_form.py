@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.passports.parts import BASES, ROLES
+from counterfoil.provenance.passports.parts import ROLES
 from counterfoil.provenance.passports.passport import Passport
 
 __all__ = ["MOST_TOML_BYTES", "passport_toml", "read_toml"]
@@ -26,7 +26,14 @@ _TITLE: Final = """\
 
 _PARTIES: Final = f"# One table for each party; role is one of: {', '.join(ROLES)}.\n# Exactly one is the issuer."
 _LICENCE: Final = "# An SPDX expression such as CC-BY-4.0; or a name, with url or the sha256 of its text."
-_CONSENT: Final = f"# One of: {', '.join(BASES)}."
+_COLLECTION: Final = "# How it came about: from where, by whom, chosen how; and the days it is about."
+_OF_PARENTS: Final = """\
+# Of a model, this and the consent below can stay empty: the passports of what it was made from say it."""
+_CONSENT: Final = """\
+# On what basis data about people are used. One of:
+# consent, contract, legal obligation, vital interests, public task, legitimate interests (GDPR Art. 6);
+# HIPAA authorisation, IRB waiver, HIPAA limited data set, HIPAA de-identified (45 CFR 164.508, .512(i), .514);
+# other (the note says which); not personal data."""
 _PARENTS: Final = """\
 # What it was made from, one table each:
 # [[parents]]
@@ -81,7 +88,8 @@ def _blocks(passport: Passport) -> Iterator[list[str]]:
         yield [*([_PARTIES] if not place else []), *_table("[who]", each, ("contact",))]
     yield [_LICENCE, *_table("licence", told.get("licence", {}), ("expression",))]
     yield [
-        "# How it came about: from where, by whom, chosen how; and the days it is about.",
+        *([_OF_PARENTS] if passport.subject.kind == "model" else []),
+        _COLLECTION,
         *_table("collection", told.get("collection", {}), ("how", "from", "until")),
     ]
     yield [_CONSENT, *_table("consent", told.get("consent", {}), ("basis", "note"))]

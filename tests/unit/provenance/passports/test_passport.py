@@ -12,9 +12,9 @@ from counterfoil.core.statement import Record, parse_record
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import COUNTRIES, is_jurisdiction
 from counterfoil.provenance.passports.imported import licence_of
-from counterfoil.provenance.passports.parts import Licence, Party, Transformation
+from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
-from counterfoil.provenance.passports.shapes import passport_lines
+from counterfoil.provenance.passports.shapes import passport_facts, passport_lines, public_lines
 from counterfoil.provenance.passports.subject import Subject
 from counterfoil.provenance.passports.told import Told
 from counterfoil.provenance.passports.toml_form import passport_toml, read_toml
@@ -78,6 +78,26 @@ def test_everything_that_is_missing_is_named_at_once():
     )
 
 
+def test_a_model_rests_on_what_its_parents_say():
+    model = replace(WHOLE, subject=Subject("model", "credit", "1"), collection=Collection(), consent=Consent())
+    model.require_whole()
+    assert "this and the consent below can stay empty" in passport_toml(model)
+    assert "can stay empty" not in passport_toml(WHOLE)
+    assert read_toml(passport_toml(model).encode()) == model
+    dataset = replace(model, subject=WHOLE.subject)
+    assert list(dataset.lacks()) == ["collection.how", "consent.basis"]
+
+
+def test_the_form_names_every_basis_and_another_one_is_named_by_its_note():
+    for basis in BASES:
+        assert basis in passport_toml(WHOLE)
+        told = replace(WHOLE, consent=Consent(basis, "Board 7, protocol 12."))
+        told.require_whole()
+        assert read_toml(passport_toml(told).encode()) == told
+    with pytest.raises(InvalidInput, match=r"leaves out: consent.note \(names the \"other\" basis\)"):
+        replace(WHOLE, consent=Consent("other")).require_whole()
+
+
 def test_parameters_are_plain_values():
     told = Told({"parameters": {"a": 1, "b": 0.5, "c": True, "d": "x"}})
     assert Transformation.read(told).parameters == {"a": "1", "b": "0.5", "c": "true", "d": "x"}
@@ -102,3 +122,38 @@ def test_it_is_read_out_in_words():
     assert "  made from   raw 1; census (on no record)" in lines
     assert "  reports     privacy: on record; quality: 2 % are missing" in lines
     assert "  law of      NO, EU" in lines
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('{"k":{"least":2},"columns":{"age":{"rule":"generalise","levels":[{"width":10},{"width":20}]}}}',
+         "p.k.least=2, p.columns.age.rule=generalise, p.columns.age.levels.1.width=10, "
+         "p.columns.age.levels.2.width=20"),
+        ('["a",1,null]', 'p=["a", 1, null]'),
+        ("{}", "p={}"),
+        ("{not JSON", "p={not JSON"),
+        ("[" * 3_000, f"p={'[' * 3_000}"),
+        ("0.50", "p=0.50"),
+        ('"quoted"', 'p="quoted"'),
+    ],
+    ids=["settings", "list", "empty", "broken", "deep", "number", "text"],
+)  # fmt: skip
+def test_parameters_that_are_json_are_told_in_words(value, words):
+    made = replace(WHOLE, transformation=Transformation(parameters={"p": value}))
+    assert dict(passport_facts(made))["parameters"] == words
+
+
+def test_all_that_becomes_public_is_shown():
+    columns = tuple((f"column_{place}", "number") for place in range(60))
+    long = replace(WHOLE, subject=replace(WHOLE.subject, columns=columns), purpose="To train. " * 90)
+    lines = list(public_lines(long))
+    told = " ".join(" ".join(lines).split())
+    assert "60 columns column_0 (number), column_1 (number)" in told
+    assert "column_59 (number)" in told
+    for words in ("people.csv", "1 file, 12 bytes, 2 rows", "data@office.example", "a" * 64):
+        assert words in told
+    for each in (WHOLE.parents[0].leaf, "1" * 64, "2" * 64, WHOLE.subject.fingerprint.root):
+        assert each in told
+    assert lines[-1].startswith("--json shows every word")
+    assert max(len(line) for line in lines if "a" * 64 not in line) <= 110

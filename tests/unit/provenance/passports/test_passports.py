@@ -88,6 +88,21 @@ def test_reports_are_found_by_what_they_build_on(made, tmp_path):
     assert on_record(made.org, found).reports == reports
 
 
+def test_reports_on_the_same_bytes_count_under_whatever_name(made, tmp_path):
+    found, passports = registered(made.org, tmp_path), made.org.provenance.passports
+    made.org.recorder.write(Draft("quality-report", "provenance", "people 1", (found.leaf,), {"headline": "good"}))
+    other(made, tmp_path)
+    on_record(made.org, found)
+    again = made.org.provenance.register_dataset(tmp_path / "people.csv", name="clean", version="7")
+    assert passports.draft(again).reports == passports.draft(found).reports
+    assert on_record(made.org, again).reports[0].headline == "good"
+    third = made.org.provenance.register_dataset(tmp_path / "people.csv", name="third")
+    with pytest.raises(NotFound, match="third 1 has no passport") as caught:
+        passports.require(third)
+    told = "clean 7 has one, and the same bytes; write one: counterfoil passport new third@1"
+    assert caught.value.hint == told
+
+
 def test_a_newer_passport_takes_the_place_of_the_older_one(made, tmp_path):
     found, passports = registered(made.org, tmp_path), made.org.provenance.passports
     assert passports.of(found) is None
