@@ -87,6 +87,8 @@ def test_samples_run(
     monkeypatch.chdir(folder)
     if page.name == "README.md":
         (folder / "receipt.json").unlink()  # the front page writes its own
+        for name in ("raw", "clean"):  # and has a step between two tables of yours
+            (folder / f"{name}.csv").write_text(f"{name},age\n1,30\n", encoding="utf-8")
     names = run_page(page, dict(first[1]))
     if page.name == "README.md":
         assert names["decision"].label == "decline"
