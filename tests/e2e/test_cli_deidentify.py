@@ -59,11 +59,31 @@ def test_a_dry_run_says_what_would_become_of_each_column(typed, folder):
         "zip: truncate, level 1: 3 to 2 different values\nage: generalise, level 1: 40 to 8 different values\n" in out
     )
     assert "visit: shift: 9 to " in out
-    assert "ill: kept, 2 different values\n300 rows.\nk = 11: the smallest of 16 groups has so many rows.\n" in out
+    assert "ill: kept, 2 different values\n300 rows.\nk = 11: the smallest of 16 groups has 11 rows.\n" in out
     assert out.endswith("Nothing was written: this was a dry run.\n")
     assert sorted(each.name for each in folder.iterdir() if each.is_file()) == sorted(
         each for each in ("people.csv", "settings.toml", *(found.name for found in folder.glob("*.key")))
     )
+
+
+def test_a_column_is_emptied_only_where_the_settings_allow_it_and_said_so(typed, folder):
+    strict = SETTINGS.replace("least = 10", "least = 100")
+    (folder / "settings.toml").write_text(strict)
+    told = ("deidentify", "people.csv", "--settings", "settings.toml", "--out", "clean.csv")
+    _, err = typed(*told, code=2)
+    assert "take emptying 'age': every value would be *" in err
+    assert "allow_emptied = true under [k]" in err
+    assert not (folder / "clean.csv").exists()
+    (folder / "settings.toml").write_text(strict.replace("least = 100", "least = 100\nallow_emptied = true"))
+    out, _ = typed(*told)
+    assert "age: EMPTIED, as the settings allow: every value is *, of 40 different values\n" in out
+
+
+def test_columns_that_are_kept_are_counted_where_there_are_many(typed, folder):
+    (folder / "wide.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n")
+    (folder / "wide.toml").write_text('version = 1\nothers = "keep"\n[columns]\na = { rule = "drop" }\n')
+    out, _ = typed("deidentify", "wide.csv", "--settings", "wide.toml", "--dry-run")
+    assert out.startswith("a: dropped\n4 columns kept as they are.\n1 row.\n")
 
 
 def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
