@@ -114,6 +114,29 @@ def test_datasets_are_inputs_where_the_caller_says_which_they_are(org, client, t
     assert record.code.sha256 == data.record.sha256
 
 
+def test_what_mlflow_was_not_told_is_an_input_by_the_importers_word(org, client):
+    data = org.provenance.register_dataset(DATA, name="credit")
+    with their_run(client) as run_id:
+        pass
+    with pytest.raises(InvalidInput, match="told MLflow of no dataset 'train'") as caught:
+        import_run(org, run_id, datasets={"train": DATA})
+    assert "--input FILE" in caught.value.hint
+    record = import_run(org, run_id, inputs=[DATA]).run.record
+    assert record.inputs == (data.leaf,)
+    assert list(record.parameters["inputsNamedAtImport"]) == [data.leaf]
+
+
+def test_files_that_are_no_models_are_named(org, client, tmp_path, onnx_bytes):
+    with their_run(client) as run_id:
+        logged_file(client, run_id, tmp_path, "MLmodel", b"flavors: {}\n")
+        logged_file(client, run_id, tmp_path, "conda.yaml", b"", folder="model/more")
+        logged_file(client, run_id, tmp_path, "curve.png", b"", folder="plots")
+        logged_file(client, run_id, tmp_path, "other.onnx", onnx_bytes, folder="plots")
+        logged_file(client, run_id, tmp_path, "notes.txt", b"", folder=None)
+    names = import_run(org, run_id, sample=SAMPLE).run.record.unmapped["outputs"]
+    assert names == ("model: neither ONNX nor skops", "notes.txt", "plots/curve.png")
+
+
 def test_an_onnx_file_becomes_a_model_that_can_be_replayed(org, client, tmp_path, onnx_bytes):
     with their_run(client, name="train credit") as run_id:
         logged_file(client, run_id, tmp_path, "model.onnx", onnx_bytes)
@@ -238,4 +261,5 @@ def test_a_model_of_ours_in_mlflow_is_left_to_its_own_command(org, client, tmp_p
     """Whole-number models are JSON, as much else is: they are not guessed at."""
     with their_run(client) as run_id:
         logged_file(client, run_id, tmp_path, "model.json", export(estimator()).to_bytes())
-    assert import_run(org, run_id, sample=rows(3)).models == ()
+    found = import_run(org, run_id, sample=rows(3))
+    assert (found.models, found.run.record.unmapped["outputs"]) == ((), ("model/model.json",))
