@@ -155,6 +155,6 @@ def test_the_gate_names_the_command_to_run(typed, folder):
     typed("dataset", "add", "people.csv")
     _, err = typed("model", "add", "model.json", "--training", "people", code=6)
     assert "the rule k=10 of this home" in err
-    assert "hint: counterfoil dataset privacy people.csv" in err
+    assert "hint: take what is missing: counterfoil dataset privacy people.csv --quasi" in err
     typed("dataset", "privacy", "people.csv", "--quasi", "zip")
     typed("model", "add", "model.json", "--training", "people")
