@@ -13,7 +13,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from counterfoil.errors import NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import NodeUnreachable, NotAllowed, NotFound, NotSetUp
 
 __all__ = ["MODEL_SUFFIXES", "ModelFile", "downloaded", "model_files", "naming_faults", "other_files"]
 
@@ -22,6 +22,9 @@ MODEL_SUFFIXES: Final = (".onnx", ".skops")
 
 _MARK: Final = "MLmodel"
 """The file by which MLflow knows a folder as a model's."""
+
+_FOLDERS: Final = "MLFLOW_ALLOW_FILE_STORE"
+"""The variable that MLflow names where it refuses a folder."""
 
 _MOST_FILES: Final = 1_000
 _MISSING: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
@@ -90,6 +93,10 @@ def naming_faults(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
+        if _FOLDERS in str(error):
+            raise NotSetUp(
+                "MLflow refuses to read runs from a folder", hint=f"set {_FOLDERS}=true, or move them to a database"
+            ) from error
         if error.error_code in _MISSING:
             raise NotFound(f"MLflow does not have {what}", hint="is the tracking address right?") from error
         raise NodeUnreachable(f"MLflow did not give {what}", hint="is it running, and is the address right?") from error

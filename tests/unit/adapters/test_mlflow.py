@@ -16,7 +16,7 @@ from organisations import DATA, estimator, rows
 
 import counterfoil
 from counterfoil.adapters.mlflow import import_registered_model, import_run, recorded_run
-from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.models.sklearn_export import export
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
@@ -255,6 +255,14 @@ def test_what_is_not_there_or_not_done_is_refused(org, client, tmp_path):
     with pytest.raises((NodeUnreachable, NotFound, InvalidInput)):
         import_run(org, run.info.run_id)
     assert org.archive.size == size
+
+
+def test_runs_in_a_folder_that_mlflow_refuses_say_what_to_set(org, client, monkeypatch):
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    uri = client.tracking_uri.replace("mlruns", "others")
+    with pytest.raises(NotSetUp, match="refuses to read runs from a folder") as caught:
+        import_run(org, "0" * 32, tracking_uri=uri)
+    assert "MLFLOW_ALLOW_FILE_STORE=true" in caught.value.hint
 
 
 def test_a_model_of_ours_in_mlflow_is_left_to_its_own_command(org, client, tmp_path):
