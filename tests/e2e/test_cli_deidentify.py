@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -96,6 +97,8 @@ def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
     out, _ = typed(*told, "--require", "k=10", "--require", "l=2")
     assert "visit: looks like dates finer than a year, by its values, in 300 rows (C)" in out
     assert "pseudonyms of Counterfoil's: patient" in out
+    assert "16 groups of rows alike in zip, age, the smallest of 11 rows; 0 rows alone.\n" in out
+    assert "\n  l: different values that each group has at least;" in out
     assert "met: k=10 (k is 11)\nmet: l=2 (l of ill is 2)\nIt is record " in out
     out, _ = typed(*told, "--require", "safe-harbor", "--require", "k=12", code=4)
     assert "NOT MET: safe-harbor" in out
@@ -103,6 +106,8 @@ def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
     quality = ("dataset", "quality", "clean.csv", "--group", "zip", "--label", "ill", "--parent", "people.csv")
     out, _ = typed(*quality, "--require", "group=50")
     assert "By zip: 2 groups, the smallest of 100 rows." in out
+    assert re.search(r"^  zip: drift \d+\.\d+, changed on purpose \(truncate\)$", out, re.MULTILINE)
+    assert "(keep)" not in out
     assert "met: group=50" in out
     told = json.loads(typed(*quality, "--require", "missing=0", "--json")[0])
     assert told["report"]["groups"][0]["named"][0]["value"] == "902"
