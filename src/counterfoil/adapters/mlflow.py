@@ -34,7 +34,14 @@ try:
     import mlflow
     from mlflow.tracking import MlflowClient
 
-    from counterfoil.adapters.mlflow_files import MODEL_SUFFIXES, ModelFile, downloaded, model_files, naming_faults, other_files
+    from counterfoil.adapters.mlflow_files import (
+        MODEL_SUFFIXES,
+        ModelFile,
+        downloaded,
+        model_files,
+        naming_faults,
+        other_files,
+    )
 except ImportError as error:
     raise NotSetUp("this adapter needs MLflow, which is not installed", hint="pip install mlflow-skinny") from error
 

@@ -47,7 +47,8 @@ def import_mlflow(
 
     Its parameters, last metrics, datasets and model files are recorded, and nothing of its user. ONNX and skops
     files become models; a pickle is named and never opened, and so are all other files. --dataset says which file a
-    dataset was that the run told MLflow of; --input names what it did not tell, and the record says that it is your word.
+    dataset was that the run told MLflow of; --input names what it did not tell, and the record says that it is
+    your word.
     """
     name, _, version = (model or "").rpartition("@")
     if (run is None) == (model is None) or (model is not None and not name):

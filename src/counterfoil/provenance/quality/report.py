@@ -20,6 +20,8 @@ LEAST_NAMED: Final = 10
 MOST_NAMED: Final = 50
 MOST_LABELS: Final = 20
 MOST_COLUMNS: Final = 150
+NOTICEABLE_MICRO: Final = 100_000
+"""Drift from which on a column is told of in lines, as is the custom; reports have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def _column_words(column: ColumnQuality, rows: int, rule: str) -> str:
         told.append("the same in every row")
     if column.outliers:
         told.append(f"{counted(column.outliers, 'number')} far out")
-    if column.drift_micro:
+    if column.drift_micro is not None and column.drift_micro >= NOTICEABLE_MICRO:
         told.append(f"drift {column.drift_micro / 1e6:.3f}" + (f", changed on purpose ({rule})" if rule else ""))
     return "; ".join(told)
 

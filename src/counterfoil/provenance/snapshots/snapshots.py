@@ -286,9 +286,7 @@ class Snapshots:
         run = self._runs.record(self._run(name, dataset, told, started))
         return Taken(dataset, run, dataset.index not in known)
 
-    def _same_rows(
-        self, name: str, version: str, notes: Mapping[str, str], told: Mapping[str, Any]
-    ) -> Dataset | None:
+    def _same_rows(self, name: str, version: str, notes: Mapping[str, str], told: Mapping[str, Any]) -> Dataset | None:
         """Returns the version, still kept, with these rows in whatever order and no other notes; None without one."""
         kept = self._files.kept()
         for dataset in reversed(self._history.datasets(name)):

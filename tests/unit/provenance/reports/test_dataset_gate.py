@@ -70,7 +70,9 @@ def test_a_training_run_is_refused_until_the_report_is_there(tmp_path, table):
     with home(tmp_path, "privacy", "k=10", "l=2", "t=0.5", "quality", "missing=0", "group=30") as org:
         dataset = org.provenance.register_dataset(table)
         size = org.archive.size
-        with pytest.raises(NotAllowed, match=r"7 rules .*: privacy \(no privacy check of it is on record\); k=10") as caught:
+        with pytest.raises(
+            NotAllowed, match=r"7 rules .*: privacy \(no privacy check of it is on record\); k=10"
+        ) as caught:
             org.provenance.run("fit", inputs=[dataset], kind="training")
         assert "counterfoil dataset privacy train.csv" in caught.value.hint
         assert "counterfoil dataset quality train.csv" in caught.value.hint
