@@ -108,7 +108,7 @@ def quality(
             recorded = org.provenance.reports.record_quality(dataset, report, before).index
             changed = _changed_on_purpose(org, dataset, before)
     answers = [judge_quality(rule, report) for rule in wanted]
-    told = {"index": recorded, "report": report.to_json()}
+    told: dict[str, object] = {"index": recorded, "report": report.to_json()}
     return _tell(session, told, [*report.lines(changed)], answers, recorded)
 
 
