@@ -79,6 +79,22 @@ def test_a_model_names_its_data_as_a_parent_and_is_recalled(typed):
     assert told(typed, "asset", "show", model["asset"])["state"] == "recalled"
 
 
+def test_assets_go_by_the_names_of_this_home(typed):
+    data = told(typed, "asset", "register", "training")["asset"]
+    [listed] = told(typed, "asset", "list")["assets"]
+    assert (listed["name"], listed["asset"]) == ("training@1", data)
+    assert typed("asset", "list")[0].splitlines()[1].startswith("training@1 ")
+    for name in ("training", "training@1"):
+        assert told(typed, "asset", "show", name)["asset"] == data
+    out, err = typed("asset", "register", "credit")
+    assert f"credit 1 was made from training 1, which is an asset: to say so, --parent {data}" in err
+    assert "found at    no address was given" in out
+    assert "was made from" not in typed("asset", "register", "credit", "--parent", "training")[1]
+    assert told(typed, "asset", "state", "credit", "deprecated")["kind"] == "model"
+    _, err = typed("asset", "show", "training@2", code=3)
+    assert "no asset on the ledger is called 'training@2'" in err
+
+
 def test_the_next_version_and_where_it_moved(typed):
     data = told(typed, "asset", "register", "training", "--uri", URI)["asset"]
     out, _ = typed("asset", "publish", data, "credit")

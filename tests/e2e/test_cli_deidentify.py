@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -59,11 +60,31 @@ def test_a_dry_run_says_what_would_become_of_each_column(typed, folder):
         "zip: truncate, level 1: 3 to 2 different values\nage: generalise, level 1: 40 to 8 different values\n" in out
     )
     assert "visit: shift: 9 to " in out
-    assert "ill: kept, 2 different values\n300 rows.\nk = 11: the smallest of 16 groups has so many rows.\n" in out
+    assert "ill: kept, 2 different values\n300 rows.\nk = 11: the smallest of 16 groups has 11 rows.\n" in out
     assert out.endswith("Nothing was written: this was a dry run.\n")
     assert sorted(each.name for each in folder.iterdir() if each.is_file()) == sorted(
         each for each in ("people.csv", "settings.toml", *(found.name for found in folder.glob("*.key")))
     )
+
+
+def test_a_column_is_emptied_only_where_the_settings_allow_it_and_said_so(typed, folder):
+    strict = SETTINGS.replace("least = 10", "least = 100")
+    (folder / "settings.toml").write_text(strict)
+    told = ("deidentify", "people.csv", "--settings", "settings.toml", "--out", "clean.csv")
+    _, err = typed(*told, code=2)
+    assert "take emptying 'age': every value would be *" in err
+    assert "allow_emptied = true under [k]" in err
+    assert not (folder / "clean.csv").exists()
+    (folder / "settings.toml").write_text(strict.replace("least = 100", "least = 100\nallow_emptied = true"))
+    out, _ = typed(*told)
+    assert "age: EMPTIED, as the settings allow: every value is *, of 40 different values\n" in out
+
+
+def test_columns_that_are_kept_are_counted_where_there_are_many(typed, folder):
+    (folder / "wide.csv").write_text("a,b,c,d,e\n1,2,3,4,5\n")
+    (folder / "wide.toml").write_text('version = 1\nothers = "keep"\n[columns]\na = { rule = "drop" }\n')
+    out, _ = typed("deidentify", "wide.csv", "--settings", "wide.toml", "--dry-run")
+    assert out.startswith("a: dropped\n4 columns kept as they are.\n1 row.\n")
 
 
 def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
@@ -76,6 +97,8 @@ def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
     out, _ = typed(*told, "--require", "k=10", "--require", "l=2")
     assert "visit: looks like dates finer than a year, by its values, in 300 rows (C)" in out
     assert "pseudonyms of Counterfoil's: patient" in out
+    assert "16 groups of rows alike in zip, age, the smallest of 11 rows; 0 rows alone.\n" in out
+    assert "\n  l: different values that each group has at least;" in out
     assert "met: k=10 (k is 11)\nmet: l=2 (l of ill is 2)\nIt is record " in out
     out, _ = typed(*told, "--require", "safe-harbor", "--require", "k=12", code=4)
     assert "NOT MET: safe-harbor" in out
@@ -83,6 +106,8 @@ def test_a_table_is_deidentified_checked_and_recorded(typed, folder):
     quality = ("dataset", "quality", "clean.csv", "--group", "zip", "--label", "ill", "--parent", "people.csv")
     out, _ = typed(*quality, "--require", "group=50")
     assert "By zip: 2 groups, the smallest of 100 rows." in out
+    assert re.search(r"^  zip: drift \d+\.\d+, changed on purpose \(truncate\)$", out, re.MULTILINE)
+    assert "(keep)" not in out
     assert "met: group=50" in out
     told = json.loads(typed(*quality, "--require", "missing=0", "--json")[0])
     assert told["report"]["groups"][0]["named"][0]["value"] == "902"
@@ -135,6 +160,6 @@ def test_the_gate_names_the_command_to_run(typed, folder):
     typed("dataset", "add", "people.csv")
     _, err = typed("model", "add", "model.json", "--training", "people", code=6)
     assert "the rule k=10 of this home" in err
-    assert "hint: counterfoil dataset privacy people.csv" in err
+    assert "hint: take what is missing: counterfoil dataset privacy people.csv --quasi" in err
     typed("dataset", "privacy", "people.csv", "--quasi", "zip")
     typed("model", "add", "model.json", "--training", "people")

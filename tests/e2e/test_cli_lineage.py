@@ -122,7 +122,22 @@ def test_a_run_of_mlflow_is_imported_once(data, monkeypatch):
     client.set_terminated(run.info.run_id)
     args = ("lineage", "import", "mlflow", run.info.run_id, "--tracking-uri", uri)
     assert data.data(*args)["parameters"] == {"depth": "3"}
-    assert "was on record before" in data.text(*args)
+    said = data.text(*args)
+    assert "was on record before" in said
+    assert "this run stands alone in the lineage" in said
+    fed = client.create_run("0", run_name="fed")
+    client.set_terminated(fed.info.run_id)
+    args = (
+        "lineage",
+        "import",
+        "mlflow",
+        fed.info.run_id,
+        "--tracking-uri",
+        uri,
+        "--input",
+        str(data.folder / "raw.csv"),
+    )
+    assert "stands alone" not in data.text(*args)
     assert data.error("lineage", "import", "mlflow", "--model", "nothing@1", "--tracking-uri", uri, code=3)
 
 

@@ -45,12 +45,23 @@ def typed(home, capsys):
     return typed
 
 
+def test_other_notes_are_another_version_and_it_is_said(typed, web):
+    url = f"{web.url}/rates.csv"
+    assert "The same contents" not in typed("take", "rates", "--url", url, "--note", "licence=CC0")
+    said = typed("take", "rates", "--url", url, "--note", "licence=MIT")
+    assert "rates 2 is record" in said
+    assert "The same contents as rates 1, with other notes." in said
+    assert "Unchanged since rates 2" in typed("take", "rates", "--url", url)
+    assert "1 sound, 0 wrong. 2 versions, 1 content." in typed("check")
+
+
 def test_a_source_is_taken_listed_exported_checked_and_removed(typed, web, tmp_path):
     url = f"{web.url}/rates.csv"
     assert "Would fetch" in typed("take", "rates", "--url", url, "--dry-run")
     assert web.asked == []
     assert "rates 1 is record" in typed("take", "rates", "--url", url, "--note", "licence=CC0")
     assert "Unchanged since rates 1" in typed("take", "rates", "--url", url, "--note", "licence=CC0")
+    assert "Unchanged since rates 1" in typed("take", "rates", "--url", url)
     web.bodies["/rates.csv"] += b"3,0.9\n"
     assert json.loads(typed("take", "rates", "--url", url, "--json"))["version"] == "2"
     listed = typed("list")

@@ -50,7 +50,7 @@ def test_every_group_reaches_k_or_it_is_refused(rows, least, suppressed):
         {
             "version": 1,
             "columns": {"age": AGE, "town": TOWN, "sex": SEX},
-            "k": {"least": least, "most_suppressed": suppressed},
+            "k": {"least": least, "most_suppressed": suppressed, "allow_emptied": True},
         }
     )
     with tempfile.TemporaryDirectory() as name:
@@ -77,7 +77,7 @@ def test_no_choice_with_less_loss_would_do(rows, least):
     """Every combination of levels below the chosen one leaves a group that is too small."""
     assume(len(rows) >= least)
     columns = {"age": AGE, "town": TOWN}
-    told = {"version": 1, "others": "drop", "columns": columns, "k": {"least": least}}
+    told = {"version": 1, "others": "drop", "columns": columns, "k": {"least": least, "allow_emptied": True}}
     with tempfile.TemporaryDirectory() as name:
         path = write(Path(name), rows)
         chosen = [each.level for each in preview(path, Settings.read(told)).columns[:2]]

@@ -34,7 +34,14 @@ try:
     import mlflow
     from mlflow.tracking import MlflowClient
 
-    from counterfoil.adapters.mlflow_files import MODEL_SUFFIXES, ModelFile, downloaded, model_files, naming_faults
+    from counterfoil.adapters.mlflow_files import (
+        MODEL_SUFFIXES,
+        ModelFile,
+        downloaded,
+        model_files,
+        naming_faults,
+        other_files,
+    )
 except ImportError as error:
     raise NotSetUp("this adapter needs MLflow, which is not installed", hint="pip install mlflow-skinny") from error
 
@@ -69,6 +76,7 @@ def import_run(
     *,
     tracking_uri: str | None = None,
     datasets: Mapping[str, Dataset | Path | str] | None = None,
+    inputs: Sequence[Dataset | Path | str] = (),
     sample: Any = None,
     code: CodeSource = None,
     tags: Sequence[str] = TAGS,
@@ -82,6 +90,7 @@ def import_run(
         tracking_uri: Where MLflow keeps it; MLflow's own setting when None.
         datasets: What MLflow's datasets are here, by their names there: a dataset on record, its name, or a file or
             folder (`Path`) whose content is on record.
+        inputs: What else went in, told likewise: by your word, where the run did not tell MLflow. The record says so.
         sample: Rows on which a model file is tried; without them ONNX and skops files are named, not registered.
         code: The files that were run; MLflow keeps no digest of them.
         tags: Which tags are recorded.
@@ -95,14 +104,14 @@ def import_run(
     with naming_faults(f"the run {run_id[:64]!r}"):
         client = MlflowClient(tracking_uri=tracking_uri)
         found = client.get_run(run_id)
-        files = list(model_files(client, found))
+        files, rest = list(model_files(client, found)), list(other_files(client, found))
     runs = organisation.provenance.runs
     known = runs.told_from({"system": SYSTEM, "id": found.info.run_id})
     if known is not None:
         return Imported(known, (), is_new=False)
-    inputs, record = _record_of(organisation, found, datasets or {}, code, tags)
-    models, others = _models_of(organisation, files, found.info.run_name, inputs, sample, trusted)
-    unmapped = dict(record.unmapped) | {"outputs": few_names(others)}
+    used, record = _record_of(organisation, found, datasets or {}, inputs, code, tags)
+    models, others = _models_of(organisation, files, found.info.run_name, used, sample, trusted)
+    unmapped = dict(record.unmapped) | {"outputs": few_names([*others, *rest])}
     outputs = tuple(dict.fromkeys(each.leaf for each in models))
     return Imported(runs.record(replace(record, outputs=outputs, unmapped=unmapped)), models, is_new=True)
 
@@ -115,6 +124,7 @@ def import_registered_model(
     tracking_uri: str | None = None,
     registry_uri: str | None = None,
     datasets: Mapping[str, Dataset | Path | str] | None = None,
+    inputs: Sequence[Dataset | Path | str] = (),
     sample: Any = None,
     positive: Any = None,
     trusted: Sequence[str] = (),
@@ -128,6 +138,7 @@ def import_registered_model(
         tracking_uri: Where MLflow keeps runs; its own setting when None.
         registry_uri: Where MLflow keeps models; its own setting when None.
         datasets: As for `import_run`.
+        inputs: As for `import_run`.
         sample: Rows to try it on; see `Provenance.register_model`.
         positive: The outcome that its score is about.
         trusted: Types that a skops file may load.
@@ -142,13 +153,13 @@ def import_registered_model(
         found = client.get_model_version(name, version)
         run = client.get_run(found.run_id) if found.run_id else None
         uri = client.get_model_version_download_uri(name, version)
-    inputs, record = ((), None) if run is None else _record_of(organisation, run, datasets or {}, None, TAGS)
+    used, record = ((), None) if run is None else _record_of(organisation, run, datasets or {}, inputs, None, TAGS)
     with tempfile.TemporaryDirectory() as folder:
         model = organisation.provenance.register_model(
             _only_model(downloaded(uri, Path(folder), tracking_uri), name),
             name=plain_name(name),
             version=str(version),
-            training=_training(inputs),
+            training=_training(used),
             sample=sample,
             positive=positive,
             trusted=trusted,
@@ -163,6 +174,7 @@ def recorded_run(
     organisation: KeepsRuns,
     *,
     datasets: Mapping[str, Dataset | Path | str] | None = None,
+    inputs: Sequence[Dataset | Path | str] = (),
     sample: Any = None,
     code: CodeSource = None,
     tags: Sequence[str] = TAGS,
@@ -173,13 +185,14 @@ def recorded_run(
     Args:
         organisation: An opened home, or a client of a node.
         datasets: As for `import_run`.
+        inputs: As for `import_run`.
         sample: As for `import_run`.
         code: As for `import_run`.
         tags: As for `import_run`.
         told: What `mlflow.start_run` takes, such as `run_name`.
     """
     run = mlflow.start_run(**told)
-    more: dict[str, Any] = {"datasets": datasets, "sample": sample, "code": code, "tags": tags}
+    more: dict[str, Any] = {"datasets": datasets, "inputs": inputs, "sample": sample, "code": code, "tags": tags}
     try:
         with run:
             yield run
@@ -196,6 +209,7 @@ def _record_of(
     organisation: KeepsRuns,
     found: Any,
     datasets: Mapping[str, Dataset | Path | str],
+    told: Sequence[Dataset | Path | str],
     code: CodeSource,
     tags: Sequence[str],
 ) -> tuple[tuple[Dataset | Model, ...], RunRecord]:
@@ -209,9 +223,12 @@ def _record_of(
     wrong = next((name for name in datasets if name not in names), None)
     if wrong is not None:
         raise InvalidInput(
-            f"the run used no dataset {wrong[:60]!r}", hint=f"MLflow knows of {', '.join(names)[:200] or 'none'}"
+            f"the run told MLflow of no dataset {wrong[:60]!r}",
+            hint=f"MLflow knows of {', '.join(names)[:200] or 'none'}; what went in all the same, say with"
+            " --input FILE (inputs=), and the record tells that it is your word",
         )
-    inputs = tuple(_on_record(organisation, datasets[name]) for name in names if name in datasets)
+    named = tuple(_on_record(organisation, each) for each in told)
+    inputs = (*(_on_record(organisation, datasets[name]) for name in names if name in datasets), *named)
     parameters, left_out = fitting(found.data.params)
     chosen, left = fitting({name: found.data.tags[name] for name in tags if name in found.data.tags})
     results, many = fitting({name: number_of(value) for name, value in found.data.metrics.items()})
@@ -221,7 +238,9 @@ def _record_of(
         tuple(dict.fromkeys(each.leaf for each in inputs)),
         (),
         code_of(code),
-        parameters | ({"tags": chosen} if chosen else {}),
+        parameters
+        | ({"tags": chosen} if chosen else {})
+        | ({"inputsNamedAtImport": [each.leaf for each in named]} if named else {}),
         {},
         None,
         time_text(found.info.start_time // 1_000),

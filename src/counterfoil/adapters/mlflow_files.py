@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +13,18 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from counterfoil.errors import NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import NodeUnreachable, NotAllowed, NotFound, NotSetUp
 
-__all__ = ["MODEL_SUFFIXES", "ModelFile", "downloaded", "model_files", "naming_faults"]
+__all__ = ["MODEL_SUFFIXES", "ModelFile", "downloaded", "model_files", "naming_faults", "other_files"]
 
 MODEL_SUFFIXES: Final = (".onnx", ".skops")
 """Files that can be registered as they are."""
 
 _MARK: Final = "MLmodel"
 """The file by which MLflow knows a folder as a model's."""
+
+_FOLDERS: Final = "MLFLOW_ALLOW_FILE_STORE"
+"""The variable that MLflow names where it refuses a folder."""
 
 _MOST_FILES: Final = 1_000
 _MISSING: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
@@ -59,6 +62,16 @@ def model_files(client: MlflowClient, run: Any) -> Iterator[ModelFile]:
             yield ModelFile(f"{logged.name}/{path}", logged.name, _fetching(uri, client.tracking_uri, is_file))
 
 
+def other_files(client: MlflowClient, run: Any) -> Iterator[str]:
+    """Yields the paths of a run's artifacts that are no model and no part of one."""
+    models: list[PurePosixPath] = []
+    for folder, files in _folders(lambda folder: client.list_artifacts(run.info.run_id, folder or None)):
+        if _is_model(files):
+            models.append(PurePosixPath(folder))
+        if not any(PurePosixPath(folder).is_relative_to(model) for model in models):
+            yield from (path for path in files if not path.endswith(MODEL_SUFFIXES))
+
+
 def downloaded(uri: str, folder: Path, tracking_uri: str | None) -> Path:
     """Copies a file or folder of MLflow's into a folder of ours, and returns where it lies.
 
@@ -80,6 +93,10 @@ def naming_faults(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
+        if _FOLDERS in str(error):
+            raise NotSetUp(
+                "MLflow refuses to read runs from a folder", hint=f"set {_FOLDERS}=true, or move them to a database"
+            ) from error
         if error.error_code in _MISSING:
             raise NotFound(f"MLflow does not have {what}", hint="is the tracking address right?") from error
         raise NodeUnreachable(f"MLflow did not give {what}", hint="is it running, and is the address right?") from error
@@ -93,6 +110,15 @@ def _listed(client: MlflowClient, logged: Any, folder: str) -> Any:
 
 def _models_in(listed: List) -> Iterator[tuple[str, bool]]:
     """Yields each model: the path of its file, or of its folder where that holds no file that can be registered."""
+    for folder, files in _folders(listed):
+        fit = [path for path in files if path.endswith(MODEL_SUFFIXES)]
+        yield from ((path, True) for path in fit)
+        if not fit and _is_model(files):
+            yield folder or "model", False
+
+
+def _folders(listed: List) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder and the paths of the files in it, as long as there are not too many."""
     folders, seen = [""], 0
     while folders:
         folder = folders.pop(0)
@@ -100,12 +126,12 @@ def _models_in(listed: List) -> Iterator[tuple[str, bool]]:
         seen += len(found)
         if seen > _MOST_FILES:
             return
-        files = [each.path for each in found if not each.is_dir]
-        fit = [path for path in files if path.endswith(MODEL_SUFFIXES)]
-        yield from ((path, True) for path in fit)
-        if not fit and any(PurePosixPath(path).name == _MARK for path in files):
-            yield folder or "model", False
+        yield folder, [each.path for each in found if not each.is_dir]
         folders.extend(each.path for each in found if each.is_dir)
+
+
+def _is_model(files: Sequence[str]) -> bool:
+    return any(PurePosixPath(path).name == _MARK for path in files)
 
 
 def _fetching(uri: str, tracking_uri: str, is_file: bool) -> Callable[[Path], Path]:

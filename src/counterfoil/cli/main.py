@@ -92,7 +92,8 @@ class LazyGroup(click.Group):
 
 
 def _share_options(command: click.Command, path: str) -> None:
-    """Gives a command, or each command of a group, the options that all have."""
+    """Gives a command, or each command of a group, the options that all have, and a summary that is not cut off."""
+    command.short_help = " ".join((command.help or "").partition("\n\n")[0].split()) or None
     if isinstance(command, click.Group):
         for name, sub in command.commands.items():
             _share_options(sub, f"{path} {name}")

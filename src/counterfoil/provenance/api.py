@@ -82,7 +82,8 @@ class ProvenanceRoutes:
         """Records what a file holds: digest, fingerprint, and of a table rows and columns; the file is not kept.
 
         As text/csv the body is a table with a header row, in UTF-8. As application/octet-stream it is any file; the
-        ending of `file` says what it is, such as .parquet. The same file under the same name is recorded once.
+        ending of `file` says what it is, such as .parquet. The same content under the
+        same name is recorded once.
         """
         kind = request.headers.get("content-type", _CSV).partition(";")[0].strip().lower()
         ending = _ending(file) if kind == _BYTES else ".csv"

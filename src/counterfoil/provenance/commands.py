@@ -14,7 +14,7 @@ from counterfoil.errors import NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.reports.commands import privacy, quality
-from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json
+from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json, twin_lines
 from counterfoil.provenance.signatures.commands import check, sign
 from counterfoil.provenance.tables import read_rows
 
@@ -41,16 +41,18 @@ def dataset() -> None:
 def add_dataset(session: Session, path: Path, name: str, version: str, notes: tuple[str, ...]) -> None:
     """Record what a file or folder holds: digest, fingerprint, and of a table rows and columns.
 
-    The data itself stays where it is. The same content under the same name is recorded once; other
-    content under a known name is its next version.
+    The data itself stays where it is. The same content under the same name is recorded once, whatever
+    the file is called; other content under a known name, or other notes, are its next version.
     """
     pairs = key_values(notes, "--note")
     with session.open() as org, session.progress("Reading", in_bytes=True) as progress:
         found = org.provenance.register_dataset(path, name=name, version=version, notes=pairs, progress=progress)
+        twins = twin_lines(found, org.provenance.datasets(found.record.name))
     session.emit(
         dataset_json(found),
         [
             f"Dataset {found.record.name} {found.record.version} is record {found.index}: {_size_words(found)}.",
+            *twins,
             f"SHA-256 {found.record.sha256}",
         ],
     )

@@ -65,8 +65,8 @@ class Datasets:
         content = content_of(path, progress, file_name)
         file_name = file_name or path.name
         versions = self.all(name)
-        for known in versions:
-            if version in ("", known.record.version) and _is_same(known.record, content, file_name, notes):
+        for known in reversed(versions):
+            if version in ("", known.record.version) and _is_same(known.record, content, notes):
                 return known
         if version and any(each.record.version == version for each in versions):
             raise InvalidInput(
@@ -133,6 +133,10 @@ class Datasets:
         return Fingerprint.from_json(told)
 
 
-def _is_same(record: DatasetRecord, content: DatasetContent, file_name: str, notes: Mapping[str, str]) -> bool:
-    found = (record.sha256, record.root, record.file_name, dict(record.notes))
-    return found == (content.sha256, content.fingerprint.root.hex(), file_name, dict(notes))
+def _is_same(record: DatasetRecord, content: DatasetContent, notes: Mapping[str, str]) -> bool:
+    """Whether a version has this content, read as the same kind of table, and says no other notes.
+
+    A single file's name is part of its root and not of its content, so the digest decides.
+    """
+    found = (record.sha256, record.rows, record.columns)
+    return found == (content.sha256, content.rows, content.columns) and (not notes or dict(record.notes) == dict(notes))

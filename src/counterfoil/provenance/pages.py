@@ -38,13 +38,14 @@ class ProvenancePages:
     def __init__(self, org: Organisation, desk: Desk, pages: Pages) -> None:
         self._org = org
         self._pages = pages
-        pages.add_room("provenance", Path(__file__).parent / "templates", Link("/models", "Models", STAFF))
+        pages.add_room("provenance", Path(__file__).parent / "templates", Link("/models", "Models and data", STAFF))
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
         room = PageRoom(self._pages)
         room.shows("/models", self.list_models, STAFF)
         room.shows("/models/{index:int}", self.show, STAFF)
+        room.shows("/datasets", self.list_datasets, STAFF)
         room.shows("/datasets/{index:int}", DatasetPage(self._org, self._pages).show, STAFF)
         room.shows("/models/{index:int}/passport.json", self.model_passport, STAFF)
         room.shows("/datasets/{index:int}/passport.json", self.dataset_passport, STAFF)
@@ -63,6 +64,10 @@ class ProvenancePages:
             datasets=list(reversed(self._org.provenance.datasets())),
             hold_on=self._org.provenance.recalls.bar.hold_on,
         )
+
+    def list_datasets(self, request: Request) -> Response:
+        """Leads to the datasets, which stand below the models."""
+        return self._pages.see(request, "/models#datasets")
 
     def show(self, index: int, request: Request) -> Response:
         """Shows a model and what was tried to find out whether it repeats itself."""

@@ -104,14 +104,14 @@ class Provenance:
         """Records what a file or folder holds; the data itself stays where it is.
 
         On record are its digest, size and fingerprint, and of a table (CSV, Parquet, Arrow, a dataset
-        on disk) rows and columns. The same content under the same name is recorded once; other content
-        under a known name is its next version.
+        on disk) rows and columns. The same content under the same name is recorded once, whatever the file
+        is called; other content under a known name, or other notes, are its next version.
 
         Args:
             path: The file or folder.
             name: Its name; the file's name when empty.
             version: In your own numbering; "1", "2", … when empty.
-            notes: Licence, source, purpose, in free words.
+            notes: Licence, source, purpose, in free words. Without any, those on record for the same content stay.
             progress: Called with (bytes read, bytes in all).
             file_name: The file's name where it comes from; the path's own when empty.
 

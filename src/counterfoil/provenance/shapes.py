@@ -9,7 +9,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 
-__all__ = ["class_of", "dataset_json", "key_values", "model_json"]
+__all__ = ["class_of", "dataset_json", "key_values", "model_json", "twin_lines"]
 
 
 def dataset_json(found: Dataset) -> dict[str, Any]:
@@ -20,6 +20,15 @@ def dataset_json(found: Dataset) -> dict[str, Any]:
 def model_json(found: Model) -> dict[str, Any]:
     """Returns a model as JSON values."""
     return {"index": found.index, "leaf": found.leaf} | dict(found.record.draft().about)
+
+
+def twin_lines(found: Dataset, versions: Iterable[Dataset]) -> list[str]:
+    """Returns a line where an earlier version has the same contents, and so was recorded with other notes."""
+    twins = [each for each in versions if each.index < found.index and each.record.sha256 == found.record.sha256]
+    if not twins:
+        return []
+    record = twins[-1].record
+    return [f"The same contents as {record.name} {record.version}, with other notes."]
 
 
 def key_values(pairs: Iterable[str], option: str) -> dict[str, str]:

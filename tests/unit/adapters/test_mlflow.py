@@ -16,7 +16,7 @@ from organisations import DATA, estimator, rows
 
 import counterfoil
 from counterfoil.adapters.mlflow import import_registered_model, import_run, recorded_run
-from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.models.sklearn_export import export
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
@@ -112,6 +112,29 @@ def test_datasets_are_inputs_where_the_caller_says_which_they_are(org, client, t
     assert record.inputs == (data.leaf,)
     assert record.unmapped["inputs"] == ("third",)
     assert record.code.sha256 == data.record.sha256
+
+
+def test_what_mlflow_was_not_told_is_an_input_by_the_importers_word(org, client):
+    data = org.provenance.register_dataset(DATA, name="credit")
+    with their_run(client) as run_id:
+        pass
+    with pytest.raises(InvalidInput, match="told MLflow of no dataset 'train'") as caught:
+        import_run(org, run_id, datasets={"train": DATA})
+    assert "--input FILE" in caught.value.hint
+    record = import_run(org, run_id, inputs=[DATA]).run.record
+    assert record.inputs == (data.leaf,)
+    assert list(record.parameters["inputsNamedAtImport"]) == [data.leaf]
+
+
+def test_files_that_are_no_models_are_named(org, client, tmp_path, onnx_bytes):
+    with their_run(client) as run_id:
+        logged_file(client, run_id, tmp_path, "MLmodel", b"flavors: {}\n")
+        logged_file(client, run_id, tmp_path, "conda.yaml", b"", folder="model/more")
+        logged_file(client, run_id, tmp_path, "curve.png", b"", folder="plots")
+        logged_file(client, run_id, tmp_path, "other.onnx", onnx_bytes, folder="plots")
+        logged_file(client, run_id, tmp_path, "notes.txt", b"", folder=None)
+    names = import_run(org, run_id, sample=SAMPLE).run.record.unmapped["outputs"]
+    assert names == ("model: neither ONNX nor skops", "notes.txt", "plots/curve.png")
 
 
 def test_an_onnx_file_becomes_a_model_that_can_be_replayed(org, client, tmp_path, onnx_bytes):
@@ -234,8 +257,17 @@ def test_what_is_not_there_or_not_done_is_refused(org, client, tmp_path):
     assert org.archive.size == size
 
 
+def test_runs_in_a_folder_that_mlflow_refuses_say_what_to_set(org, client, monkeypatch):
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    uri = client.tracking_uri.replace("mlruns", "others")
+    with pytest.raises(NotSetUp, match="refuses to read runs from a folder") as caught:
+        import_run(org, "0" * 32, tracking_uri=uri)
+    assert "MLFLOW_ALLOW_FILE_STORE=true" in caught.value.hint
+
+
 def test_a_model_of_ours_in_mlflow_is_left_to_its_own_command(org, client, tmp_path):
     """Whole-number models are JSON, as much else is: they are not guessed at."""
     with their_run(client) as run_id:
         logged_file(client, run_id, tmp_path, "model.json", export(estimator()).to_bytes())
-    assert import_run(org, run_id, sample=rows(3)).models == ()
+    found = import_run(org, run_id, sample=rows(3))
+    assert (found.models, found.run.record.unmapped["outputs"]) == ((), ("model/model.json",))

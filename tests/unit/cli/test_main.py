@@ -139,3 +139,13 @@ def test_light_commands_import_nothing_heavy(module, heavy):
     code = f"import {module}, sys; print('\\n'.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize("group", ["dataset", "ledger", "snapshot", "lineage"])
+def test_a_group_tells_of_each_command_to_the_end_of_the_sentence(capsys, group):
+    assert run([group, "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.partition("Commands:")[2].split())
+    assert told
+    assert "..." not in told
+    if group == "dataset":
+        assert "digest, fingerprint, and of a table rows and columns. list" in told

@@ -245,6 +245,14 @@ def test_what_is_not_there_is_not_found(node, path):
     assert node.client.get(path, headers=PAGE).status_code == 404
 
 
+def test_the_datasets_are_found_from_the_menu_and_by_their_own_address(node):
+    led = node.client.get("/datasets", headers=PAGE)
+    assert (led.status_code, led.headers["location"]) == (303, "/models#datasets")
+    page = node.client.get("/models", headers=PAGE).text
+    assert '<a href="/models" aria-current="page">Models and data</a>' in page
+    assert 'id="datasets"' in page
+
+
 @pytest.mark.parametrize("query", ["since=yesterday", "policy=x", "before=-1"])
 def test_a_search_that_cannot_be_says_why(node, query):
     decide(node)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from counterfoil.decisions.policy import Policy
@@ -60,13 +61,21 @@ def read_applicants(path: Path, policy: Policy, subject_column: str, ignored: Se
             hint = _separator_hint(header) or did_you_mean(name, header) or f"it has {', '.join(header)}"
             raise InvalidInput(f"{path.name} has no column {name!r}", hint=hint)
     columns = [name for name in header if name not in ignored and (name != subject_column or name in known)]
-    for name in columns:
-        if name not in known:
-            raise InvalidInput(
-                f"{path.name} has the column {name!r}, and the policy {policy.name!r} has no such feature",
-                hint=did_you_mean(name, known) or f"leave it out with --ignore {name}",
-            )
+    _require_known([name for name in columns if name not in known], known, path, policy)
     return [_applicant(number, row, columns, known, policy, subject_column) for number, row in enumerate(rows, 1)]
+
+
+def _require_known(unknown: Sequence[str], known: Mapping[str, Feature], path: Path, policy: Policy) -> None:
+    """Refuses columns that are no features, all of them at once."""
+    if not unknown:
+        return
+    names, options = ", ".join(map(repr, unknown)), " ".join(f"--ignore {quote(name)}" for name in unknown)
+    near = did_you_mean(unknown[0], known) if len(unknown) == 1 else ""
+    columns, features = ("column", "feature") if len(unknown) == 1 else ("columns", "features")
+    raise InvalidInput(
+        f"{path.name} has the {columns} {names}, and the policy {policy.name!r} has no such {features}",
+        hint=near or f"leave {'it' if len(unknown) == 1 else 'them'} out with {options}",
+    )
 
 
 def read_background(path: Path, policy: Policy) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.ledger.assets.kinds import State
     from counterfoil.ledger.assets.quote import Quote
+    from counterfoil.organisation import Organisation
 
 __all__ = ["asset"]
 
@@ -49,7 +50,7 @@ def _sending(command: Any) -> Any:
     default=0,
     help="What you ask of each sale, for ever, in hundredths of a percent.",
 )
-@click.option("--parent", "parents", multiple=True, metavar="ID", help="Asset it was made from; may be repeated.")
+@click.option("--parent", "parents", multiple=True, metavar="ID|NAME", help="Asset it was made from; may be repeated.")
 @_sending
 @click.pass_obj
 def register_asset(
@@ -69,9 +70,14 @@ def register_asset(
     """
     require_packages()
     from counterfoil.provenance.assets.manifests import find_manifest
+    from counterfoil.provenance.assets.names import parents_on_ledger
 
     with session.open() as org:
         found = find_manifest(org.provenance, what, kind)
+        parents = tuple(_find(org, each) for each in parents)
+        for name, parent in parents_on_ledger(org.provenance, found, org.ledger.assets.list()):
+            if parent not in parents:
+                session.remark(f"{found.name} was made from {name}, which is an asset: to say so, --parent {parent}")
         change = org.ledger.assets.registering(
             found.kind, found.sha256, uri=uri, parents=parents, royalty_bps=royalty_bps, of=found.leaf
         )
@@ -81,7 +87,7 @@ def register_asset(
 
 
 @asset.command("publish")
-@click.argument("asset_id", metavar="ID", help="The asset.")
+@click.argument("asset_id", metavar="ID|NAME", help="The asset.")
 @click.argument("what", metavar="DATASET|MODEL", help="The next version: name, or place of its record.")
 @click.option("--kind", type=_KIND, help="Which, where a dataset and a model are called so.")
 @click.option("--uri", help=f"{_URI} Without it, what was said before.")
@@ -96,14 +102,14 @@ def publish_asset(
 
     with session.open() as org:
         found = find_manifest(org.provenance, what, kind)
-        change = org.ledger.assets.publishing(asset_id, found.sha256, uri=uri, of=found.leaf)
+        change = org.ledger.assets.publishing(_find(org, asset_id), found.sha256, uri=uri, of=found.leaf)
         made = _made(session, *change, dry_run=dry_run, yes=yes or not org.ledger.require_connection().rpc)
     if made is not None:
         session.emit(made.to_json(), [f"{found.name} is version {made.version}.", *_asset_lines(made)])
 
 
 @asset.command("state")
-@click.argument("asset_id", metavar="ID", help="The asset.")
+@click.argument("asset_id", metavar="ID|NAME", help="The asset.")
 @click.argument("state", type=click.Choice(list(STATES)), help="How it stands from now on.")
 @_sending
 @click.pass_obj
@@ -114,14 +120,14 @@ def set_state(session: Session, asset_id: str, state: State, dry_run: bool, yes:
     """
     require_packages()
     with session.open() as org:
-        change = org.ledger.assets.setting_state(asset_id, state)
+        change = org.ledger.assets.setting_state(_find(org, asset_id), state)
         made = _made(session, *change, dry_run=dry_run, yes=yes or not org.ledger.require_connection().rpc)
     if made is not None:
         session.emit(made.to_json(), [f"The {made.kind} is {made.state}.", *_asset_lines(made)])
 
 
 @asset.command("transfer")
-@click.argument("asset_id", metavar="ID", help="The asset.")
+@click.argument("asset_id", metavar="ID|NAME", help="The asset.")
 @click.argument("address", help="The next owner's account.")
 @_sending
 @click.pass_obj
@@ -129,7 +135,7 @@ def transfer_asset(session: Session, asset_id: str, address: str, dry_run: bool,
     """Hand an asset over for good. Only its owner can; every role for it lapses."""
     require_packages()
     with session.open() as org:
-        change = org.ledger.assets.transferring(asset_id, address)
+        change = org.ledger.assets.transferring(_find(org, asset_id), address)
         made = _made(session, *change, dry_run=dry_run, yes=yes)
     if made is not None:
         session.emit(made.to_json(), [f"The {made.kind} belongs to {made.owner}.", *_asset_lines(made)])
@@ -139,23 +145,31 @@ def transfer_asset(session: Session, asset_id: str, address: str, dry_run: bool,
 @click.option("--ours", is_flag=True, help="Only what this home's account owns.")
 @click.pass_obj
 def list_assets(session: Session, ours: bool) -> None:
-    """List the assets on the ledger, oldest first."""
+    """List the assets on the ledger, oldest first, with the names that this home has for them."""
     require_packages()
+    from counterfoil.provenance.assets.names import asset_name
+
     with session.open() as org:
         found = org.ledger.assets.list(ours=ours)
-    rows = [(each.asset, each.kind, each.state, each.version, "ours" if each.is_ours else each.owner) for each in found]
-    lines = session.table(("asset", "kind", "state", "version", "owner"), rows) if rows else ["No assets yet."]
-    session.emit({"assets": [each.to_json() for each in found]}, lines)
+        names = [asset_name(org.provenance, each) for each in found]
+    rows = [
+        (name, each.kind, each.state, each.version, "ours" if each.is_ours else each.owner, each.asset)
+        for name, each in zip(names, found, strict=True)
+    ]
+    header = ("here called", "kind", "state", "version", "owner", "asset")
+    lines = session.table(header, rows) if rows else ["No assets yet."]
+    told = [each.to_json() | {"name": name or None} for name, each in zip(names, found, strict=True)]
+    session.emit({"assets": told}, lines)
 
 
 @asset.command("show")
-@click.argument("asset_id", metavar="ID", help="The asset.")
+@click.argument("asset_id", metavar="ID|NAME", help="The asset.")
 @click.pass_obj
 def show_asset(session: Session, asset_id: str) -> None:
     """Show an asset, everything the ledger tells of it, and what this home's log says."""
     require_packages()
     with session.open() as org:
-        found = org.ledger.assets.show(asset_id)
+        found = org.ledger.assets.show(_find(org, asset_id))
     session.emit(found.to_json(), _history_lines(session, found))
 
 
@@ -183,6 +197,13 @@ def deploy_assets(session: Session, contract: str | None, from_block: int | None
         {"chain_id": quote.chain_id, "contract": address, "done": True},
         [f"Assets are registered in the contract {address} on chain {quote.chain_id}."],
     )
+
+
+def _find(org: Organisation, wanted: str) -> str:
+    """Returns the id of an asset that was named by it, or by what this home calls it."""
+    from counterfoil.provenance.assets.names import find_asset
+
+    return wanted if wanted.lower().startswith("0x") else find_asset(org.provenance, org.ledger.assets.list(), wanted)
 
 
 def _made(
@@ -238,8 +259,8 @@ def _public_lines(quote: Quote) -> Iterator[str]:
 def _asset_lines(found: Asset) -> Iterator[str]:
     yield f"asset       {found.asset}"
     yield f"kind        {found.kind}, version {found.version}, {found.state}"
-    yield f"manifest    SHA-256 {found.manifest}"
-    yield f"found at    {found.uri or 'not told'}"
+    yield f"record      SHA-256 {found.manifest}, of what its owner's log says of it"
+    yield f"found at    {found.uri or 'no address was given'}"
     yield f"owner       {found.owner}{', this home' if found.is_ours else ''}"
     yield f"registered  by {found.creator} in block {found.block:,}"
     yield f"contract    {found.contract} on chain {found.chain_id}"
@@ -254,7 +275,7 @@ def _history_lines(session: Session, found: AssetHistory) -> Iterator[str]:
     for child in found.children:
         yield f"used for    {child}"
     if found.of is not None:
-        yield f"in the log  its manifest is record {found.of}"
+        yield f"in the log  record {found.of} is what the ledger has the digest of"
     for record in found.records:
         yield f"            record {record} is about it"
     yield ""

@@ -81,6 +81,11 @@ class ColumnPlan:
         """Whether the column goes."""
         return self.rule == "drop"
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether every value becomes one and the same."""
+        return isinstance(self.rule, Generalise) and self.level > len(self.rule.levels)
+
     def new_type(self) -> pa.DataType:
         """Returns its type afterwards: its own where it is kept or its dates move, else text."""
         import pyarrow as pa
@@ -118,7 +123,7 @@ class ColumnPlan:
             return mapped(texts, _masking(rule))
         assert isinstance(rule, Generalise)
         new = mapped(texts, at_level(rule.levels, self.level))
-        return new.fill_null(ANY) if self.level > len(rule.levels) else new
+        return new.fill_null(ANY) if self.is_emptied else new
 
     def _shifted(self, column: pa.Array, texts: pa.Array, days: pa.Array) -> pa.Array:
         """Returns dates moved by whole days; what is no date, or nobody's, becomes a missing value."""

@@ -19,6 +19,8 @@ __all__ = ["deidentify"]
 
 PATH: Final = click.Path(path_type=Path)
 _MOST: Final = 100_000
+_FEW_KEPT: Final = 3
+"""Columns that are kept are named up to here; beyond, they are counted."""
 
 
 @click.command()
@@ -66,12 +68,17 @@ def deidentify(session: Session, file: Path, settings: Path, out: Path | None, n
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
+    kept = [column for column in outcome.columns if column.rule == "keep"]
     for column in outcome.columns:
-        yield f"{column.name}: {_column_words(column)}"
+        if column.rule != "keep" or len(kept) <= _FEW_KEPT:
+            yield f"{column.name}: {_column_words(column)}"
+    if len(kept) > _FEW_KEPT:
+        yield f"{len(kept):,} columns kept as they are."
     left_out = f", {outcome.suppressed:,} left out" if outcome.suppressed else ""
     yield f"{counted(outcome.rows, 'row')}{left_out}."
     if outcome.k is not None:
-        yield f"k = {outcome.k:,}: the smallest of {counted(outcome.groups or 0, 'group')} has so many rows."
+        groups = counted(outcome.groups or 0, "group")
+        yield f"k = {outcome.k:,}: the smallest of {groups} has {counted(outcome.k, 'row')}."
 
 
 def _column_words(column: ColumnOutcome) -> str:
@@ -79,6 +86,8 @@ def _column_words(column: ColumnOutcome) -> str:
         return "dropped"
     if column.rule == "keep":
         return f"kept, {_different(column.different_before)}"
+    if column.is_emptied:
+        return f"EMPTIED, as the settings allow: every value is *, of {_different(column.different_before)}"
     rule = column.rule if column.level is None else f"{column.rule}, level {column.level}"
     unread = column.missing_after - column.missing_before
     lost = f"; {counted(unread, 'value')} could not be read and {'is' if unread == 1 else 'are'} left out"

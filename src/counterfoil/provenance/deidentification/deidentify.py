@@ -47,6 +47,7 @@ class ColumnOutcome:
         different_after: The same afterwards.
         missing_before: Rows that hold nothing, of those that stayed.
         missing_after: The same afterwards; the more are values that could not be read.
+        is_emptied: Whether every value became `*`, because the settings allow it and k asked for it.
     """
 
     name: str
@@ -56,12 +57,14 @@ class ColumnOutcome:
     different_after: int
     missing_before: int
     missing_after: int
+    is_emptied: bool
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as JSON values."""
         return {
             "differentAfter": self.different_after,
             "differentBefore": self.different_before,
+            "emptied": self.is_emptied,
             "level": self.level,
             "missingAfter": self.missing_after,
             "missingBefore": self.missing_before,
@@ -122,8 +125,8 @@ def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progr
 
     Raises:
         NotFound: There is no such file.
-        InvalidInput: The table cannot be read, the settings do not fit it, k cannot be reached, or there is
-            something at `out`. Nothing was written.
+        InvalidInput: The table cannot be read, the settings do not fit it, k cannot be reached or takes emptying
+            a column that may not be, or there is something at `out`. Nothing was written.
         Stale: The table was changed while it was read. Nothing was written.
     """
     require_new(out)
@@ -183,7 +186,7 @@ def _choice(table: TextTable, settings: Settings) -> tuple[Choice | None, list[Q
     rows = len(quasi[0].column.codes)
     if not rows:
         raise InvalidInput("the table has no rows", hint="without rows there are no groups to reach")
-    return choose(quasi, goal.least, int(goal.most_suppressed * rows)), quasi
+    return choose(quasi, goal.least, int(goal.most_suppressed * rows), may_empty=goal.may_empty), quasi
 
 
 def _plan(table: TextTable, name: str, settings: Settings, levels: dict[str, int], key: ProjectKey) -> ColumnPlan:
@@ -251,6 +254,7 @@ def _outcome(plan: ColumnPlan, settings: Settings) -> ColumnOutcome:
         0 if dropped else after,
         plan.missing_before,
         plan.rows if dropped else plan.missing_after,
+        plan.is_emptied,
     )
 
 

@@ -8,7 +8,8 @@ suppression"). Going up joins groups and never splits one, so rows in groups tha
    equal loss the one that comes first in the order of columns.
 2. One is passed over where one or two of its columns alone already leave too many rows in small groups (the subset
    property; LeFevre 2005, "Incognito").
-3. The first in which no more rows than allowed are in groups below k is taken; those rows are left out.
+3. The first in which no more rows than allowed are in groups below k is taken; those rows are left out. One that
+   empties a column, by taking it to its highest level, is passed over unless that is allowed.
 
 The same table and settings give the same levels on any machine.
 """
@@ -55,6 +56,10 @@ class Quasi:
         """The level at which everything is one value."""
         return len(self.levels) + 1
 
+    def is_emptied_at(self, level: int) -> bool:
+        """Whether nothing is left of the column at a level: every value is `ANY`."""
+        return level == self.highest and self.fixed is None
+
     def choices(self) -> range:
         """Returns the levels that may be used."""
         return range(self.highest + 1) if self.fixed is None else range(self.fixed, self.fixed + 1)
@@ -93,26 +98,46 @@ class Choice:
     tried: int
 
 
-def choose(quasi: Sequence[Quasi], least: int, most_suppressed: int, progress: Tried | None = None) -> Choice:
+def choose(
+    quasi: Sequence[Quasi], least: int, most_suppressed: int, *, may_empty: bool = False, progress: Tried | None = None
+) -> Choice:
     """Returns the levels of least loss at which all but a few rows are in groups of `least` rows.
 
     Args:
         quasi: The columns, each with as many rows.
         least: k.
         most_suppressed: Rows that may be left out.
+        may_empty: Whether a column may become one value for everything.
         progress: Told (combinations looked at, combinations in all).
 
     Raises:
-        InvalidInput: Not even one group of all rows is large enough, or there are too many combinations.
+        InvalidInput: Not even one group of all rows is large enough, a column would have to be emptied and may not,
+            or there are too many combinations.
     """
     rows = len(quasi[0].column.codes)
     nodes = _nodes(quasi)
     search = _Search(quasi, least, most_suppressed)
+    refused: list[str] = []
     for number, levels in enumerate(nodes, 1):
         if progress is not None:
             progress(number, len(nodes))
+        emptied = [each.column.name for each, level in zip(quasi, levels, strict=True) if each.is_emptied_at(level)]
+        is_refused = bool(emptied) and not may_empty
+        if is_refused and refused:
+            continue
         if search.is_enough(levels):
+            if is_refused:
+                refused = emptied
+                continue
             return _chosen(quasi, levels, least, search.tried)
+    if refused:
+        columns = " and ".join(repr(name) for name in refused)
+        raise InvalidInput(
+            f"groups of {least:,} rows, with {most_suppressed:,} of {rows:,} rows left out at most, take emptying"
+            f" {columns}: every value would be {ANY}",
+            hint="give coarser levels, let more rows be left out (most_suppressed), drop a column, or allow it:"
+            " allow_emptied = true under [k]",
+        )
     raise InvalidInput(
         f"groups of {least:,} rows cannot be reached: {rows:,} rows, {most_suppressed:,} of which may be left out",
         hint="ask for a smaller k, let more rows be left out, or give more columns levels to choose from",

@@ -94,11 +94,13 @@ class Goal:
         least: k.
         most_suppressed: Share of the rows that may be left out for it, exact.
         also: Columns that are kept as they are and count as well.
+        may_empty: Whether a column may become one value for everything where nothing less will do.
     """
 
     least: int
     most_suppressed: Fraction
     also: tuple[str, ...]
+    may_empty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,7 @@ def _goal(told: Any) -> Goal | None:
         return None
     rest = dict(_table(told, "[k]"))
     least, share, also = rest.pop("least", None), rest.pop("most_suppressed", 0), rest.pop("also", [])
+    may_empty = rest.pop("allow_emptied", False)
     _nothing_left(rest, "[k]")
     if type(least) is not int or not 2 <= least <= 1_000_000:
         raise InvalidInput("[k] least is the size that every group must have", hint="2 or more")
@@ -238,7 +241,9 @@ def _goal(told: Any) -> Goal | None:
         raise InvalidInput("[k] most_suppressed is a share of the rows", hint="from 0 to 1, such as 0.02")
     if not isinstance(also, list) or not all(isinstance(name, str) for name in also):
         raise InvalidInput("[k] also is a list of columns")
-    return Goal(least, Fraction(str(share)), tuple(also))
+    if type(may_empty) is not bool:
+        raise InvalidInput("[k] allow_emptied says whether a column may become * throughout", hint="true or false")
+    return Goal(least, Fraction(str(share)), tuple(also), may_empty)
 
 
 def _rule(told: Any, where: str, goal: Goal | None) -> Rule:

@@ -173,8 +173,8 @@ class PrivacyReport:
 
 def _group_lines(groups: Groups) -> Iterator[str]:
     yield (
-        f"k = {groups.k:,}: {counted(groups.groups, 'group')} by {', '.join(groups.quasi)}; "
-        f"{counted(groups.unique_rows, 'row')} alone."
+        f"k = {groups.k:,}: {counted(groups.groups, 'group')} of rows alike in {', '.join(groups.quasi)}, "
+        f"the smallest of {counted(groups.k, 'row')}; {counted(groups.unique_rows, 'row')} alone."
     )
     for band in groups.sizes:
         yield f"  groups of {band.label}: {band.groups:,}, {counted(band.rows, 'row')}"
@@ -184,3 +184,7 @@ def _group_lines(groups: Groups) -> Iterator[str]:
             f"{each.column}: l = {each.distinct_l:,} (entropy {each.entropy_l_micro / 1e6:.3f}, c > {c}), "
             f"t = {each.t_micro / 1e6:.3f} by {'ordered' if each.ordered else 'equal'} distance"
         )
+    if groups.diversity:
+        yield "  l: different values that each group has at least; entropy and c say how evenly they are spread."
+        yield "  t: how far a group's values are from the whole table's, 0 to 1; ordered where values are numbers."
+        yield "  Exactly: docs/reference/dataset-reports.md"

@@ -20,6 +20,8 @@ LEAST_NAMED: Final = 10
 MOST_NAMED: Final = 50
 MOST_LABELS: Final = 20
 MOST_COLUMNS: Final = 150
+NOTICEABLE_MICRO: Final = 100_000
+"""Drift from which on a column is told of in lines, as is the custom; reports have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +177,11 @@ class QualityReport:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MalformedEvidence("a quality report lacks a part or holds another type") from error
 
-    def lines(self) -> Iterator[str]:
-        """Yields it for people."""
+    def lines(self, changed: Mapping[str, str] | None = None) -> Iterator[str]:
+        """Yields it for people; `changed` has the columns that a recorded run was to change, and by which rule."""
         yield f"{counted(self.rows, 'row')}; {counted(self.duplicates, 'row')} equal an earlier one."
         for each in self.columns:
-            told = _column_words(each, self.rows)
+            told = _column_words(each, self.rows, (changed or {}).get(each.name, ""))
             if told:
                 yield f"  {each.name}: {told}"
         if self.more_columns:
@@ -198,7 +200,7 @@ class QualityReport:
             yield f"Largest drift from the parent: {self.most_drift_micro / 1e6:.3f} (stability index)."
 
 
-def _column_words(column: ColumnQuality, rows: int) -> str:
+def _column_words(column: ColumnQuality, rows: int, rule: str) -> str:
     told = []
     if column.missing:
         told.append(f"{counted(column.missing, 'row')} without a value ({_share(column.missing, rows)})")
@@ -206,8 +208,8 @@ def _column_words(column: ColumnQuality, rows: int) -> str:
         told.append("the same in every row")
     if column.outliers:
         told.append(f"{counted(column.outliers, 'number')} far out")
-    if column.drift_micro:
-        told.append(f"drift {column.drift_micro / 1e6:.3f}")
+    if column.drift_micro is not None and column.drift_micro >= NOTICEABLE_MICRO:
+        told.append(f"drift {column.drift_micro / 1e6:.3f}" + (f", changed on purpose ({rule})" if rule else ""))
     return "; ".join(told)
 
 

@@ -99,15 +99,31 @@ def quality(
     if unrecorded:
         with session.progress("Reading") as progress:
             report = check_quality(file, groups=groups, label=label, parent=parent, progress=progress)
-        recorded = None
+        recorded, changed = None, dict[str, str]()
     else:
         with session.open() as org, session.progress("Reading") as progress:
             dataset = registered(org, file)
             before = registered(org, parent) if parent is not None else None
             report = check_quality(file, groups=groups, label=label, parent=parent, progress=progress)
             recorded = org.provenance.reports.record_quality(dataset, report, before).index
+            changed = _changed_on_purpose(org, dataset, before)
     answers = [judge_quality(rule, report) for rule in wanted]
-    return _tell(session, {"index": recorded, "report": report.to_json()}, [*report.lines()], answers, recorded)
+    told: dict[str, object] = {"index": recorded, "report": report.to_json()}
+    return _tell(session, told, [*report.lines(changed)], answers, recorded)
+
+
+def _changed_on_purpose(org: Organisation, dataset: Dataset, parent: Dataset | None) -> dict[str, str]:
+    """Returns the columns that a recorded de-identification of the parent was to change, with their rules."""
+    from counterfoil.provenance.deidentification.deidentifications import KIND
+
+    if parent is None:
+        return {}
+    for node in org.provenance.lineage.graph(dataset.index, forth=False, depth=1).nodes:
+        record = org.provenance.runs.at(node.index).record if (node.kind, node.what) == ("run", KIND) else None
+        if record is not None and parent.leaf in record.inputs:
+            columns = (record.parameters["settings"] or {}).get("columns", {})
+            return {name: rule["rule"] for name, rule in columns.items() if rule["rule"] != "keep"}
+    return {}
 
 
 def registered(org: Organisation, path: Path) -> Dataset:

@@ -27,11 +27,13 @@ class RuleAnswer:
         rule: As it was written.
         is_met: Whether it does; never where what it asks for is not known.
         found: What was found, in a few words.
+        is_answered: Whether a report on record answers it; else that report is what is missing.
     """
 
     rule: str
     is_met: bool
     found: str
+    is_answered: bool = True
 
     def to_json(self) -> dict[str, object]:
         """Returns it as JSON values."""
@@ -67,32 +69,55 @@ class DatasetGate:
         """Refuses a dataset that a model may not rest on.
 
         Raises:
-            NotAllowed: A rule is not met; it names the rule, what was found, and the command to run.
+            NotAllowed: Rules are not met; it names each, what was found, and what to do.
         """
-        for rule, answer in zip(self.rules, self.answers(dataset), strict=True):
-            if not answer.is_met:
-                named = f"{dataset.record.name} {dataset.record.version}"
-                command = "privacy" if rule.is_about_privacy else "quality"
-                raise NotAllowed(
-                    f"the dataset {named} may not be used for a model: the rule {answer.rule} of this home asks for"
-                    f" more, and {answer.found}",
-                    hint=f"counterfoil dataset {command} {dataset.record.file_name}; the rules are dataset_gate in"
-                    " counterfoil.toml",
-                )
+        pairs = zip(self.rules, self.answers(dataset), strict=True)
+        unmet = [(rule, answer) for rule, answer in pairs if not answer.is_met]
+        if not unmet:
+            return
+        if len(unmet) == 1:
+            (_, only) = unmet[0]
+            asked = f"the rule {only.rule} of this home asks for more, and {only.found}"
+        else:
+            asked = f"{len(unmet):,} rules of this home ask for more: "
+            asked += "; ".join(f"{answer.rule} ({answer.found})" for _, answer in unmet)
+        raise NotAllowed(
+            f"the dataset {dataset.record.name} {dataset.record.version} may not be used for a model: {asked}",
+            hint=f"{_next_step(unmet, dataset.record.file_name)}; the rules are dataset_gate in counterfoil.toml",
+        )
+
+
+def _next_step(unmet: Sequence[tuple[DatasetRule, RuleAnswer]], file_name: str) -> str:
+    """Returns what to do first: take the reports that are missing, or else mend the data."""
+    steps = {
+        "privacy": f"counterfoil dataset privacy {file_name} --quasi COLUMN --sensitive COLUMN",
+        "quality": f"counterfoil dataset quality {file_name} --group COLUMN --parent FILE",
+    }
+    missing = {"privacy" if rule.is_about_privacy else "quality" for rule, answer in unmet if not answer.is_answered}
+    if missing:
+        return "take what is missing: " + " and ".join(steps[each] for each in sorted(missing))
+    if any(rule.is_about_privacy for rule, _ in unmet):
+        return f"de-identify it, check and use what comes out: counterfoil deidentify {file_name} --settings FILE"
+    return "mend the table, register and check it again"
 
 
 def judge_privacy(rule: DatasetRule, report: PrivacyReport | None) -> RuleAnswer:
     """Returns whether a privacy check meets a rule."""
     if report is None:
-        return RuleAnswer(rule.text, False, "no privacy check of it is on record")
-    return RuleAnswer(rule.text, *_PRIVACY[rule.name](rule, report))
+        return RuleAnswer(rule.text, False, "no privacy check of it is on record", is_answered=False)
+    return _answer(rule, *_PRIVACY[rule.name](rule, report))
 
 
 def judge_quality(rule: DatasetRule, report: QualityReport | None) -> RuleAnswer:
     """Returns whether a quality report meets a rule."""
     if report is None:
-        return RuleAnswer(rule.text, False, "no quality report of it is on record")
-    return RuleAnswer(rule.text, *_QUALITY[rule.name](rule, report))
+        return RuleAnswer(rule.text, False, "no quality report of it is on record", is_answered=False)
+    return _answer(rule, *_QUALITY[rule.name](rule, report))
+
+
+def _answer(rule: DatasetRule, is_met: bool | None, found: str) -> RuleAnswer:
+    """Returns the answer; `is_met` is None where the report does not look at what the rule asks."""
+    return RuleAnswer(rule.text, bool(is_met), found, is_answered=is_met is not None)
 
 
 def _safe_harbor(_rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
@@ -100,22 +125,22 @@ def _safe_harbor(_rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
     return not count, f"{counted(count, 'finding')} look{'s' if count == 1 else ''} like an identifier"
 
 
-def _k(rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
+def _k(rule: DatasetRule, report: PrivacyReport) -> tuple[bool | None, str]:
     if report.groups is None:
-        return False, "its privacy check names no quasi-identifiers"
+        return None, "its privacy check names no quasi-identifiers"
     return report.groups.k >= rule.limit, f"k is {report.groups.k:,}"
 
 
-def _l(rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
+def _l(rule: DatasetRule, report: PrivacyReport) -> tuple[bool | None, str]:
     if report.groups is None or not report.groups.diversity:
-        return False, "its privacy check names no sensitive column"
+        return None, "its privacy check names no sensitive column"
     least = min(report.groups.diversity, key=lambda each: each.distinct_l)
     return least.distinct_l >= rule.limit, f"l of {least.column} is {least.distinct_l:,}"
 
 
-def _t(rule: DatasetRule, report: PrivacyReport) -> tuple[bool, str]:
+def _t(rule: DatasetRule, report: PrivacyReport) -> tuple[bool | None, str]:
     if report.groups is None or not report.groups.diversity:
-        return False, "its privacy check names no sensitive column"
+        return None, "its privacy check names no sensitive column"
     most = max(report.groups.diversity, key=lambda each: each.t_micro)
     return most.t_micro <= rule.limit * _MICRO, f"t of {most.column} is {most.t_micro / _MICRO:g}"
 
@@ -130,27 +155,27 @@ def _duplicates(rule: DatasetRule, report: QualityReport) -> tuple[bool, str]:
     return report.rows > 0 and report.duplicates <= rule.limit * report.rows, found
 
 
-def _group(rule: DatasetRule, report: QualityReport) -> tuple[bool, str]:
+def _group(rule: DatasetRule, report: QualityReport) -> tuple[bool | None, str]:
     if not report.groups:
-        return False, "its quality report names no groups"
+        return None, "its quality report names no groups"
     least = min(report.groups, key=lambda each: each.smallest)
     return least.smallest >= rule.limit, f"the smallest group by {least.column} has {least.smallest:,} rows"
 
 
-def _drift(rule: DatasetRule, report: QualityReport) -> tuple[bool, str]:
+def _drift(rule: DatasetRule, report: QualityReport) -> tuple[bool | None, str]:
     if report.most_drift_micro is None:
-        return False, "its quality report was compared with no parent"
+        return None, "its quality report was compared with no parent"
     return report.most_drift_micro <= rule.limit * _MICRO, f"the largest drift is {report.most_drift_micro / _MICRO:g}"
 
 
-_PRIVACY: Final[dict[str, Callable[[DatasetRule, PrivacyReport], tuple[bool, str]]]] = {
+_PRIVACY: Final[dict[str, Callable[[DatasetRule, PrivacyReport], tuple[bool | None, str]]]] = {
     "privacy": lambda _rule, _report: (True, "there is a privacy check"),
     "safe-harbor": _safe_harbor,
     "k": _k,
     "l": _l,
     "t": _t,
 }
-_QUALITY: Final[dict[str, Callable[[DatasetRule, QualityReport], tuple[bool, str]]]] = {
+_QUALITY: Final[dict[str, Callable[[DatasetRule, QualityReport], tuple[bool | None, str]]]] = {
     "quality": lambda _rule, _report: (True, "there is a quality report"),
     "missing": _missing,
     "duplicates": _duplicates,

@@ -65,9 +65,10 @@ def take(
 ) -> None:
     """Fetch what a source gives now, keep it, and record it with where it came from.
 
-    An unchanged source makes no second copy; that it was asked is on record.
+    An unchanged source makes no second copy and no version, but where other notes
+    are given; that it was asked is on record.
     """
-    from counterfoil.provenance.shapes import key_values
+    from counterfoil.provenance.shapes import key_values, twin_lines
     from counterfoil.provenance.snapshots.shapes import size_words, source_words, taken_json
     from counterfoil.provenance.snapshots.source import Limits
 
@@ -85,13 +86,14 @@ def take(
             taken = org.provenance.snapshots.take(
                 source, name=name, version=version, notes=pairs, limits=limits, progress=progress
             )
+        twins = twin_lines(taken.dataset, org.provenance.datasets(name)) if taken.is_new else []
     record = taken.dataset.record
     if taken.is_new:
         said = f"{record.name} {record.version} is record {taken.dataset.index}: {size_words(record.size_bytes)}."
     else:
         said = f"Unchanged since {record.name} {record.version} (record {taken.dataset.index}); no copy was made."
     session.emit(
-        taken_json(taken), [said, f"SHA-256 {record.sha256}", f"Run {taken.run.index} says where it came from."]
+        taken_json(taken), [said, *twins, f"SHA-256 {record.sha256}", f"Run {taken.run.index} says where it came from."]
     )
 
 
@@ -149,7 +151,10 @@ def check(session: Session) -> int:
     kept = len({each.dataset.record.sha256 for each in found if each.state == "kept"} - wrong.keys())
     lines = [f"{names[digest]}: {words}" for digest, words in wrong.items()]
     told = [{"sha256": digest, "snapshot": names[digest], "wrong": words} for digest, words in wrong.items()]
-    session.emit({"sound": kept, "wrong": told}, [*lines, f"{kept:,} sound, {len(wrong):,} wrong."])
+    last = f"{kept:,} sound, {len(wrong):,} wrong."
+    if len(names) < len(found):  # versions that differ in their notes, or went back to what was
+        last += f" {counted(len(found), 'version')}, {counted(len(names), 'content')}."
+    session.emit({"sound": kept, "wrong": told}, [*lines, last])
     return 4 if wrong else 0
 
 

@@ -139,7 +139,7 @@ class Snapshots:
             source: A `UrlSource`, `ApiSource`, `SqlSource` or `PathSource`.
             name: Of the dataset.
             version: In your own numbering; "1", "2", … when empty.
-            notes: Licence, purpose, in free words.
+            notes: Licence, purpose, in free words. Without any, those on record for the same contents stay.
             limits: How far the source is followed.
             progress: Told (bytes so far, bytes in all).
 
@@ -277,7 +277,7 @@ class Snapshots:
         told = dict(fetched.told)
         if fetched.is_unordered:
             told[_ROWS_DIGEST] = table_of(fetched.file, order="any").digest.hex()
-        dataset = self._same_rows(name, version, told) if fetched.is_unordered else None
+        dataset = self._same_rows(name, version, notes, told) if fetched.is_unordered else None
         known = {each.index for each in self._datasets.all(name)}
         if dataset is None:
             dataset = self._registered(fetched.file, name, version, notes)
@@ -286,11 +286,12 @@ class Snapshots:
         run = self._runs.record(self._run(name, dataset, told, started))
         return Taken(dataset, run, dataset.index not in known)
 
-    def _same_rows(self, name: str, version: str, told: Mapping[str, Any]) -> Dataset | None:
-        """Returns the version, still kept, that has the same rows in whatever order; None where there is none."""
+    def _same_rows(self, name: str, version: str, notes: Mapping[str, str], told: Mapping[str, Any]) -> Dataset | None:
+        """Returns the version, still kept, with these rows in whatever order and no other notes; None without one."""
         kept = self._files.kept()
         for dataset in reversed(self._history.datasets(name)):
-            if dataset.record.sha256 in kept and version in ("", dataset.record.version):
+            is_wanted = version in ("", dataset.record.version) and (not notes or dict(dataset.record.notes) == notes)
+            if is_wanted and dataset.record.sha256 in kept:
                 fetches = self._history.fetches(dataset)
                 if any(each.source.get(_ROWS_DIGEST) == told[_ROWS_DIGEST] for each in fetches):
                     return dataset

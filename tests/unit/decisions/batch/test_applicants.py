@@ -94,11 +94,18 @@ def test_an_unusable_value_names_the_row(tmp_path, row, words):
         (b"person,amount\nc1,2\n", "no column 'ref'"),
         (b"ref,amount,months,housing,member,score\nc1,2,3,own,true,1\n", "no such feature"),
         (b"ref,amount,months,housing,membr\nc1,2,3,own,true\n", "no such feature"),
+        (b"ref,amount,months,housing,member,score,due on\n", "columns 'score', 'due on', and the policy"),
     ],
 )
 def test_a_wrong_table_is_refused(tmp_path, table, words):
     with pytest.raises(InvalidInput, match=words):
         read(tmp_path, table)
+
+
+def test_all_columns_that_are_no_features_are_named_with_what_leaves_them_out(tmp_path):
+    with pytest.raises(InvalidInput) as caught:
+        read(tmp_path, "ref,amount,months,housing,member,score,due on\n")
+    assert caught.value.hint == "leave them out with --ignore score --ignore 'due on'"
 
 
 def test_a_column_can_be_left_out_by_name(tmp_path):

@@ -135,6 +135,7 @@ ALLOWED = {
         GET /api/v1/recalls/{index}/notices
         POST /api/v1/replays
         GET /api/v1/witness
+        GET /datasets
         GET /datasets/{index:int}
         GET /datasets/{index:int}/passport.json
         GET /decisions

@@ -51,6 +51,17 @@ def test_what_came_from_what_is_on_record(org, people, tmp_path):
     assert made.outcome.sha256 == made.dataset.record.sha256
 
 
+def test_the_same_bytes_under_the_same_name_are_one_version_whatever_the_file_is_called(org, people, tmp_path):
+    made = [org.deidentifications.run(people, SETTINGS, tmp_path / f"{each}.csv", name="clean") for each in "ab"]
+    assert made[0].dataset == made[1].dataset
+    assert made[0].run != made[1].run
+    noted = org.provenance.register_dataset(tmp_path / "b.csv", name="clean", notes={"licence": "CC0"})
+    assert noted.record.version == "2"
+    assert org.provenance.register_dataset(tmp_path / "a.csv", name="clean") == noted
+    (tmp_path / "c.txt").write_bytes((tmp_path / "a.csv").read_bytes())
+    assert org.provenance.register_dataset(tmp_path / "c.txt", name="clean").record.version == "3"  # no table
+
+
 def test_no_secret_and_no_value_is_in_the_log(org, people, tmp_path):
     made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
     key_id, secret = org.pseudonym_key()

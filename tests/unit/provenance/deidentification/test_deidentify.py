@@ -194,10 +194,39 @@ def test_groups_reach_k_and_the_fewest_rows_are_left_out(tmp_path):
     made = deidentify(path, tmp_path / "out.csv", Settings.read(told), KEY)
     assert (made.suppressed, made.k, made.groups) == (1, 8, 4)
     assert {each.name: each.level for each in made.columns} == {"age": 1, "town": 0}
-    strict = Settings.read(told | {"k": {"least": 8}})
+    strict = Settings.read(told | {"k": {"least": 8, "allow_emptied": True}})
     assert preview(path, strict).k >= 8
     with pytest.raises(InvalidInput, match=r"groups of 100 rows cannot be reached"):
         preview(path, Settings.read(told | {"k": {"least": 100}}))
+
+
+def test_no_column_is_emptied_unless_the_settings_allow_it(tmp_path):
+    """Ages that only one group of everything makes alike, beside a town that groups allow."""
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_text("age,town\n" + "".join(f"{each * 10},{'ab'[each % 2]}\n" for each in range(8)))
+    columns = {"age": {"rule": "generalise", "levels": [{"width": 5}]}, "town": {"rule": "keep"}}
+    told = {"version": 1, "columns": columns, "k": {"least": 4, "also": ["town"]}}
+    for refused in (deidentify, lambda path, _out, told, _key: preview(path, told)):
+        with pytest.raises(InvalidInput, match=r"take emptying 'age': every value would be \*") as caught:
+            refused(path, out, Settings.read(told), KEY)
+        assert "allow_emptied = true" in caught.value.hint
+    assert not out.exists()
+    allowed = told | {"k": {"least": 4, "also": ["town"], "allow_emptied": True}}
+    made = deidentify(path, out, Settings.read(allowed), KEY)
+    assert [each.is_emptied for each in made.columns] == [True, False]
+    assert {row["age"] for row in rows(out)} == {"*"}
+
+
+def test_a_coarser_way_is_taken_before_a_column_is_emptied(tmp_path):
+    """Emptying `age` costs 1, which is less than 3/4 for its level 3 and 1/2 for level 1 of `zip`."""
+    path = tmp_path / "in.csv"
+    path.write_text("age,zip\n0,a\n2,a\n1,b\n3,b\n")
+    age = {"rule": "generalise", "levels": [{"width": 1}, {"width": 1}, {"width": 2}]}
+    code = {"rule": "generalise", "levels": [{"groups": {"a": "x"}, "others": "x"}]}
+    told = {"version": 1, "columns": {"age": age, "zip": code}, "k": {"least": 2}}
+    assert {each.name: each.level for each in preview(path, Settings.read(told)).columns} == {"age": 3, "zip": 1}
+    allowed = told | {"k": {"least": 2, "allow_emptied": True}}
+    assert {each.name: each.level for each in preview(path, Settings.read(allowed)).columns} == {"age": 4, "zip": 0}
 
 
 @pytest.mark.parametrize("out", ["people.csv", "out.txt", "nowhere/out.csv", "taken.csv"])

@@ -60,6 +60,16 @@ def test_shares_are_those_of_pandas():
     assert report.duplicates == int(frame.duplicated().sum())
 
 
+def test_only_columns_that_moved_noticeably_are_told_of(tmp_path):
+    parent = table(tmp_path, "parent.csv", "x,y\n" + "".join(f"{each},{each}\n" for each in range(100)))
+    moved = table(tmp_path, "moved.csv", "x,y\n" + "".join(f"{each},{each + 60}\n" for each in range(99)))
+    report = check_quality(moved, parent=parent)
+    assert all(each.drift_micro for each in report.columns)
+    (told,) = [line for line in report.lines({"y": "shift"}) if ": drift " in line]
+    assert told.startswith("  y: drift ")
+    assert told.endswith(", changed on purpose (shift)")
+
+
 def test_drift_is_measured_against_the_parent(tmp_path):
     parent = table(tmp_path, "parent.csv", "x,c\n" + "".join(f"{each},a\n" for each in range(1_000)))
     same = check_quality(parent, parent=parent)

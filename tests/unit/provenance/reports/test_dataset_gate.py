@@ -70,18 +70,21 @@ def test_a_training_run_is_refused_until_the_report_is_there(tmp_path, table):
     with home(tmp_path, "privacy", "k=10", "l=2", "t=0.5", "quality", "missing=0", "group=30") as org:
         dataset = org.provenance.register_dataset(table)
         size = org.archive.size
-        with pytest.raises(NotAllowed, match="the rule privacy .* no privacy check of it is on record") as caught:
+        with pytest.raises(
+            NotAllowed, match=r"7 rules .*: privacy \(no privacy check of it is on record\); k=10"
+        ) as caught:
             org.provenance.run("fit", inputs=[dataset], kind="training")
         assert "counterfoil dataset privacy train.csv" in caught.value.hint
+        assert "counterfoil dataset quality train.csv" in caught.value.hint
         assert org.archive.size == size
         with org.provenance.run("clean", inputs=[dataset]):
             pass
         reports = org.provenance.reports
         reports.record_privacy(dataset, check_privacy(table))
-        with pytest.raises(NotAllowed, match="the rule k=10 .* names no quasi-identifiers"):
+        with pytest.raises(NotAllowed, match=r"6 rules .*: k=10 \(its privacy check names no quasi-identifiers\)"):
             org.provenance.run("fit", inputs=[dataset], kind="training")
         reports.record_privacy(dataset, check_privacy(table, quasi=["age", "town"], sensitive=["label"]))
-        with pytest.raises(NotAllowed, match="the rule quality .* no quality report of it is on record") as caught:
+        with pytest.raises(NotAllowed, match=r"3 rules .*: quality \(no quality report of it is on record\)") as caught:
             org.provenance.run("fit", inputs=[dataset], kind="training")
         assert "counterfoil dataset quality train.csv" in caught.value.hint
         reports.record_quality(dataset, check_quality(table, groups=["town"]))
@@ -122,6 +125,26 @@ def test_each_rule_says_what_was_found(tmp_path, rule, words):
         with pytest.raises(NotAllowed) as caught:
             org.provenance.gate.require(dataset)
         assert f"the rule {rule} of this home" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("rules", "hint"),
+    [
+        (("k=31", "group=31"), "de-identify it, check and use what comes out: counterfoil deidentify train.csv"),
+        (("group=31",), "mend the table"),
+        (("k=31", "drift=0.1"), "counterfoil dataset quality train.csv --group COLUMN --parent FILE; the rules"),
+    ],
+    ids=["privacy", "quality", "unanswered"],
+)
+def test_where_the_report_is_there_the_hint_leads_on(tmp_path, table, rules, hint):
+    with home(tmp_path, *rules) as org:
+        dataset = org.provenance.register_dataset(table)
+        org.provenance.reports.record_privacy(dataset, check_privacy(table, quasi=["town"], sensitive=["label"]))
+        org.provenance.reports.record_quality(dataset, check_quality(table, groups=["town"]))
+        with pytest.raises(NotAllowed) as caught:
+            org.provenance.gate.require(dataset)
+        assert hint in caught.value.hint
+        assert all(rule in caught.value.message for rule in rules)
 
 
 def test_a_model_is_not_registered_on_data_that_did_not_pass(tmp_path, table):

@@ -42,6 +42,16 @@ def rows(source, folder, limits=LIMITS):
     return parquet.read_table(source.fetch(folder, limits, None).file)
 
 
+def test_rows_in_another_order_under_other_notes_are_another_version(org, database):
+    def taken(order, **more):
+        query = f"SELECT id, rate FROM rates ORDER BY id {order}"
+        return org.provenance.snapshots.take(source(database, query), name="rates", **more).dataset.record.version
+
+    assert taken("ASC", notes={"licence": "CC0"}) == "1"
+    assert (taken("DESC", notes={"licence": "CC0"}), taken("DESC")) == ("1", "1")
+    assert taken("DESC", notes={"licence": "MIT"}) == "2"
+
+
 def test_a_query_is_a_table_of_parquet(org, database):
     taken = org.provenance.snapshots.take(source(database), name="rates")
     record = taken.dataset.record
