@@ -65,12 +65,12 @@ def _members(path: Path, file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """
     with path.open("rb") as start:
         begins = start.read(len(_LOCAL_HEADER))
-    members = {each.filename.casefold(): each for each in file.infolist()}
-    if begins != _LOCAL_HEADER or min((each.header_offset for each in members.values()), default=1):
+    found = file.infolist()
+    if begins != _LOCAL_HEADER or min((each.header_offset for each in found), default=1):
         raise refused("something else stands in front of its zip file")
-    if len(members) != len(file.infolist()) or any(each.compress_type for each in members.values()):
+    if len({each.filename.casefold() for each in found}) != len(found) or any(each.compress_type for each in found):
         raise refused("it holds a member twice, or a compressed one")
-    return {each.filename: each for each in file.infolist()}
+    return {each.filename: each for each in found}
 
 
 def _root(members: dict[str, zipfile.ZipInfo]) -> str:
