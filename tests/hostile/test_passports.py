@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from counterfoil.core import canonical
 from counterfoil.core.check_passport import check_passport
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.passport_file import PassportFile
+from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import Draft
 from counterfoil.core.steps import EXIT_MISMATCH, Report, Status
 from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput, MalformedEvidence, NotFound
@@ -50,6 +52,26 @@ def require_refused(data: bytes, at: str, issuer: VerifierKey | None = KEY) -> R
 
 def changed(**parts: Any) -> bytes:
     return canonical.dumps(canonical.loads(GOOD) | parts)
+
+
+def test_what_the_receipt_cannot_be_read_for_is_no_exception():
+    shown = replace(FILE.receipt.shown, entry=b"garbage", handovers=("no note",))
+    require_refused(replace(FILE, receipt=replace(FILE.receipt, shown=shown)).encode(), "format")
+
+
+@pytest.mark.parametrize("root", [None, 7, "", "x" * 64, []], ids=["none", "number", "empty", "no digest", "list"])
+def test_a_fingerprint_without_a_root_is_refused(root):
+    fingerprint = {} if root is None else {"root": root}
+    named = {"sha256": sha256(canonical.dumps(fingerprint)).hexdigest()} | fingerprint
+    log = BankLog(key=signer(7, "mallory.example/log"))
+    about = {
+        "subject": {"fingerprint": named, "kind": "dataset", "name": "x"},
+        "who": [{"origin": log.origin, "role": "issuer"}],
+    }
+    index = log.append(Draft("passport", "provenance", "x", about=about))
+    shown = replace(FILE.receipt.shown, origin=log.origin, entry=log.entries[index], schema=None, handovers=())
+    receipt = Receipt(shown, index, log.path(index, index + 1), log.checkpoint())
+    require_refused(PassportFile(receipt, fingerprint).encode(), "fingerprint", None)
 
 
 def test_the_good_one_passes():

@@ -81,6 +81,17 @@ def test_a_source_that_misbehaves_is_an_error_within_its_time(web, tmp_path, wha
     assert time.monotonic() - began < 10  # it ends at all; the limits are far below
 
 
+@pytest.mark.parametrize("first_bytes", [100, 1 << 14, 1 << 20], ids=["small", "packed", "piece"])
+def test_every_member_of_a_gzip_answer_is_kept(first_bytes, web, tmp_path):
+    # The name in its header makes the first member end where a piece of the answer does.
+    packed = gzip.compress(TABLE)
+    name = b"n" * (first_bytes - len(packed) - 1) + b"\0"
+    first = packed[:3] + b"\x08" + packed[4:10] + name + packed[10:]
+    web.paths["/x.csv"] = saying(200, first + gzip.compress(b"more") * 3, content_encoding="gzip")
+    found = UrlSource(web.url + "/x.csv").fetch(tmp_path, Limits(), None)
+    assert found.file.read_bytes() == TABLE + b"more" * 3
+
+
 def test_a_gzip_answer_is_kept_unpacked(web, tmp_path):
     web.paths["/x.csv"] = saying(200, gzip.compress(TABLE), content_encoding="gzip")
     assert fetch(web, tmp_path, "/x.csv").file.read_bytes() == TABLE

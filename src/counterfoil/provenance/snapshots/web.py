@@ -36,6 +36,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 1 << 20
+_PACKED_BYTES: Final = 1 << 14
+"""Unpacked at once: what is behind one of many packed parts is copied for each of them."""
+
 _HEADERS: Final = {"etag": "etag", "last-modified": "lastModified", "content-type": "contentType"}
 _MOST_HEADER: Final = 300
 _SAFE: Final = "/%:@!$&'()*+,;=~-._"
@@ -68,7 +71,7 @@ class Answer:
         if packing in ("", "identity"):
             yield from self._response.iter_raw(_PIECE_BYTES)
         elif packing in ("gzip", "x-gzip"):
-            yield from _unpacked(self._response.iter_raw(_PIECE_BYTES))
+            yield from _unpacked(self._response.iter_raw(_PACKED_BYTES))
         else:
             raise InvalidInput(f"the source sends its answer packed as {packing[:40]!r}, which was not asked for")
 
@@ -255,22 +258,24 @@ def _told(url: str, response: httpx.Response) -> dict[str, Any]:
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields what is in a gzip stream, never more than a piece at once, however well it was packed."""
+    """Yields what is in a gzip stream, never more than a piece at once, however well it was packed.
+
+    It has one member or several, one behind the other (RFC 1952, section 2.2): all of them are what was sent.
+    """
     unpack = zlib.decompressobj(_GZIP)
     try:
         for piece in pieces:
             left = piece
-            while left and not unpack.eof:
+            while left:
+                unpack = zlib.decompressobj(_GZIP) if unpack.eof else unpack
                 yield unpack.decompress(left, _PIECE_BYTES)
-                left = unpack.unconsumed_tail
+                left = unpack.unconsumed_tail or unpack.unused_data
         while data := unpack.decompress(unpack.unconsumed_tail, _PIECE_BYTES) if not unpack.eof else b"":
             yield data
     except zlib.error:
         raise InvalidInput("the source sends an answer that is badly packed (gzip)") from None
     if not unpack.eof:
         raise NodeUnreachable("the source broke off within its answer (gzip)", hint="try again later")
-    if unpack.unused_data:
-        raise InvalidInput("the source sends more behind its packed answer (gzip)")
 
 
 def _words(error: Exception, host: str, *, is_over: bool) -> str:

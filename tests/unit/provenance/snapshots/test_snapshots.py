@@ -11,6 +11,7 @@ from sources import TABLE
 
 import counterfoil
 from counterfoil.errors import HomeDamaged, InvalidInput, NodeUnreachable, NotFound
+from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.snapshots import Limits, PathSource, UrlSource
 
 MARKER = b"Annabel-Lee-4711"
@@ -292,3 +293,14 @@ def test_a_large_file_is_never_in_memory_at_once(org, tmp_path):
 def test_a_time_that_is_over_ends_it(org, web):
     with pytest.raises(NodeUnreachable):
         take(org, web, limits=Limits(timeout_s=1e-9))
+
+
+def test_nobody_tells_a_fetch(org, web, tmp_path):
+    taken, size = take(org, web), org.archive.size
+    told = RunRecord("rates", "snapshot", (), (taken.dataset.leaf,), None, {"source": {}}, {}, None, "", "")
+    with pytest.raises(InvalidInput, match="one that this program fetched itself"):
+        org.provenance.runs.record(told)
+    with pytest.raises(InvalidInput, match="one that this program fetched itself"):
+        org.provenance.run("rates", kind="snapshot")
+    assert org.archive.size == size
+    assert len(org.provenance.snapshots.find("rates").fetches) == 1
