@@ -258,13 +258,6 @@ def test_a_dataset_of_a_file_is_no_snapshot(org, tmp_path):
         org.provenance.snapshots.find("plain")
 
 
-def test_a_run_that_only_calls_itself_a_snapshot_is_none(org, tmp_path):
-    (tmp_path / "plain.csv").write_bytes(TABLE)
-    with org.provenance.run("x", kind="snapshot") as run:
-        run.output(tmp_path / "plain.csv")
-    assert org.provenance.snapshots.all() == []
-
-
 def test_a_full_disk_is_an_error_and_leaves_nothing(org, web):
     from organisations import full_disk
 
