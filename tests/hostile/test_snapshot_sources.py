@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 
 import pytest
@@ -23,6 +24,7 @@ from counterfoil.errors import (
 )
 from counterfoil.provenance.snapshots import ApiForm, ApiSource, Limits, UrlSource
 from counterfoil.provenance.snapshots.credentials import find_secret
+from counterfoil.provenance.snapshots.web import shown_url
 
 MARKER = "MARKER-4711-secret"
 
@@ -70,6 +72,30 @@ BROKEN = {
     "two lengths": (saying(200, b"x", content_length="1, 2"), NodeUnreachable),
     "negative length": (saying(200, b"x", content_length="-1"), NodeUnreachable),
 }
+
+
+@pytest.mark.parametrize("following", ["http://[bad", "http://[::1"], ids=["word", "open"])
+def test_a_next_page_that_is_no_address_is_an_error(following, web, tmp_path):
+    web.paths["/x"] = saying(200, json.dumps({"items": [1], "next": following}).encode())
+    form = ApiForm(url=web.url + "/x", items="items", next="next")
+    with pytest.raises(InvalidInput, match="no address"):
+        ApiSource(form).fetch(tmp_path, Limits(), None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x.example/y?s3cr3t", "https://x.example/y?…"),
+        ("https://x.example/y?a=1&s3cr3t&b=", "https://x.example/y?a=…&…&b=…"),
+        ("https://x.example/y?a=1;tok=s3cr3t", "https://x.example/y?a=…"),
+        ("https://x.example/y?=s3cr3t", "https://x.example/y?=…"),
+        ("https://x.example/a;id=s3cr3t/y;s3cr3t", "https://x.example/a;…/y;…"),
+        ("https://x.example/y?a=1#s3cr3t", "https://x.example/y?a=…"),
+    ],
+    ids=["no value", "among others", "semicolon", "no name", "path", "fragment"],
+)
+def test_an_address_on_record_tells_no_secret(url, shown):
+    assert shown_url(url) == shown
 
 
 @pytest.mark.parametrize("what", BROKEN)

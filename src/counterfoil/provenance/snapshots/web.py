@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from counterfoil.errors import INSTALL_CLIENT, InvalidInput, NodeUnreachable, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.snapshots.addresses import Reach
@@ -211,16 +211,21 @@ def require_web_address(url: str) -> SplitResult:
 
 
 def shown_url(url: str) -> str:
-    """Returns an address as records have it: the values of its query are left out, they may be secret or personal."""
+    """Returns an address as records have it, without what may be secret or personal.
+
+    Of its query the names stay that have a value, of its path what stands before a parameter (`/rates;…`).
+    """
     parts = require_web_address(url)
-    names = "&".join(f"{quote(name)}=…" for name, _ in parse_qsl(parts.query, keep_blank_values=True))
-    return parts._replace(query=names, fragment="").geturl()
+    path = "/".join(f"{step.partition(';')[0]};…" if ";" in step else step for step in parts.path.split("/"))
+    told = (each.partition("=") for each in parts.query.split("&") if each)
+    names = "&".join(f"{name}=…" if equals else "…" for name, equals, _ in told)
+    return parts._replace(path=path, query=names, fragment="").geturl()
 
 
 def _next(here: str, location: str) -> str:
     """Returns where a redirect leads."""
-    target = urljoin(here, location)
     try:
+        target = urljoin(here, location)
         scheme = urlsplit(target).scheme
     except ValueError:
         raise NotAllowed("the source redirects to what is no address") from None
