@@ -23,7 +23,7 @@ from counterfoil.provenance.dataset_content import content_sha256
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.fingerprints.table_source import table_source
 from counterfoil.provenance.rows.building import Trees, build_trees
-from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinished_folders, new_folder
+from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinished_folders, new_folder, settle_folders
 from counterfoil.provenance.rows.records import RowsRecord
 from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.provenance.rows.shown_rows import shown_rows
@@ -99,12 +99,17 @@ class Commitments:
                     progress=progress,
                 )
             folder = CommitmentFolder(self._folder, trees.rows)
-            folder.take_over(built)
+            folder.begin(built)
         folder.keep_secret(secret, self._rows_key())  # before the record: what is on record can be proven
         name = f"{dataset.record.name} {dataset.record.version}"
         record = RowsRecord(name, dataset.leaf, trees.rows, trees.ids)
         written = self._recorder.write(record.draft())
+        folder.is_recorded()
         return Commitment(written.index or 0, written.leaf.hex(), record)
+
+    def settle(self) -> None:
+        """Finishes what a crash or a refused record left open; called before others work."""
+        settle_folders(self._folder, lambda: {each.record.rows.root.hex() for each in self.all()})
 
     def all(self, dataset: Dataset | None = None) -> list[Commitment]:
         """Returns all commitments, or those to one version of a dataset, oldest first."""

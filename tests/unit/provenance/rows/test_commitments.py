@@ -14,7 +14,7 @@ from making_rows import ABSENT, PEOPLE, register, write_people
 from organisations import open_home
 
 from counterfoil.core.check_rows import check_rows_proof
-from counterfoil.errors import HomeDamaged, InvalidInput, NotFound, TooLarge
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound, TooLarge
 from counterfoil.provenance.fingerprints.table_source import table_source
 from counterfoil.provenance.rows import commitments
 from counterfoil.store.check_file import check_file, read_head
@@ -280,3 +280,22 @@ def test_a_proof_that_no_checker_reads_is_refused(made, tmp_path):
         rows.prove(commitment, "p1", data=data)
     assert "leave out the data" in refused.value.hint
     assert rows.prove(commitment, "p1").place.count == 2_000
+
+
+def test_a_commitment_whose_record_was_refused_goes_at_the_next_opening(made, monkeypatch):
+    folder, settled = made.org.home.paths.rows, files_of(made)
+
+    def refused(_draft):
+        raise LogUnavailable("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(made.org.provenance.rows._recorder, "write", refused)
+        with pytest.raises(LogUnavailable):
+            made.org.provenance.rows.commit(made.dataset, made.data, id_column="id")
+    assert len(list(folder.iterdir())) == 2
+    (settled / "unrecorded").touch()  # as a crash right behind the record leaves it
+    made.org.close()
+    with open_home(made.org.home.paths.folder) as org:
+        assert list(folder.iterdir()) == [settled]
+        assert not (settled / "unrecorded").exists()
+        assert org.provenance.rows.prove(made.commitment, "p1").is_present
