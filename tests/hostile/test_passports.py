@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import tracemalloc
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from counterfoil.core import canonical
 from counterfoil.core.check_passport import check_passport
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.passport_file import PassportFile
+from counterfoil.core.receipt import Receipt
 from counterfoil.core.statement import Draft
 from counterfoil.core.steps import EXIT_MISMATCH, Report, Status
 from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput, MalformedEvidence, NotFound
@@ -56,6 +60,41 @@ def test_of_a_forged_passport_nothing_is_said_of_a_log():
 
 def changed(**parts: Any) -> bytes:
     return canonical.dumps(canonical.loads(GOOD) | parts)
+
+
+def test_what_the_receipt_cannot_be_read_for_is_no_exception():
+    shown = replace(FILE.receipt.shown, entry=b"garbage", handovers=("no note",))
+    require_refused(replace(FILE, receipt=replace(FILE.receipt, shown=shown)).encode(), "format")
+
+
+@pytest.mark.parametrize("root", [None, 7, "", "x" * 64, []], ids=["none", "number", "empty", "no digest", "list"])
+def test_a_fingerprint_without_a_root_is_refused(root):
+    fingerprint = {} if root is None else {"root": root}
+    named = {"sha256": sha256(canonical.dumps(fingerprint)).hexdigest()} | fingerprint
+    log = BankLog(key=signer(7, "mallory.example/log"))
+    about = {
+        "subject": {"fingerprint": named, "kind": "dataset", "name": "x"},
+        "who": [{"origin": log.origin, "role": "issuer"}],
+    }
+    index = log.append(Draft("passport", "provenance", "x", about=about))
+    shown = replace(FILE.receipt.shown, origin=log.origin, entry=log.entries[index], schema=None, handovers=())
+    receipt = Receipt(shown, index, log.path(index, index + 1), log.checkpoint())
+    require_refused(PassportFile(receipt, fingerprint).encode(), "fingerprint", None)
+
+
+@pytest.mark.parametrize("part", [b"{}", b"[]", b"1", b'{"a":1}'], ids=["objects", "lists", "numbers", "members"])
+def test_a_file_that_would_fill_the_memory_is_refused_before_it_is_read(part):
+    stuffed = b'{"fingerprint":{"a":[' + b",".join([part] * 1_000_000) + b"]}," + GOOD[GOOD.index(b'"format"') :]
+    tracemalloc.start()
+    require_refused(stuffed, "format")
+    assert tracemalloc.get_traced_memory()[1] < 2 * len(stuffed)
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("count", [1, 5_000], ids=["one", "many"])
+def test_a_fingerprint_of_short_names_is_no_stuffed_file(count):
+    files = fingerprint_of_bytes({f"{place:x}": b"" for place in range(count)})
+    assert check_passport(handed_out(whole_passport(b""), files).encode()).step("format").status is Status.PASSED
 
 
 def test_the_good_one_passes():
@@ -259,6 +298,22 @@ def test_a_file_outside_the_folder_is_not_opened(tmp_path, place):
     with pytest.raises((InvalidInput, NotFound)) as refused:
         from_croissant(json.dumps(told).encode(), ISSUER, folder)
     assert "outside the folder" in refused.value.message or "cannot be read" in refused.value.message
+
+
+@pytest.mark.parametrize("kind", ["link", "folder link", "pipe"])
+def test_an_import_opens_plain_files_of_the_folder_alone(kind, tmp_path):
+    folder, place = tmp_path / "data", "sub/people.csv" if kind == "folder link" else "people.csv"
+    folder.mkdir()
+    (tmp_path / "people.csv").write_bytes(DATA)
+    if kind == "pipe":
+        os.mkfifo(folder / place)
+    else:
+        link = folder / place if kind == "link" else folder / "sub"
+        link.symlink_to(tmp_path / "people.csv" if kind == "link" else tmp_path)
+    told = croissant_of(PASSPORT)
+    told["distribution"][0] |= {"contentUrl": place, "name": place}
+    with pytest.raises(InvalidInput, match="plain file"):
+        from_croissant(json.dumps(told).encode(), ISSUER, folder)
 
 
 def test_other_data_are_refused(tmp_path):

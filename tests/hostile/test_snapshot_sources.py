@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 
 import pytest
@@ -23,6 +24,7 @@ from counterfoil.errors import (
 )
 from counterfoil.provenance.snapshots import ApiForm, ApiSource, Limits, UrlSource
 from counterfoil.provenance.snapshots.credentials import find_secret
+from counterfoil.provenance.snapshots.web import shown_url
 
 MARKER = "MARKER-4711-secret"
 
@@ -72,6 +74,30 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("following", ["http://[bad", "http://[::1"], ids=["word", "open"])
+def test_a_next_page_that_is_no_address_is_an_error(following, web, tmp_path):
+    web.paths["/x"] = saying(200, json.dumps({"items": [1], "next": following}).encode())
+    form = ApiForm(url=web.url + "/x", items="items", next="next")
+    with pytest.raises(InvalidInput, match="no address"):
+        ApiSource(form).fetch(tmp_path, Limits(), None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://x.example/y?s3cr3t", "https://x.example/y?…"),
+        ("https://x.example/y?a=1&s3cr3t&b=", "https://x.example/y?a=…&…&b=…"),
+        ("https://x.example/y?a=1;tok=s3cr3t", "https://x.example/y?a=…"),
+        ("https://x.example/y?=s3cr3t", "https://x.example/y?=…"),
+        ("https://x.example/a;id=s3cr3t/y;s3cr3t", "https://x.example/a;…/y;…"),
+        ("https://x.example/y?a=1#s3cr3t", "https://x.example/y?a=…"),
+    ],
+    ids=["no value", "among others", "semicolon", "no name", "path", "fragment"],
+)
+def test_an_address_on_record_tells_no_secret(url, shown):
+    assert shown_url(url) == shown
+
+
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_source_that_misbehaves_is_an_error_within_its_time(web, tmp_path, what):
     web.paths["/x"], expected = BROKEN[what]
@@ -79,6 +105,17 @@ def test_a_source_that_misbehaves_is_an_error_within_its_time(web, tmp_path, wha
     with pytest.raises(expected):
         fetch(web, tmp_path, "/x", Limits(most_bytes=1_000_000, timeout_s=1.5, silence_s=0.7))
     assert time.monotonic() - began < 10  # it ends at all; the limits are far below
+
+
+@pytest.mark.parametrize("first_bytes", [100, 1 << 14, 1 << 20], ids=["small", "packed", "piece"])
+def test_every_member_of_a_gzip_answer_is_kept(first_bytes, web, tmp_path):
+    # The name in its header makes the first member end where a piece of the answer does.
+    packed = gzip.compress(TABLE)
+    name = b"n" * (first_bytes - len(packed) - 1) + b"\0"
+    first = packed[:3] + b"\x08" + packed[4:10] + name + packed[10:]
+    web.paths["/x.csv"] = saying(200, first + gzip.compress(b"more") * 3, content_encoding="gzip")
+    found = UrlSource(web.url + "/x.csv").fetch(tmp_path, Limits(), None)
+    assert found.file.read_bytes() == TABLE + b"more" * 3
 
 
 def test_a_gzip_answer_is_kept_unpacked(web, tmp_path):

@@ -13,6 +13,7 @@ its own log, under its own key, and fails at step 5 or 9.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -32,6 +33,7 @@ _TITLES: Final = {
     "passport": "Is it the passport of whoever keeps that log?",
     "fingerprint": "Is the fingerprint in the file the one on record?",
 }
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _LIMIT: Final = "that what the passport says is true: it is the issuer's word"
 
 
@@ -55,7 +57,7 @@ def check_passport(
         return Report("passport", (failed("format", "Can the file be read?", str(error)),))
     inner = check_receipt(file.receipt.encode(), issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     steps = tuple(_renamed(step) for step in inner.steps)
-    if any(step.id == "record" and step.status is Status.FAILED for step in steps):
+    if any(step.id in ("format", "record") and step.status is Status.FAILED for step in steps):
         return replace(inner, what="passport", steps=steps)
     record = parse_record(file.receipt.shown.entry)
     log_step = inner.step("log")
@@ -99,9 +101,12 @@ def _fingerprint_step(record: Record, file: PassportFile) -> Step:
         return not_checked("fingerprint", title, "the file carries none; the record names at most its digest")
     if not isinstance(named, Mapping):
         return failed("fingerprint", title, "the file carries a fingerprint, and the record names none")
-    if named.get("sha256") != file.fingerprint_sha256 or named.get("root") != file.fingerprint.get("root"):
+    root = named.get("root")
+    if not isinstance(root, str) or not _DIGEST.fullmatch(root):
+        return failed("fingerprint", title, "the record names a fingerprint without a root")
+    if named.get("sha256") != file.fingerprint_sha256 or root != file.fingerprint.get("root"):
         return failed("fingerprint", title, "the fingerprint in the file is another than the record names")
-    return passed("fingerprint", title, f"it is the one whose root is {str(named['root'])[:16]}…")
+    return passed("fingerprint", title, f"it is the one whose root is {root[:16]}…")
 
 
 def _named(record: Record) -> Any:

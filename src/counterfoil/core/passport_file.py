@@ -23,6 +23,12 @@ PASSPORT_FORMAT: Final = "counterfoil-passport/1"
 MAX_PASSPORT_BYTES: Final = 2**28
 """Largest passport file: a fingerprint of about a million files beside a receipt."""
 
+_BYTES_PER_GROUP: Final = 24
+_BYTES_PER_MEMBER: Final = 6
+_FREE: Final = 1_000
+"""Lists and objects, and members of them, that a file of its size may have; a fingerprint has far fewer, for it is
+mostly digests. Without these bounds a file of empty objects would take thirty times its size in memory."""
+
 _START: Final = b'{"fingerprint":'
 _MEMBERS: Final = {"fingerprint", "format", "receipt"}
 
@@ -63,6 +69,11 @@ def parse_passport_file(data: bytes) -> PassportFile:
     """
     if len(data) > MAX_PASSPORT_BYTES:
         raise MalformedEvidence(f"a passport of {len(data):,} bytes is too large; {MAX_PASSPORT_BYTES:,} is the limit")
+    if (
+        data.count(b"{") + data.count(b"[") > len(data) // _BYTES_PER_GROUP + _FREE
+        or data.count(b",") > len(data) // _BYTES_PER_MEMBER + _FREE
+    ):
+        raise MalformedEvidence("that is no passport: it has more parts than a fingerprint of its size")
     try:
         value = canonical.loads_canonical(data.rstrip())
     except InvalidInput as error:

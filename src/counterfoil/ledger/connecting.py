@@ -15,6 +15,7 @@ from typing import Final
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.errors import (
+    InvalidInput,
     LedgerContradicts,
     LedgerError,
     NotAllowed,
@@ -319,11 +320,30 @@ def first_block_of(chain: Chain, address: bytes) -> int:
     return low
 
 
+def placed_at(chain: Chain, address: bytes, from_block: int | None) -> Placed:
+    """Returns where a contract is, and the height from which on it is read: `from_block`, or looked for when None.
+
+    Raises:
+        InvalidInput: It was there before that block, or the block is not there yet: events would be missed.
+        NotSetUp: The node does not know how the chain was so long ago.
+    """
+    if from_block is None:
+        return Placed(address, first_block_of(chain, address))
+    is_missed = from_block > chain.require_block("latest").number
+    with suppress(LedgerError):  # a node that keeps no past cannot say; whoever names the block can
+        is_missed = is_missed or (from_block > 0 and bool(chain.code(address, from_block - 1)))
+    if is_missed:
+        raise InvalidInput(
+            f"the contract is there before block {from_block}, and what it told until then would be missed",
+            hint="name the block in which it was put there, or leave that out and it is looked for",
+        )
+    return Placed(address, from_block)
+
+
 def _assets(outbox: Outbox, wanted: Wanted, tell: Told) -> Placed | None:
     if wanted.assets is None:
         return deployed(outbox, assets_artefact(), tell) if wanted.deploys_assets else None
-    since = first_block_of(outbox.chain, wanted.assets) if wanted.assets_from is None else wanted.assets_from
-    return Placed(wanted.assets, since)
+    return placed_at(outbox.chain, wanted.assets, wanted.assets_from)
 
 
 def _opened(

@@ -75,6 +75,11 @@ class NodeState:
                 raise
             connection.commit()
 
+    def empty_journal(self) -> None:
+        """Takes what was overwritten off the disk: until then the journal of changes has it still."""
+        with self.reading() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Lets go of the file."""
         self._engine.dispose()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 
 from counterfoil.core.note import VerifierKey
+from counterfoil.core.passport_file import is_passport_file
 from counterfoil.core.steps import Report, Status
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, TooLarge
 from counterfoil.organisation.bodies import Checked
 from counterfoil.store.check_file import (
     check_file,
@@ -37,6 +38,9 @@ __all__ = ["CheckRoutes"]
 
 MOST_CHECKED_BYTES: Final = 64 * 1_048_576
 """Largest body that anybody may have checked here."""
+
+MOST_PASSPORT_BYTES: Final = 16 * 1_048_576
+"""Largest passport among them: it is read as a whole, which takes several times its size in memory."""
 
 CHECKS_AT_ONCE: Final = 2
 """Files checked at the same time; others wait."""
@@ -94,7 +98,7 @@ class CheckRoutes:
         file: FileName = "",
         now: Now = False,
     ) -> dict[str, Any]:
-        """Checks a receipt, a promise or a bundle, step by step; the body is the file, at most 64 MiB.
+        """Checks a receipt, a promise or a bundle, step by step; the body is the file, at most 64 MiB, a passport 16.
 
         Or, as multipart/form-data, the `file` and what it is held to: `against`, a newer bundle, receipt or head,
         for a receipt; `since`, a head, receipt or bundle kept from before, for a bundle; `witnesses`, a policy that
@@ -135,6 +139,8 @@ class CheckRoutes:
 
 
 def _report(parts: Mapping[str, Path], **trusted: Any) -> Report:
+    for path in parts.values():
+        _require_readable(path)
     since, witnesses = parts.get("since"), parts.get("witnesses")
     report = other_file(parts["file"]) or check_file(
         parts["file"],
@@ -145,3 +151,13 @@ def _report(parts: Mapping[str, Path], **trusted: Any) -> Report:
     )
     require_fitting(report, against="against" in parts, since=since is not None)
     return report
+
+
+def _require_readable(path: Path) -> None:
+    """Refuses a passport that would take more memory than a stranger is given."""
+    with path.open("rb") as file:
+        is_large = path.stat().st_size > MOST_PASSPORT_BYTES and is_passport_file(file.read(4_096).lstrip())
+    if is_large:
+        raise TooLarge(
+            f"the passport is larger than {MOST_PASSPORT_BYTES:,} bytes", hint="check it at home: counterfoil check"
+        )

@@ -338,6 +338,7 @@ class Organisation:
             self.recorder.drain()
             self.recorder.close_epochs()
             self.ledger.settle()
+            self.provenance.rows.settle()
         except LogUnavailable:
             return  # reading still works; writers get the error when they write
 

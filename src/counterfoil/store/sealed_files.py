@@ -60,6 +60,7 @@ class SealedFiles:
         self._folder = folder
         self._ciphers: tuple[AESGCM, ...] = (_cipher(vault_key),)  # two while keys are wrapped anew
         self._lock = threading.Lock()  # held while a key is wrapped, so that none is left under an old one
+        self._putting = threading.Lock()  # two who keep the same contents would leave one's key beside the other's file
 
     def work_folder(self) -> Path:
         """Returns a new folder for files that are still in clear; it goes with `clear`, or when its user deletes it.
@@ -116,6 +117,10 @@ class SealedFiles:
             Stale: The contents are others by now. Nothing was kept.
             LogUnavailable: When the disk refuses. Nothing was kept.
         """
+        with self._putting:
+            return self._put(path, digest, progress)
+
+    def _put(self, path: Path, digest: str, progress: Progress | None) -> bool:
         key_path = self._path(digest, _KEY)
         target = self._path(digest, _SEALED)
         if key_path.exists() and target.exists():
@@ -182,12 +187,13 @@ class SealedFiles:
         """
         freed = 0
         try:
-            for suffix in (_KEY, _SEALED):
-                path = self._path(digest, suffix)
-                if path.exists():
-                    freed += path.stat().st_size
-                    path.unlink()
-                    sync_folder(self._folder)
+            with self._putting:
+                for suffix in (_KEY, _SEALED):
+                    path = self._path(digest, suffix)
+                    if path.exists():
+                        freed += path.stat().st_size
+                        path.unlink()
+                        sync_folder(self._folder)
         except OSError as error:
             raise LogUnavailable(f"a snapshot could not be removed: {error.strerror}") from error
         return freed

@@ -192,3 +192,11 @@ def test_required_steps_that_did_not_pass_are_named(node):
     receipt = node.org.decisions.receipt(decide(node)).encode()
     told = check(node, {"require": "anchor"}, file=receipt).json()
     assert (told["exit_code"], told["unmet"]) == (4, ["anchor"])
+
+
+def test_a_large_passport_is_checked_at_home(node):
+    start = b'{"fingerprint":"'
+    told = httpx.post(f"{node.url}{API}/check", content=start + b"x" * check_api.MOST_PASSPORT_BYTES)
+    assert (told.status_code, told.json()["code"]) == (413, "too_large")
+    both = check(node, file=b"{}", against=start + b"x" * check_api.MOST_PASSPORT_BYTES)
+    assert (both.status_code, both.json()["code"]) == (413, "too_large")

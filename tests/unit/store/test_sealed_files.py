@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from hashlib import sha256
 
 import pytest
@@ -125,3 +126,19 @@ def test_what_is_no_digest_names_no_file(files, digest):
         files.open(digest)
     with pytest.raises(InvalidInput):
         files.remove(digest)
+
+
+def test_two_who_keep_the_same_contents_keep_them_once(files, tmp_path):
+    (tmp_path / "clear").write_bytes(DATA)
+    kept = []
+    second = threading.Thread(target=lambda: kept.append(files.put(tmp_path / "clear", DIGEST)))
+
+    def while_the_first_writes(_done, _total):
+        if second.ident is None:
+            second.start()
+            second.join(0.3)
+
+    kept.append(files.put(tmp_path / "clear", DIGEST, while_the_first_writes))
+    second.join()
+    assert kept in ([True, False], [False, True])
+    assert b"".join(files.chunks(DIGEST)) == DATA

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.accounts.account import checksummed, parse_address
 from counterfoil.ledger.assets.asset import Asset, AssetHistory
+from counterfoil.ledger.assets.book import AssetEvent
 from counterfoil.ledger.assets.changes import Change, Changes, Tell, missing
 from counterfoil.ledger.assets.contract import AssetsContract, HeldAsset, asset_id
 from counterfoil.ledger.assets.history import asset_step, listed_asset
@@ -32,6 +33,7 @@ from counterfoil.ledger.assets.kinds import (
 from counterfoil.ledger.assets.opened import OpenedAssets
 from counterfoil.ledger.assets.quote import Quote
 from counterfoil.ledger.assets.views import asset_records
+from counterfoil.ledger.rpc.hexadecimal import data
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -214,14 +216,28 @@ class Assets:
         held, receiver = self._require_held(asset), parse_address(to)
         if not any(receiver):
             raise InvalidInput("an asset cannot be handed over to nobody", hint="name the next owner's address")
-        if held.owner not in (self._account, receiver):
+        calldata = AssetsContract.transfer(self._account, receiver, held.asset)
+
+        def is_told_by(event: AssetEvent) -> bool:
+            return (event.told["sender"], event.told["receiver"]) == (data(self._account), data(receiver))
+
+        if held.owner == receiver:
+            self._require_handed_over(held.asset, receiver, calldata, is_told_by)
+        elif held.owner != self._account:
             raise NotAllowed(
                 f"it belongs to {checksummed(held.owner)}, and this home uses {checksummed(self._account)}",
                 hint="only its owner hands it over from here",
             )
         title = f"hand it over to {checksummed(receiver)}"
-        calldata = AssetsContract.transfer(self._account, receiver, held.asset)
-        change = Change("transferred", title, held.asset, calldata, "Transfer", lambda now: now.owner == receiver)
+        change = Change(
+            "transferred",
+            title,
+            held.asset,
+            calldata,
+            "Transfer",
+            lambda now: now.owner == receiver,
+            is_told_by=is_told_by,
+        )
         return self._changes.quote(change, {"owner": checksummed(receiver)})
 
     # Looking
@@ -287,6 +303,21 @@ class Assets:
         for parent in parents:
             if self._opened.contract.held(parent) is None:
                 raise missing(asset_text(parent))
+
+    def _require_handed_over(
+        self, asset: int, receiver: bytes, calldata: bytes, is_told_by: Callable[[AssetEvent], bool]
+    ) -> None:
+        """Refuses an owner that had it from somebody else: only what this home did is repeated, and recorded."""
+        waiting = self._changes.under_way("transferred", asset)
+        if waiting is not None and waiting.data == calldata:
+            return
+        self._opened.scanner.step()
+        told = [each for each in self._opened.book.events(asset_text(asset)) if each.name == "Transfer"]
+        if not any(is_told_by(each) for each in told):
+            raise NotAllowed(
+                f"it belongs to {checksummed(receiver)} already, and not because this home's account handed it over",
+                hint="counterfoil asset show tells who did",
+            )
 
     def _require_record(self, of: str) -> None:
         if of:

@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 
+from counterfoil.errors import LedgerContradicts
 from counterfoil.ledger.assets.kinds import asset_text
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
@@ -196,17 +197,26 @@ def _folded(events: Iterable[AssetEvent]) -> dict[str, ListedAsset]:
                 [],
             )
         elif each.name == "Derived":
-            found[each.asset].parents.append(told["parent"])
+            _known(found, each).parents.append(told["parent"])
         elif each.name == "Published":
-            known = found[each.asset]
+            known = _known(found, each)
             known.version, known.manifest, known.uri = told["version"], told["manifest"], told["uri"]
         elif each.name == "UriSet":
-            found[each.asset].uri = told["uri"]
+            _known(found, each).uri = told["uri"]
         elif each.name == "StateSet":
-            found[each.asset].state = told["state"]
+            _known(found, each).state = told["state"]
         elif each.name == "Transfer" and told["sender"] != _MINTED_BY:
-            found[each.asset].owner = told["receiver"]
+            _known(found, each).owner = told["receiver"]
     return found
+
+
+def _known(found: dict[str, ListedAsset], event: AssetEvent) -> ListedAsset:
+    if event.asset not in found:
+        raise LedgerContradicts(
+            f"the ledger tells {event.name} of the asset {event.asset[:18]}…, and not that it was registered",
+            hint="reading began too late: set assets_from in the ledger settings to the block of the contract",
+        )
+    return found[event.asset]
 
 
 def _shown(name: str, value: Any) -> Any:

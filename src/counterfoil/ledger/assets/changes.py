@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from counterfoil.errors import NotFound, NotSetUp
 from counterfoil.ledger.assets.asset import Asset
+from counterfoil.ledger.assets.book import AssetEvent
 from counterfoil.ledger.assets.contract import HeldAsset
 from counterfoil.ledger.assets.history import listed_asset
 from counterfoil.ledger.assets.kinds import asset_text
@@ -53,6 +54,7 @@ class Change:
         event: Name of the event by which the contract tells of it.
         is_done: Whether an asset that is there is as it is to be.
         of: Leaf hash of the record that its manifest is, hex; empty without one.
+        is_told_by: Whether an event of that name tells of this change, and not of another's like it.
     """
 
     action: str
@@ -62,6 +64,7 @@ class Change:
     event: str
     is_done: Callable[[HeldAsset], bool]
     of: str = ""
+    is_told_by: Callable[[AssetEvent], bool] = lambda _event: True
 
 
 class Changes:
@@ -150,7 +153,8 @@ class Changes:
 
     def _record(self, change: Change, shown: Asset, opened: OpenedAssets) -> None:
         """Step 3: has the log say what was done, once for each transaction."""
-        told = [each for each in opened.book.events(shown.asset) if each.name == change.event]
+        events = opened.book.events(shown.asset)
+        told = [each for each in events if each.name == change.event and change.is_told_by(each)]
         if not told:  # it always was so
             return
         transaction = f"0x{told[-1].transaction_hash.hex()}"

@@ -9,7 +9,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.ledger.accounts.account import checksummed, parse_address
 from counterfoil.ledger.assets.contract import AssetsContract, artefact
 from counterfoil.ledger.assets.quote import Quote
-from counterfoil.ledger.connecting import ASSETS_GAS, Placed, deployed, first_block_of
+from counterfoil.ledger.connecting import ASSETS_GAS, deployed, placed_at
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -30,7 +30,7 @@ def placing(
         from_block: Height of the block from which on that one is there; None looks for it.
 
     Raises:
-        InvalidInput: The home uses another one already.
+        InvalidInput: The home uses another one already; or the named one is older than the block named.
         NotFound: There is no contract at this address.
         LedgerContradicts: It is another contract.
     """
@@ -40,8 +40,10 @@ def placing(
         raise InvalidInput(
             f"this home uses the Assets contract {connection.assets} already", hint="what is registered stays in it"
         )
+    there = None
     if named is not None:
         AssetsContract(opened.chain, named).require_genuine()
+        there = placed_at(opened.chain, named, from_block)
     gas = 0 if named is not None else ASSETS_GAS
     quote = Quote(
         title="use the Assets contract that is there" if named else "put the Assets contract on the ledger",
@@ -55,10 +57,7 @@ def placing(
     )
 
     def carry_out(tell: _Tell) -> str:
-        if named is None:
-            placed = deployed(opened.outbox, artefact(), tell)
-        else:
-            placed = Placed(named, first_block_of(opened.chain, named) if from_block is None else from_block)
+        placed = there or deployed(opened.outbox, artefact(), tell)
         ledger.use_assets(placed)
         return checksummed(placed.address)
 

@@ -41,7 +41,7 @@ class JobView:
         id: 16 hexadecimal digits.
         kind: `rebuild`, `bundle`, `replay`, `anchor`, `push` or `snapshot`.
         by: Id of whoever started it.
-        arguments: What was asked for.
+        arguments: What was asked for; once it is over, what is still needed of it.
         state: How it stands.
         done: Steps done.
         total: Steps in all, as far as known; 0 before the first.
@@ -83,6 +83,11 @@ class JobView:
             "told": dict(self.told),
             "total": self.total,
         }
+
+    @property
+    def arguments_once_over(self) -> Mapping[str, Any]:
+        """What is still needed of what was asked for: which records a file shows. An address may hold a secret."""
+        return self.arguments if self.kind == "bundle" else {}
 
     @property
     def shows_values(self) -> bool:

@@ -274,10 +274,13 @@ class Jobs:
                 self._delete(self.get(job_id), ERASED)
 
     def _end(self, job_id: str, state: JobState, **more: Any) -> None:
-        job = replace(self.get(job_id), state=state, finished_s=int(self._now()), **more)
+        before = self.get(job_id)
+        job = replace(before, state=state, finished_s=int(self._now()), arguments=before.arguments_once_over, **more)
         if state is JobState.DONE:
             job = replace(job, done=max(job.done, job.total), total=max(job.done, job.total))
         self._save(job, is_told=True)
+        if job.arguments != before.arguments:
+            self._state.empty_journal()  # what was asked for stands in it, too
         if state is not JobState.DONE:
             shutil.rmtree(self._folder / job_id, ignore_errors=True)
         self._forget_old()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final, NoReturn
 
 from counterfoil.errors import InvalidInput
@@ -19,6 +20,12 @@ __all__ = ["Storage", "Tensor", "followed", "refused"]
 
 MOST_WAITING: Final = 10_000
 """Values that a program may have put aside at once; torch's own have some thousand."""
+
+MOST_AXES: Final = 64
+"""Axes of a tensor; torch itself has no more."""
+
+_MOST_NUMBERS: Final = 2**53
+"""Numbers in a tensor, and places among them, are fewer; no file has so many."""
 
 _MARK: Final = object()
 _DICT: Final = ("collections", "OrderedDict")
@@ -73,12 +80,13 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor: numbers, from where, its shape, and how far apart neighbours lie along each axis."""
+    """A tensor: numbers, from where, its shape, how far apart neighbours lie along each axis, how many there are."""
 
     storage: Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    count: int
 
 
 def refused(why: str, *, hint: str = "save it as safetensors") -> InvalidInput:
@@ -199,12 +207,23 @@ def _called(name: Any, given: Any) -> Any:
     if called == _PARAMETER and isinstance(given, tuple) and given and isinstance(given[0], Tensor):
         return given[0]
     if called == _TENSOR and isinstance(given, tuple) and len(given) == 6:
-        storage, offset, shape, strides = given[:4]
-        numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else (None,)
-        if isinstance(storage, Storage) and all(type(each) is int and 0 <= each < 2**53 for each in numbers):
-            return Tensor(storage, offset, shape, strides)
+        return _tensor(*given[:4])
     told = ".".join(called) if called else "what is no name"
     raise refused(f"it would call {told[:80]}", hint="save model.state_dict() alone, or as safetensors")
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
+    """Returns a tensor. Its axes are counted before they are multiplied: of thousands, that alone would take hours."""
+    if not isinstance(storage, Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise refused("a tensor is made of what no tensor is made of")
+    if len(shape) > MOST_AXES or len(strides) != len(shape):
+        raise refused(f"a tensor has {len(shape)} axes and {len(strides)} strides; {MOST_AXES} of each is the limit")
+    if not all(type(each) is int and 0 <= each < _MOST_NUMBERS for each in (offset, *shape, *strides)):
+        raise refused("a tensor has an axis that no tensor has")
+    count = prod(shape)
+    if count >= _MOST_NUMBERS:
+        raise refused("a tensor has more numbers than any file holds")
+    return Tensor(storage, offset, shape, strides, count)
 
 
 def _storage(given: Any) -> Storage:

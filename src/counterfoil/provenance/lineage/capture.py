@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeAlias
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.environment import installed_packages
-from counterfoil.provenance.lineage.records import TRAINING, Code, RunRecord, Status, require_kind
+from counterfoil.provenance.lineage.records import TRAINING, Code, RunRecord, Status, require_told_kind
 from counterfoil.provenance.lineage.register import Register
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.lineage.telling import few_names, number_of, plain_name, require_no_secret
@@ -46,7 +46,7 @@ class Capture:
         seed: int | None,
         unmapped: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        require_kind(kind)
+        require_told_kind(kind)
         require_no_secret(parameters)  # what no record can hold is told before the work, not after it
         self.recorded: Run | None = None
         self._register = register

@@ -15,6 +15,7 @@ from counterfoil.provenance.records import STREAM
 __all__ = [
     "MATCHES",
     "MOST_LINKS",
+    "SNAPSHOT",
     "TRAINING",
     "Code",
     "Compared",
@@ -22,6 +23,7 @@ __all__ = [
     "RunRecord",
     "Status",
     "require_kind",
+    "require_told_kind",
 ]
 
 MOST_LINKS: Final = 128
@@ -29,6 +31,9 @@ MOST_LINKS: Final = 128
 
 TRAINING: Final = "training"
 """Kind of a run that makes a model: the home's rules for datasets hold for what goes in."""
+
+SNAPSHOT: Final = "snapshot"
+"""Kind of a run that fetched a snapshot: this program's own, which nobody tells it."""
 
 MATCHES: Final = ("bytes", "table", "meaning")
 """What may be the same of an output: its bytes; of a table, its rows; of a model, what it means."""
@@ -56,7 +61,7 @@ class RunRecord:
 
     Attributes:
         name: What was done.
-        kind: `transformation`, `training`, `deidentification`, `snapshot`, …
+        kind: `transformation`, `training`, `deidentification`, …; `snapshot` of our own fetches alone
         inputs: Leaf hashes (hex) of the datasets and models that went in.
         outputs: Leaf hashes (hex) of those that came out.
         code: What was run; None where that is not known.
@@ -238,6 +243,16 @@ def require_kind(kind: str) -> None:
     if not _KIND.fullmatch(kind):
         raise InvalidInput(
             f"{kind[:60]!r} cannot name a kind of run", hint="lower-case letters and dashes, such as transformation"
+        )
+
+
+def require_told_kind(kind: str) -> None:
+    """Raises InvalidInput for what cannot be the kind of a run that somebody tells."""
+    require_kind(kind)
+    if kind == SNAPSHOT:
+        raise InvalidInput(
+            "a run of the kind snapshot is one that this program fetched itself; nobody tells it",
+            hint="take it: counterfoil snapshot take; or call what was fetched elsewhere something else, such as fetch",
         )
 
 

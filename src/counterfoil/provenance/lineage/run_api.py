@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.lineage.records import Code, RunRecord
+from counterfoil.provenance.lineage.records import Code, RunRecord, require_told_kind
 from counterfoil.provenance.lineage.run_bodies import RunOnRecord, RunShown, RunToRecord
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
 from counterfoil.provenance.lineage.telling import few_names, number_of
@@ -97,6 +97,7 @@ class RunRoutes:
             {name: number_of(value) for name, value in told.results.items()},
             {name: few_names(names) for name, names in told.unmapped.model_dump().items()},
         )
+        require_told_kind(run.kind)
         run.draft()  # nothing is kept of what is refused
         for text in told.kept:
             self._keep(run, text)

@@ -12,7 +12,7 @@ from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.lineage.graph import Standing
 from counterfoil.provenance.lineage.lineage import Lineage
-from counterfoil.provenance.lineage.records import Rederivation, RunRecord
+from counterfoil.provenance.lineage.records import Rederivation, RunRecord, require_told_kind
 from counterfoil.provenance.lineage.tables import rederivations, runs
 from counterfoil.provenance.lineage.views import source_text
 from counterfoil.provenance.naming import is_place
@@ -70,9 +70,18 @@ class Runs:
 
         Raises:
             InvalidInput: When an output is among what its inputs came from: data cannot come from itself. Or when
-                an input or output is on record, and is neither a dataset nor a model.
+                an input or output is on record, and is neither a dataset nor a model. Or when it is told as a fetch
+                of ours.
             NotFound: When an input or output is not on record.
         """
+        require_told_kind(run.kind)
+        return self._recorded(run)
+
+    def fetched(self, run: RunRecord) -> Run:
+        """Records that this program fetched a snapshot; for the snapshots alone, so that each such run is true."""
+        return self._recorded(run)
+
+    def _recorded(self, run: RunRecord) -> Run:
         draft = run.draft()
         with self._recording:
             known = self.told_from(run.source) if run.source else None

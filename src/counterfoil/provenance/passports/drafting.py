@@ -16,7 +16,7 @@ from counterfoil.provenance.passports.parts import Licence, Parent, Transformati
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import FingerprintOf, Subject, SubjectFile
 
-__all__ = ["parent_of", "require_subject", "subject_of", "told_in_notes", "transformation_of"]
+__all__ = ["parent_of", "require_parent", "require_subject", "subject_of", "told_in_notes", "transformation_of"]
 
 _ENDINGS: Final = {"integer": "json", "onnx": "onnx", "skops": "skops"}
 _LICENCE_NOTES: Final = ("licence", "license")
@@ -54,6 +54,28 @@ def told_in_notes(notes: Mapping[str, str]) -> tuple[Licence, str]:
     """Returns licence and purpose, where somebody noted them when a dataset was registered."""
     licence = next((notes[key] for key in _LICENCE_NOTES if notes.get(key)), "")
     return licence_of(licence), notes.get("purpose", "")
+
+
+def require_parent(told: Parent, found: Dataset | Model) -> None:
+    """Refuses a parent that is told otherwise than its record in this log has it; what is left out is not compared.
+
+    Raises:
+        InvalidInput: Names what differs, and both values.
+    """
+    known = parent_of(found)
+    contents = {known.sha256, found.record.root if isinstance(found, Dataset) else ""}
+    for key, value, on_record in (("name", told.name, known.name), ("version", told.version, known.version)):
+        if value not in ("", on_record):
+            raise _other_parent(told, key, value, on_record)
+    if told.sha256 and told.sha256 not in contents:
+        raise _other_parent(told, "sha256", told.sha256, known.sha256)
+
+
+def _other_parent(told: Parent, key: str, value: str, on_record: str) -> InvalidInput:
+    return InvalidInput(
+        f"the parent {told.name[:60]!r}: its {key} is {value[:80]!r}; on record is {on_record[:80]!r}",
+        hint="say what is on record" if key == "name" else f"leave {key} out, or say what is on record",
+    )
 
 
 def require_subject(passport: Passport, found: Dataset | Model) -> None:

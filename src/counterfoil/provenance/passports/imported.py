@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest
 from hashlib import sha256 as sha256_of
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -124,7 +127,7 @@ def _verified(named: Sequence[tuple[SubjectFile, str]], data: Path) -> Iterator[
     for file, place in named:
         path = data if data.is_file() else data / _below(place)
         try:
-            with path.open("rb") as opened:
+            with _opened(path, data) as opened:
                 sha256 = file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise NotFound(f"{file.name} cannot be read: {error.strerror}") from error
@@ -134,6 +137,24 @@ def _verified(named: Sequence[tuple[SubjectFile, str]], data: Path) -> Iterator[
                 hint="these are other data, or they were changed since",
             )
         yield file.name
+
+
+def _opened(path: Path, data: Path) -> BufferedReader:
+    """Opens a file that an import names: a plain one, and of a folder one that lies in it, not behind a link.
+
+    Raises:
+        InvalidInput: It is another; a pipe would be waited for, and a link leads anywhere.
+    """
+    inner = [path, *path.parents][: len(path.relative_to(data).parts)]
+    if not any(each.is_symlink() for each in inner):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if inner else 0))
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+    raise InvalidInput(
+        f"{path.name} is no plain file in the data: it is a link, leads through one, or is a device",
+        hint="put a copy of the file in its place",
+    )
 
 
 def _below(place: str) -> PurePosixPath:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from counterfoil.core.passport_file import PassportFile
+from counterfoil.core.statement import Record
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.lineage.lineage import Lineage
@@ -22,6 +23,7 @@ from counterfoil.provenance.passports.parts import ISSUER, Parent, Party, Report
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import Subject, SubjectFile
 from counterfoil.provenance.passports.tables import passports, reports
+from counterfoil.provenance.passports.views import REPORT_KINDS
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
@@ -106,10 +108,11 @@ class Passports:
         if passport.licence.expression:
             licences.require_listed(passport.licence.expression)
         self._require_issuer(passport)
+        passport = replace(passport, parents=tuple(map(self._seen_from_here, passport.parents)))
         found = self._subject(passport)
         drafting.require_subject(passport, found)
         self._require_parents(passport, found)
-        self._require_links(passport)
+        self._require_links(passport, found)
         known = self.of(found)
         made = replace(passport, supersedes=known.leaf if known else "")
         self._recorder.prepare(made.draft())  # refuses what is too large for a record
@@ -249,8 +252,16 @@ class Passports:
                 hint="nobody can issue a passport in another's name; list them with another role",
             )
 
+    def _seen_from_here(self, parent: Parent) -> Parent:
+        """Returns a parent as this log's own passports name it: of a record of this log, no origin is said."""
+        return replace(parent, origin="") if parent.origin == self._archive.origin else parent
+
     def _require_parents(self, passport: Passport, found: Dataset | Model) -> None:
-        parents = {self._named(leaf, f"the parent {each.name!r}").index for each, leaf in _here(passport.parents)}
+        parents = set()
+        for each, leaf in _here(passport.parents):
+            known = self._named(leaf, f"the parent {each.name!r}")
+            drafting.require_parent(each, known)
+            parents.add(known.index)
         require_no_circle(found.index, parents, self._before)
 
     def _before(self, places: set[int]) -> set[int]:
@@ -261,15 +272,25 @@ class Passports:
             found |= {self._views.index_of(leaf) for _, leaf in parents}
         return found
 
-    def _require_links(self, passport: Passport) -> None:
+    def _require_links(self, passport: Passport, found: Dataset | Model) -> None:
         run = passport.transformation.run if passport.transformation else ""
-        links = [("the run", run)] if run else []
-        links += [(f"the {each.kind} report", each.leaf) for each in passport.reports if each.leaf]
-        for what, leaf in links:
-            try:
-                self._views.index_of(leaf)
-            except NotFound as error:
-                raise NotFound(f"{what}: the log has no record {leaf[:16]}…", hint=error.hint) from error
+        if run and (kind := self._linked(run, "the run").kind) != "run":
+            raise InvalidInput(f"the run {run[:16]}… is a record of the kind {kind}", hint="counterfoil lineage runs")
+        for each in passport.reports:
+            if not each.leaf:
+                continue
+            record = self._linked(each.leaf, f"the {each.kind} report")
+            if REPORT_KINDS.get(record.kind) != each.kind:
+                raise InvalidInput(f"the {each.kind} report {each.leaf[:16]}… is a record of the kind {record.kind}")
+            if record.builds_on[:1] != (found.leaf,):
+                raise InvalidInput(f"the {each.kind} report {each.leaf[:16]}… is not about {passport.title}")
+
+    def _linked(self, leaf: str, what: str) -> Record:
+        """Returns the record that a passport names (NotFound without one)."""
+        try:
+            return self._archive.record(self._views.index_of(leaf))
+        except NotFound as error:
+            raise NotFound(f"{what}: the log has no record {leaf[:16]}…", hint=error.hint) from error
 
     def _newest(self, subjects: set[int]) -> dict[int, int]:
         """Returns the place of the newest passport of each subject that has one."""

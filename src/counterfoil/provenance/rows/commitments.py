@@ -15,15 +15,15 @@ from counterfoil.core.check_rows import ROWS_KIND, check_rows_proof
 from counterfoil.core.ecvrf import gamma_of, prove
 from counterfoil.core.merkle import inclusion_path, is_included
 from counterfoil.core.rows import MAX_ID_BYTES, id_input, is_id, tag_of
-from counterfoil.core.rows_proof import IdProof, RowProof
+from counterfoil.core.rows_proof import MAX_PROOF_BYTES, IdProof, RowProof
 from counterfoil.core.steps import Report, Step, failed, passed
 from counterfoil.core.wording import counted
-from counterfoil.errors import HomeDamaged, InvalidInput, NotFound
+from counterfoil.errors import HomeDamaged, InvalidInput, NotFound, TooLarge
 from counterfoil.provenance.dataset_content import content_sha256
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.fingerprints.table_source import table_source
 from counterfoil.provenance.rows.building import Trees, build_trees
-from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinished_folders, new_folder
+from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinished_folders, new_folder, settle_folders
 from counterfoil.provenance.rows.records import RowsRecord
 from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.provenance.rows.shown_rows import shown_rows
@@ -99,12 +99,17 @@ class Commitments:
                     progress=progress,
                 )
             folder = CommitmentFolder(self._folder, trees.rows)
-            folder.take_over(built)
+            folder.begin(built)
         folder.keep_secret(secret, self._rows_key())  # before the record: what is on record can be proven
         name = f"{dataset.record.name} {dataset.record.version}"
         record = RowsRecord(name, dataset.leaf, trees.rows, trees.ids)
         written = self._recorder.write(record.draft())
+        folder.is_recorded()
         return Commitment(written.index or 0, written.leaf.hex(), record)
+
+    def settle(self) -> None:
+        """Finishes what a crash or a refused record left open; called before others work."""
+        settle_folders(self._folder, lambda: {each.record.rows.root.hex() for each in self.all()})
 
     def all(self, dataset: Dataset | None = None) -> list[Commitment]:
         """Returns all commitments, or those to one version of a dataset, oldest first."""
@@ -155,6 +160,7 @@ class Commitments:
         Raises:
             InvalidInput: The text can be no id, no ids were committed to, or the data is other data.
             NotFound: The secret was forgotten.
+            TooLarge: It shows more rows than a proof can hold.
             HomeDamaged: The trees on disk are not the ones on record.
         """
         tree = commitment.record.ids
@@ -172,11 +178,13 @@ class Commitments:
         with folder.tree() as leaves:
             found = TagFiles(folder.path, tree.count, rows, lambda row: leaves.read(0, row, 1)).find(tag)
             proof = IdProof(tree, text, vrf, found.place, found.steps, found.place.tag == tag)
-            _require_whole(check_rows_proof(proof.encode()).is_intact)
+            _require_checked(proof)
             if proof.is_present and data is not None:
                 shown = shown_rows(Path(data), secret, found.rows, lambda row: leaves.read(0, row, 1), progress)
                 proof = replace(proof, shown=shown)
-        return replace(proof, record=self._record(commitment, with_record))
+        proof = replace(proof, record=self._record(commitment, with_record))
+        _require_checked(proof, hint="leave out the data: the proof then says how many rows there are, and shows none")
+        return proof
 
     def prove_row(
         self,
@@ -199,6 +207,7 @@ class Commitments:
         Raises:
             NotFound: There is no such row, or the secret was forgotten.
             InvalidInput: The data is other data.
+            TooLarge: The row is larger than a proof can hold.
         """
         tree = commitment.record.rows
         if not 0 <= number < tree.count:
@@ -209,7 +218,9 @@ class Commitments:
             path = tuple(inclusion_path(number, tree.count, leaves.subtree))
             _require_whole(is_included(leaves.read(0, number, 1), number, tree.count, path, tree.root))
             shown = shown_rows(Path(data), secret, [number], lambda row: leaves.read(0, row, 1), progress)
-        return RowProof(tree, number, path, shown, self._record(commitment, with_record))
+        proof = RowProof(tree, number, path, shown, self._record(commitment, with_record))
+        _require_checked(proof, hint="the row is too large for a proof, which shows all of it")
+        return proof
 
     def check(self, commitment: Commitment, data: Path | str, progress: Progress | None = None) -> Report:
         """Builds the trees again from the data and holds them against the record: what an auditor would do.
@@ -275,27 +286,44 @@ def _reading(dataset: Dataset, path: Path) -> Iterator[None]:
     Raises:
         InvalidInput: It is other data, or was changed meanwhile.
     """
+    before = _stamps(path) if path.exists() else []
     if content_sha256(path) != dataset.record.sha256:
         raise InvalidInput(
             f"{path.name} is not the data that is on record as {dataset.record.name} {dataset.record.version}",
             hint="give it as it was registered, or register what it is now: counterfoil dataset add",
         )
-    before = _stamps(path)
     yield
     if _stamps(path) != before:
         raise InvalidInput(f"{path.name} was changed while it was read", hint="repeat it when nobody writes to it")
 
 
-def _stamps(path: Path) -> list[tuple[str, int, int, int]]:
-    """Returns what the disk says of every file: a change shows in it."""
+def _stamps(path: Path) -> list[tuple[str | int, ...]]:
+    """Returns what the disk says of every file: a change shows in it, also one whose time was put back."""
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    return [(str(each), stat.st_size, stat.st_mtime_ns, stat.st_ino) for each in files for stat in (each.stat(),)]
+    return [
+        (str(each), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
+        for each in files
+        for stat in (each.stat(),)
+    ]
 
 
 def _require_whole(is_whole: bool) -> None:
     """Refuses to hand out a proof that does not hold: the files behind it are damaged, then."""
     if not is_whole:
         raise HomeDamaged("the files of this commitment do not lead to the root on record", hint=_REBUILD)
+
+
+def _require_checked(proof: IdProof | RowProof, *, hint: str = "") -> None:
+    """Refuses to hand out what nobody could check.
+
+    Raises:
+        TooLarge: No checker reads a file of its size.
+        HomeDamaged: It does not hold.
+    """
+    data = proof.encode()
+    if len(data) > MAX_PROOF_BYTES:
+        raise TooLarge(f"the proof has {len(data):,} bytes; {MAX_PROOF_BYTES:,} is the limit", hint=hint)
+    _require_whole(check_rows_proof(data).is_intact)
 
 
 def _report(record: RowsRecord, trees: Trees) -> Report:

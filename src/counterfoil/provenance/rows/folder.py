@@ -3,6 +3,7 @@
     secret      32 bytes, sealed under the home's key for rows
     tree/       the leaves of all rows, and the tree over them, as the log keeps its own
     ids.*       the tree over the ids, where there is one (see `tag_files`)
+    unrecorded  there until the record is written: without one, the folder goes at the next opening
 
 No id and no value stands in it: leaves are salted, tags look random. All but `secret` can be made anew from the data.
 """
@@ -10,7 +11,7 @@ No id and no value stands in it: leaves are salted, tags look random. All but `s
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -23,10 +24,11 @@ from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.store.durable import replace_file, sync_folder
 from counterfoil.store.tree_files import TreeFiles
 
-__all__ = ["CommitmentFolder", "clear_unfinished_folders", "new_folder"]
+__all__ = ["CommitmentFolder", "clear_unfinished_folders", "new_folder", "settle_folders"]
 
 _SEALED: Final = "secret"
 _UNFINISHED: Final = ".unfinished"
+_UNRECORDED: Final = "unrecorded"
 _REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
 
 
@@ -64,6 +66,19 @@ class CommitmentFolder:
             replace_file(self.path / _SEALED, secret.sealed(rows_key, self._tree.root))
         except OSError as error:
             raise LogUnavailable(f"the secret of the rows cannot be kept: {error.strerror}") from error
+
+    def begin(self, built: Path) -> None:
+        """Moves the trees of a commitment without a record yet to here (LogUnavailable when the disk refuses)."""
+        try:
+            (built / _UNRECORDED).touch(mode=0o600)
+        except OSError as error:
+            raise LogUnavailable(f"the trees over the rows cannot be kept: {error.strerror}") from error
+        self.take_over(built)
+
+    def is_recorded(self) -> None:
+        """Takes note that the record is written; what fails here is made good at the next opening."""
+        with suppress(OSError):
+            (self.path / _UNRECORDED).unlink(missing_ok=True)
 
     def take_over(self, built: Path) -> None:
         """Moves finished trees here, in place of those that were here; the secret stays."""
@@ -105,6 +120,24 @@ class CommitmentFolder:
             yield files
         finally:
             files.close()
+
+
+def settle_folders(rows: Path, recorded: Callable[[], Set[str]]) -> None:
+    """Deletes folders whose record was never written, their secrets first; for whoever has just opened the home.
+
+    Args:
+        rows: The home's folder for all of them.
+        recorded: Returns the roots (hex) that records name; asked only where something was left.
+    """
+    left = [mark.parent for mark in rows.glob(f"*/{_UNRECORDED}")]
+    known = recorded() if left else frozenset()
+    for path in left:
+        with suppress(OSError):  # the next opening tries again
+            if path.name not in known:
+                (path / _SEALED).unlink(missing_ok=True)
+                shutil.rmtree(path)
+            else:
+                (path / _UNRECORDED).unlink()
 
 
 def clear_unfinished_folders(rows: Path) -> None:

@@ -15,8 +15,11 @@ from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed
 
 __all__ = ["Reach", "is_public"]
 
-_TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-"""Addresses that stand for IPv4 ones at a gateway (RFC 6052, RFC 8215)."""
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+"""Addresses that stand for IPv4 ones at a gateway (RFC 6052)."""
+
+_TRANSLATED_HERE: Final = IPv6Network("64:ff9b:1::/48")
+"""The same within a network (RFC 8215): for which IPv4 address, only that network's gateway knows."""
 
 
 class Reach:
@@ -68,10 +71,10 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether anybody on the internet could ask this address; one that stands for an IPv4 address counts as that."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is None and any(address in each for each in _TRANSLATED):
+        if inner is None and address in _TRANSLATED:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-        if address.is_site_local:
+        if address.is_site_local or address in _TRANSLATED_HERE:
             return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)

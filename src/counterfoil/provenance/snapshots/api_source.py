@@ -188,7 +188,10 @@ def _following(here: str, following: Any) -> str:
     """Returns the next page's address: of the same host, for the secret goes there."""
     if not isinstance(following, str):
         raise InvalidInput("the API names a next page that is no address")
-    target = urljoin(here, following)
+    try:
+        target = urljoin(here, following)
+    except ValueError:
+        raise InvalidInput("the API names a next page that is no address") from None
     old, new = require_web_address(here), require_web_address(target)
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
         raise NotAllowed("the API's next page is on another host", hint="snapshot that one by itself")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 
 from counterfoil.provenance.datasets import Dataset, Datasets
+from counterfoil.provenance.lineage.records import SNAPSHOT
 from counterfoil.provenance.lineage.runs import Runs
 from counterfoil.provenance.lineage.tables import edges, runs
 from counterfoil.provenance.snapshots.records import Removal
@@ -16,9 +17,7 @@ from counterfoil.provenance.views import datasets
 from counterfoil.store.archive import Archive
 from counterfoil.store.views import Views
 
-__all__ = ["KIND", "Fetch", "History"]
-
-KIND: Final = "snapshot"
+__all__ = ["Fetch", "History"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class History:
             .distinct()
             .join(edges, edges.c.child_idx == datasets.c.idx)
             .join(runs, runs.c.idx == edges.c.parent_idx)
-            .where(runs.c.kind == KIND)
+            .where(runs.c.kind == SNAPSHOT)
             .order_by(datasets.c.idx)
         )
         if name:
@@ -69,11 +68,11 @@ class History:
         return [each for each in (self._datasets.at(int(index)) for index in found) if self.last_fetch(each)]
 
     def fetches(self, dataset: Dataset) -> list[Fetch]:
-        """Returns the times that the source gave this dataset, oldest first; runs told by others are no fetches."""
+        """Returns the times that the source gave this dataset, oldest first; nobody can tell such a run."""
         query = (
             select(runs.c.idx)
             .join(edges, edges.c.parent_idx == runs.c.idx)
-            .where(edges.c.child_idx == dataset.index, runs.c.kind == KIND)
+            .where(edges.c.child_idx == dataset.index, runs.c.kind == SNAPSHOT)
             .order_by(runs.c.idx)
         )
         with self._views.reading() as connection:
@@ -95,7 +94,7 @@ class History:
                 select(func.max(runs.c.idx))
                 .join(edges, edges.c.parent_idx == runs.c.idx)
                 .join(datasets, datasets.c.idx == edges.c.child_idx)
-                .where(runs.c.kind == KIND, datasets.c.sha256 == sha256)
+                .where(runs.c.kind == SNAPSHOT, datasets.c.sha256 == sha256)
             ).scalar_one_or_none()
         if removed is None or (fetched is not None and fetched > removed):
             return None

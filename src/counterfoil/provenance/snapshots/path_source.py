@@ -75,6 +75,8 @@ class PathSource:
             try:
                 store, name = fsspec.core.url_to_fs(self.url, use_listings_cache=False, **_PATIENCE.get(scheme, {}))
                 before = store.info(name)
+                if before.get("type") == "other":  # a pipe would be waited for, however long
+                    raise InvalidInput(f"{self.url} is no file: it is a pipe or a device", hint="check the path")
                 writer.total = int(before.get("size") or 0)
                 with store.open(name, "rb", block_size=8 * _PIECE_BYTES, cache_type="readahead") as source:
                     while data := source.read(_PIECE_BYTES):

@@ -27,11 +27,11 @@ from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFou
 from counterfoil.provenance.datasets import Dataset, Datasets
 from counterfoil.provenance.fingerprints.table_source import table_of
 from counterfoil.provenance.lineage.environment import installed_packages
-from counterfoil.provenance.lineage.records import RunRecord
+from counterfoil.provenance.lineage.records import SNAPSHOT, RunRecord
 from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.models.artefact import runtime
 from counterfoil.provenance.naming import is_text
-from counterfoil.provenance.snapshots.history import KIND, Fetch, History
+from counterfoil.provenance.snapshots.history import Fetch, History
 from counterfoil.provenance.snapshots.records import Removal
 from counterfoil.provenance.snapshots.source import DEFAULT_LIMITS, Fetched, Limits, Progress, Source
 from counterfoil.store.archive import Archive
@@ -283,7 +283,7 @@ class Snapshots:
             dataset = self._registered(fetched.file, name, version, notes)
         if fetched.query:
             self._objects.put_sealed(fetched.query.encode())
-        run = self._runs.record(self._run(name, dataset, told, started))
+        run = self._runs.fetched(self._run(name, dataset, told, started))
         return Taken(dataset, run, dataset.index not in known)
 
     def _same_rows(self, name: str, version: str, notes: Mapping[str, str], told: Mapping[str, Any]) -> Dataset | None:
@@ -314,7 +314,7 @@ class Snapshots:
         environment = runtime() | {"packagesSha256": self._runs.keep(installed_packages())}
         parameters = {"source": dict(told)}
         return RunRecord(
-            name, KIND, (), (dataset.leaf,), None, parameters, environment, None, started, self._runs.now()
+            name, SNAPSHOT, (), (dataset.leaf,), None, parameters, environment, None, started, self._runs.now()
         )
 
     def _snapshot(self, dataset: Dataset, kept: set[str]) -> Snapshot:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -24,6 +26,15 @@ _CONNECT_S: Final = 10
 _MOST_QUERY: Final = 100_000
 _PLAIN_POSTGRES: Final = ("postgresql", "postgres")
 _SQLITE: Final = "sqlite"
+_READING: Final = (
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+)
+_HARMLESS: Final = ((sqlite3.SQLITE_PRAGMA, "data_version"), (sqlite3.SQLITE_UPDATE, "sqlite_master"))
+"""Asked for when a table for searching texts is read; the file, opened for reading, keeps a real update out."""
+
 _POSTGRES: Final = "postgresql"
 _MYSQL: Final = ("mysql", "mariadb")
 _ONE_STATE: Final = "READ ONLY, ISOLATION LEVEL REPEATABLE READ"
@@ -83,7 +94,7 @@ class SqlSource:
         """Reads all rows in one transaction; returns whether the database itself forbids writing in it."""
         url = self._parsed()
         try:
-            engine = create_engine(url.set(password=self.secret or url.password), connect_args=_patience(url))
+            engine = _engine(url.set(password=self.secret or url.password))
         except NoSuchModuleError:
             raise InvalidInput(f"there is no kind of database {url.drivername[:40]!r}") from None
         except ImportError as error:
@@ -113,6 +124,8 @@ class SqlSource:
             ) from None
         if url.get_backend_name() == _SQLITE and not (url.database and Path(url.database).is_file()):
             raise InvalidInput("there is no SQLite file of that name", hint="like sqlite:////data/rates.db")
+        if url.get_backend_name() == _SQLITE:
+            return url.set(drivername=_SQLITE)  # the one driver that can open a file for reading alone
         return url.set(drivername="postgresql+psycopg") if url.drivername in _PLAIN_POSTGRES else url
 
 
@@ -129,11 +142,22 @@ def require_no_password(url: str) -> None:
         )
 
 
-def _patience(url: URL) -> dict[str, Any]:
+def _engine(url: URL) -> Engine:
     backend = url.get_backend_name()
     if backend == _SQLITE:
-        return {"timeout": _CONNECT_S}
-    return {"connect_timeout": _CONNECT_S} if backend in (_POSTGRES, *_MYSQL) else {}
+        return create_engine(url, creator=lambda: _opened_sqlite(url.database or ""))
+    return create_engine(url, connect_args={"connect_timeout": _CONNECT_S} if backend in (_POSTGRES, *_MYSQL) else {})
+
+
+def _opened_sqlite(database: str) -> sqlite3.Connection:
+    """Opens a file for reading alone: `query_only` does not keep a PRAGMA, ATTACH or VACUUM INTO from writing."""
+    path = quote(str(Path(database).absolute()))
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_CONNECT_S, check_same_thread=False)
+
+
+def _allowed(action: int, first: str | None, *_more: str | None) -> int:
+    """Answers SQLite, which asks for each thing that a statement would do: nothing but reading is allowed."""
+    return sqlite3.SQLITE_OK if action in _READING or (action, first) in _HARMLESS else sqlite3.SQLITE_DENY
 
 
 def _forbid_writing(connection: Connection, limits: Limits) -> bool:
@@ -147,6 +171,9 @@ def _forbid_writing(connection: Connection, limits: Limits) -> bool:
     elif backend == _SQLITE:
         connection.execute(text("PRAGMA query_only = ON"))
         connection.commit()
+        opened = connection.connection.dbapi_connection
+        assert isinstance(opened, sqlite3.Connection)
+        opened.set_authorizer(_allowed)
     elif backend in _MYSQL:
         connection.execute(text("SET SESSION TRANSACTION READ ONLY"))
         connection.commit()

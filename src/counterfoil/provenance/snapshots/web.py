@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from counterfoil.errors import INSTALL_CLIENT, InvalidInput, NodeUnreachable, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.snapshots.addresses import Reach
@@ -36,6 +36,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 1 << 20
+_PACKED_BYTES: Final = 1 << 14
+"""Unpacked at once: what is behind one of many packed parts is copied for each of them."""
+
 _HEADERS: Final = {"etag": "etag", "last-modified": "lastModified", "content-type": "contentType"}
 _MOST_HEADER: Final = 300
 _SAFE: Final = "/%:@!$&'()*+,;=~-._"
@@ -68,7 +71,7 @@ class Answer:
         if packing in ("", "identity"):
             yield from self._response.iter_raw(_PIECE_BYTES)
         elif packing in ("gzip", "x-gzip"):
-            yield from _unpacked(self._response.iter_raw(_PIECE_BYTES))
+            yield from _unpacked(self._response.iter_raw(_PACKED_BYTES))
         else:
             raise InvalidInput(f"the source sends its answer packed as {packing[:40]!r}, which was not asked for")
 
@@ -208,16 +211,21 @@ def require_web_address(url: str) -> SplitResult:
 
 
 def shown_url(url: str) -> str:
-    """Returns an address as records have it: the values of its query are left out, they may be secret or personal."""
+    """Returns an address as records have it, without what may be secret or personal.
+
+    Of its query the names stay that have a value, of its path what stands before a parameter (`/rates;…`).
+    """
     parts = require_web_address(url)
-    names = "&".join(f"{quote(name)}=…" for name, _ in parse_qsl(parts.query, keep_blank_values=True))
-    return parts._replace(query=names, fragment="").geturl()
+    path = "/".join(f"{step.partition(';')[0]};…" if ";" in step else step for step in parts.path.split("/"))
+    told = (each.partition("=") for each in parts.query.split("&") if each)
+    names = "&".join(f"{name}=…" if equals else "…" for name, equals, _ in told)
+    return parts._replace(path=path, query=names, fragment="").geturl()
 
 
 def _next(here: str, location: str) -> str:
     """Returns where a redirect leads."""
-    target = urljoin(here, location)
     try:
+        target = urljoin(here, location)
         scheme = urlsplit(target).scheme
     except ValueError:
         raise NotAllowed("the source redirects to what is no address") from None
@@ -255,22 +263,24 @@ def _told(url: str, response: httpx.Response) -> dict[str, Any]:
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields what is in a gzip stream, never more than a piece at once, however well it was packed."""
+    """Yields what is in a gzip stream, never more than a piece at once, however well it was packed.
+
+    It has one member or several, one behind the other (RFC 1952, section 2.2): all of them are what was sent.
+    """
     unpack = zlib.decompressobj(_GZIP)
     try:
         for piece in pieces:
             left = piece
-            while left and not unpack.eof:
+            while left:
+                unpack = zlib.decompressobj(_GZIP) if unpack.eof else unpack
                 yield unpack.decompress(left, _PIECE_BYTES)
-                left = unpack.unconsumed_tail
+                left = unpack.unconsumed_tail or unpack.unused_data
         while data := unpack.decompress(unpack.unconsumed_tail, _PIECE_BYTES) if not unpack.eof else b"":
             yield data
     except zlib.error:
         raise InvalidInput("the source sends an answer that is badly packed (gzip)") from None
     if not unpack.eof:
         raise NodeUnreachable("the source broke off within its answer (gzip)", hint="try again later")
-    if unpack.unused_data:
-        raise InvalidInput("the source sends more behind its packed answer (gzip)")
 
 
 def _words(error: Exception, host: str, *, is_over: bool) -> str:

@@ -14,9 +14,11 @@ from lying_node import LyingNode
 from organisations import DATA, Clock, copy_home, open_home
 
 from counterfoil.errors import InvalidInput, LedgerContradicts, NotAllowed, NotFound, NotSetUp, OutOfFunds, OverLimit
-from counterfoil.ledger.accounts.account import checksummed
+from counterfoil.ledger.accounts.account import checksummed, parse_address
 from counterfoil.ledger.assets.asset import Asset
+from counterfoil.ledger.assets.changes import Change
 from counterfoil.ledger.assets.contract import AssetsContract, artefact, asset_id
+from counterfoil.ledger.assets.kinds import read_asset
 from counterfoil.ledger.assets.placing import placing
 from counterfoil.ledger.assets.records import AssetRecord
 from counterfoil.ledger.connecting import Wanted
@@ -247,6 +249,29 @@ def test_what_was_handed_over_is_not_ours_any_more(org: Organisation) -> None:
         org.ledger.assets.transfer(made.asset, "0x" + "00" * 20)
 
 
+def test_an_owner_that_had_it_from_somebody_else_is_no_transfer_of_ours(org: Organisation) -> None:
+    made, size = org.ledger.assets.register("dataset", ONE), org.archive.size
+    with pytest.raises(NotAllowed, match="belongs to .* already, and not because this home"):
+        org.ledger.assets.transfer(made.asset, made.owner)
+    assert sent(org) == ["registered"]
+    assert org.archive.size == size
+
+
+def test_another_transfer_of_the_asset_is_not_recorded_as_ours(org: Organisation) -> None:
+    made = org.ledger.assets.register("dataset", ONE)
+    changes, contract = org.ledger.assets._changes, org.ledger.opened.assets.contract
+    number = read_asset(made.asset)
+    calldata = AssetsContract.transfer(changes.account, parse_address(SOMEBODY), number)
+    outbox = org.ledger.opened.outbox
+    outbox.wait(outbox.submit(contract.address, calldata, purpose="by hand"))
+    size = org.archive.size
+    other = Change("transferred", "x", number, b"", "Transfer", lambda _: True, is_told_by=lambda _: False)
+    changes.quote(other, {})[1](lambda _: None)
+    assert org.archive.size == size
+    assert org.ledger.assets.transfer(made.asset, SOMEBODY).owner == SOMEBODY  # this account did, and it is recorded
+    assert [each.action for each in records(org)] == ["registered", "transferred"]
+
+
 def test_what_is_under_way_counts_as_made(org: Organisation) -> None:
     """A recall that waits is not sent twice; and taking it back is sent though the ledger does not know of it yet."""
 
@@ -366,6 +391,10 @@ def test_a_contract_that_is_there_is_taken_by_its_address(bare: Organisation) ->
     done = opened.outbox.wait(opened.outbox.submit(None, artefact().bytecode, purpose="by somebody"))
     receipt = opened.chain.receipt(done.transaction_hash)
 
+    for late in (receipt.block_number + 1, 2**53):
+        with pytest.raises(InvalidInput, match="would be missed"):
+            placing(bare.ledger, checksummed(receipt.contract), late)
+    placing(bare.ledger, checksummed(receipt.contract), receipt.block_number)
     quote, carry_out = placing(bare.ledger, checksummed(receipt.contract))
     assert quote.gas == 0
     assert carry_out(lambda _: None) == checksummed(receipt.contract)

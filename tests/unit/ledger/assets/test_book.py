@@ -130,3 +130,15 @@ def test_a_damaged_book_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "assets.db").write_bytes(b"not a database" * 100)
     with AssetBook.open(tmp_path / "assets.db") as book:
         assert book.listed() == []
+
+
+LATE = [LATER[0], LATER[2], told(4, 2, "Transfer", ALICE, BOB, ONE), told(5, 0, "UriSet", ONE, "")]
+
+
+@pytest.mark.parametrize("event", LATE, ids=["published", "state", "transfer", "uri"])
+def test_reading_that_began_too_late_is_told(book: AssetBook, event: Event) -> None:
+    take(book, event)
+    with pytest.raises(LedgerContradicts, match="not that it was registered"):
+        book.listed()
+    with pytest.raises(LedgerContradicts, match="not that it was registered"):
+        book.find(text(ONE))

@@ -165,3 +165,60 @@ def test_numbers_are_not_read_over_and_over(tmp_path):
     with pytest.raises(InvalidInput, match="share the same numbers too often"):
         state_dict_digest(altered(tmp_path, "transposed.pt", data_pkl=many, data_0=bytes(480_000)))
     assert len(state_dict_digest(altered(tmp_path, "transposed.pt", data_pkl=one, data_0=bytes(480_000)))) == 32
+
+
+def op_text(text: str) -> bytes:
+    return b"X" + len(text).to_bytes(4, "little") + text.encode()
+
+
+def tensor(shape: bytes, strides: bytes, *, key: str = "0", kind: str = "FloatStorage") -> bytes:
+    """A tensor as a program makes it; shape and strides are the steps that put numbers on the stack."""
+    storage = b"(" + op_text("storage") + f"ctorch\n{kind}\n".encode() + op_text(key) + op_text("cpu") + b"K\x02tQ"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00(" + shape + b"t(" + strides + b"t\x89}tR"
+
+
+def state_dict(**tensors: bytes) -> bytes:
+    return b"\x80\x02}(" + b"".join(op_text(name) + made for name, made in tensors.items()) + b"u."
+
+
+def zip_file(path: Path, members: dict[str, bytes], prefix: bytes = b"") -> Path:
+    path.write_bytes(prefix)
+    with zipfile.ZipFile(path, "a" if prefix else "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return path
+
+
+LARGE = b"\x8a\x07" + b"\xff" * 6 + b"\x0f"
+"""The step that puts 2**52 and more on the stack."""
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "words"),
+    [
+        (LARGE * 65 + b"K\x00", b"K\x01" * 66, "66 axes"),
+        (b"K\x02", b"K\x01K\x01", "1 axes and 2 strides"),
+        (LARGE * 3, b"K\x01" * 3, "more numbers than any file holds"),
+        (b"N", b"K\x01", "an axis that no tensor has"),
+    ],
+    ids=["axes", "strides", "numbers", "none"],
+)
+def test_shapes_that_no_tensor_has_are_refused_before_they_are_multiplied(shape, strides, words):
+    with pytest.raises(InvalidInput, match=words):
+        followed(state_dict(w=tensor(shape, strides)))
+
+
+def test_a_file_that_means_two_models_is_refused(tmp_path):
+    one = b"K\x02", b"K\x01"
+    good = {"m/data.pkl": state_dict(w=tensor(*one)), "m/data/0": bytes(8)}
+    assert len(state_dict_digest(zip_file(tmp_path / "good.pt", good))) == 32
+    two = state_dict(w=tensor(*one), v=tensor(*one, kind="IntStorage"))
+    for path, words in (
+        (zip_file(tmp_path / "front.pt", good, pickle.dumps({"w": "another model"}, 2)), "stands in front"),
+        (zip_file(tmp_path / "front2.pt", good, b"PK\x03\x04 and more"), "stands in front"),
+        (zip_file(tmp_path / "types.pt", good | {"m/data.pkl": two}), "as two types"),
+        (zip_file(tmp_path / "case.pt", good | {"m/DATA.PKL": b"N."}), "holds a member twice"),
+        (zip_file(tmp_path / "beside.pt", good | {"other/data/0": bytes(8)}), "members outside of 'm'"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            model_digest(path)

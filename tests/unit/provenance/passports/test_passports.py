@@ -253,3 +253,49 @@ def test_a_models_passport_has_no_fingerprint_to_go_along(made):
     assert made.org.provenance.passports.export(model).fingerprint is None
     with pytest.raises(InvalidInput, match="a model's passport has no fingerprint"):
         made.org.provenance.passports.export(model, with_fingerprint=True)
+
+
+def test_a_parent_of_this_log_is_checked_whatever_origin_it_names(made, tmp_path):
+    first, second = other(made, tmp_path, "first"), other(made, tmp_path, "second")
+    here = made.org.archive.origin
+    with pytest.raises(NotFound, match="the parent 'lost': the log has no record"):
+        on_record(made.org, first, parents=(Parent("lost", leaf="0" * 64, origin=here),))
+    with pytest.raises(InvalidInput, match="its own ancestor"):
+        on_record(made.org, first, parents=(Parent("first", leaf=first.leaf, origin=here),))
+    told = on_record(made.org, second, parents=(Parent("first", leaf=first.leaf, origin=here),))
+    assert told.parents == (Parent("first", leaf=first.leaf),)
+    with pytest.raises(InvalidInput, match="its own ancestor"):
+        on_record(made.org, first, parents=(Parent("second", leaf=second.leaf, origin=here),))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "official census"}, "its name is 'official census'; on record is 'first'"),
+        ({"version": "9"}, "its version is '9'; on record is '1'"),
+        ({"sha256": "f" * 64}, "its sha256 is 'f"),
+    ],
+    ids=["name", "version", "sha256"],
+)
+def test_a_parent_is_told_as_it_is_on_record(change, words, made, tmp_path):
+    first, second = other(made, tmp_path, "first"), other(made, tmp_path, "second")
+    right = Parent("first", "1", first.leaf, sha256=first.record.sha256)
+    with pytest.raises(InvalidInput, match=words):
+        on_record(made.org, second, parents=(replace(right, **change),))
+    root = replace(right, sha256=first.record.root)
+    assert on_record(made.org, second, parents=(root,)).parents == (root,)
+
+
+def test_a_run_is_a_run_and_a_report_is_about_the_subject(made, tmp_path):
+    first, second = other(made, tmp_path, "first"), other(made, tmp_path, "second")
+    about = {"headline": "of the first"}
+    report = made.org.recorder.write(Draft("privacy-check", "provenance", "first 1", (first.leaf,), about)).leaf.hex()
+    for change, words in (
+        ({"transformation": Transformation("x", first.leaf)}, "the run .* is a record of the kind dataset"),
+        ({"reports": (ReportOf("privacy", first.leaf),)}, "the privacy report .* is a record of the kind dataset"),
+        ({"reports": (ReportOf("quality", report),)}, "the quality report .* is a record of the kind privacy-check"),
+        ({"reports": (ReportOf("privacy", report),)}, "is not about dataset second 1"),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            on_record(made.org, second, **change)
+    assert on_record(made.org, first, reports=(ReportOf("privacy", report),)).reports

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from making_rows import ABSENT, PEOPLE, register, write_people
 from organisations import open_home
 
 from counterfoil.core.check_rows import check_rows_proof
-from counterfoil.errors import HomeDamaged, InvalidInput, NotFound
+from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound, TooLarge
+from counterfoil.provenance.fingerprints.table_source import table_source
+from counterfoil.provenance.rows import commitments
 from counterfoil.store.check_file import check_file, read_head
 
 
@@ -240,3 +243,59 @@ def test_the_json_of_a_proof_is_canonical_and_small(made):
     data = made.proof(ABSENT, with_record=False)
     assert len(data) < 2_000
     assert sorted(json.loads(data)) == ["format", "id", "ids", "kind", "place", "steps", "vrf"]
+
+
+@pytest.mark.parametrize("when", ["digest", "trees"])
+def test_data_that_is_changed_while_it_is_read_is_not_committed_to(made, when, monkeypatch):
+    text, stat = made.data.read_text(), made.data.stat()
+
+    def changed() -> None:
+        with made.data.open("r+") as file:
+            file.write(text.replace("p1,", "z1,"))
+        os.utime(made.data, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    if when == "digest":
+        taken = commitments.content_sha256
+        monkeypatch.setattr(commitments, "content_sha256", lambda path: (taken(path), changed())[0])
+    else:
+        build = commitments.build_trees
+
+        def changed_first(_source, *args, **more):
+            changed()
+            return build(table_source(made.data), *args, **more)
+
+        monkeypatch.setattr(commitments, "build_trees", changed_first)
+    size = made.org.archive.size
+    with pytest.raises(InvalidInput, match="was changed while it was read"):
+        made.org.provenance.rows.commit(made.dataset, made.data, id_column="id")
+    assert made.org.archive.size == size
+
+
+def test_a_proof_that_no_checker_reads_is_refused(made, tmp_path):
+    data = tmp_path / "many.csv"
+    data.write_text("id,text\n" + "".join(f"p1,{'x' * 9_000}{place}\n" for place in range(2_000)))
+    rows, dataset = made.org.provenance.rows, made.org.provenance.register_dataset(data)
+    commitment = rows.commit(dataset, data, id_column="id")
+    with pytest.raises(TooLarge, match=r"is the limit") as refused:
+        rows.prove(commitment, "p1", data=data)
+    assert "leave out the data" in refused.value.hint
+    assert rows.prove(commitment, "p1").place.count == 2_000
+
+
+def test_a_commitment_whose_record_was_refused_goes_at_the_next_opening(made, monkeypatch):
+    folder, settled = made.org.home.paths.rows, files_of(made)
+
+    def refused(_draft):
+        raise LogUnavailable("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(made.org.provenance.rows._recorder, "write", refused)
+        with pytest.raises(LogUnavailable):
+            made.org.provenance.rows.commit(made.dataset, made.data, id_column="id")
+    assert len(list(folder.iterdir())) == 2
+    (settled / "unrecorded").touch()  # as a crash right behind the record leaves it
+    made.org.close()
+    with open_home(made.org.home.paths.folder) as org:
+        assert list(folder.iterdir()) == [settled]
+        assert not (settled / "unrecorded").exists()
+        assert org.provenance.rows.prove(made.commitment, "p1").is_present

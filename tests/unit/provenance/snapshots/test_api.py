@@ -114,3 +114,24 @@ def test_a_service_may_not_have_this_machine_ask_others(tmp_path):
 def test_a_network_in_the_settings_that_is_none_is_refused():
     with pytest.raises(InvalidInput, match="snapshot_networks"):
         NodeSettings(snapshot_networks=("ten",))
+
+
+@pytest.mark.parametrize("path", ["/rates.csv", "/missing"], ids=["done", "failed"])
+def test_an_address_with_a_secret_goes_when_the_job_is_over(path, tmp_path, web):
+    with serving(tmp_path, Role.OPERATOR, settings=LOOPBACK) as node:
+        asked = {"name": "rates", "url": f"{web.url}{path}?key=MARKER-4711"}
+        job = done(node, node.client.post("/api/v1/snapshots", json=asked))
+        assert node.node.jobs.get(job["id"]).arguments == {}
+        files = sorted(tmp_path.rglob("node.db*"))
+        settled(lambda: not any(b"MARKER-4711" in file.read_bytes() for file in files))
+        assert files
+
+
+def test_nobody_afar_tells_a_fetch(tmp_path, web):
+    with serving(tmp_path, Role.OPERATOR, settings=LOOPBACK) as node:
+        done(node, node.client.post("/api/v1/snapshots", json={"name": "rates", "url": f"{web.url}/rates.csv"}))
+        told = {"name": "rates", "kind": "snapshot", "outputs": ["rates"], "parameters": {"source": {"url": "x"}}}
+        assert node.client.post("/api/v1/runs", json=told).status_code == 422
+        assert node.client.post("/api/v1/runs", json=told | {"kind": "fetch"}).status_code == 201
+        [shown] = node.client.get("/api/v1/snapshots").json()
+        assert shown["fetches"] == 1

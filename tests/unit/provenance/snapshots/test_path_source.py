@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
 import pytest
@@ -111,3 +112,10 @@ def test_what_is_no_file_in_a_store_is_refused_unrepeated(url):
 def test_a_store_of_an_unknown_kind_is_refused(tmp_path):
     with pytest.raises(NodeUnreachable):
         PathSource("nonsense://bucket/x").fetch(tmp_path, Limits(), None)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    (tmp_path / "made").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InvalidInput, match="a pipe or a device"):
+        PathSource(f"file://{tmp_path}/pipe.csv").fetch(tmp_path / "made", Limits(), None)

@@ -11,6 +11,7 @@ from sources import TABLE
 
 import counterfoil
 from counterfoil.errors import HomeDamaged, InvalidInput, NodeUnreachable, NotFound
+from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.snapshots import Limits, PathSource, UrlSource
 
 MARKER = b"Annabel-Lee-4711"
@@ -257,13 +258,6 @@ def test_a_dataset_of_a_file_is_no_snapshot(org, tmp_path):
         org.provenance.snapshots.find("plain")
 
 
-def test_a_run_that_only_calls_itself_a_snapshot_is_none(org, tmp_path):
-    (tmp_path / "plain.csv").write_bytes(TABLE)
-    with org.provenance.run("x", kind="snapshot") as run:
-        run.output(tmp_path / "plain.csv")
-    assert org.provenance.snapshots.all() == []
-
-
 def test_a_full_disk_is_an_error_and_leaves_nothing(org, web):
     from organisations import full_disk
 
@@ -292,3 +286,14 @@ def test_a_large_file_is_never_in_memory_at_once(org, tmp_path):
 def test_a_time_that_is_over_ends_it(org, web):
     with pytest.raises(NodeUnreachable):
         take(org, web, limits=Limits(timeout_s=1e-9))
+
+
+def test_nobody_tells_a_fetch(org, web, tmp_path):
+    taken, size = take(org, web), org.archive.size
+    told = RunRecord("rates", "snapshot", (), (taken.dataset.leaf,), None, {"source": {}}, {}, None, "", "")
+    with pytest.raises(InvalidInput, match="one that this program fetched itself"):
+        org.provenance.runs.record(told)
+    with pytest.raises(InvalidInput, match="one that this program fetched itself"):
+        org.provenance.run("rates", kind="snapshot")
+    assert org.archive.size == size
+    assert len(org.provenance.snapshots.find("rates").fetches) == 1

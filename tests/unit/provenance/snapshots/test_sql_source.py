@@ -121,7 +121,13 @@ def test_a_query_without_rows_is_a_table_without_rows(tmp_path, database):
         ("INSERT INTO rates VALUES (3, 1, 'c')", "refuses the query|gives no rows"),
         ("SELECT nothing FROM nowhere", "refuses the query"),
         ("this is no SQL", "refuses the query"),
-        ("PRAGMA query_only = OFF", "gives no rows"),
+        ("PRAGMA query_only = OFF", "refuses the query"),
+        ("PRAGMA journal_mode = WAL", "refuses the query"),
+        ("PRAGMA user_version = 7", "refuses the query"),
+        ("ATTACH 'new.db' AS n", "refuses the query"),
+        ("VACUUM INTO 'new.db'", "refuses the query"),
+        ("VACUUM", "refuses the query"),
+        ("UPDATE sqlite_master SET sql = ''", "refuses the query"),
         ("SELECT id, id FROM rates", "two columns named 'id'"),
         ("SELECT 1 AS x UNION ALL SELECT 'a'", "do not go together"),
         ("SELECT 9223372036854775807 AS x UNION ALL SELECT 0.5", "do not go together"),
@@ -129,11 +135,33 @@ def test_a_query_without_rows_is_a_table_without_rows(tmp_path, database):
         (" ; ", "refuses|gives no rows|cannot be run"),
     ],
 )
-def test_a_query_that_is_no_snapshot_is_refused_and_changes_nothing(tmp_path, database, query, words):
-    before = database.read_bytes()
+def test_a_query_that_is_no_snapshot_is_refused_and_changes_nothing(tmp_path, database, query, words, monkeypatch):
+    before, work = database.read_bytes(), tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInput, match=words):
-        source(database, query).fetch(tmp_path, LIMITS, None)
+        source(database, query).fetch(work, LIMITS, None)
     assert database.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"rates.db", "work"}
+
+
+def test_a_database_that_others_write_to_is_read(tmp_path, database):
+    writing = sqlite3.connect(database)
+    writing.execute("PRAGMA journal_mode = WAL")
+    writing.execute("INSERT INTO rates VALUES (3, 0.9, 'c')")
+    writing.commit()
+    assert rows(source(database), tmp_path).num_rows == 3
+    writing.close()
+    (tmp_path / "closed").mkdir()
+    assert rows(source(database), tmp_path / "closed").num_rows == 3
+
+
+def test_views_functions_and_searches_are_reading(tmp_path, database):
+    change(database, "CREATE VIEW few AS SELECT upper(name) AS name FROM rates WHERE id IN (SELECT max(id) FROM rates)")
+    change(database, "CREATE VIRTUAL TABLE words USING fts5(word)")
+    change(database, "INSERT INTO words VALUES ('one two')")
+    query = "WITH n AS (SELECT * FROM few) SELECT n.name, word FROM n, words WHERE words MATCH 'two'"
+    assert rows(source(database, query), tmp_path).to_pylist() == [{"name": "B", "word": "one two"}]
 
 
 def test_a_table_larger_than_the_limit_is_refused(tmp_path, database):
