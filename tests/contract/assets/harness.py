@@ -19,6 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 ALICE, BOB = Account("alice"), Account("bob")
+DEPLOYER = Account("deployer of assets")
+"""Not the one of the Evidence contract: titanoboa remembers what was stored by address, for longer."""
+
 DATASET, MODEL = 1, 2
 ACTIVE, DEPRECATED, RECALLED, BLOCKED = range(4)
 PUBLISHER, OPERATOR, PRICER = 1, 2, 4
@@ -31,12 +34,12 @@ TAKES_TERMS = keccak256(b"on_registered(uint256,address,bytes)")[:4]
 
 def deploy() -> Any:
     """Returns a fresh Assets contract."""
-    return compiled(FOLDER / "Assets.vy").deploy()
+    return compiled(FOLDER / "Assets.vy").deploy(sender=DEPLOYER.address)
 
 
 def load(name: str, *arguments: Any) -> Any:
     """Returns a fresh contract that only tests use."""
-    return compiled(Path(__file__).parent / "contracts" / f"{name}.vy").deploy(*arguments)
+    return compiled(Path(__file__).parent / "contracts" / f"{name}.vy").deploy(*arguments, sender=DEPLOYER.address)
 
 
 def digest(text: str) -> bytes:
