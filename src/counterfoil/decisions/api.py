@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -46,7 +45,7 @@ from counterfoil.decisions.shapes import (
 )
 from counterfoil.errors import InvalidInput
 from counterfoil.store.recorder import OnFailure
-from counterfoil.web.answer import answered, as_file, json_answer
+from counterfoil.web.answer import answered, as_file, asked_bytes, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
 from counterfoil.web.roles import JOBS, READERS, STAFF, WRITERS, Role
@@ -257,7 +256,7 @@ class DecisionRoutes:
 
     def _follow(self, index: int, request: Request, kind: str, told: BaseModel) -> Response:
         values, decisions = told.model_dump(), self._org.decisions
-        tag = self._desk.tag(request, orjson.dumps(values, option=orjson.OPT_SORT_KEYS))
+        tag = self._desk.tag(request, asked_bytes(values))
         kinds: dict[str, Callable[..., FollowUp]] = {
             "override": decisions.override,
             "appeal": decisions.appeal,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
@@ -13,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from counterfoil.organisation.recall_bodies import RecallOnRecord, RecallReach, ToEndRecall, ToRecall
 from counterfoil.organisation.recall_shapes import reach_json, recall_json
 from counterfoil.provenance import Recall
-from counterfoil.web.answer import as_file, json_answer
+from counterfoil.web.answer import as_file, asked_bytes, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.roles import READERS, STAFF, Role, principal_of
 from counterfoil.web.room import Room
@@ -69,7 +68,7 @@ class RecallRoutes:
         if wanted.preview:
             reach = recalls.preview(wanted.what)
             return json_answer(reach_json(reach, recalls.not_reached(reach)) | {"recall": None}, 200)
-        tag = self._desk.tag(request, orjson.dumps(wanted.model_dump(), option=orjson.OPT_SORT_KEYS))
+        tag = self._desk.tag(request, asked_bytes(wanted.model_dump()))
 
         def record() -> int:
             opened = recalls.open(wanted.what, reason=wanted.reason, by=who, action=wanted.action, request=tag)
@@ -81,7 +80,7 @@ class RecallRoutes:
     def end(self, index: int, told: ToEndRecall, request: Request) -> Response:
         """Ends a recall, with a reason: what it held back goes on."""
         recalls, who = self._org.recalls, principal_of(request).id
-        tag = self._desk.tag(request, orjson.dumps(told.model_dump()))
+        tag = self._desk.tag(request, asked_bytes(told.model_dump()))
 
         def record() -> int:
             ended = recalls.end(index, reason=told.reason, by=who, request=tag).ended

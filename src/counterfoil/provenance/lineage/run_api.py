@@ -6,7 +6,6 @@ from base64 import b64decode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from counterfoil.provenance.lineage.records import Code, RunRecord, require_told
 from counterfoil.provenance.lineage.run_bodies import RunOnRecord, RunShown, RunToRecord
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
 from counterfoil.provenance.lineage.telling import few_names, number_of
-from counterfoil.web.answer import json_answer
+from counterfoil.web.answer import asked_bytes, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
 from counterfoil.web.roles import READERS, WRITERS
@@ -69,7 +68,7 @@ class RunRoutes:
 
         What went in and came out is on record already. A run with a source is recorded once.
         """
-        asked = orjson.dumps(told.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        asked = asked_bytes(told.model_dump(mode="json"))
 
         def make() -> int:
             self._desk.asked(request, "a run")
