@@ -12,6 +12,7 @@ from organisations import put_to_work as put_loans_to_work
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, Recalled, Stale
+from counterfoil.provenance.lineage.records import RunRecord
 
 WHY = "a column was doubled"
 
@@ -230,6 +231,35 @@ def test_no_decision_is_recorded_behind_the_recall_however_many_threads_decide(h
     assert max(seen) < opened.recall.index
     assert opened.reach.decisions == len(seen) == len(org.decisions.search(limit=10_000))
     assert org.archive.size == size
+
+
+def test_a_decision_that_shares_a_commit_with_a_run_is_judged_with_the_run_on_record(home, tmp_path):
+    org, recorder = home.org, home.org.recorder
+    late = org.provenance.register_dataset(table(tmp_path, "late", "a\n1\n"))
+    opened = recall(home, "late")
+    told = RunRecord("train", "training", (late.leaf,), (home.bank.loans.model.leaf,), None, {}, {}, None, "", "")
+    answer, errors = home.bank.loans.answer(ROW, subject="Ann"), []
+
+    def record(prepared):
+        try:
+            recorder.record([prepared])
+        except Recalled as error:
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=record, args=(each,)) for each in (recorder.prepare(told.draft()), answer.prepared)
+    ]
+    with recorder.lock:  # so that both wait, the run first
+        for number, each in enumerate(threads):
+            each.start()
+            for _ in range(5_000):
+                if len(recorder._group._queue) > number:
+                    break
+                each.join(0.001)
+    for each in threads:
+        each.join(20)
+    assert len(errors) == 1
+    assert org.recalls.preview("late").decisions == opened.reach.decisions == 0
 
 
 # On record
