@@ -60,6 +60,7 @@ class ColumnPlan:
         kind: Its type in the table.
         level: Of a generalised column, the one in use.
         key: The project's secret; None where nothing depends on it.
+        is_counted: Whether its values tell groups apart, so that what is counted as one value is written as one.
         rows: Rows that stayed.
         missing_before: Of those, where it held nothing.
         missing_after: The same afterwards; more where a value could not be read.
@@ -70,6 +71,7 @@ class ColumnPlan:
     kind: pa.DataType
     level: int = 0
     key: ProjectKey | None = None
+    is_counted: bool = False
     rows: int = 0
     missing_before: int = 0
     missing_after: int = 0
@@ -85,8 +87,11 @@ class ColumnPlan:
         """Returns its type afterwards: its own where it is kept or its dates move, else text."""
         import pyarrow as pa
 
-        own = self.rule == "keep" or (self.rule == "shift" and pa.types.is_temporal(self.kind))
-        return self.kind if own else pa.string()
+        if self.rule == "shift" and pa.types.is_temporal(self.kind):
+            return self.kind
+        if self.rule != "keep" or (self.is_counted and pa.types.is_nested(self.kind)):
+            return pa.string()
+        return _without_dictionaries(self.kind)
 
     def apply(self, column: pa.Array, days: pa.Array | None) -> pa.Array:
         """Returns what the column becomes, and counts; `days` is each row's shift."""
@@ -105,8 +110,10 @@ class ColumnPlan:
 
     def _new(self, column: pa.Array, texts: pa.Array, days: pa.Array | None) -> pa.Array:
         rule = self.rule
-        if rule in ("keep", "drop"):
+        if rule == "drop":
             return column
+        if rule == "keep":
+            return self._kept(column, texts)
         if rule == "shift":
             assert days is not None
             return self._shifted(column, texts, days)
@@ -119,6 +126,22 @@ class ColumnPlan:
         assert isinstance(rule, Generalise)
         new = mapped(texts, at_level(rule.levels, self.level))
         return new.fill_null(ANY) if self.level > len(rule.levels) else new
+
+    def _kept(self, column: pa.Array, texts: pa.Array) -> pa.Array:
+        """Returns the values as they are, but with no dictionary: it would list those of rows that were left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = self.new_type()
+        if not self.is_counted:
+            return column if column.type == kind else _decoded(column, kind)
+        if pa.types.is_floating(kind):
+            numbers = _decoded(column, kind)
+            zero = pa.scalar(0, pa.int8()).cast(kind)
+            numbers = pc.if_else(pc.equal(numbers, zero), zero, numbers)  # there is a zero with a minus, too
+            return pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        return texts.cast(kind) if is_text else _decoded(column, kind)
 
     def _shifted(self, column: pa.Array, texts: pa.Array, days: pa.Array) -> pa.Array:
         """Returns dates moved by whole days; what is no date, or nobody's, becomes a missing value."""
@@ -141,6 +164,36 @@ class ColumnPlan:
                 hint="shifted are texts like 2026-11-25, and dates and instants of the file itself",
             )
         return _moved_texts(texts, days)
+
+
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    """Returns a type whose values stand for themselves, all the way down."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _without_dictionaries(kind.value_type)
+    if pa.types.is_struct(kind):
+        return pa.struct([each.with_type(_without_dictionaries(each.type)) for each in kind.fields])
+    if pa.types.is_map(kind):
+        return pa.map_(_without_dictionaries(kind.key_type), _without_dictionaries(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_dictionaries(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_without_dictionaries(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_dictionaries(kind.value_type)), kind.list_size)
+    return kind
+
+
+def _decoded(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Returns a column with a type that has no dictionaries."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        return _decoded(column.dictionary_decode(), kind)
+    if column.type == kind:
+        return column
+    return pa.array(column.to_pylist(), kind)  # within a struct or a list
 
 
 def _masking(rule: Mask) -> Callable[[str], str | None]:

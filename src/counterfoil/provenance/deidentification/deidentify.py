@@ -190,7 +190,8 @@ def _plan(table: TextTable, name: str, settings: Settings, levels: dict[str, int
     rule = settings.rule_of(name)
     assert rule is not None
     level = levels.get(name, (rule.level or 0) if isinstance(rule, Generalise) else 0)
-    return ColumnPlan(name, rule, table.schema.field(name).type, level, key)
+    is_counted = settings.goal is not None and name in settings.goal.also
+    return ColumnPlan(name, rule, table.schema.field(name).type, level, key, is_counted)
 
 
 @contextmanager

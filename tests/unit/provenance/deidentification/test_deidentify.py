@@ -142,6 +142,46 @@ def test_a_type_of_the_file_itself_is_kept_where_dates_move(tmp_path):
     assert str(made["kept"].to_pylist()) == "[1.5, -0.0, nan]"
 
 
+AGES = ["30"] * 5 + ["77"]
+BY_AGE = {"version": 1, "k": {"least": 5, "most_suppressed": 0.2}}
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        pytest.param(lambda each: each, id="plain"),
+        pytest.param(lambda each: pa.StructArray.from_arrays([each], ["of"]), id="within"),
+    ],
+)
+def test_what_rows_left_out_held_is_nowhere_in_the_file(tmp_path, nest):
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    found = nest(pa.array(["flu"] * 5 + ["rare-disease"]).dictionary_encode())
+    pq.write_table(pa.table({"age": AGES, "found": found}), path)
+    columns = {"age": {"rule": "generalise", "levels": [{"width": 5}]}, "found": {"rule": "keep"}}
+    outcome = deidentify(path, out, Settings.read(BY_AGE | {"columns": columns}), KEY)
+    assert outcome.suppressed == 1
+    assert pq.read_table(out)["found"].to_pylist() == nest(pa.array(["flu"] * 5)).to_pylist()
+    assert b"rare-disease" not in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(pa.array(["", None, None, None, None, None]), id="empty"),
+        pytest.param(pa.array([0.0] * 5 + [-0.0]), id="minus-zero"),
+        pytest.param(pa.array([None] * 5 + [float("nan")], pa.float32()), id="nan"),
+        pytest.param(pa.array(["", None] * 3).dictionary_encode(), id="empty-in-dictionary"),
+    ],
+)
+def test_what_counts_as_one_value_is_written_as_one(tmp_path, values):
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"age": ["30"] * 6, "also": values}), path)
+    told = {"version": 1, "k": {"least": 5, "also": ["also"]}}
+    columns = {"age": {"rule": "generalise", "levels": [{"width": 5}]}, "also": {"rule": "keep"}}
+    assert deidentify(path, out, Settings.read(told | {"columns": columns}), KEY).k == 6
+    assert len({str(each) for each in pq.read_table(out)["also"].to_pylist()}) == 1
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
