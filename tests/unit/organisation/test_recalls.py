@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from making_passports import filled_in
 from making_recalls import deployment_index, put_to_work, table, trained
 from organisations import ROW, full_log, policy, rows, table_rows
 from organisations import put_to_work as put_loans_to_work
@@ -13,6 +15,7 @@ from organisations import put_to_work as put_loans_to_work
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, Recalled, Stale
 from counterfoil.provenance.lineage.records import RunRecord
+from counterfoil.provenance.passports.parts import Parent
 
 WHY = "a column was doubled"
 
@@ -260,6 +263,28 @@ def test_a_decision_that_shares_a_commit_with_a_run_is_judged_with_the_run_on_re
         each.join(20)
     assert len(errors) == 1
     assert org.recalls.preview("late").decisions == opened.reach.decisions == 0
+
+
+def test_what_a_passport_says_of_its_origin_is_reached_until_another_says_otherwise(home, tmp_path):
+    provenance = home.org.provenance
+    survey = provenance.register_dataset(table(tmp_path, "survey", "a\n1\n"))
+    passport = filled_in(provenance.passports.draft(home.clean))
+    recall(home, "survey")
+    home.decide("Ann")
+    provenance.passports.record(replace(passport, parents=(*passport.parents, Parent("survey", "1", survey.leaf))))
+    assert home.org.recalls.preview("survey").decisions == 1
+    with pytest.raises(Recalled):
+        home.decide("Bob")
+    provenance.passports.record(passport)
+    assert home.org.recalls.preview("survey").decisions == 0
+
+
+def test_what_is_made_under_a_recall_that_warns_carries_the_warning_too(home):
+    recall(home, action="warn")
+    made = put_to_work(home.org, "fresh", home.clean)
+    bar = home.org.provenance.recalls.bar
+    assert bar.hold_on(made.leaf) is not None
+    assert bar.hold_on(made.model.leaf) is not None
 
 
 # On record

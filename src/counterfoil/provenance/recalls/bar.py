@@ -1,7 +1,7 @@
 """What must not go on because of an open recall: kept in memory, asked at every record that is written.
 
 The answer lies in the log: what was recalled, and what came from it. It is worked out from the
-searchable tables when it is first needed, and again when a recall opens or ends, or a run brings
+searchable tables when it is first needed, and again when a recall opens or ends, or a record brings
 something new that came from what was recalled. In between, asking costs a look into a table in memory.
 """
 
@@ -28,6 +28,10 @@ _BARRED_KINDS: Final = frozenset({"decision", "deployment", "model"})
 """Kinds of records that may not build on what was recalled.
 
 A run may: it happened, and what came of it must be known."""
+
+
+_BRINGS_NEW: Final = frozenset({"deployment", "model", "passport", "run"})
+"""Kinds of records that may bring something new that came from what was recalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +165,8 @@ class Bar:
                 hold = held.get(leaf)
                 if hold is not None and hold.is_block:
                     return refusal(hold, f"the {prepared.kind}")
-        elif prepared.kind == "run" and self._held and any(leaf in self._held for leaf in prepared.builds_on):
-            self._stale_at = self._archive.size
+        if prepared.kind in _BRINGS_NEW and self._held and any(leaf in self._held for leaf in prepared.builds_on):
+            self._stale_at = self._archive.size  # also under a recall that only warns
         return None
 
 
