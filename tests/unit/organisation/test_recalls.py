@@ -287,6 +287,26 @@ def test_what_is_made_under_a_recall_that_warns_carries_the_warning_too(home):
     assert bar.hold_on(made.model.leaf) is not None
 
 
+def test_what_a_run_brings_while_it_is_counted_is_counted_too(home, monkeypatch):
+    org = home.org
+    home.bank.decide("Ann")
+    told = RunRecord("train", "training", (home.raw.leaf,), (home.bank.loans.model.leaf,), None, {}, {}, None, "", "")
+    count, counted = org.recalls._finder.of, []
+
+    def of(root):
+        counted.append(count(root))
+        if len(counted) == 1:  # another thread records the run meanwhile
+            org.provenance.runs.record(told)
+            with pytest.raises(Recalled):
+                home.bank.decide("Bob")
+        return counted[-1]
+
+    monkeypatch.setattr(org.recalls._finder, "of", of)
+    opened = recall(home)
+    assert opened.recall.record.reached.decisions == opened.reach.decisions == 1
+    assert org.recalls.preview("raw").numbers() == opened.recall.record.reached
+
+
 # On record
 
 

@@ -67,6 +67,9 @@ class Bar:
         views: The searchable tables.
         lineage: Knows what came from what.
         open_recalls: Returns the open recalls, oldest first; what blocks is told before what warns.
+
+    Attributes:
+        looks: How often it was worked out what is held back.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Bar:
         self._held: Mapping[str, Hold] | None = None  # by leaf hash (hex); replaced, never altered, under the lock
         self._holds: tuple[Hold, ...] = ()
         self._opening: Hold | None = None  # owned by the recorder's lock, as the next
+        self.looks = 0
         self._stale_at: int | None = None  # size of the log when something new came; -1: look anew in any case
 
     def refresh(self) -> None:
@@ -111,6 +115,10 @@ class Bar:
             self._stale_at = -1
         with suppress(CounterfoilError):
             self.refresh()
+
+    def is_as_at(self, looks: int) -> bool:
+        """Whether nothing that came from what is held back was put on record since it was worked out that often."""
+        return self.looks == looks and not self._is_stale()
 
     def hold_on(self, leaf: str) -> Hold | None:
         """Returns what holds back whatever builds on a record (leaf hash, hex), or would be said about it."""
@@ -146,6 +154,7 @@ class Bar:
                 held.setdefault(self._archive.leaf_hex(place), each)
         self._held, self._holds = held, tuple(holds)
         self._stale_at = None
+        self.looks += 1
         self._recorder.guard = self._guard if held else None
 
     def _is_stale(self) -> bool:
