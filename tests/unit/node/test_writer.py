@@ -25,9 +25,7 @@ def test_what_is_refused_in_a_long_queue_makes_nothing_be_recorded_twice(tmp_pat
 
         async def write():
             writer = Writer(recorder, requests)
-            results = await writer.write_many(
-                [Wanted(each, None, "deny") for each in [free] * (MAX_BATCH + 1) + [held]]
-            )
+            results = await writer.write_many([Wanted(each, None, "deny") for each in wanted])
             await writer.close()
             return results
 
