@@ -29,6 +29,11 @@ _DATE: Final = (
 )
 
 
+_FIRST_DAY: Final = -719_162
+_LAST_DAY: Final = 2_932_896
+"""0001-01-01 and 9999-12-31 in days since 1970: what can be written with four digits of a year."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shift:
     """How dates move: by each person's own number of days, drawn with a key.
@@ -218,7 +223,10 @@ def _moved_texts(texts: pa.Array, days: pa.Array) -> pa.Array:
     found = pc.strptime(said, format="%Y-%m-%d", unit="s", error_is_null=True).cast(pa.date32())
     # The system's reader takes 30 February for 2 March.
     found = pc.if_else(pc.equal(found.cast(pa.string()), said), found, pa.scalar(None, pa.date32()))
-    moved = _moved_days(found, days).cast(pa.string())
+    moved_days = _moved_days(found, days)
+    number = moved_days.cast(pa.int32())
+    written = pc.and_(pc.greater_equal(number, _FIRST_DAY), pc.less_equal(number, _LAST_DAY))
+    moved = pc.if_else(written, moved_days, pa.scalar(None, pa.date32())).cast(pa.string())
     return pc.binary_join_element_wise(moved, pc.utf8_slice_codeunits(dates, 10, 64), "")
 
 

@@ -92,7 +92,7 @@ class Deidentifications:
         with self._provenance.run(
             "deidentify", inputs=[source], kind=KIND, parameters=parameters, code=_code()
         ) as capture:
-            outcome = deidentify(path, out, settings, self._secret(parameters), progress)
+            outcome = deidentify(path, out, settings, self._secret(parameters), progress, sha256=source.record.sha256)
             dataset = capture.output(out, name=name)
         assert capture.recorded is not None
         return Deidentified(source, dataset, capture.recorded, outcome)

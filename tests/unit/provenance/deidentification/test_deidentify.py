@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, NotFound, Stale
 from counterfoil.provenance.deidentification.deidentify import deidentify, preview
 from counterfoil.provenance.deidentification.keys import ProjectKey
 from counterfoil.provenance.deidentification.settings import Settings
@@ -276,3 +276,22 @@ def test_progress_goes_to_all_rows(people, tmp_path):
         deidentify(people, path, Settings.read({"version": 1, "others": "keep"}), KEY)
         deidentify(path, tmp_path / f"out-{name}", settings(ALL), KEY, lambda *counts: told.append(counts))
     assert told == [(4, 4)] * 2
+
+
+def test_a_date_that_would_leave_the_calendar_becomes_missing(tmp_path):
+    people = "".join(f"{number},9999-12-31,0001-01-01\n" for number in range(12))
+    (tmp_path / "in.csv").write_text("patient,last,first\n" + people)
+    deidentify(
+        tmp_path / "in.csv",
+        tmp_path / "out.csv",
+        settings({"last": {"rule": "shift"}, "first": {"rule": "shift"}}),
+        KEY,
+    )
+    made = rows(tmp_path / "out.csv")
+    assert {len(row[name]) for row in made for name in ("last", "first")} == {0, 10}
+
+
+def test_a_table_that_is_not_the_one_on_record_is_refused(people, tmp_path):
+    with pytest.raises(Stale):
+        deidentify(people, tmp_path / "out.csv", settings(ALL), KEY, sha256="0" * 64)
+    assert not (tmp_path / "out.csv").exists()
