@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from counterfoil.adapters.keeping import KeepsRuns
-from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, NotSetUp
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, NotSetUp, Recalled
 from counterfoil.provenance import Dataset, Model, Run, RunRecord
 from counterfoil.provenance.lineage.capture import CodeSource, code_of
 from counterfoil.provenance.lineage.step import with_content
@@ -154,6 +154,7 @@ def import_registered_model(
         run = client.get_run(found.run_id) if found.run_id else None
         uri = client.get_model_version_download_uri(name, version)
     used, record = ((), None) if run is None else _record_of(organisation, run, datasets or {}, inputs, None, TAGS)
+    _require_usable(organisation, used, name)
     with tempfile.TemporaryDirectory() as folder:
         model = organisation.provenance.register_model(
             _only_model(downloaded(uri, Path(folder), tracking_uri), name),
@@ -281,7 +282,10 @@ def _models_of(
     others: list[str] = []
     for each in files:
         try:
+            _require_usable(organisation, inputs, each.name)
             models.append(_registered(organisation, each, run_name, inputs, sample, trusted))
+        except Recalled:  # the run is imported when the recall has ended
+            raise
         except (InvalidInput, NotAllowed) as error:
             others.append(f"{each.name}: {error.message}")
     return tuple(models), others
@@ -304,6 +308,12 @@ def _registered(
             trusted=trusted,
         )
     return model
+
+
+def _require_usable(organisation: KeepsRuns, inputs: Sequence[Dataset | Model], name: str) -> None:
+    """Refuses a model where something that went into its run may not be in one."""
+    for each in inputs:
+        organisation.provenance.find_usable(each, f"the model {plain_name(name)!r}", is_training=True)
 
 
 def _training(inputs: Sequence[Dataset | Model]) -> Dataset | None:

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from counterfoil.errors import CounterfoilError, LogUnavailable, Recalled
 from counterfoil.store.prepared import Prepared
-from counterfoil.store.recorder import OnFailure, Recorded, Recorder
+from counterfoil.store.recorder import MAX_BATCH, OnFailure, Recorded, Recorder
 from counterfoil.store.requests import Requests, key_of, other_request
 
 __all__ = ["Wanted", "Writer"]
@@ -153,8 +154,14 @@ class Writer:
     def _record(
         self, batch: Sequence[Wanted], places: Iterable[int], on_failure: OnFailure, results: list[Result | None]
     ) -> None:
-        """Step 3, for those with one wish."""
-        places = list(places)
+        """Step 3, for those with one wish: in parts that the recorder takes whole or not at all."""
+        rest = iter(places)
+        while part := list(islice(rest, MAX_BATCH)):
+            self._record_part(batch, part, on_failure, results)
+
+    def _record_part(
+        self, batch: Sequence[Wanted], places: Sequence[int], on_failure: OnFailure, results: list[Result | None]
+    ) -> None:
         try:
             recorded = self._recorder.record([batch[place].prepared for place in places], on_failure)
         except Recalled:
@@ -186,7 +193,7 @@ class Writer:
             else:
                 results[place] = refused
         if left:
-            self._record(batch, left, on_failure, results)
+            self._record_part(batch, left, on_failure, results)
 
 
 def _same_again(result: Result | None) -> Result:

@@ -43,8 +43,8 @@ CSV_COLUMNS: Final = ("person", "decisions", "places", "first", "last", "labels"
 
 _AT_ONCE: Final = 500
 _REFERENCE: Final = "/subject"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet take a cell for a formula, also in full width (OWASP, CSV Injection)."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -245,7 +245,7 @@ def _put_all(file: IO[str], ending: str, people: Iterable[Affected], total: int,
 
 
 def _csv_writer(file: IO[str]) -> Callable[[Affected], Any]:
-    writer = csv.writer(file)
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)  # so that no sign within a value separates cells
     writer.writerow(CSV_COLUMNS)
     return lambda each: writer.writerow(map(_cell, _row(each)))
 
@@ -284,7 +284,8 @@ def _row(each: Affected) -> Sequence[str]:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    is_formula = text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if is_formula else text
 
 
 def _known(reach: Reach) -> list[int]:

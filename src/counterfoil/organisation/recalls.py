@@ -125,8 +125,12 @@ class Recalls:
         """
         root, action = self.find(wanted), require_action(action)
         with self._register.opening(root, action, reason=reason, by=by) as opening:
+            looks = opening.bar.looks
             reach = self._finder.of(root)
-            index = opening.record(reach.numbers(), request)
+            with opening.recorder.exclusive():  # a run that was recorded meanwhile may have brought more
+                if not opening.bar.is_as_at(looks):
+                    reach = self._finder.of(root)
+                index = opening.record(reach.numbers(), request)
         return Opened(self._register.at(index), reach)
 
     def end(self, index: int, *, reason: str, by: str, request: bytes | None = None) -> Recall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ class Datasets:
         self._archive = archive
         self._views = views
         self._objects = objects
+        self._registering = threading.Lock()
 
     def register(
         self,
@@ -64,31 +66,32 @@ class Datasets:
             raise InvalidInput("a dataset's name and version are texts that can be printed")
         content = content_of(path, progress, file_name)
         file_name = file_name or path.name
-        versions = self.all(name)
-        for known in reversed(versions):
-            if version in ("", known.record.version) and _is_same(known.record, content, notes):
-                return known
-        if version and any(each.record.version == version for each in versions):
-            raise InvalidInput(
-                f"other data is on record as {name} {version}", hint="give this one a version of its own"
+        with self._registering:  # from looking for the version to writing it
+            versions = self.all(name)
+            for known in reversed(versions):
+                if version in ("", known.record.version) and _is_same(known.record, content, notes):
+                    return known
+            if version and any(each.record.version == version for each in versions):
+                raise InvalidInput(
+                    f"other data is on record as {name} {version}", hint="give this one a version of its own"
+                )
+            fingerprint = content.fingerprint
+            record = DatasetRecord(
+                name,
+                version or next_version(each.record.version for each in versions),
+                file_name,
+                content.sha256,
+                fingerprint.size_bytes,
+                fingerprint.files,
+                content.rows,
+                content.columns,
+                dict(notes),
+                fingerprint.root.hex(),
+                self._objects.put_sealed(canonical.dumps(fingerprint.to_json())),
+                fingerprint.table.digest.hex() if fingerprint.table else "",
             )
-        fingerprint = content.fingerprint
-        record = DatasetRecord(
-            name,
-            version or next_version(each.record.version for each in versions),
-            file_name,
-            content.sha256,
-            fingerprint.size_bytes,
-            fingerprint.files,
-            content.rows,
-            content.columns,
-            dict(notes),
-            fingerprint.root.hex(),
-            self._objects.put_sealed(canonical.dumps(fingerprint.to_json())),
-            fingerprint.table.digest.hex() if fingerprint.table else "",
-        )
-        written = self._recorder.write(record.draft())
-        return Dataset(written.index or 0, written.leaf.hex(), record)
+            written = self._recorder.write(record.draft())
+            return Dataset(written.index or 0, written.leaf.hex(), record)
 
     def all(self, name: str | None = None) -> list[Dataset]:
         """Returns all registered datasets, or those of one name, oldest first."""

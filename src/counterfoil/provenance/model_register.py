@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -76,6 +77,7 @@ class Models:
         self._archive = archive
         self._views = views
         self._objects = objects
+        self._registering = threading.Lock()
 
     def register(
         self,
@@ -102,33 +104,32 @@ class Models:
         if fits is not None:
             fits(scorer)
         inputs = tuple(feature.name for feature in scorer.features)
-        known = self._known(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
+        known = self._known_or_new(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
         if known is not None:
             return known
-        if version and any(each.record.version == version for each in self.all(name)):
-            raise InvalidInput(
-                f"another model is on record as {name} {version}", hint="give this one a version of its own"
-            )
         certificate, agreement = candidate.certify(scorer, sample)
-        record = ModelRecord(
-            name,
-            version or self._next_version(name),
-            artefact.form,
-            artefact.file_sha256,
-            artefact.semantic_sha256,
-            len(artefact.data),
-            artefact.trusted,
-            inputs,
-            scored,
-            training_leaf,
-            dict(code or {}),
-            runtime(),
-            certificate,
-            agreement,
-        )
-        self._objects.put(artefact.data)
-        written = self._recorder.write(record.draft())
-        return Model(written.index or 0, written.leaf.hex(), record)
+        with self._registering:  # from looking for the version to writing it
+            known = self._known_or_new(name, version, artefact.semantic_sha256, training_leaf, scored, inputs)
+            if known is not None:
+                return known
+            record = ModelRecord(
+                name,
+                version or self._next_version(name),
+                artefact.form,
+                artefact.file_sha256,
+                artefact.semantic_sha256,
+                len(artefact.data),
+                artefact.trusted,
+                inputs,
+                scored,
+                training_leaf,
+                dict(code or {}),
+                runtime(),
+                certificate,
+                agreement,
+            )
+            self._objects.put(artefact.data)
+            return self._written(record)
 
     def register_function(
         self, function: Callable[[Mapping[str, Any]], float] | None, name: str, source: str, features: Sequence[str]
@@ -143,28 +144,28 @@ class Models:
         """
         scorer = FunctionScorer(function, tuple(Feature(name, "category", unknown="ignore") for name in features))
         digest = self._objects.put(source.encode())
-        known = self._known(name, "", digest, None, "", tuple(features))
-        if known is not None:
-            return known, scorer
-        certificate = Certificate.untried("a function is not replayed; only its source is on record")
-        record = ModelRecord(
-            name,
-            self._next_version(name),
-            "function",
-            digest,
-            digest,
-            len(source.encode()),
-            (),
-            tuple(features),
-            "",
-            None,
-            {},
-            runtime(),
-            certificate,
-            None,
-        )
-        written = self._recorder.write(record.draft())
-        return Model(written.index or 0, written.leaf.hex(), record), scorer
+        with self._registering:
+            known = self._known(name, "", digest, None, "", tuple(features))
+            if known is not None:
+                return known, scorer
+            certificate = Certificate.untried("a function is not replayed; only its source is on record")
+            record = ModelRecord(
+                name,
+                self._next_version(name),
+                "function",
+                digest,
+                digest,
+                len(source.encode()),
+                (),
+                tuple(features),
+                "",
+                None,
+                {},
+                runtime(),
+                certificate,
+                None,
+            )
+            return self._written(record), scorer
 
     def all(self, name: str | None = None) -> list[Model]:
         """Returns all registered models, or those of one name, oldest first."""
@@ -230,6 +231,27 @@ class Models:
             if found == wanted and version in ("", record.version):
                 return known
         return None
+
+    def _known_or_new(
+        self,
+        name: str,
+        version: str,
+        semantic_sha256: str,
+        training: str | None,
+        positive: str,
+        features: tuple[str, ...],
+    ) -> Model | None:
+        """As `_known`; InvalidInput where the version is that of another model."""
+        known = self._known(name, version, semantic_sha256, training, positive, features)
+        if known is None and version and any(each.record.version == version for each in self.all(name)):
+            raise InvalidInput(
+                f"another model is on record as {name} {version}", hint="give this one a version of its own"
+            )
+        return known
+
+    def _written(self, record: ModelRecord) -> Model:
+        written = self._recorder.write(record.draft())
+        return Model(written.index or 0, written.leaf.hex(), record)
 
     def _next_version(self, name: str) -> str:
         return next_version(each.record.version for each in self.all(name))

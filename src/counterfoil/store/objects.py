@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 from hashlib import sha256
@@ -50,6 +51,7 @@ class Objects:
     def __init__(self, folder: Path, vault_key: bytes, depot: Depot | None = None) -> None:
         self._folder = folder
         self._depot = depot
+        self._sealing = threading.Lock()  # nothing is sealed under a key that is being replaced
         self._ciphers: tuple[AESGCM, ...] = (
             _cipher(vault_key),
         )  # two while files are sealed anew, for others read meanwhile
@@ -105,15 +107,26 @@ class Objects:
         return path
 
     def put_sealed(self, data: bytes) -> str:
-        """Keeps `data` encrypted and returns the digest of its contents."""
+        """Keeps `data` encrypted and returns the digest of its contents; a file that does not open is replaced."""
         digest = sha256(data).hexdigest()
         path = self._folder / (digest + _SEALED)
-        if not path.exists():
+        with self._sealing:
             try:
-                replace_file(path, _sealed(self._ciphers[-1], digest, data))
+                if not self._opens(path, digest):
+                    replace_file(path, _sealed(self._ciphers[-1], digest, data))
             except OSError as error:
                 raise LogUnavailable(f"a file could not be kept: {error.strerror}") from error
         return digest
+
+    def _opens(self, path: Path, digest: str) -> bool:
+        """Whether a sealed file is there and can be read."""
+        if not path.exists():
+            return False
+        try:
+            _opened(self._ciphers, path.read_bytes(), digest)
+        except (InvalidTag, ValueError):
+            return False
+        return True
 
     def get_sealed(self, digest: str) -> bytes:
         """Returns the contents of a sealed file by their digest.
@@ -144,22 +157,23 @@ class Objects:
         Raises:
             LogUnavailable: When the disk refuses.
         """
-        old, new = self._ciphers, _cipher(new_vault_key)
-        self._ciphers = (*old, new)
-        done = 0
-        for path in self._sealed_files():
-            digest = path.name.removesuffix(_SEALED)
-            try:
-                data = _opened(old, path.read_bytes(), digest)
-            except (InvalidTag, ValueError):
-                continue  # an interrupted run had already reached this one
-            try:
-                replace_file(path, _sealed(new, digest, data))
-            except OSError as error:
-                raise LogUnavailable(f"a file could not be sealed anew: {error.strerror}") from error
-            done += 1
-        self._ciphers = (new,)
-        return done
+        with self._sealing:
+            old, new = self._ciphers, _cipher(new_vault_key)
+            self._ciphers = (*old, new)
+            done = 0
+            for path in self._sealed_files():
+                digest = path.name.removesuffix(_SEALED)
+                try:
+                    data = _opened(old, path.read_bytes(), digest)
+                except (InvalidTag, ValueError):
+                    continue  # an interrupted run had already reached this one
+                try:
+                    replace_file(path, _sealed(new, digest, data))
+                except OSError as error:
+                    raise LogUnavailable(f"a file could not be sealed anew: {error.strerror}") from error
+                done += 1
+            self._ciphers = (new,)
+            return done
 
     def _sealed_files(self) -> Iterable[Path]:
         return sorted(self._folder.glob("*" + _SEALED))

@@ -207,11 +207,14 @@ class Recorder:
     # Below here the commit lock is held.
 
     def _commit_waiting(self, queue: list[Waiting]) -> None:
-        """Commits all that waits, at most `MAX_BATCH` records at a time."""
+        """Commits all that waits, at most `MAX_BATCH` records at a time.
+
+        What says where things came from ends a batch: the guard then judges what follows with it on record.
+        """
         batch: list[Waiting] = []
         count = 0
         for waiting in queue:
-            if batch and count + len(waiting.records) > MAX_BATCH:
+            if batch and (count + len(waiting.records) > MAX_BATCH or batch[-1].tells_origins):
                 self._commit(batch)
                 batch, count = [], 0
             batch.append(waiting)

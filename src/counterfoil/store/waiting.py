@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from counterfoil.errors import CounterfoilError
 from counterfoil.store.prepared import Prepared
@@ -17,6 +17,9 @@ OnFailure = Literal["deny", "spool"]
 
 Guard: TypeAlias = Callable[[Prepared], CounterfoilError | None]
 """Says why a record may not be written now; None where it may."""
+
+
+_TELLS_ORIGINS: Final = frozenset({"passport", "run"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Waiting:
         self.error: Exception | None = None
         self.gate = threading.Lock()
         self.is_done = False
+
+    @property
+    def tells_origins(self) -> bool:
+        """Whether a record in it says what something else came from, so that a guard may judge differently after it."""
+        return any(record.kind in _TELLS_ORIGINS for record in self.records)
 
 
 def admitted(batch: list[Waiting], guard: Guard | None) -> list[Waiting]:

@@ -80,7 +80,10 @@ def test_as_a_table_it_says_the_same(home, tmp_path):
     }
 
 
-@pytest.mark.parametrize("reference", ["=1+1", "+49 30 1", "-5", "@cmd", "\tx", "\rx"], ids=ascii)
+REFERENCES = ["=1+1", "+49 30 1", "-5", "@cmd", "\tx", "\rx", "\n=1", " =1", "\uff1d1"]
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=ascii)
 def test_no_reference_becomes_a_formula(home, tmp_path, reference):
     home.decide(reference)
     recall(home)

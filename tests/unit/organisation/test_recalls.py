@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from making_passports import filled_in
 from making_recalls import deployment_index, put_to_work, table, trained
 from organisations import ROW, full_log, policy, rows, table_rows
 from organisations import put_to_work as put_loans_to_work
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, LogUnavailable, NotFound, Recalled, Stale
+from counterfoil.provenance.lineage.records import RunRecord
+from counterfoil.provenance.passports.parts import Parent
 
 WHY = "a column was doubled"
 
@@ -274,6 +278,77 @@ def test_no_decision_is_recorded_behind_the_recall_however_many_threads_decide(h
     assert max(seen) < opened.recall.index
     assert opened.reach.decisions == len(seen) == len(org.decisions.search(limit=10_000))
     assert org.archive.size == size
+
+
+def test_a_decision_that_shares_a_commit_with_a_run_is_judged_with_the_run_on_record(home, tmp_path):
+    org, recorder = home.org, home.org.recorder
+    late = org.provenance.register_dataset(table(tmp_path, "late", "a\n1\n"))
+    opened = recall(home, "late")
+    told = RunRecord("train", "training", (late.leaf,), (home.bank.loans.model.leaf,), None, {}, {}, None, "", "")
+    answer, errors = home.bank.loans.answer(ROW, subject="Ann"), []
+
+    def record(prepared):
+        try:
+            recorder.record([prepared])
+        except Recalled as error:
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=record, args=(each,)) for each in (recorder.prepare(told.draft()), answer.prepared)
+    ]
+    with recorder.lock:  # so that both wait, the run first
+        for number, each in enumerate(threads):
+            each.start()
+            for _ in range(5_000):
+                if len(recorder._group._queue) > number:
+                    break
+                each.join(0.001)
+    for each in threads:
+        each.join(20)
+    assert len(errors) == 1
+    assert org.recalls.preview("late").decisions == opened.reach.decisions == 0
+
+
+def test_what_a_passport_says_of_its_origin_is_reached_until_another_says_otherwise(home, tmp_path):
+    provenance = home.org.provenance
+    survey = provenance.register_dataset(table(tmp_path, "survey", "a\n1\n"))
+    passport = filled_in(provenance.passports.draft(home.clean))
+    recall(home, "survey")
+    home.decide("Ann")
+    provenance.passports.record(replace(passport, parents=(*passport.parents, Parent("survey", "1", survey.leaf))))
+    assert home.org.recalls.preview("survey").decisions == 1
+    with pytest.raises(Recalled):
+        home.decide("Bob")
+    provenance.passports.record(passport)
+    assert home.org.recalls.preview("survey").decisions == 0
+
+
+def test_what_is_made_under_a_recall_that_warns_carries_the_warning_too(home):
+    recall(home, action="warn")
+    made = put_to_work(home.org, "fresh", home.clean)
+    bar = home.org.provenance.recalls.bar
+    assert bar.hold_on(made.leaf) is not None
+    assert bar.hold_on(made.model.leaf) is not None
+
+
+def test_what_a_run_brings_while_it_is_counted_is_counted_too(home, monkeypatch):
+    org = home.org
+    home.bank.decide("Ann")
+    told = RunRecord("train", "training", (home.raw.leaf,), (home.bank.loans.model.leaf,), None, {}, {}, None, "", "")
+    count, counted = org.recalls._finder.of, []
+
+    def of(root):
+        counted.append(count(root))
+        if len(counted) == 1:  # another thread records the run meanwhile
+            org.provenance.runs.record(told)
+            with pytest.raises(Recalled):
+                home.bank.decide("Bob")
+        return counted[-1]
+
+    monkeypatch.setattr(org.recalls._finder, "of", of)
+    opened = recall(home)
+    assert opened.recall.record.reached.decisions == opened.reach.decisions == 1
+    assert org.recalls.preview("raw").numbers() == opened.recall.record.reached
 
 
 # On record

@@ -8,6 +8,7 @@ import pytest
 from organisations import full_disk
 
 from counterfoil.errors import CounterfoilError, HomeDamaged, InvalidInput, LogUnavailable, NotFound
+from counterfoil.store import objects as objects_module
 from counterfoil.store.objects import Objects
 
 KEY, OTHER = bytes(32), bytes(range(32))
@@ -101,3 +102,32 @@ def test_a_full_disk_is_named_and_leaves_no_half_file(tmp_path: Path) -> None:
     digest = sha256(b"x" * 1_000).hexdigest()
     assert not (tmp_path / digest).exists()
     assert objects.get(objects.put(b"x" * 1_000)) == b"x" * 1_000
+
+
+def test_what_is_put_while_files_are_sealed_anew_can_be_read_afterwards(tmp_path: Path, monkeypatch) -> None:
+    objects = Objects(tmp_path, KEY)
+    is_put, goes_on = threading.Event(), threading.Event()
+    replace = objects_module.replace_file
+
+    def slow(path: Path, data: bytes) -> None:
+        if not is_put.is_set():
+            is_put.set()
+            goes_on.wait(0.3)  # meanwhile, another thread replaces the key
+        replace(path, data)
+
+    monkeypatch.setattr(objects_module, "replace_file", slow)
+    thread = threading.Thread(target=objects.put_sealed, args=(b"people",))
+    thread.start()
+    is_put.wait(10)
+    objects.reseal(OTHER)
+    goes_on.set()
+    thread.join(10)
+    assert objects.get_sealed(sha256(b"people").hexdigest()) == b"people"
+
+
+def test_a_sealed_file_that_does_not_open_is_replaced_when_its_contents_come_again(tmp_path: Path) -> None:
+    objects = Objects(tmp_path, KEY)
+    digest = objects.put_sealed(b"people")
+    (tmp_path / f"{digest}.sealed").write_bytes(b"spoilt")
+    assert objects.put_sealed(b"people") == digest
+    assert objects.get_sealed(digest) == b"people"

@@ -29,6 +29,11 @@ _DATE: Final = (
 )
 
 
+_FIRST_DAY: Final = -719_162
+_LAST_DAY: Final = 2_932_896
+"""0001-01-01 and 9999-12-31 in days since 1970: what can be written with four digits of a year."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shift:
     """How dates move: by each person's own number of days, drawn with a key.
@@ -60,6 +65,7 @@ class ColumnPlan:
         kind: Its type in the table.
         level: Of a generalised column, the one in use.
         key: The project's secret; None where nothing depends on it.
+        is_counted: Whether its values tell groups apart, so that what is counted as one value is written as one.
         rows: Rows that stayed.
         missing_before: Of those, where it held nothing.
         missing_after: The same afterwards; more where a value could not be read.
@@ -70,6 +76,7 @@ class ColumnPlan:
     kind: pa.DataType
     level: int = 0
     key: ProjectKey | None = None
+    is_counted: bool = False
     rows: int = 0
     missing_before: int = 0
     missing_after: int = 0
@@ -90,8 +97,11 @@ class ColumnPlan:
         """Returns its type afterwards: its own where it is kept or its dates move, else text."""
         import pyarrow as pa
 
-        own = self.rule == "keep" or (self.rule == "shift" and pa.types.is_temporal(self.kind))
-        return self.kind if own else pa.string()
+        if self.rule == "shift" and pa.types.is_temporal(self.kind):
+            return self.kind
+        if self.rule != "keep" or (self.is_counted and pa.types.is_nested(self.kind)):
+            return pa.string()
+        return _without_dictionaries(self.kind)
 
     def apply(self, column: pa.Array, days: pa.Array | None) -> pa.Array:
         """Returns what the column becomes, and counts; `days` is each row's shift."""
@@ -110,8 +120,10 @@ class ColumnPlan:
 
     def _new(self, column: pa.Array, texts: pa.Array, days: pa.Array | None) -> pa.Array:
         rule = self.rule
-        if rule in ("keep", "drop"):
+        if rule == "drop":
             return column
+        if rule == "keep":
+            return self._kept(column, texts)
         if rule == "shift":
             assert days is not None
             return self._shifted(column, texts, days)
@@ -124,6 +136,22 @@ class ColumnPlan:
         assert isinstance(rule, Generalise)
         new = mapped(texts, at_level(rule.levels, self.level))
         return new.fill_null(ANY) if self.is_emptied else new
+
+    def _kept(self, column: pa.Array, texts: pa.Array) -> pa.Array:
+        """Returns the values as they are, but with no dictionary: it would list those of rows that were left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = self.new_type()
+        if not self.is_counted:
+            return column if column.type == kind else _decoded(column, kind)
+        if pa.types.is_floating(kind):
+            numbers = _decoded(column, kind)
+            zero = pa.scalar(0, pa.int8()).cast(kind)
+            numbers = pc.if_else(pc.equal(numbers, zero), zero, numbers)  # there is a zero with a minus, too
+            return pc.if_else(pc.is_nan(numbers), pa.scalar(None, kind), numbers)
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        return texts.cast(kind) if is_text else _decoded(column, kind)
 
     def _shifted(self, column: pa.Array, texts: pa.Array, days: pa.Array) -> pa.Array:
         """Returns dates moved by whole days; what is no date, or nobody's, becomes a missing value."""
@@ -148,6 +176,36 @@ class ColumnPlan:
         return _moved_texts(texts, days)
 
 
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    """Returns a type whose values stand for themselves, all the way down."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _without_dictionaries(kind.value_type)
+    if pa.types.is_struct(kind):
+        return pa.struct([each.with_type(_without_dictionaries(each.type)) for each in kind.fields])
+    if pa.types.is_map(kind):
+        return pa.map_(_without_dictionaries(kind.key_type), _without_dictionaries(kind.item_type))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_dictionaries(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_without_dictionaries(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_dictionaries(kind.value_type)), kind.list_size)
+    return kind
+
+
+def _decoded(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Returns a column with a type that has no dictionaries."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        return _decoded(column.dictionary_decode(), kind)
+    if column.type == kind:
+        return column
+    return pa.array(column.to_pylist(), kind)  # within a struct or a list
+
+
 def _masking(rule: Mask) -> Callable[[str], str | None]:
     if not rule.within:
         return lambda _: rule.shown
@@ -170,7 +228,10 @@ def _moved_texts(texts: pa.Array, days: pa.Array) -> pa.Array:
     found = pc.strptime(said, format="%Y-%m-%d", unit="s", error_is_null=True).cast(pa.date32())
     # The system's reader takes 30 February for 2 March.
     found = pc.if_else(pc.equal(found.cast(pa.string()), said), found, pa.scalar(None, pa.date32()))
-    moved = _moved_days(found, days).cast(pa.string())
+    moved_days = _moved_days(found, days)
+    number = moved_days.cast(pa.int32())
+    written = pc.and_(pc.greater_equal(number, _FIRST_DAY), pc.less_equal(number, _LAST_DAY))
+    moved = pc.if_else(written, moved_days, pa.scalar(None, pa.date32())).cast(pa.string())
     return pc.binary_join_element_wise(moved, pc.utf8_slice_codeunits(dates, 10, 64), "")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.errors import InvalidInput
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.deidentification.deidentify import Outcome, Progress, deidentify
 from counterfoil.provenance.deidentification.settings import Settings
@@ -91,7 +92,7 @@ class Deidentifications:
         with self._provenance.run(
             "deidentify", inputs=[source], kind=KIND, parameters=parameters, code=_code()
         ) as capture:
-            outcome = deidentify(path, out, settings, self._secret(parameters), progress)
+            outcome = deidentify(path, out, settings, self._secret(parameters), progress, sha256=source.record.sha256)
             dataset = capture.output(out, name=name)
         assert capture.recorded is not None
         return Deidentified(source, dataset, capture.recorded, outcome)
@@ -101,10 +102,17 @@ class Deidentifications:
 
         Raises:
             NotFound: This home keeps its settings or its key no more.
+            InvalidInput: It was told from elsewhere, and is none that this program does.
         """
+        made = [self._provenance.with_leaf(leaf) for leaf in run.outputs]
+        known = {"pseudonymKey", "settingsSha256"} <= set(run.parameters)
+        dataset = made[0] if len(made) == 1 else None
+        if not known or len(inputs) != 1 or not isinstance(dataset, Dataset):
+            raise InvalidInput(
+                "the run is no de-identification of ours, with settings, one table and what became of it",
+                hint="it was told from elsewhere: run it again by a command of yours",
+            )
         (path,) = inputs.values()
-        dataset = self._provenance.with_leaf(run.outputs[0])
-        assert isinstance(dataset, Dataset)
         settings = Settings.from_bytes(self._provenance.runs.kept(str(run.parameters["settingsSha256"])))
         out = folder / f"again{Path(dataset.record.file_name).suffix}"
         deidentify(path, out, settings, self._secret(run.parameters))

@@ -113,7 +113,9 @@ def preview(path: Path, settings: Settings, progress: Progress | None = None) ->
     return _run(path, None, settings, _NO_KEY, progress)
 
 
-def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progress: Progress | None = None) -> Outcome:
+def deidentify(
+    path: Path, out: Path, settings: Settings, home_key: bytes, progress: Progress | None = None, *, sha256: str = ""
+) -> Outcome:
     """Writes a de-identified table; equal input, settings and key give equal bytes.
 
     Args:
@@ -122,6 +124,7 @@ def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progr
         settings: What becomes of every column.
         home_key: 32 secret bytes; see `keys`.
         progress: Told (rows written, rows in all).
+        sha256: What the table must be by `digest_of` (hex), read after its rows were; not asked for where empty.
 
     Raises:
         NotFound: There is no such file.
@@ -130,10 +133,12 @@ def deidentify(path: Path, out: Path, settings: Settings, home_key: bytes, progr
         Stale: The table was changed while it was read. Nothing was written.
     """
     require_new(out)
-    return _run(path, out, settings, home_key, progress)
+    return _run(path, out, settings, home_key, progress, sha256)
 
 
-def _run(path: Path, out: Path | None, settings: Settings, home_key: bytes, progress: Progress | None) -> Outcome:
+def _run(
+    path: Path, out: Path | None, settings: Settings, home_key: bytes, progress: Progress | None, sha256: str = ""
+) -> Outcome:
     table = text_table(path)
     before = _state(path)
     _require_rules(table, settings)
@@ -145,7 +150,7 @@ def _run(path: Path, out: Path | None, settings: Settings, home_key: bytes, prog
     with _output(out, plans) as write:
         total = expected_rows(path) if progress is not None else 0
         rows, stayed = _write_rows(table, plans, choice, settings.person, shift, write, _toward(total, progress))
-        if _state(path) != before:  # step 4
+        if _state(path) != before or (sha256 and digest_of(path) != sha256):  # step 4
             raise Stale(f"{path.name} was changed while it was read", hint="run it again")
     return Outcome(
         rows,
@@ -193,7 +198,8 @@ def _plan(table: TextTable, name: str, settings: Settings, levels: dict[str, int
     rule = settings.rule_of(name)
     assert rule is not None
     level = levels.get(name, (rule.level or 0) if isinstance(rule, Generalise) else 0)
-    return ColumnPlan(name, rule, table.schema.field(name).type, level, key)
+    is_counted = settings.goal is not None and name in settings.goal.also
+    return ColumnPlan(name, rule, table.schema.field(name).type, level, key, is_counted)
 
 
 @contextmanager

@@ -121,7 +121,14 @@ class Capture:
         """Registers a model that the run trained, and returns it; see `register_model`.
 
         Without `training` it counts as trained on the first dataset that went in.
+
+        Raises:
+            Recalled: When a dataset that went in rests on something under recall.
+            NotAllowed: When this home's rules keep one of them from models.
         """
+        for each in self._inputs:
+            if isinstance(each, Dataset):
+                self._register.find_usable(each, f"a model of the run {self._name[:60]!r}", is_training=True)
         told.setdefault("training", next((each for each in self._inputs if isinstance(each, Dataset)), None))
         register = self._register.register_model
         found = made if isinstance(made, Model) else register(made, name=name or self._name, **told)

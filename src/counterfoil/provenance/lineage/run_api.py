@@ -10,10 +10,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.records import Code, RunRecord, require_told_kind
 from counterfoil.provenance.lineage.run_bodies import RunOnRecord, RunShown, RunToRecord
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
 from counterfoil.provenance.lineage.telling import few_names, number_of
+from counterfoil.provenance.model_register import Model
 from counterfoil.web.answer import asked_bytes, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
@@ -80,11 +82,15 @@ class RunRoutes:
     def _recorded(self, told: RunToRecord) -> int:
         provenance = self._org.provenance
         now = provenance.runs.now()
+        used, made = [[provenance.find(each) for each in some] for some in (told.inputs, told.outputs)]
+        if any(isinstance(each, Model) for each in made):
+            for dataset in (each for each in used if isinstance(each, Dataset)):
+                provenance.gate.require(dataset)
         run = RunRecord(
             told.name,
             told.kind,
-            tuple(provenance.find(each).leaf for each in told.inputs),
-            tuple(provenance.find(each).leaf for each in told.outputs),
+            tuple(each.leaf for each in used),
+            tuple(each.leaf for each in made),
             None if told.code is None else Code(told.code.name, told.code.sha256),
             told.parameters,
             told.environment,

@@ -16,9 +16,11 @@ edges: Final = Table(
     Column("parent_idx", Place, primary_key=True, autoincrement=False),
     Column("child_idx", Place, primary_key=True, autoincrement=False),
     Column("run_idx", Place),
+    Column("passport_idx", Place),
     Index("lineage_edges_by_child", "child_idx"),
 )
-"""Which record came from which: parent before child. `run_idx` is the run that says so, which is one of the two."""
+"""Which record came from which: parent before child. `run_idx` is the run that says so, which is one of the two;
+`passport_idx` the passport that does, which is neither."""
 
 runs: Final = Table(
     "runs",

@@ -22,7 +22,7 @@ __all__ = ["LineageView", "source_text"]
 class LineageView:
     """Keeps one row per run, per edge between records, and per rederivation."""
 
-    kinds = frozenset({"deployment", "model", "rederivation", "run"})
+    kinds = frozenset({"deployment", "model", "passport", "rederivation", "run"})
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -41,10 +41,16 @@ class LineageView:
                 connection.execute(
                     runs.insert().values(idx=row.index, name=table_text(run.name), kind=run.kind, source=source)
                 )
+            if kind == "passport":  # it stands in place of the one before
+                subject = places[_declared(row.record)[0]]
+                connection.execute(
+                    edges.delete().where(edges.c.child_idx == subject, edges.c.passport_idx.is_not(None))
+                )
+            told_by = {"run_idx": row.index if kind == "run" else None}
+            told_by["passport_idx"] = row.index if kind == "passport" else None
             for parent, child in _edges(row, places):
                 if parent >= 0 and child >= 0 and parent != child:
-                    run_idx = row.index if kind == "run" else None
-                    insert_new(connection, edges, {"parent_idx": parent, "child_idx": child, "run_idx": run_idx})
+                    insert_new(connection, edges, {"parent_idx": parent, "child_idx": child, **told_by})
 
     def _rederivation(self, connection: Connection, row: Row, places: dict[str, int]) -> None:
         found = Rederivation.read(row.record)
@@ -63,11 +69,24 @@ def _named(record: Record) -> tuple[str, ...]:
     if record.kind == "model":
         training = ModelRecord.read(record).training
         return (training,) if training else ()
+    if record.kind == "passport":
+        subject, parents = _declared(record)
+        return (subject, *parents)
     return record.builds_on
+
+
+def _declared(record: Record) -> tuple[str, list[str]]:
+    """Returns what a passport is about, and what it says that this came from; leaf hashes (hex) of this log."""
+    parents = [str(each["leaf"]) for each in record.about.get("parents", ()) if each.get("leaf")]
+    return record.builds_on[0], [leaf for leaf in parents if leaf in record.builds_on]
 
 
 def _edges(row: Row, places: dict[str, int]) -> Iterator[tuple[int, int]]:
     """Yields (parent, child) of what a record says: a run stands between its inputs and its outputs."""
+    if row.record.kind == "passport":
+        subject, parents = _declared(row.record)
+        yield from product((places[leaf] for leaf in parents), (places[subject],))
+        return
     if row.record.kind != "run":
         yield from product((places[leaf] for leaf in _named(row.record)), (row.index,))
         return

@@ -1,7 +1,7 @@
 """What must not go on because of an open recall: kept in memory, asked at every record that is written.
 
 The answer lies in the log: what was recalled, and what came from it. It is worked out from the
-searchable tables when it is first needed, and again when a recall opens or ends, a run brings
+searchable tables when it is first needed, and again when a recall opens or ends, a record brings
 something new that came from what was recalled, or a dataset is registered, which may be the same
 content once more. In between, asking costs a look into a table in memory.
 """
@@ -29,6 +29,10 @@ _BARRED_KINDS: Final = frozenset({"decision", "deployment", "model"})
 """Kinds of records that may not build on what was recalled.
 
 A run may: it happened, and what came of it must be known."""
+
+
+_BRINGS_NEW: Final = frozenset({"deployment", "model", "passport", "run"})
+"""Kinds of records that may bring something new that came from what was recalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,9 @@ class Bar:
         views: The searchable tables.
         lineage: Knows what came from what.
         open_recalls: Returns the open recalls, oldest first; what blocks is told before what warns.
+
+    Attributes:
+        looks: How often it was worked out what is held back.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class Bar:
         self._held: Mapping[str, Hold] | None = None  # by leaf hash (hex); replaced, never altered, under the lock
         self._holds: tuple[Hold, ...] = ()
         self._opening: Hold | None = None  # owned by the recorder's lock, as the next
+        self.looks = 0
         self._stale_at: int | None = None  # size of the log when something new came; -1: look anew in any case
 
     def refresh(self) -> None:
@@ -108,6 +116,10 @@ class Bar:
             self._stale_at = -1
         with suppress(CounterfoilError):
             self.refresh()
+
+    def is_as_at(self, looks: int) -> bool:
+        """Whether nothing that came from what is held back was put on record since it was worked out that often."""
+        return self.looks == looks and not self._is_stale()
 
     def hold_on(self, leaf: str) -> Hold | None:
         """Returns what holds back whatever builds on a record (leaf hash, hex), or would be said about it."""
@@ -143,6 +155,7 @@ class Bar:
                 held.setdefault(self._archive.leaf_hex(place), each)
         self._held, self._holds = held, tuple(holds)
         self._stale_at = None
+        self.looks += 1
         self._recorder.guard = self._guard if held else None
 
     def _is_stale(self) -> bool:
@@ -162,15 +175,15 @@ class Bar:
                 hold = held.get(leaf)
                 if hold is not None and hold.is_block:
                     return refusal(hold, f"the {prepared.kind}")
-        elif self._held and self._may_bring(prepared, self._held):
-            self._stale_at = self._archive.size
+        if self._held and self._may_bring(prepared, self._held):
+            self._stale_at = self._archive.size  # also under a recall that only warns
         return None
 
     @staticmethod
     def _may_bring(prepared: Prepared, held: Mapping[str, Hold]) -> bool:
         """Whether more may be held back when this is on record: what a run made, or the same content once more."""
         return prepared.kind == "dataset" or (
-            prepared.kind == "run" and any(leaf in held for leaf in prepared.builds_on)
+            prepared.kind in _BRINGS_NEW and any(leaf in held for leaf in prepared.builds_on)
         )
 
 

@@ -130,7 +130,7 @@ class RecallRegister:
                 if hold.is_block:
                     self.bar.hold_back(hold)
                 self._recorder.drain()  # what waits in the queue was decided before, and counts
-                yield Opening(self._recorder, kind, name, self._archive.leaf_hex(root), action, reason, by)
+                yield Opening(self._recorder, self.bar, kind, name, self._archive.leaf_hex(root), action, reason, by)
             finally:
                 self.bar.look_again()
 
@@ -187,6 +187,7 @@ class Opening:
     """A recall that is being opened. Made by `RecallRegister.opening`."""
 
     recorder: Recorder
+    bar: Bar
     kind: str
     name: str
     leaf: str

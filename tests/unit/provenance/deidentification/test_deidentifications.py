@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import counterfoil
@@ -119,3 +121,19 @@ def test_no_key_is_made_where_none_is_needed(org, people, tmp_path):
     made = org.deidentifications.run(people, only, tmp_path / "towns.csv")
     assert made.run.record.parameters["pseudonymKey"] is None
     assert not org.keyring.has("pseudonym")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"settingsSha256": "0" * 64}])
+def test_a_run_that_was_told_from_elsewhere_is_not_taken_for_ours(org, people, tmp_path, parameters):
+    made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
+    other = tmp_path / "other.csv"
+    other.write_text("a\n1\n")
+    more = org.provenance.register_dataset(other)
+    told = made.run.record
+    for run, inputs in (
+        (replace(told, parameters=parameters), {}),
+        (replace(told, inputs=(*told.inputs, more.leaf)), {"other": other}),
+    ):
+        recorded = org.provenance.runs.record(run)
+        with pytest.raises(InvalidInput, match="no de-identification of ours"):
+            org.provenance.rederive(recorded, inputs={made.source.record.name: people} | inputs)

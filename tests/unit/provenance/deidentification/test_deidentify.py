@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.errors import InvalidInput, NotFound, Stale
 from counterfoil.provenance.deidentification.deidentify import deidentify, preview
 from counterfoil.provenance.deidentification.keys import ProjectKey
 from counterfoil.provenance.deidentification.settings import Settings
@@ -142,6 +142,46 @@ def test_a_type_of_the_file_itself_is_kept_where_dates_move(tmp_path):
     assert str(made["kept"].to_pylist()) == "[1.5, -0.0, nan]"
 
 
+AGES = ["30"] * 5 + ["77"]
+BY_AGE = {"version": 1, "k": {"least": 5, "most_suppressed": 0.2}}
+
+
+@pytest.mark.parametrize(
+    "nest",
+    [
+        pytest.param(lambda each: each, id="plain"),
+        pytest.param(lambda each: pa.StructArray.from_arrays([each], ["of"]), id="within"),
+    ],
+)
+def test_what_rows_left_out_held_is_nowhere_in_the_file(tmp_path, nest):
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    found = nest(pa.array(["flu"] * 5 + ["rare-disease"]).dictionary_encode())
+    pq.write_table(pa.table({"age": AGES, "found": found}), path)
+    columns = {"age": {"rule": "generalise", "levels": [{"width": 5}]}, "found": {"rule": "keep"}}
+    outcome = deidentify(path, out, Settings.read(BY_AGE | {"columns": columns}), KEY)
+    assert outcome.suppressed == 1
+    assert pq.read_table(out)["found"].to_pylist() == nest(pa.array(["flu"] * 5)).to_pylist()
+    assert b"rare-disease" not in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(pa.array(["", None, None, None, None, None]), id="empty"),
+        pytest.param(pa.array([0.0] * 5 + [-0.0]), id="minus-zero"),
+        pytest.param(pa.array([None] * 5 + [float("nan")], pa.float32()), id="nan"),
+        pytest.param(pa.array(["", None] * 3).dictionary_encode(), id="empty-in-dictionary"),
+    ],
+)
+def test_what_counts_as_one_value_is_written_as_one(tmp_path, values):
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"age": ["30"] * 6, "also": values}), path)
+    told = {"version": 1, "k": {"least": 5, "also": ["also"]}}
+    columns = {"age": {"rule": "generalise", "levels": [{"width": 5}]}, "also": {"rule": "keep"}}
+    assert deidentify(path, out, Settings.read(told | {"columns": columns}), KEY).k == 6
+    assert len({str(each) for each in pq.read_table(out)["also"].to_pylist()}) == 1
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
@@ -265,3 +305,22 @@ def test_progress_goes_to_all_rows(people, tmp_path):
         deidentify(people, path, Settings.read({"version": 1, "others": "keep"}), KEY)
         deidentify(path, tmp_path / f"out-{name}", settings(ALL), KEY, lambda *counts: told.append(counts))
     assert told == [(4, 4)] * 2
+
+
+def test_a_date_that_would_leave_the_calendar_becomes_missing(tmp_path):
+    people = "".join(f"{number},9999-12-31,0001-01-01\n" for number in range(12))
+    (tmp_path / "in.csv").write_text("patient,last,first\n" + people)
+    deidentify(
+        tmp_path / "in.csv",
+        tmp_path / "out.csv",
+        settings({"last": {"rule": "shift"}, "first": {"rule": "shift"}}),
+        KEY,
+    )
+    made = rows(tmp_path / "out.csv")
+    assert {len(row[name]) for row in made for name in ("last", "first")} == {0, 10}
+
+
+def test_a_table_that_is_not_the_one_on_record_is_refused(people, tmp_path):
+    with pytest.raises(Stale):
+        deidentify(people, tmp_path / "out.csv", settings(ALL), KEY, sha256="0" * 64)
+    assert not (tmp_path / "out.csv").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from organisations import estimator
 
 import counterfoil
 from counterfoil.data import german_credit_policy
@@ -226,3 +227,15 @@ def test_a_passport_names_the_reports_of_its_own_dataset_only(tmp_path, table):
         with org.views.reading() as connection:
             kept = [tuple(row) for row in connection.execute(select(reports.c.idx, reports.c.about_idx))]
         assert kept == [(found.index, dataset.index)]
+
+
+def test_all_that_went_into_a_run_must_be_fit_for_the_model_that_it_made(tmp_path, table):
+    with home(tmp_path, "privacy") as org:
+        good = org.provenance.register_dataset(table)
+        (tmp_path / "bad.csv").write_text("age\n1\n")
+        bad = org.provenance.register_dataset(tmp_path / "bad.csv")
+        org.provenance.reports.record_privacy(good, check_privacy(table))
+        with org.provenance.run("train", inputs=[good, bad]) as run, pytest.raises(NotAllowed):
+            run.model(estimator(), name="loans")
+        with org.provenance.run("train", inputs=[good]) as run:
+            assert run.model(estimator(), name="loans").record.training == good.leaf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -82,7 +83,8 @@ def events_of(
 def run_id_of(run: Run, namespace: str) -> UUID:
     """Returns the id of a run: its own where it came as events, else one made from its leaf hash."""
     if run.record.source.get("system") == SYSTEM:
-        return UUID(run.record.source["id"])
+        with suppress(ValueError):  # a run can be told with any id
+            return UUID(run.record.source["id"])
     return uuid5(NAMESPACE_URL, f"{namespace}/{run.leaf}")
 
 

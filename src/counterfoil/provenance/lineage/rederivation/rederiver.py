@@ -126,6 +126,9 @@ class Rederiver:
                 made = _worked(work, place, _wanted(place, made_of, outputs), timeout_s)
             _require_known(made, made_of, "output")
             require_made(made_of, made, place)
+            for key, each in made.items():  # a link may lead to what was put there
+                if isinstance(each, str | Path):
+                    place.require_free(f"the output {key}", each)
             named = zip(keys_of(made_of), made_of, strict=True)
             compared = [compare(each, made[key], place) for key, each in named]
         return self._recorded(run, compared, "built-in" if built_in else "function" if callable(work) else "command")
@@ -173,7 +176,7 @@ def _wanted(place: Workplace, made_of: Sequence[Dataset | Model], outputs: Mappi
     _require_known(outputs, made_of, "output")
     wanted = {key: default_name(each) for key, each in zip(keys_of(made_of), made_of, strict=True)} | dict(outputs)
     for key, name in wanted.items():
-        place.require_free(f"the output {key}", place.folder / name)
+        place.require_free(f"the output {key}", name)
     return dict(wanted)
 
 

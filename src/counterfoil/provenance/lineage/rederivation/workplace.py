@@ -70,11 +70,13 @@ class Workplace:
             raise LogUnavailable(f"{what} could not be copied: {getattr(error, 'strerror', None) or error}") from error
         return target
 
-    def require_free(self, what: str, path: Path) -> None:
-        """Raises InvalidInput where an output would lie where something was put, and seem to be made."""
-        if path in self._taken:
+    def require_free(self, what: str, path: Path | str) -> None:
+        """Raises InvalidInput where an output lies, or would, where something was put, and seems to be made."""
+        wanted = (self.folder / path).resolve()  # by whatever way it is named, also through a link
+        taken = next((each for each in self._taken if wanted.is_relative_to(each)), None)
+        if taken is not None:
             raise InvalidInput(
-                f"{what} would lie where {self._taken[path]} lies, so nothing would show that it was made",
+                f"{what} would lie where {self._taken[taken]} lies, so nothing would show that it was made",
                 hint="say where the run writes it: --output NAME=PATH",
             )
 

@@ -18,6 +18,7 @@ import counterfoil
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed
 from counterfoil.provenance.lineage.openlineage import read_event
 from counterfoil.provenance.lineage.openlineage.waiting import WaitingRuns
+from counterfoil.provenance.lineage.records import RunRecord
 
 
 @pytest.fixture
@@ -260,3 +261,9 @@ def test_facet_addresses_are_those_of_the_real_client(org, tables):
     assert _FACETS["jobType"] == job_type_job.JobTypeJobFacet._get_schema()
     assert _FACETS["datasetType"] == dataset_type_dataset.DatasetTypeDatasetFacet._get_schema()
     assert event().schemaURL.endswith("RunEvent")
+
+
+def test_a_run_that_was_told_with_another_kind_of_id_is_exported_too(org):
+    source = {"system": "openlineage", "id": "no uuid"}
+    org.provenance.runs.record(RunRecord("told", "training", (), (), None, {}, {}, None, "", "", source=source))
+    assert all(UUID(each["run"]["runId"]) for each in org.openlineage.events())

@@ -188,6 +188,34 @@ def test_a_command_cannot_reach_the_originals_through_its_inputs(org, run, files
     assert contents(files) == before
 
 
+@pytest.mark.parametrize(
+    ("work", "outputs"),
+    [
+        pytest.param(["true"], {"published": "x/../raw.csv"}, id="another-way-there"),
+        pytest.param(lambda folder: {"published": folder / "raw.csv"}, {}, id="answered-by-a-function"),
+        pytest.param(["ln", "-s", "raw.csv", "made.csv"], {"published": "made.csv"}, id="by-a-link"),
+    ],
+)
+def test_an_input_is_not_passed_off_as_output_by_another_name(org, files, work, outputs):
+    raw = org.provenance.register_dataset(files / "raw.csv")
+    with org.provenance.run("publish", inputs=[raw], code=files / "clean.py") as run:
+        (files / "other.csv").write_bytes((files / "raw.csv").read_bytes())
+        run.output(files / "other.csv", name="published")
+    with pytest.raises(InvalidInput, match="would lie where the input raw lies"):
+        again(org, run.recorded, files, work, outputs=outputs)
+
+
+def test_a_part_of_an_input_folder_is_not_passed_off_as_output(org, files):
+    folder = files / "parts"
+    folder.mkdir()
+    (folder / "two.csv").write_text("a\n2\n")
+    (folder / "one.csv").write_text("a\n1\n")
+    with org.provenance.run("pick", inputs=[org.provenance.register_dataset(folder)], code=files / "clean.py") as run:
+        run.output(folder / "one.csv", name="one")
+    with pytest.raises(InvalidInput, match="would lie where the input parts lies"):
+        again(org, run.recorded, files, ["true"], inputs={"parts": folder}, outputs={"one": "parts/one.csv"})
+
+
 def test_an_input_that_is_passed_off_as_output_is_refused(org, files):
     """Without this, doing nothing would re-derive a run whose output has the name and content of its input."""
     org.provenance.register_dataset(files / "raw.csv")
