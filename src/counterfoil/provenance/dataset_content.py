@@ -57,7 +57,7 @@ def content_of(path: Path, progress: Progress | None = None, file_name: str = ""
         raise NotFound(f"there is no file {path}")
     if path.suffix.lower() == _CSV and path.is_file():
         return _csv_content(path, progress, file_name)
-    fingerprint = _named(fingerprint_of(path, progress=progress), file_name)
+    fingerprint = _named(fingerprint_of(path, progress=progress), "" if path.is_dir() else file_name)
     if not is_table(path):
         return DatasetContent(fingerprint, _sha256(path, fingerprint), None, ())
     table = table_of(path)

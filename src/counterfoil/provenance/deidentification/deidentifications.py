@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ KIND: Final = "deidentification"
 
 MOST_TOLD_BYTES: Final = 16_000
 """Settings larger than this are on record by their digest alone."""
+
+SALT_BYTES: Final = 16
+"""Random bytes before the settings that are kept, or who guesses a value that they name finds it in the digest."""
 
 KeyOf = Callable[[str], tuple[str, bytes]]
 """From the id of a key, or nothing for the one in use, to its id and its 32 secret bytes."""
@@ -113,7 +117,8 @@ class Deidentifications:
                 hint="it was told from elsewhere: run it again by a command of yours",
             )
         (path,) = inputs.values()
-        settings = Settings.from_bytes(self._provenance.runs.kept(str(run.parameters["settingsSha256"])))
+        kept = self._provenance.runs.kept(str(run.parameters["settingsSha256"]))
+        settings = Settings.from_bytes(kept[SALT_BYTES:])
         out = folder / f"again{Path(dataset.record.file_name).suffix}"
         deidentify(path, out, settings, self._secret(run.parameters))
         return {dataset.record.name: out}
@@ -124,7 +129,7 @@ class Deidentifications:
         return {
             "pseudonymKey": self._key_of("")[0] if settings.needs_key else None,
             "settings": told if len(canonical.dumps(told)) <= MOST_TOLD_BYTES else None,
-            "settingsSha256": self._provenance.runs.keep(settings.to_bytes()),
+            "settingsSha256": self._provenance.runs.keep(os.urandom(SALT_BYTES) + settings.to_bytes()),
         }
 
     def _secret(self, parameters: Any) -> bytes:

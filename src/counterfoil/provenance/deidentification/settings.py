@@ -185,7 +185,7 @@ class Settings:
         return canonical.dumps(dict(self.told))
 
     def to_record(self) -> dict[str, Any]:
-        """Returns them as the log may have them: values named in groups and lists are replaced by their digest."""
+        """Returns them as the log may have them: of values named in groups and lists only how many."""
         columns = {}
         for name, rule in self.told.get("columns", {}).items():
             shown = dict(without_names(rule))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from math import isinf, isnan
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ __all__ = [
 
 MOST_NAMES: Final = 128
 """Names of one kind that a record lists; of more it says how many are left out."""
+
+MOST_NAMES_BYTES: Final = 8_000
+"""All names of one list together, so that the record of a run has room for three lists."""
 
 _SECRET: Final = re.compile(
     r"passw|passphrase|secret|credential|bearer|(api|private|access|account)[_-]?key|connection[_-]?string|token$",
@@ -117,9 +121,12 @@ def plain_name(told: str) -> str:
 def few_names(names: Sequence[str]) -> tuple[str, ...]:
     """Returns names, each once and as `plain_name` has it; of too many the first, and how many more there are."""
     found = tuple(dict.fromkeys(filter(None, map(plain_name, names))))
-    if len(found) <= MOST_NAMES:
+    sizes = accumulate(len(name.encode()) for name in found)
+    fitting = sum(size <= MOST_NAMES_BYTES for size in sizes)
+    if len(found) <= MOST_NAMES and fitting == len(found):
         return found
-    return (*found[: MOST_NAMES - 1], f"… and {len(found) - MOST_NAMES + 1} more")
+    shown = min(MOST_NAMES - 1, fitting)
+    return (*found[:shown], f"… and {len(found) - shown} more")
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -176,6 +176,8 @@ def _labels_in(column: CodedColumn, code: int, labels: _Labels) -> tuple[tuple[s
     if labels.column is None:
         return ()
     counts = np.bincount(labels.column.codes[column.codes == code], minlength=len(labels.column.values) + 1)
+    if np.any((counts > 0) & (counts < LEAST_NAMED)):
+        return ()  # leaving out the few alone would let them be found by subtraction
     return tuple((_value(labels.column, each), int(counts[each])) for each in labels.codes)
 
 

@@ -68,7 +68,8 @@ class NamedGroup:
     Attributes:
         value: Of the group's column.
         rows: In it.
-        labels: (label, rows) of the labels that are named, in the report's order.
+        labels: (label, rows) of the labels that are named, in the report's order; none where few rows of the group
+            have one of the labels.
     """
 
     value: str

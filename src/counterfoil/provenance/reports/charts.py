@@ -77,11 +77,11 @@ def strong_drift(micro: int | None) -> bool:
 
 
 def _label_chart(report: QualityReport, group: GroupQuality, id: str) -> Chart:
-    largest = group.named[:MOST_COLUMNS]
+    largest = [each for each in group.named if each.labels][:MOST_COLUMNS]
     labels = [label for label, _ in report.labels[:MOST_LABELS]]
     series = [Series(label, [_share_of(each.labels, label, each.rows) for each in largest]) for label in labels]
     rest = [100 - sum(each.values[place] or 0 for each in series) for place in range(len(largest))]
-    if max(rest) > 0.05:
+    if max(rest, default=0) > 0.05:
         series.append(Series(OTHER, rest))
     first = labels[0] if labels else ""
     shares = series[0].values if labels else []

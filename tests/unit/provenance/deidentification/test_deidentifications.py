@@ -9,6 +9,7 @@ import pytest
 import counterfoil
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.deidentification.deidentifications import SALT_BYTES
 from counterfoil.provenance.deidentification.settings import Settings
 
 PEOPLE = "patient,town,visit\n" + "".join(f"p{each},Chur,2026-01-{each + 10}\n" for each in range(9))
@@ -47,7 +48,9 @@ def test_what_came_from_what_is_on_record(org, people, tmp_path):
     record = org.provenance.runs.at(made.run.index).record
     assert (record.kind, record.status, record.seed) == ("deidentification", "succeeded", None)
     assert (record.inputs, record.outputs) == ((made.source.leaf,), (made.dataset.leaf,))
-    assert record.parameters["settingsSha256"] == SETTINGS.sha256
+    kept = org.provenance.runs.kept(str(record.parameters["settingsSha256"]))
+    assert Settings.from_bytes(kept[SALT_BYTES:]) == SETTINGS
+    assert record.parameters["settingsSha256"] != SETTINGS.sha256  # or who guesses the settings knows them
     assert record.parameters["settings"]["columns"]["patient"] == {"rule": "pseudonym"}
     assert "deidentify.py" in record.code.name
     assert made.outcome.sha256 == made.dataset.record.sha256
@@ -100,7 +103,7 @@ def test_another_table_is_not_taken_for_it(org, people, tmp_path):
     other.write_text(PEOPLE + "p99,Chur,2026-02-01\n")
     with pytest.raises(InvalidInput, match="is not what the run read"):
         org.provenance.rederive(made.run, inputs={made.source.record.name: other})
-    (settings,) = (tmp_path / "home").rglob(f"{SETTINGS.sha256}*")
+    (settings,) = (tmp_path / "home").rglob(f"{made.run.record.parameters['settingsSha256']}*")
     settings.unlink()
     with pytest.raises(NotFound):
         org.provenance.rederive(made.run, inputs={made.source.record.name: people})

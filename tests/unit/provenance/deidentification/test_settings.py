@@ -50,8 +50,8 @@ def test_the_log_learns_of_no_value_that_groups_name():
     told = canonical.dumps(read(WHOLE.replace('"us-zip3-2000"', '["036"]')).to_record()).decode()
     assert "Chur" not in told
     assert "036" not in told
-    assert '"rare":{"entries":1,"sha256":' in told
-    assert '"groups":{"entries":1,"sha256":' in told
+    assert '"rare":{"entries":1}' in told
+    assert '"groups":{"entries":1}' in told
     assert '"width":5' in told
 
 

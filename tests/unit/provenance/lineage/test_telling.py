@@ -81,3 +81,9 @@ def test_short_values_are_parameters(value, is_one):
 )
 def test_numbers_are_told(value, told):
     assert number_of(value) == told
+
+
+def test_the_names_of_a_list_have_room_in_a_record():
+    told = few_names([f"{number:03d} " + "\N{GREEK SMALL LETTER OMEGA}" * 190 for number in range(900)])
+    assert sum(len(name.encode()) for name in told) < 9_000
+    assert told[-1] == f"… and {900 - len(told) + 1} more"

@@ -56,7 +56,10 @@ def test_shares_are_those_of_pandas():
     for group in report.groups:
         counts = frame.groupby([group.column, "creditability"]).size()
         for named in group.named:
-            assert dict(named.labels) == counts[named.value].to_dict()
+            wanted = counts[named.value].to_dict()
+            assert dict(named.labels) == (wanted if min(wanted.values()) >= 10 else {})
+    assert any(named.labels for group in report.groups for named in group.named)
+    assert not all(named.labels for group in report.groups for named in group.named)  # few of "2" are bad
     assert report.duplicates == int(frame.duplicated().sum())
 
 

@@ -331,3 +331,19 @@ def test_code_that_is_no_text_is_code_all_the_same(org, files):
     with org.provenance.run("clean", inputs=["raw"], code=code) as run:
         run.output(files / "clean.csv")
     assert again(org, run.recorded, files, [sys.executable, "latin.py"], code=code).is_same
+
+
+def test_a_folder_with_a_single_file_is_what_the_run_read(org, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "one.bin").write_bytes(b"1")
+    code = tmp_path / "copy_one.py"
+    code.write_text("import shutil\n\nshutil.copy('pictures/one.bin', 'out.txt')\n")
+    org.provenance.register_dataset(folder)
+    with org.provenance.run("copy", inputs=["pictures"], code=code) as run:
+        (tmp_path / "out.txt").write_bytes(b"1")
+        run.output(tmp_path / "out.txt", name="out")
+    again = org.provenance.rederive(
+        run.recorded, [sys.executable, "copy_one.py"], code=code, inputs={"pictures": folder}
+    )
+    assert again.is_same
