@@ -18,7 +18,7 @@ from counterfoil.provenance.lineage.wanted import place_of
 from counterfoil.provenance.naming import is_place
 from counterfoil.web.desk import Desk
 from counterfoil.web.page_room import PageRoom
-from counterfoil.web.pages import Link, Pages, with_query
+from counterfoil.web.pages import Pages, with_query
 from counterfoil.web.roles import STAFF
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class LineagePages:
     def __init__(self, org: Organisation, desk: Desk, pages: Pages) -> None:
         self._org = org
         self._pages = pages
-        pages.add_room("lineage", Path(__file__).parent / "templates", Link("/lineage", "Lineage", STAFF))
+        pages.add_room("lineage", Path(__file__).parent / "templates")
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
