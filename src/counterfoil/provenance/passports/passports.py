@@ -276,13 +276,14 @@ class Passports:
         run = passport.transformation.run if passport.transformation else ""
         if run and (kind := self._linked(run, "the run").kind) != "run":
             raise InvalidInput(f"the run {run[:16]}… is a record of the kind {kind}", hint="counterfoil lineage runs")
+        same = {each.leaf for each in self._twins(found)}  # a report is about bytes, under whatever name
         for each in passport.reports:
             if not each.leaf:
                 continue
             record = self._linked(each.leaf, f"the {each.kind} report")
             if REPORT_KINDS.get(record.kind) != each.kind:
                 raise InvalidInput(f"the {each.kind} report {each.leaf[:16]}… is a record of the kind {record.kind}")
-            if record.builds_on[:1] != (found.leaf,):
+            if not record.builds_on or record.builds_on[0] not in same:
                 raise InvalidInput(f"the {each.kind} report {each.leaf[:16]}… is not about {passport.title}")
 
     def _linked(self, leaf: str, what: str) -> Record:
