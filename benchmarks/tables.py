@@ -15,6 +15,7 @@ TITLES = {
     "decisions": "Recording decisions, and what a slow sink loses",
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
+    "recall": "Recalls at a million decisions",
     "fingerprints": "Fingerprints of files and tables",
     "deidentify": "De-identifying and checking a million rows",
     "lineage": "Lineage among 100,000 steps",
