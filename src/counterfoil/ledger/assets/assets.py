@@ -88,14 +88,13 @@ class Assets:
             NotSetUp: The home is not connected to a ledger, or to no Assets contract.
             InvalidInput: It cannot be registered so, or was registered with another kind or royalty.
             OutOfFunds: The account cannot pay the fees. Nothing was sent.
+            OverLimit: It may cost more than may still be spent today. Nothing was sent.
             Reverted: The contract refused.
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
-        quote, carry_out = self.registering(
-            kind, manifest_sha256, uri=uri, parents=parents, royalty_bps=royalty_bps, of=of
+        return _carried_out(
+            self.registering(kind, manifest_sha256, uri=uri, parents=parents, royalty_bps=royalty_bps, of=of), tell
         )
-        quote.require_funds()
-        return carry_out(tell or _silent)
 
     def registering(
         self,
@@ -147,9 +146,7 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account may not publish it.
         """
-        quote, carry_out = self.publishing(asset, manifest_sha256, uri=uri, of=of)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.publishing(asset, manifest_sha256, uri=uri, of=of), tell)
 
     def publishing(
         self, asset: str, manifest_sha256: str, *, uri: str | None = None, of: str = ""
@@ -181,9 +178,7 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account may not say so.
         """
-        quote, carry_out = self.setting_state(asset, state)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.setting_state(asset, state), tell)
 
     def setting_state(self, asset: str, state: State) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Returns what that would cost, and what does it; see `set_state`."""
@@ -207,9 +202,7 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account does not own it.
         """
-        quote, carry_out = self.transferring(asset, to)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.transferring(asset, to), tell)
 
     def transferring(self, asset: str, to: str) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Returns what that would cost, and what does it; see `transfer`."""
@@ -346,6 +339,18 @@ def _read_manifest(text: str) -> bytes:
             hint="64 digits 0-9, a-f, of the document that says what the asset is",
         )
     return bytes.fromhex(digits)
+
+
+def _carried_out(planned: tuple[Quote, Callable[[Tell], Asset]], tell: Tell | None) -> Asset:
+    """Carries out what can be paid for.
+
+    Raises:
+        OutOfFunds: The account cannot pay the fees. Nothing was sent.
+        OverLimit: It may cost more than may still be spent today. Likewise.
+    """
+    quote, carry_out = planned
+    quote.require_funds()
+    return carry_out(tell or _silent)
 
 
 def _silent(_: str) -> None:
