@@ -12,7 +12,7 @@ from counterfoil.provenance.fingerprints.algorithm import Hash
 from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES
 from counterfoil.provenance.fingerprints.walk import Found
 
-__all__ = ["BUFFER_BYTES", "chunk_hashes", "chunks_of", "whole_hash"]
+__all__ = ["BUFFER_BYTES", "chunk_hashes", "whole_hash"]
 
 BUFFER_BYTES: Final = 2**20
 """Read at a time: enough that reading costs little beside hashing, and little enough for a processor's cache."""
@@ -70,11 +70,6 @@ def chunk_hashes(found: Found, numbers: Iterable[int], make: Hash, buffer: memor
             os.close(fd)
     except OSError as error:
         raise _unreadable(found, error) from error
-
-
-def chunks_of(size_bytes: int) -> int:
-    """Returns the number of chunks that a file of this size has."""
-    return -(-size_bytes // CHUNK_BYTES)
 
 
 def _require_unchanged(found: Found, fd: int) -> None:
