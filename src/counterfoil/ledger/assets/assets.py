@@ -22,6 +22,7 @@ from counterfoil.ledger.assets.kinds import (
     KINDS,
     MAX_PARENTS,
     MAX_ROYALTY_BPS,
+    ROLES,
     STATES,
     Kind,
     State,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Assets"]
 
-PUBLISHER: Final = 1
-OPERATOR: Final = 2
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -156,7 +155,7 @@ class Assets:
         self._require_record(of)
         address = held.uri if uri is None else uri
         require_uri(address)
-        self._require_role(held, PUBLISHER, "publish versions of it")
+        self._require_role(held, "publisher", "publish versions of it")
         if manifest == held.manifest and self._changes.under_way("published", held.asset) is None:
             title, calldata = "say where it is found", AssetsContract.set_uri(held.asset, address)
             change = Change("moved", title, held.asset, calldata, "UriSet", lambda now: now.uri == address, of)
@@ -185,7 +184,7 @@ class Assets:
         if state not in get_args(State):
             raise InvalidInput(f"{ascii(state)[:40]} is no state", hint=f"one of {', '.join(STATES)}")
         held, number = self._require_held(asset), STATES[state]
-        self._require_role(held, OPERATOR, "set its state")
+        self._require_role(held, "operator", "set its state")
         calldata = AssetsContract.set_state(held.asset, number)
         change = Change("state", f"call it {state}", held.asset, calldata, "StateSet", lambda now: now.state == number)
         return self._changes.quote(change, {"state": state})
@@ -285,8 +284,8 @@ class Assets:
             raise missing(asset_text(number))
         return held
 
-    def _require_role(self, held: HeldAsset, role: int, what: str) -> None:
-        if not self._opened.contract.may(held.asset, self._account, role):
+    def _require_role(self, held: HeldAsset, role: str, what: str) -> None:
+        if not self._opened.contract.may(held.asset, self._account, ROLES[role]):
             raise NotAllowed(
                 f"this home's account {checksummed(self._account)} may not {what}",
                 hint=f"its owner may, {checksummed(held.owner)}, and gives others roles",
