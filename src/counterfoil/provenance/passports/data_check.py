@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
-from counterfoil.core.passport_file import PassportFile, is_passport_file, parse_passport_file
+from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, PassportFile, is_passport_file, parse_passport_file
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance.fingerprints.algorithm import require_algorithm
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.fingerprints.difference import Difference, difference_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.fingerprints.model import model_digest
@@ -54,7 +54,7 @@ def read_passport_file(path: Path) -> PassportFile | None:
     try:
         with path.open("rb") as file:
             start = file.read(16)
-            data = start + file.read() if is_passport_file(start) else b""
+            data = start + file.read(MAX_PASSPORT_BYTES) if is_passport_file(start) else b""
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     return parse_passport_file(data) if data else None
@@ -136,7 +136,7 @@ def _by_digest(subject: Subject, data: Path) -> Step:
     """Compares where the file carries no whole fingerprint: same or other is all there is to know."""
     if len(subject.files) == 1 and subject.count <= 1 and subject.files[0].sha256 and data.is_file():
         wanted = subject.files[0].sha256
-        if _sha256(data) == wanted:
+        if file_sha256(data) == wanted:
             return passed("data", _TITLE, f"the file has the SHA-256 on record, {wanted[:16]}…", _LIMIT)
         if subject.meaning and _meaning(data) == subject.meaning:
             return passed("data", _TITLE, "it means the same model; only its file is another", _LIMIT)
@@ -163,8 +163,3 @@ def _meaning(data: Path) -> str:
 def _same(root_hex: str) -> Step:
     told = f"every name, size and content is as it was; the root is {root_hex[:16]}…"
     return passed("data", _TITLE, told, _LIMIT)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

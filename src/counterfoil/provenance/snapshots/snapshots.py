@@ -12,7 +12,6 @@ open deletes, and never a record whose contents were lost.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import shutil
@@ -25,6 +24,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
 from counterfoil.provenance.datasets import Dataset, Datasets
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.fingerprints.table_source import table_of
 from counterfoil.provenance.lineage.environment import installed_packages
 from counterfoil.provenance.lineage.records import SNAPSHOT, RunRecord
@@ -298,8 +298,7 @@ class Snapshots:
         return None
 
     def _registered(self, file: Path, name: str, version: str, notes: Mapping[str, str]) -> Dataset:
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = file_sha256(file)
         is_new = self._files.put(file, digest)
         try:
             return self._datasets.register(
