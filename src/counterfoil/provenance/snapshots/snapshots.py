@@ -35,6 +35,7 @@ from counterfoil.provenance.snapshots.history import Fetch, History
 from counterfoil.provenance.snapshots.records import Removal
 from counterfoil.provenance.snapshots.source import DEFAULT_LIMITS, Fetched, Limits, Progress, Source
 from counterfoil.store.archive import Archive
+from counterfoil.store.new_file import require_new
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.sealed_files import SealedFiles
@@ -194,8 +195,7 @@ class Snapshots:
             LogUnavailable: The file cannot be written.
         """
         digest, path = self._require_kept(wanted), Path(path)
-        if path.exists():
-            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
+        require_new(path)
         temporary, done = path.with_name(f"{path.name}.{token_hex(8)}.new"), 0
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
