@@ -106,7 +106,10 @@ def with_data(report: Report, passport: Path, data: Path, progress: Progress | N
         step = failed("data", _TITLE, f"what the passport is about cannot be read: {error.message}")
         return replace(report, steps=(*report.steps, step))
     assert held is not None  # the report says that it is a passport
-    step = _by_fingerprint(held.fingerprint, data, progress) if held.fingerprint else _by_digest(held.subject, data)
+    if held.fingerprint is not None:
+        step = _by_fingerprint(held.fingerprint, data, progress)
+    else:
+        step = _by_digest(held.subject, data, progress)
     return replace(report, steps=(*report.steps, step))
 
 
@@ -132,7 +135,7 @@ def _is_renamed(found: Difference) -> bool:
     return len(found.changes) == 1 and found.changes[0].what == "renamed"
 
 
-def _by_digest(subject: Subject, data: Path) -> Step:
+def _by_digest(subject: Subject, data: Path, progress: Progress | None) -> Step:
     """Compares where the file carries no whole fingerprint: same or other is all there is to know."""
     if len(subject.files) == 1 and subject.count <= 1 and subject.files[0].sha256 and data.is_file():
         wanted = subject.files[0].sha256
@@ -144,7 +147,8 @@ def _by_digest(subject: Subject, data: Path) -> Step:
     named = subject.fingerprint
     if named is None:
         return not_checked("data", _TITLE, "the passport names no digest that these data could have")
-    root = fingerprint_of(data, algorithm=require_algorithm(named.algorithm), ignore=named.ignored).root.hex()
+    algorithm = require_algorithm(named.algorithm)
+    root = fingerprint_of(data, algorithm=algorithm, ignore=named.ignored, progress=progress).root.hex()
     if root == named.root:
         return _same(root)
     return failed(
