@@ -133,10 +133,10 @@ def test_another_record_is_no_passport():
     log = BankLog().fill(2)
     index = log.decide()
     size = len(log.entries)
-    receipt = replace(log.receipt(index, size))
-    require_refused(PassportFile(receipt, None).encode(), "passport")
+    file = PassportFile(log.receipt(index, size), None)
+    require_refused(file.encode(), "passport")
     with pytest.raises(InvalidInput, match="is no passport; its kind is decision"):
-        passport_in(PassportFile(receipt, None))
+        passport_in(file)
 
 
 def test_a_fingerprint_is_the_one_on_record():

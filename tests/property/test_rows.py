@@ -28,8 +28,10 @@ IDS = st.text(min_size=1, max_size=6).filter(is_id)
 @cache
 def proofs() -> tuple[bytes, ...]:
     with TemporaryDirectory() as folder, register(Path(folder)) as made:
-        found = [made.proof(text, with_record=bare) for text in ("p5", ABSENT) for bare in (True, False)]
-        return (*found, made.row_proof(7), made.row_proof(8, with_record=False))
+        found = [made.proof(text, with_record=is_whole) for text in ("p5", ABSENT) for is_whole in (True, False)]
+        found += [made.row_proof(7), made.row_proof(8, with_record=False)]
+    assert all(map(claim, found))  # else the tests below would hold for want of a claim
+    return tuple(found)
 
 
 def claim(data: bytes) -> tuple[object, ...]:

@@ -51,8 +51,8 @@ __all__ = [
     "connect",
     "deploy",
     "deployed",
-    "first_block_of",
     "open_way",
+    "placed_at",
     "plan_of",
     "record_of",
 ]
@@ -301,7 +301,7 @@ def deployed(outbox: Outbox, artefact: Artefact, tell: Told) -> Placed:
     return Placed(receipt.contract, receipt.block_number)
 
 
-def first_block_of(chain: Chain, address: bytes) -> int:
+def _first_block_of(chain: Chain, address: bytes) -> int:
     """Returns the height of the block from which on a contract is there.
 
     Raises:
@@ -328,7 +328,7 @@ def placed_at(chain: Chain, address: bytes, from_block: int | None) -> Placed:
         NotSetUp: The node does not know how the chain was so long ago.
     """
     if from_block is None:
-        return Placed(address, first_block_of(chain, address))
+        return Placed(address, _first_block_of(chain, address))
     is_missed = from_block > chain.require_block("latest").number
     with suppress(LedgerError):  # a node that keeps no past cannot say; whoever names the block can
         is_missed = is_missed or (from_block > 0 and bool(chain.code(address, from_block - 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ import click
 from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
 from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.reports.commands import privacy, quality
 from counterfoil.provenance.shapes import class_of, dataset_json, key_values, model_json, twin_lines
@@ -217,9 +217,7 @@ def _training(org: Organisation, wanted: str) -> Dataset:
         path = Path(wanted)
         if not path.is_file():
             raise
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        found = org.provenance.dataset_with(sha256)
+        found = org.provenance.dataset_with(file_sha256(path))
         if found is not None:
             return found
         hint = f"register it: counterfoil dataset add {wanted}"

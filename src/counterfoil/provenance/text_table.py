@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import InvalidInput
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.fingerprints.reading import fingerprint_of
 from counterfoil.provenance.fingerprints.table_source import require_arrow, table_source
 
@@ -137,8 +137,7 @@ def digest_of(path: Path) -> str:
     """Returns the SHA-256 (hex) of a file, or the root of a folder's fingerprint: what datasets are on record by."""
     if path.is_dir():
         return fingerprint_of(path).root.hex()
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def as_texts(column: pa.Array) -> pa.Array:

@@ -168,9 +168,7 @@ class Evidence:
     def _ask(
         self, name: str, types: Sequence[str], values: Sequence[Any], returns: Sequence[str], which: Which = "latest"
     ) -> tuple[Any, ...]:
-        return _ABI.decoded(
-            returns, self.chain.call(self.address, _ABI.calldata(name, types, values), which=which), name
-        )
+        return _ABI.ask(self.chain, self.address, name, types, values, returns, which)
 
 
 _HEAD_TYPES: Final = ("bytes32", "uint256", "bytes32", "bytes32[]")

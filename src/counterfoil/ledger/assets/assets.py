@@ -22,6 +22,7 @@ from counterfoil.ledger.assets.kinds import (
     KINDS,
     MAX_PARENTS,
     MAX_ROYALTY_BPS,
+    ROLES,
     STATES,
     Kind,
     State,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Assets"]
 
-PUBLISHER: Final = 1
-OPERATOR: Final = 2
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -88,14 +87,13 @@ class Assets:
             NotSetUp: The home is not connected to a ledger, or to no Assets contract.
             InvalidInput: It cannot be registered so, or was registered with another kind or royalty.
             OutOfFunds: The account cannot pay the fees. Nothing was sent.
+            OverLimit: It may cost more than may still be spent today. Nothing was sent.
             Reverted: The contract refused.
             LedgerUnreachable: It was not final in time; nothing is lost.
         """
-        quote, carry_out = self.registering(
-            kind, manifest_sha256, uri=uri, parents=parents, royalty_bps=royalty_bps, of=of
+        return _carried_out(
+            self.registering(kind, manifest_sha256, uri=uri, parents=parents, royalty_bps=royalty_bps, of=of), tell
         )
-        quote.require_funds()
-        return carry_out(tell or _silent)
 
     def registering(
         self,
@@ -147,9 +145,7 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account may not publish it.
         """
-        quote, carry_out = self.publishing(asset, manifest_sha256, uri=uri, of=of)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.publishing(asset, manifest_sha256, uri=uri, of=of), tell)
 
     def publishing(
         self, asset: str, manifest_sha256: str, *, uri: str | None = None, of: str = ""
@@ -159,7 +155,7 @@ class Assets:
         self._require_record(of)
         address = held.uri if uri is None else uri
         require_uri(address)
-        self._require_role(held, PUBLISHER, "publish versions of it")
+        self._require_role(held, "publisher", "publish versions of it")
         if manifest == held.manifest and self._changes.under_way("published", held.asset) is None:
             title, calldata = "say where it is found", AssetsContract.set_uri(held.asset, address)
             change = Change("moved", title, held.asset, calldata, "UriSet", lambda now: now.uri == address, of)
@@ -181,16 +177,14 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account may not say so.
         """
-        quote, carry_out = self.setting_state(asset, state)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.setting_state(asset, state), tell)
 
     def setting_state(self, asset: str, state: State) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Returns what that would cost, and what does it; see `set_state`."""
         if state not in get_args(State):
             raise InvalidInput(f"{ascii(state)[:40]} is no state", hint=f"one of {', '.join(STATES)}")
         held, number = self._require_held(asset), STATES[state]
-        self._require_role(held, OPERATOR, "set its state")
+        self._require_role(held, "operator", "set its state")
         calldata = AssetsContract.set_state(held.asset, number)
         change = Change("state", f"call it {state}", held.asset, calldata, "StateSet", lambda now: now.state == number)
         return self._changes.quote(change, {"state": state})
@@ -207,9 +201,7 @@ class Assets:
             NotFound: There is no such asset.
             NotAllowed: This home's account does not own it.
         """
-        quote, carry_out = self.transferring(asset, to)
-        quote.require_funds()
-        return carry_out(tell or _silent)
+        return _carried_out(self.transferring(asset, to), tell)
 
     def transferring(self, asset: str, to: str) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Returns what that would cost, and what does it; see `transfer`."""
@@ -292,8 +284,8 @@ class Assets:
             raise missing(asset_text(number))
         return held
 
-    def _require_role(self, held: HeldAsset, role: int, what: str) -> None:
-        if not self._opened.contract.may(held.asset, self._account, role):
+    def _require_role(self, held: HeldAsset, role: str, what: str) -> None:
+        if not self._opened.contract.may(held.asset, self._account, ROLES[role]):
             raise NotAllowed(
                 f"this home's account {checksummed(self._account)} may not {what}",
                 hint=f"its owner may, {checksummed(held.owner)}, and gives others roles",
@@ -346,6 +338,18 @@ def _read_manifest(text: str) -> bytes:
             hint="64 digits 0-9, a-f, of the document that says what the asset is",
         )
     return bytes.fromhex(digits)
+
+
+def _carried_out(planned: tuple[Quote, Callable[[Tell], Asset]], tell: Tell | None) -> Asset:
+    """Carries out what can be paid for.
+
+    Raises:
+        OutOfFunds: The account cannot pay the fees. Nothing was sent.
+        OverLimit: It may cost more than may still be spent today. Likewise.
+    """
+    quote, carry_out = planned
+    quote.require_funds()
+    return carry_out(tell or _silent)
 
 
 def _silent(_: str) -> None:

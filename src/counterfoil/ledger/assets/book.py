@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from counterfoil.errors import LedgerContradicts
-from counterfoil.ledger.assets.kinds import asset_text
+from counterfoil.ledger.assets.kinds import NOBODY, STATES, asset_text
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 from counterfoil.ledger.told_file import open_told
@@ -51,8 +51,6 @@ asset_events: Final = Table(
     Index("asset_events_by_asset", "asset"),
 )
 """Everything the contract told; `asset` is empty for what is about none; `told` is JSON, bytes in it are `0x…`."""
-
-_MINTED_BY: Final = "0x" + "00" * 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +181,18 @@ def _folded(events: Iterable[AssetEvent]) -> dict[str, ListedAsset]:
         told = each.told
         if each.name == "Registered":
             found[each.asset] = ListedAsset(
-                each.asset,
-                each.block,
-                each.transaction_hash,
-                told["creator"],
-                told["creator"],
-                told["kind"],
-                0,
-                1,
-                told["manifest"],
-                told["uri"],
-                told["royalty_bps"],
-                [],
+                asset=each.asset,
+                block=each.block,
+                transaction_hash=each.transaction_hash,
+                creator=told["creator"],
+                owner=told["creator"],
+                kind=told["kind"],
+                state=STATES["active"],
+                version=1,
+                manifest=told["manifest"],
+                uri=told["uri"],
+                royalty_bps=told["royalty_bps"],
+                parents=[],
             )
         elif each.name == "Derived":
             _known(found, each).parents.append(told["parent"])
@@ -205,7 +203,7 @@ def _folded(events: Iterable[AssetEvent]) -> dict[str, ListedAsset]:
             _known(found, each).uri = told["uri"]
         elif each.name == "StateSet":
             _known(found, each).state = told["state"]
-        elif each.name == "Transfer" and told["sender"] != _MINTED_BY:
+        elif each.name == "Transfer" and told["sender"] != NOBODY:
             _known(found, each).owner = told["receiver"]
     return found
 

@@ -104,7 +104,7 @@ class Changes:
             gas=gas,
             most_wei=most_wei,
             balance_wei=ledger.chain.balance_wei(self.account),
-            left_wei=max(0, ledger.outbox.limits.per_day_wei - ledger.outbox.spent_today_wei),
+            left_wei=ledger.outbox.left_today_wei,
             asset=asset_text(change.asset),
             public={name: value for name, value in public.items() if value},
         )

@@ -120,12 +120,11 @@ class AssetsContract:
 
     def may(self, asset: int, account: bytes, role: int) -> bool:
         """Whether an account has a role for an asset: 1 publisher, 2 operator, 4 pricer; the owner has every role."""
-        calldata = _ABI.calldata("may", ("uint256", "address", "uint256"), (asset, account, role))
-        return bool(_ABI.decoded(("bool",), self.chain.call(self.address, calldata), "may")[0])
+        types = ("uint256", "address", "uint256")
+        return bool(_ABI.ask(self.chain, self.address, "may", types, (asset, account, role), ("bool",))[0])
 
     def _ask(self, name: str, values: Sequence[Any], returns: Sequence[str], which: Which) -> tuple[Any, ...]:
-        calldata = _ABI.calldata(name, ["uint256"] * len(values), values)
-        return _ABI.decoded(returns, self.chain.call(self.address, calldata, which=which), name)
+        return _ABI.ask(self.chain, self.address, name, ["uint256"] * len(values), values, returns, which)
 
 
 def artefact() -> Artefact:

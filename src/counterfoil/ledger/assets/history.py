@@ -6,12 +6,9 @@ from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.assets.asset import Asset, AssetStep
 from counterfoil.ledger.assets.book import AssetEvent, ListedAsset
 from counterfoil.ledger.assets.contract import AssetsContract
-from counterfoil.ledger.assets.kinds import kind_word, state_word
+from counterfoil.ledger.assets.kinds import NOBODY, ROLES, kind_word, state_word
 
 __all__ = ["asset_step", "listed_asset"]
-
-_ROLES = {1: "publisher", 2: "operator", 4: "pricer"}
-_NOBODY = "0x" + "00" * 20
 
 
 def listed_asset(found: ListedAsset, contract: AssetsContract, account: bytes) -> Asset:
@@ -59,18 +56,16 @@ def _sentence(event: AssetEvent) -> str:
     if event.name == "StateSet":
         return f"{state_word(told['state'])}, said {_address(told['by'])}"
     if event.name == "RolesSet":
-        held = [word for bit, word in _ROLES.items() if told["roles"] & bit]
+        held = [word for word, bit in ROLES.items() if told["roles"] & bit]
         return f"{_address(told['account'])} is {' and '.join(held) or 'in no role any more'}"
     if event.name == "RoyaltyAssigned":
         return f"the royalty goes to {_address(told['account'])}"
     if event.name == "Transfer":
-        is_new = told["sender"] == _NOBODY
+        is_new = told["sender"] == NOBODY
         return f"{'owned' if is_new else 'transferred and owned'} by {_address(told['receiver'])}"
     if event.name == "Approval":
         approved = told["approved"]
-        return (
-            "nobody may transfer it but its owner" if approved == _NOBODY else f"{_address(approved)} may transfer it"
-        )
+        return "nobody may transfer it but its owner" if approved == NOBODY else f"{_address(approved)} may transfer it"
     return event.name
 
 

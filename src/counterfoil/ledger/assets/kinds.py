@@ -13,6 +13,8 @@ __all__ = [
     "MAX_PARENTS",
     "MAX_ROYALTY_BPS",
     "MAX_URI_BYTES",
+    "NOBODY",
+    "ROLES",
     "STATES",
     "Kind",
     "State",
@@ -28,6 +30,10 @@ State = Literal["active", "deprecated", "recalled", "blocked"]
 
 KINDS: Final[Mapping[str, int]] = {"dataset": 1, "model": 2, "service": 3, "organisation": 4}
 STATES: Final[Mapping[str, int]] = {"active": 0, "deprecated": 1, "recalled": 2, "blocked": 3}
+ROLES: Final[Mapping[str, int]] = {"publisher": 1, "operator": 2, "pricer": 4}
+NOBODY: Final = "0x" + "00" * 20
+"""The address that a new asset comes from, and that is approved where none is."""
+
 MAX_URI_BYTES: Final = 128
 MAX_ROYALTY_BPS: Final = 1_000
 """A tenth of a price, in hundredths of a percent; the contract's own ceiling."""

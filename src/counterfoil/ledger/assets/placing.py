@@ -53,7 +53,7 @@ def placing(
         gas=gas,
         most_wei=gas * opened.chain.offered().max_wei if gas else 0,
         balance_wei=opened.chain.balance_wei(opened.account.address),
-        left_wei=max(0, opened.outbox.limits.per_day_wei - opened.outbox.spent_today_wei),
+        left_wei=opened.outbox.left_today_wei,
     )
 
     def carry_out(tell: _Tell) -> str:

@@ -62,6 +62,34 @@ class ContractAbi:
         pairs = zip(types, found, strict=True)
         return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
 
+    def ask(
+        self,
+        chain: Chain,
+        address: bytes,
+        function: str,
+        types: Sequence[str],
+        values: Sequence[Any],
+        returns: Sequence[str],
+        which: Which = "latest",
+    ) -> tuple[Any, ...]:
+        """Calls a function that changes nothing, and returns its answer.
+
+        Args:
+            chain: The chain.
+            address: 20 bytes of the contract.
+            function: Its name.
+            types: ABI types of what it is given.
+            values: What it is given.
+            returns: ABI types of what it answers.
+            which: At which block.
+
+        Raises:
+            Reverted: The contract refuses.
+            LedgerContradicts: The answer has another shape.
+            LedgerUnreachable: The chain does not answer.
+        """
+        return self.decoded(returns, chain.call(address, self.calldata(function, types, values), which=which), function)
+
     def read_event(self, event: Event) -> ContractEvent:
         """Reads an event of the contract.
 

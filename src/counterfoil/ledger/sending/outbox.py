@@ -258,6 +258,11 @@ class Outbox:
         """What transactions that became final in the last 24 hours cost, fees and values."""
         return self._journal.paid_wei(self._now())
 
+    @property
+    def left_today_wei(self) -> int:
+        """What may still be spent by the limit of a day."""
+        return max(0, self.limits.per_day_wei - self.spent_today_wei)
+
     # Sending
 
     def step(self) -> Stepped:

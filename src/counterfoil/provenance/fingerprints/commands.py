@@ -19,6 +19,7 @@ from counterfoil.provenance.fingerprints.report import difference_lines, fingerp
 from counterfoil.provenance.fingerprints.stat_cache import StatCache
 from counterfoil.provenance.fingerprints.table_source import table_of
 from counterfoil.provenance.passports.subject import FingerprintOf
+from counterfoil.store.new_file import require_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -73,8 +74,7 @@ def fingerprint(
     if isinstance(before, Fingerprint):
         any_order = any_order or (before.table is not None and before.table.order == "any")
         rows, is_model = rows or before.table is not None, is_model or bool(before.model_sha256)
-    if out is not None and out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    require_new(out)
     cache = None if fresh else StatCache.of(path, (*ignore, "links" if follow_links else ""))
     with session.progress("Reading", in_bytes=True) as progress:
         made = fingerprint_of(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from hashlib import file_digest
+from pathlib import Path
 from typing import Final
 
 from counterfoil.errors import InvalidInput
@@ -12,12 +14,18 @@ from counterfoil.provenance.fingerprints.algorithm import Hash
 from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES
 from counterfoil.provenance.fingerprints.walk import Found
 
-__all__ = ["BUFFER_BYTES", "chunk_hashes", "chunks_of", "whole_hash"]
+__all__ = ["BUFFER_BYTES", "chunk_hashes", "file_sha256", "whole_hash"]
 
 BUFFER_BYTES: Final = 2**20
 """Read at a time: enough that reading costs little beside hashing, and little enough for a processor's cache."""
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a file that became a pipe must not hold anybody up
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 (hex) of a file's bytes, as `sha256sum` prints it (OSError where it cannot be read)."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def whole_hash(found: Found, make: Hash, buffer: memoryview) -> bytes:
@@ -70,11 +78,6 @@ def chunk_hashes(found: Found, numbers: Iterable[int], make: Hash, buffer: memor
             os.close(fd)
     except OSError as error:
         raise _unreadable(found, error) from error
-
-
-def chunks_of(size_bytes: int) -> int:
-    """Returns the number of chunks that a file of this size has."""
-    return -(-size_bytes // CHUNK_BYTES)
 
 
 def _require_unchanged(found: Found, fd: int) -> None:

@@ -12,7 +12,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fingerprints.algorithm import Algorithm, new_hash
 from counterfoil.provenance.fingerprints.hash_list import hashes_in, read_hash
 
-__all__ = ["CHUNK_BYTES", "WHOLE_BYTES", "Entry", "Kind", "chunk_root"]
+__all__ = ["CHUNK_BYTES", "WHOLE_BYTES", "Entry", "Kind", "chunk_root", "chunks_of"]
 
 WHOLE_BYTES: Final = 64 * 2**20
 """Files up to this size are hashed in one piece: their hash is what `sha256sum` or `b3sum` prints."""
@@ -87,13 +87,18 @@ class Entry(NamedTuple):
             if algorithm in told:
                 return cls(path, size_bytes, "whole", read_hash(told[algorithm]))
             chunks = b"".join(read_hash(each) for each in told[f"{algorithm}Chunks"])
-            if len(chunks) // HASH_SIZE_BYTES != -(-size_bytes // CHUNK_BYTES):
+            if len(chunks) // HASH_SIZE_BYTES != chunks_of(size_bytes):
                 raise ValueError
             return cls(path, size_bytes, "chunks", chunk_root(chunks, algorithm), chunks)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInput(
                 "the fingerprint holds an entry that is none", hint="make it again: counterfoil fingerprint"
             ) from error
+
+
+def chunks_of(size_bytes: int) -> int:
+    """Returns the number of chunks that a file of this size has."""
+    return -(-size_bytes // CHUNK_BYTES)
 
 
 def chunk_root(chunks: bytes, algorithm: Algorithm) -> bytes:

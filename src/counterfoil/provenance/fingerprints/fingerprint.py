@@ -16,6 +16,7 @@ from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.fingerprints.algorithm import Algorithm, require_algorithm
 from counterfoil.provenance.fingerprints.entry import Entry
 from counterfoil.provenance.fingerprints.table import TableFingerprint
+from counterfoil.store.new_file import write_new
 
 __all__ = ["FINGERPRINT_VERSION", "MAX_FILE_BYTES", "Fingerprint", "root_over"]
 
@@ -117,13 +118,7 @@ class Fingerprint:
         Raises:
             InvalidInput: There is one already, or it cannot be written.
         """
-        try:
-            with path.open("xb") as file:
-                file.write(canonical.dumps(self.to_json()) + b"\n")
-        except FileExistsError as error:
-            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first") from error
-        except OSError as error:
-            raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+        write_new(path, canonical.dumps(self.to_json()) + b"\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:

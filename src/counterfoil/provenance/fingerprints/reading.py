@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.fingerprints.algorithm import Algorithm, Hash, new_hash, require_algorithm
-from counterfoil.provenance.fingerprints.content import BUFFER_BYTES, chunk_hashes, chunks_of, whole_hash
-from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES, WHOLE_BYTES, Entry, chunk_root
+from counterfoil.provenance.fingerprints.content import BUFFER_BYTES, chunk_hashes, whole_hash
+from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES, WHOLE_BYTES, Entry, chunk_root, chunks_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.fingerprints.stat_cache import StatCache
 from counterfoil.provenance.fingerprints.walk import Found, link_target, walk

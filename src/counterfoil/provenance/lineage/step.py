@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from counterfoil.errors import InvalidInput
 from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.lineage.capture import Capture, CodeSource, source_of
 from counterfoil.provenance.lineage.records import TRAINING
 from counterfoil.provenance.lineage.register import Input, Register
@@ -157,8 +157,7 @@ def _parts(value: Any) -> Iterator[Any]:
 def with_content(register: Register, path: Path) -> Dataset | None:
     """Returns the dataset on record that holds what a file or folder holds now."""
     if path.is_file():
-        with path.open("rb") as file:
-            return register.dataset_with(file_digest(file, "sha256").hexdigest())
+        return register.dataset_with(file_sha256(path))
     if path.is_dir():
         from counterfoil.provenance.fingerprints.reading import fingerprint_of
 

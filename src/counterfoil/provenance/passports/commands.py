@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.store.new_file import require_new, write_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -44,12 +45,12 @@ def new(session: Session, wanted: str, out: Path | None) -> None:
     """
     from counterfoil.provenance.passports.toml_form import passport_toml
 
-    _require_new(out)
+    require_new(out)
     with session.open() as org:
         draft = org.provenance.passports.draft(org.provenance.find(wanted))
     text = passport_toml(draft)
     if out is not None:
-        _write_new(out, text.encode())
+        write_new(out, text.encode())
     shown = [f"Written: {out}"] if out is not None else text.rstrip("\n").split("\n")
     session.emit({"missing": list(draft.lacks()), "passport": draft.to_json()}, shown)
 
@@ -127,14 +128,14 @@ def export(session: Session, wanted: str, out: Path, form: str, with_fingerprint
     `croissant` (datasets) and `cyclonedx` say the same in the words of other tools, and
     prove nothing.
     """
-    _require_new(out)
+    require_new(out)
     with session.open() as org:
         subject = org.provenance.find(wanted)
         data = _exported(org, subject, form, with_fingerprint)
         _remark_recall(session, org, subject)
     if form == "croissant" and b'"text/csv"' in data and b'"sc:Text"' in data:
         session.remark(GUESSED)
-    _write_new(out, data)
+    write_new(out, data)
     lines = [f"Written: {out}, {len(data):,} bytes."]
     if form == "passport":
         lines.append(f"Whoever has it checks it: counterfoil check {out} --issuer KEY --data PATH")
@@ -154,12 +155,12 @@ def import_(session: Session, file: Path, data: Path | None, out: Path | None) -
     from counterfoil.provenance.passports.shapes import imported_json
     from counterfoil.provenance.passports.toml_form import passport_toml
 
-    _require_new(out)
+    require_new(out)
     with session.open() as org:
         found = _imported(org, file, data)
     text = passport_toml(found.passport)
     if out is not None:
-        _write_new(out, text.encode())
+        write_new(out, text.encode())
     shown = [f"Written: {out}"] if out is not None else text.rstrip("\n").split("\n")
     session.emit(imported_json(found), [*shown, *_imported_lines(found, data)])
 
@@ -203,19 +204,6 @@ def _imported(org: Organisation, file: Path, data: Path | None) -> Imported:
 
     passports = org.provenance.passports
     return passports.imported(imported_from(_read(file, MOST_IMPORTED_BYTES), passports.issuer, data))
-
-
-def _require_new(out: Path | None) -> None:
-    if out is not None and out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
-
-
-def _write_new(out: Path, data: bytes) -> None:
-    try:
-        with out.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written: {error.strerror}") from error
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

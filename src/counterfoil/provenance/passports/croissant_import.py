@@ -15,10 +15,10 @@ from counterfoil.errors import InvalidInput
 from counterfoil.provenance.passports.countries import is_jurisdiction
 from counterfoil.provenance.passports.croissant import about_people
 from counterfoil.provenance.passports.imported import Imported, held_to_data, licence_of, plain_text, read_object
-from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Parent, Party, Transformation
+from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Parent, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import MOST_COLUMNS, Subject, SubjectFile
-from counterfoil.provenance.passports.told import MOST_ITEMS, is_day, is_sha256
+from counterfoil.provenance.passports.told import MOST_ITEMS, MOST_TEXT, is_day, is_sha256
 
 __all__ = ["from_croissant"]
 
@@ -113,7 +113,7 @@ class _Reading:
             ),
             _day(told.get("dateCreated")) or _day(told.get("datePublished")),
             self._licence(),
-            " ".join(purposes)[:4_000],
+            " ".join(purposes)[:MOST_TEXT],
             self._collection(),
             self._consent(),
             tuple(code for code in map(_text, _list(told.get("jurisdiction"))[:MOST_ITEMS]) if is_jurisdiction(code)),
@@ -187,7 +187,7 @@ class _Reading:
             if name != issuer.organisation:
                 yield Party(name[:200], role, contact=(_text(party.get("email")) or _text(party.get("url")))[:300])
 
-    def _licence(self) -> Any:
+    def _licence(self) -> Licence:
         found = [
             _text(each) or _text(_table(each).get("url")) or _text(_table(each).get("name"))
             for each in _list(self._told.get("license"))
@@ -206,7 +206,7 @@ class _Reading:
 
     def _consent(self) -> Consent:
         basis = _text(self._told.get("consentBasis"))
-        note = " ".join(_text(each) for each in _list(self._told.get("personalSensitiveInformation")))[:4_000]
+        note = " ".join(_text(each) for each in _list(self._told.get("personalSensitiveInformation")))[:MOST_TEXT]
         note = note.removeprefix(about_people(Consent(basis))).removeprefix(". ")
         return Consent(basis if basis in BASES else "", note)
 

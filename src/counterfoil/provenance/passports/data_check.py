@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
-from counterfoil.core.passport_file import PassportFile, is_passport_file, parse_passport_file
+from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, PassportFile, is_passport_file, parse_passport_file
 from counterfoil.core.statement import parse_record
 from counterfoil.core.steps import Report, Step, failed, not_checked, passed
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.provenance.fingerprints.algorithm import require_algorithm
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.fingerprints.difference import Difference, difference_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
 from counterfoil.provenance.fingerprints.model import model_digest
@@ -54,7 +54,7 @@ def read_passport_file(path: Path) -> PassportFile | None:
     try:
         with path.open("rb") as file:
             start = file.read(16)
-            data = start + file.read() if is_passport_file(start) else b""
+            data = start + file.read(MAX_PASSPORT_BYTES) if is_passport_file(start) else b""
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     return parse_passport_file(data) if data else None
@@ -106,7 +106,10 @@ def with_data(report: Report, passport: Path, data: Path, progress: Progress | N
         step = failed("data", _TITLE, f"what the passport is about cannot be read: {error.message}")
         return replace(report, steps=(*report.steps, step))
     assert held is not None  # the report says that it is a passport
-    step = _by_fingerprint(held.fingerprint, data, progress) if held.fingerprint else _by_digest(held.subject, data)
+    if held.fingerprint is not None:
+        step = _by_fingerprint(held.fingerprint, data, progress)
+    else:
+        step = _by_digest(held.subject, data, progress)
     return replace(report, steps=(*report.steps, step))
 
 
@@ -132,11 +135,11 @@ def _is_renamed(found: Difference) -> bool:
     return len(found.changes) == 1 and found.changes[0].what == "renamed"
 
 
-def _by_digest(subject: Subject, data: Path) -> Step:
+def _by_digest(subject: Subject, data: Path, progress: Progress | None) -> Step:
     """Compares where the file carries no whole fingerprint: same or other is all there is to know."""
     if len(subject.files) == 1 and subject.count <= 1 and subject.files[0].sha256 and data.is_file():
         wanted = subject.files[0].sha256
-        if _sha256(data) == wanted:
+        if file_sha256(data) == wanted:
             return passed("data", _TITLE, f"the file has the SHA-256 on record, {wanted[:16]}…", _LIMIT)
         if subject.meaning and _meaning(data) == subject.meaning:
             return passed("data", _TITLE, "it means the same model; only its file is another", _LIMIT)
@@ -144,7 +147,8 @@ def _by_digest(subject: Subject, data: Path) -> Step:
     named = subject.fingerprint
     if named is None:
         return not_checked("data", _TITLE, "the passport names no digest that these data could have")
-    root = fingerprint_of(data, algorithm=require_algorithm(named.algorithm), ignore=named.ignored).root.hex()
+    algorithm = require_algorithm(named.algorithm)
+    root = fingerprint_of(data, algorithm=algorithm, ignore=named.ignored, progress=progress).root.hex()
     if root == named.root:
         return _same(root)
     return failed(
@@ -163,8 +167,3 @@ def _meaning(data: Path) -> str:
 def _same(root_hex: str) -> Step:
     told = f"every name, size and content is as it was; the root is {root_hex[:16]}…"
     return passed("data", _TITLE, told, _LIMIT)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,7 @@ from counterfoil.provenance.passports.mlbom import NAMES
 from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Parent, Party, Transformation
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import Subject, SubjectFile
-from counterfoil.provenance.passports.told import MOST_ITEMS, is_day, is_sha256
+from counterfoil.provenance.passports.told import MOST_ITEMS, MOST_TEXT, is_day, is_sha256
 
 __all__ = ["from_mlbom"]
 
@@ -93,7 +93,7 @@ class _Reading:
             (issuer, *self._parties({issuer.organisation})),
             day if is_day(day) else "",
             self._licence(),
-            " ".join(purposes)[:4_000] or plain_text(main.get("description")),
+            " ".join(purposes)[:MOST_TEXT] or plain_text(main.get("description")),
             self._collection(),
             Consent(basis if basis in BASES else "", own.get("consent:note", "")),
             tuple(code for code in own.get("jurisdiction", "").split()[:MOST_ITEMS] if is_jurisdiction(code)),

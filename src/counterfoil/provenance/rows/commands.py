@@ -14,6 +14,7 @@ from counterfoil.core.steps import report_lines
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.rows.shapes import commitment_json
+from counterfoil.store.new_file import require_new, write_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -91,8 +92,7 @@ def prove(
     """
     if (text is not None) + (id_file is not None) + (number is not None) != 1:
         raise click.UsageError("give one of --id, --id-file and --row")
-    if out.exists():
-        raise InvalidInput(f"{out} already exists", hint="choose another name or remove it first")
+    require_new(out)
     wanted = _read_id(id_file) if id_file is not None else text
     with session.open() as org, session.progress("Reading") as progress:
         register = org.provenance.rows
@@ -104,9 +104,10 @@ def prove(
             proof = register.prove_row(found, number, data, with_record=not without_record, progress=progress)
         else:
             proof = register.prove(found, wanted or "", data=data, with_record=not without_record, progress=progress)
-    size_bytes = _write_new(out, proof.encode())
-    told = {"file": str(out), "finding": _finding(proof), "record": found.index, "size_bytes": size_bytes}
-    session.emit(told, [_finding_words(proof, found), f"Written: {out}, {size_bytes:,} bytes."])
+    encoded = proof.encode()
+    write_new(out, encoded + b"\n")
+    told = {"file": str(out), "finding": _finding(proof), "record": found.index, "size_bytes": len(encoded)}
+    session.emit(told, [_finding_words(proof, found), f"Written: {out}, {len(encoded):,} bytes."])
 
 
 @rows.command()
@@ -197,11 +198,3 @@ def _read_id(path: Path) -> str:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise InvalidInput("the id is not text in UTF-8") from None  # Python's own error would quote it
-
-
-def _write_new(path: Path, data: bytes) -> int:
-    try:
-        with path.open("xb") as file:
-            return file.write(data + b"\n") - 1
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -27,7 +27,7 @@ from counterfoil.provenance.rows.folder import CommitmentFolder, clear_unfinishe
 from counterfoil.provenance.rows.records import RowsRecord
 from counterfoil.provenance.rows.secret import RowsSecret
 from counterfoil.provenance.rows.shown_rows import shown_rows
-from counterfoil.provenance.rows.tag_files import TagFiles
+from counterfoil.provenance.rows.tag_files import REBUILD, TagFiles
 from counterfoil.provenance.rows.views import row_commitments
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
@@ -36,8 +36,6 @@ from counterfoil.store.views import Views
 __all__ = ["Commitment", "Commitments"]
 
 Progress = Callable[[int, int], None]
-
-_REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class Commitments:
         name = f"{dataset.record.name} {dataset.record.version}"
         record = RowsRecord(name, dataset.leaf, trees.rows, trees.ids)
         written = self._recorder.write(record.draft())
-        folder.is_recorded()
+        folder.note_recorded()
         return Commitment(written.index or 0, written.leaf.hex(), record)
 
     def settle(self) -> None:
@@ -310,7 +308,7 @@ def _stamps(path: Path) -> list[tuple[str | int, ...]]:
 def _require_whole(is_whole: bool) -> None:
     """Refuses to hand out a proof that does not hold: the files behind it are damaged, then."""
     if not is_whole:
-        raise HomeDamaged("the files of this commitment do not lead to the root on record", hint=_REBUILD)
+        raise HomeDamaged("the files of this commitment do not lead to the root on record", hint=REBUILD)
 
 
 def _require_checked(proof: IdProof | RowProof, *, hint: str = "") -> None:

@@ -21,6 +21,7 @@ from counterfoil.core.rows_proof import RowTree
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotFound
 from counterfoil.provenance.rows.building import TREE_FOLDER
 from counterfoil.provenance.rows.secret import RowsSecret
+from counterfoil.provenance.rows.tag_files import REBUILD
 from counterfoil.store.durable import replace_file, sync_folder
 from counterfoil.store.tree_files import TreeFiles
 
@@ -29,7 +30,6 @@ __all__ = ["CommitmentFolder", "clear_unfinished_folders", "new_folder", "settle
 _SEALED: Final = "secret"
 _UNFINISHED: Final = ".unfinished"
 _UNRECORDED: Final = "unrecorded"
-_REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
 
 
 class CommitmentFolder:
@@ -75,7 +75,7 @@ class CommitmentFolder:
             raise LogUnavailable(f"the trees over the rows cannot be kept: {error.strerror}") from error
         self.take_over(built)
 
-    def is_recorded(self) -> None:
+    def note_recorded(self) -> None:
         """Takes note that the record is written; what fails here is made good at the next opening."""
         with suppress(OSError):
             (self.path / _UNRECORDED).unlink(missing_ok=True)
@@ -115,7 +115,7 @@ class CommitmentFolder:
         try:
             files = TreeFiles(self.path / TREE_FOLDER, self._tree.count, read_only=True)
         except HomeDamaged as error:
-            raise HomeDamaged(error.message, hint=_REBUILD) from error
+            raise HomeDamaged(error.message, hint=REBUILD) from error
         try:
             yield files
         finally:

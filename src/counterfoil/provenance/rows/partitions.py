@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Partitions", "Tagged"]
 
-PARTS: Final = 16
+_BITS: Final = 4
+PARTS: Final = 1 << _BITS
 """Of ten million rows, one part is 45 MB."""
 
-_BITS: Final = 4
 _ROW_BYTES: Final = 8
 _ENTRY_BYTES: Final = 2 * HASH_SIZE_BYTES + _ROW_BYTES
 

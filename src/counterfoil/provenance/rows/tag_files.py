@@ -20,14 +20,15 @@ from counterfoil.core.tag_tree import TAG_BITS, Place, Step, branch_root, branch
 from counterfoil.errors import HomeDamaged
 from counterfoil.provenance.rows.partitions import Tagged
 
-__all__ = ["Found", "TagFiles", "write_tags"]
+__all__ = ["REBUILD", "Found", "TagFiles", "write_tags"]
 
 _TAG_BYTES: Final = HASH_SIZE_BYTES + 8
 _PART_BYTES: Final = 2 * HASH_SIZE_BYTES + 8
 _PART_TAGS: Final = 256
 """So many tags a part has at most, on average, and half of that at least."""
 
-_REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
+REBUILD: Final = "make the files anew from the data: counterfoil rows rebuild"
+"""What to do about every damaged file of a commitment but its secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class TagFiles:
         try:
             return self._find(tag_number(tag))
         except (ValueError, IndexError, OverflowError) as error:
-            raise HomeDamaged("the tree over the ids is in disorder", hint=_REBUILD) from error
+            raise HomeDamaged("the tree over the ids is in disorder", hint=REBUILD) from error
 
     def _find(self, wanted: int) -> Found:
         branches, firsts = self._parts()
@@ -117,7 +118,7 @@ class TagFiles:
         branches = [(tag_number(data[at : at + 32]), data[at + 40 : at + 72]) for at in starts]
         firsts = [int.from_bytes(data[at + 32 : at + 40]) for at in starts]
         if not branches or len(data) % _PART_BYTES or sorted({*firsts, self._count}) != [*firsts, self._count]:
-            raise HomeDamaged("the file ids.parts was cut off or altered", hint=_REBUILD)
+            raise HomeDamaged("the file ids.parts was cut off or altered", hint=REBUILD)
         return branches, firsts
 
     def _places(self, start: int, end: int) -> Iterator[tuple[Place, tuple[int, ...]]]:
@@ -139,9 +140,9 @@ class TagFiles:
                 file.seek(start)
                 data = file.read(-1 if size is None else max(size, 0))
         except OSError as error:
-            raise HomeDamaged(f"the file ids.{name} cannot be read: {error.strerror}", hint=_REBUILD) from error
+            raise HomeDamaged(f"the file ids.{name} cannot be read: {error.strerror}", hint=REBUILD) from error
         if size is not None and len(data) != size:
-            raise HomeDamaged(f"the file ids.{name} was cut off or altered", hint=_REBUILD)
+            raise HomeDamaged(f"the file ids.{name} was cut off or altered", hint=REBUILD)
         return data
 
 

@@ -9,6 +9,7 @@ import click
 
 from counterfoil.core.steps import report_lines
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.store.new_file import require_new, write_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -34,16 +35,15 @@ def sign(session: Session, path: Path, out: Path, pem: Path | None, ignore: tupl
     """
     from counterfoil.provenance.signatures.model_signature import GIT_PATHS, public_pem, sign_model
 
-    for each in (out, pem):
-        if each is not None and each.exists():
-            raise InvalidInput(f"{each} already exists", hint="choose another name or remove it first")
+    require_new(out)
+    require_new(pem)
     with session.open() as org, session.progress("Reading", in_bytes=True) as progress:
         key = org.model_key()
         data = sign_model(path, key, ignore=(*GIT_PATHS, *ignore, *_inside(path, out)), progress=progress)
     public = public_pem(key.public_key())
     for file, content in ((out, data), (pem, public)):
         if file is not None:
-            _write_new(file, content)
+            write_new(file, content)
     session.emit(
         {"public_key": public.decode(), "signature": str(out)},
         [f"Signed: {out}.", "Hand this key out apart from the model:", *public.decode().splitlines()],
@@ -95,11 +95,3 @@ def _read(path: Path, most_bytes: int) -> bytes:
     if len(data) > most_bytes:
         raise InvalidInput(f"{path} is larger than {most_bytes:,} bytes")
     return data
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error

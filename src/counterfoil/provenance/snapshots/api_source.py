@@ -65,9 +65,13 @@ class ApiForm:
         """
         try:
             with path.open("rb") as file:
-                told = tomllib.loads(file.read(_MOST_FORM_BYTES).decode())
+                data = file.read(_MOST_FORM_BYTES + 1)
         except OSError as error:
             raise NotFound(f"the form {path} cannot be read: {error.strerror}") from error
+        if len(data) > _MOST_FORM_BYTES:
+            raise InvalidInput(f"the form {path.name} is larger than {_MOST_FORM_BYTES:,} bytes")
+        try:
+            told = tomllib.loads(data.decode())
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path.name} is no TOML file in UTF-8") from error
         return cls.read(told)
@@ -133,7 +137,7 @@ class ApiSource:
                 raise InvalidInput("the API's pages lead back to one that was read: they have no end")
             seen.add(url)
             asked = time.monotonic()
-            page, told = _page(web, url, limits, writer.ends)
+            page, told = _page(web, url, limits, writer.ends_s)
             items = _member(page, form.items)
             if not isinstance(items, list):
                 where = f"at {form.items!r}" if form.items else "as a whole"
@@ -153,14 +157,14 @@ class ApiSource:
         raise TooLarge(f"the API has more than {form.most_pages:,} pages", hint="raise most_pages of the form")
 
 
-def _page(web: Web, url: str, limits: Limits, ends: float) -> tuple[Any, dict[str, Any]]:
+def _page(web: Web, url: str, limits: Limits, ends_s: float) -> tuple[Any, dict[str, Any]]:
     body = bytearray()
-    with web.get(url, limits, ends, accept=_JSON) as answer:
+    with web.get(url, limits, ends_s, accept=_JSON) as answer:
         for piece in answer.pieces():
             body += piece
             if len(body) > _MOST_PAGE_BYTES:
                 raise TooLarge(f"a page of the API is larger than {_MOST_PAGE_BYTES:,} bytes")
-            if time.monotonic() > ends:
+            if time.monotonic() > ends_s:
                 raise NodeUnreachable(f"the API was not through within {limits.timeout_s:g} seconds")
     try:
         return canonical.loads(bytes(body)), answer.told

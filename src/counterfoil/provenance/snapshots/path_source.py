@@ -77,7 +77,7 @@ class PathSource:
                 before = store.info(name)
                 if before.get("type") == "other":  # a pipe would be waited for, however long
                     raise InvalidInput(f"{self.url} is no file: it is a pipe or a device", hint="check the path")
-                writer.total = int(before.get("size") or 0)
+                writer.total_bytes = int(before.get("size") or 0)
                 with store.open(name, "rb", block_size=8 * _PIECE_BYTES, cache_type="readahead") as source:
                     while data := source.read(_PIECE_BYTES):
                         writer.write(data)
@@ -90,7 +90,7 @@ class PathSource:
                 raise NodeUnreachable(
                     f"the store cannot be read: {type(error).__name__}", hint="check the path and its credentials"
                 ) from None
-        if _marks(before) != _marks(after) or (writer.total and writer.done != writer.total):
+        if _marks(before) != _marks(after) or (writer.total_bytes and writer.done_bytes != writer.total_bytes):
             raise Stale(f"{self.url} was changed while it was read", hint="try again")
         return Fetched(path, self.describe() | _marks(before))
 

@@ -12,7 +12,6 @@ open deletes, and never a record whose contents were lost.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import shutil
@@ -25,6 +24,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
 from counterfoil.provenance.datasets import Dataset, Datasets
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.fingerprints.table_source import table_of
 from counterfoil.provenance.lineage.environment import installed_packages
 from counterfoil.provenance.lineage.records import SNAPSHOT, RunRecord
@@ -35,6 +35,7 @@ from counterfoil.provenance.snapshots.history import Fetch, History
 from counterfoil.provenance.snapshots.records import Removal
 from counterfoil.provenance.snapshots.source import DEFAULT_LIMITS, Fetched, Limits, Progress, Source
 from counterfoil.store.archive import Archive
+from counterfoil.store.new_file import require_new
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.sealed_files import SealedFiles
@@ -194,8 +195,7 @@ class Snapshots:
             LogUnavailable: The file cannot be written.
         """
         digest, path = self._require_kept(wanted), Path(path)
-        if path.exists():
-            raise InvalidInput(f"{path} already exists", hint="choose another name or remove it first")
+        require_new(path)
         temporary, done = path.with_name(f"{path.name}.{token_hex(8)}.new"), 0
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -298,8 +298,7 @@ class Snapshots:
         return None
 
     def _registered(self, file: Path, name: str, version: str, notes: Mapping[str, str]) -> Dataset:
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = file_sha256(file)
         is_new = self._files.put(file, digest)
         try:
             return self._datasets.register(

@@ -14,7 +14,7 @@ from counterfoil.errors import InvalidInput, LogUnavailable, NodeUnreachable, To
 __all__ = ["DEFAULT_LIMITS", "Fetched", "Limits", "Progress", "Source", "Writer", "safe_name"]
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told (bytes so far, bytes in all; 0 where that is not known)."""
+"""Told (bytes so far, bytes in all; where that is not known, again those so far)."""
 
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _MOST_NAME: Final = 100
@@ -80,17 +80,26 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Writer:
-    """Counts what is written, and stops at the limits."""
+    """Counts what is written, and stops at the limits.
+
+    Attributes:
+        file: Takes the bytes.
+        limits: Where to stop.
+        progress: Told of every write.
+        total_bytes: How many the source announced; 0 where it did not.
+        done_bytes: How many were written.
+        ends_s: When the time is over, on the monotonic clock; from now on as long as the limits say, when 0.
+    """
 
     file: BinaryIO
     limits: Limits
     progress: Progress | None = None
-    total: int = 0
-    done: int = 0
-    ends: float = field(default=0.0)
+    total_bytes: int = 0
+    done_bytes: int = 0
+    ends_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self.ends = self.ends or time.monotonic() + self.limits.timeout_s
+        self.ends_s = self.ends_s or time.monotonic() + self.limits.timeout_s
 
     def write(self, data: bytes) -> None:
         """Writes some bytes.
@@ -100,8 +109,8 @@ class Writer:
             NodeUnreachable: The time is over.
             LogUnavailable: The disk refuses.
         """
-        self.done += len(data)
-        if self.done > self.limits.most_bytes:
+        self.done_bytes += len(data)
+        if self.done_bytes > self.limits.most_bytes:
             raise TooLarge(
                 f"the source gives more than {self.limits.most_bytes:,} bytes",
                 hint="allow more, or ask it for less; nothing was kept",
@@ -112,11 +121,11 @@ class Writer:
         except OSError as error:
             raise LogUnavailable(f"a snapshot could not be kept: {error.strerror}") from error
         if self.progress is not None:
-            self.progress(self.done, max(self.done, self.total))
+            self.progress(self.done_bytes, max(self.done_bytes, self.total_bytes))
 
     def require_time(self) -> None:
         """Raises NodeUnreachable when the time is over."""
-        if time.monotonic() > self.ends:
+        if time.monotonic() > self.ends_s:
             raise NodeUnreachable(
                 f"the source was not through within {self.limits.timeout_s:g} seconds", hint="allow more time"
             )

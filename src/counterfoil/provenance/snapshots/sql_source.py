@@ -84,7 +84,7 @@ class SqlSource:
             rows = RowFile(writer)
             is_read_only = self._read(rows, limits)
         with path.open("xb") as file:
-            count = rows.to_parquet(rows_path, Writer(file, limits, ends=writer.ends))
+            count = rows.to_parquet(rows_path, Writer(file, limits, ends_s=writer.ends_s))
         rows_path.unlink()
         return Fetched(
             path, self.describe() | {"count": count, "readOnly": is_read_only}, is_unordered=True, query=self.query

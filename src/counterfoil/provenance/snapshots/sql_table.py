@@ -133,7 +133,7 @@ class _Sink:
 
     def tell(self) -> int:
         """Returns how many were written."""
-        return self._writer.done
+        return self._writer.done_bytes
 
     def flush(self) -> None:
         """Leaves that to the file."""

@@ -59,8 +59,8 @@ class UrlSource:
         web = Web(self.reach, self.secret, is_guarded=self.is_guarded)
         with path.open("xb") as file:
             writer = Writer(file, limits, progress)
-            with web.get(self.url, limits, writer.ends) as answer:
-                writer.total = answer.size_bytes
+            with web.get(self.url, limits, writer.ends_s) as answer:
+                writer.total_bytes = answer.size_bytes
                 for piece in answer.pieces():
                     writer.write(piece)
         told = self.describe() | {"requestedUrl": shown_url(self.url)} | answer.told

@@ -91,13 +91,13 @@ class Web:
         self._is_guarded = is_guarded
 
     @contextmanager
-    def get(self, url: str, limits: Limits, ends: float, accept: str = "*/*") -> Iterator[Answer]:
+    def get(self, url: str, limits: Limits, ends_s: float, accept: str = "*/*") -> Iterator[Answer]:
         """Asks for an address, and gives its answer while the block runs.
 
         Args:
             url: http or https.
             limits: Of redirects and silence.
-            ends: When the time is over, on the monotonic clock.
+            ends_s: When the time is over, on the monotonic clock.
             accept: What is wanted.
 
         Raises:
@@ -112,7 +112,7 @@ class Web:
             headers = {"accept": accept, "accept-encoding": "identity", "user-agent": "counterfoil"}
             if said and _origin(parts) == _origin(first):
                 headers["authorization"] = said
-            with self._asked(parts, headers, limits, ends) as response:
+            with self._asked(parts, headers, limits, ends_s) as response:
                 if response.status_code in _REDIRECTS and "location" in response.headers:
                     here = _next(here, response.headers["location"])
                     continue
@@ -132,7 +132,7 @@ class Web:
 
     @contextmanager
     def _asked(
-        self, parts: SplitResult, headers: dict[str, str], limits: Limits, ends: float
+        self, parts: SplitResult, headers: dict[str, str], limits: Limits, ends_s: float
     ) -> Iterator[httpx.Response]:
         """Connects to an address that was judged, and cuts the connection when the time is over."""
         httpx = _httpx()
@@ -140,10 +140,10 @@ class Web:
         address = self._reach.resolve(host, port)
         target = f"[{address}]" if ":" in address else address
         headers["host"] = parts.netloc
-        watch = _Watch(ends)
+        watch = _Watch(ends_s)
         url = httpx.URL(parts._replace(netloc=f"{target}:{port}", fragment="").geturl())
         extensions = {"sni_hostname": host, "trace": watch.see}
-        timeout = httpx.Timeout(max(0.1, min(limits.silence_s, ends - time.monotonic())))
+        timeout = httpx.Timeout(max(0.1, min(limits.silence_s, ends_s - time.monotonic())))
         try:
             with (
                 watch,
@@ -158,10 +158,10 @@ class Web:
 class _Watch:
     """Cuts a connection when its time is over, whatever it is doing then."""
 
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends_s: float) -> None:
         self.is_over = False
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(max(0.0, ends - time.monotonic()), self._cut)
+        self._timer = threading.Timer(max(0.0, ends_s - time.monotonic()), self._cut)
         self._timer.daemon = True
 
     def see(self, event: str, info: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from counterfoil.ledger.assets.kinds import (
     MAX_PARENTS,
     MAX_ROYALTY_BPS,
     MAX_URI_BYTES,
+    ROLES,
     STATES,
     kind_word,
     read_asset,
@@ -41,6 +42,8 @@ def test_the_limits_are_the_contracts() -> None:
     assert f"MAX_PARENTS: constant(uint256) = {MAX_PARENTS}\n" in SOURCE
     assert f"uri: String[{MAX_URI_BYTES}]" in SOURCE
     assert f"LAST_STATE: constant(uint256) = {max(STATES.values())}\n" in SOURCE
+    for role, number in ROLES.items():
+        assert f"{role.upper()}: constant(uint256) = {number}\n" in SOURCE
     assert "# 0 active, 1 deprecated, 2 recalled, 3 blocked.\n" in SOURCE
 
 

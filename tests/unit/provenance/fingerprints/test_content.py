@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.fingerprints import fingerprint_of
-from counterfoil.provenance.fingerprints.content import whole_hash
-from counterfoil.provenance.fingerprints.entry import WHOLE_BYTES
+from counterfoil.provenance.fingerprints.content import BUFFER_BYTES, chunk_hashes, whole_hash
+from counterfoil.provenance.fingerprints.entry import CHUNK_BYTES
 from counterfoil.provenance.fingerprints.walk import walk
 
 
@@ -74,17 +73,10 @@ def test_any_buffer_gives_the_same_hash(found, room):
 def test_a_large_file_that_is_written_to_meanwhile_is_refused(tmp_path):
     path = tmp_path / "large.bin"
     with path.open("wb") as file:
-        file.truncate(2 * WHOLE_BYTES)
-    is_written = []
-
-    def write(done: int, total: int) -> None:
-        if not is_written:
-            is_written.append(True)
-            grow(path)
-
-    try:
-        made = fingerprint_of(path, threads=2, progress=write)
-    except InvalidInput as error:
-        assert "was changed while it was read" in error.message
-    else:  # it was read before the first word of progress
-        assert made.size_bytes == 2 * WHOLE_BYTES
+        file.truncate(2 * CHUNK_BYTES)
+    [found] = walk(path)
+    hashes = chunk_hashes(found, range(2), sha256, memoryview(bytearray(BUFFER_BYTES)))
+    assert next(hashes) == sha256(b"\x00" + bytes(CHUNK_BYTES)).digest()
+    grow(path)
+    with pytest.raises(InvalidInput, match="was changed while it was read"):
+        list(hashes)

@@ -74,6 +74,16 @@ def test_a_renamed_file_in_a_folder_is_a_change_and_alone_it_is_none(tmp_path, d
     assert step_of(tmp_path, about(alone), moved, alone).status == "passed"
 
 
+def test_how_far_the_data_were_read_is_told_with_and_without_a_whole_fingerprint(tmp_path, data):
+    made, path = fingerprint_of(data), tmp_path / "x.passport.json"
+    for fingerprint in (made, None):
+        path.write_bytes(handed_out(replace(whole_passport(), subject=about(made)), fingerprint).encode())
+        told: list[tuple[int, int]] = []
+        report = check_passport(path.read_bytes(), issuer=KEY)
+        with_data(report, path, data, lambda done, total, told=told: told.append((done, total)))
+        assert told[-1] == (made.size_bytes, made.size_bytes)
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "blake3"])
 def test_a_root_alone_says_same_or_other(tmp_path, data, algorithm):
     made = fingerprint_of(data, algorithm=algorithm, ignore=("*.tmp",))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from making_passports import filled_in, on_record, registered
-from organisations import Bank, bank
+from organisations import Bank, bank, estimator
 
 from counterfoil.core import canonical
 from counterfoil.core.check_passport import check_passport
@@ -66,11 +66,12 @@ def test_a_run_becomes_parents_and_transformation(made, tmp_path):
     assert made.org.provenance.passports.record(filled_in(draft)).passport.parents == draft.parents
 
 
-def test_a_models_draft_names_its_training_data(made):
-    model = made.org.provenance.models()[0]
+def test_a_models_draft_names_its_training_data(made, tmp_path):
+    data = registered(made.org, tmp_path)
+    model = made.org.provenance.register_model(estimator(), name="fitted", training=data)
     draft = made.org.provenance.passports.draft(model)
     assert (draft.subject.kind, draft.subject.meaning) == ("model", model.record.semantic_sha256)
-    assert [each.leaf for each in draft.parents] == ([model.record.training] if model.record.training else [])
+    assert [each.leaf for each in draft.parents] == [data.leaf]
 
 
 def test_reports_are_found_by_what_they_build_on(made, tmp_path):

@@ -96,6 +96,13 @@ def test_a_form_that_is_none_is_refused(tmp_path, text):
         ApiForm.load(path)
 
 
+def test_a_form_is_never_read_in_part(tmp_path):
+    path = tmp_path / "api.toml"
+    path.write_text('url = "https://a.example"\n' + "#" * 65_536 + '\nitems = "data"\n')
+    with pytest.raises(InvalidInput, match="larger than 65,536 bytes"):
+        ApiForm.load(path)
+
+
 def test_a_form_that_is_not_there_is_not_found(tmp_path):
     with pytest.raises(NotFound):
         ApiForm.load(tmp_path / "api.toml")

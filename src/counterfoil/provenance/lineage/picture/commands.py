@@ -9,6 +9,7 @@ import click
 
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
+from counterfoil.store.new_file import require_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -48,8 +49,7 @@ def show(
 
     if other is not None and (back or forth or depth is not None or svg is not None):
         raise InvalidInput("--to shows ways, and nothing else", hint="leave --back, --forth, --depth and --svg out")
-    if svg is not None and svg.exists():
-        raise InvalidInput(f"{svg} already exists", hint="choose another name or remove it first")
+    require_new(svg)
     both = back == forth
     with session.open() as org:
         place = place_of(org.provenance, wanted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -11,6 +10,7 @@ from counterfoil.errors import InvalidInput, NotSetUp
 from counterfoil.provenance.candidate import Candidate
 from counterfoil.provenance.dataset_content import content_of
 from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.fingerprints.content import file_sha256
 from counterfoil.provenance.lineage.records import Compared
 from counterfoil.provenance.lineage.rederivation.workplace import Workplace, file_name_of
 from counterfoil.provenance.model_register import Model
@@ -132,7 +132,4 @@ def _artefact(known: Model, made: Made) -> Artefact:
 
 
 def _file_sha256(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return file_sha256(path) if path.is_file() else ""
