@@ -50,10 +50,16 @@ FIGURES = tuple(
     figure
     for place, words in PLACES.items()
     for figure in (
-        Figure(f"{place}_records_folded_per_cpu_s", "records/CPU s", f"Tables filled, {words}", "higher"),
+        Figure(f"{place}_records_folded_per_cpu_s", "records per CPU second", f"Tables filled, {words}", "higher"),
         Figure(f"{place}_bytes_per_record", "bytes", f"Disk for tables and indexes, {words}", "lower"),
         *(
-            Figure(f"{place}_{name}_ms", "ms", f"{says}, {words}", "lower", SUBJECT_MS if name == "subject" else None)
+            Figure(
+                f"{place}_{name}_ms",
+                "milliseconds",
+                f"{says}, {words}",
+                "lower",
+                SUBJECT_MS if name == "subject" else None,
+            )
             for name, says in SEARCHES.items()
         ),
     )
