@@ -84,7 +84,7 @@ class PrivacyReport:
     """What a privacy check found.
 
     Attributes:
-        sha256: Of the table's file, hex; empty where it is a folder.
+        sha256: Of the table's file, hex; of a folder, the root of its fingerprint.
         rows: Of the table.
         columns: How many it has.
         findings: What looks like an identifier, `MOST_FINDINGS` at most.
