@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -211,15 +210,15 @@ def _replay(found: Model) -> str:
 
 def _training(org: Organisation, wanted: str) -> Dataset:
     """Returns a registered dataset by name, by place, or by the file that was registered."""
+    from counterfoil.provenance.text_table import digest_of
+
     try:
         return org.provenance.find_dataset(wanted)
     except NotFound as error:
         path = Path(wanted)
         if not path.is_file():
             raise
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        found = org.provenance.dataset_with(sha256)
+        found = org.provenance.dataset_with(digest_of(path))
         if found is not None:
             return found
         hint = f"register it: counterfoil dataset add {wanted}"

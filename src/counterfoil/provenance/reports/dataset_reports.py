@@ -150,8 +150,7 @@ class DatasetReports:
 
     def _all(self, dataset: Dataset, kind: str) -> list[tuple[int, str, Mapping[str, Any]]]:
         query = select(reports.c.idx).where(reports.c.sha256 == dataset.record.sha256, reports.c.kind == kind)
-        with self._views.reading() as connection:
-            places = [int(index) for index in connection.execute(query.order_by(reports.c.idx)).scalars()]
+        places = self._views.places(query.order_by(reports.c.idx))
         found = [(index, parse_record(self._archive.entry(index))) for index in places]
         return [(index, record.time, record.about) for index, record in found]
 
