@@ -106,7 +106,7 @@ class PrivacyReport:
     @property
     def is_clean(self) -> bool:
         """Whether nothing looks like an identifier of Safe Harbor's list."""
-        return not self.findings
+        return not self.findings and not self.more
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as JSON values; docs/reference/dataset-reports.md says what they mean."""
