@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from uuid import UUID
 
 from counterfoil.core.statement import Draft, Record, is_time
 from counterfoil.errors import InvalidInput, MalformedEvidence
@@ -15,6 +16,7 @@ from counterfoil.provenance.records import STREAM
 __all__ = [
     "MATCHES",
     "MOST_LINKS",
+    "OPENLINEAGE",
     "SNAPSHOT",
     "TRAINING",
     "Code",
@@ -34,6 +36,9 @@ TRAINING: Final = "training"
 
 SNAPSHOT: Final = "snapshot"
 """Kind of a run that fetched a snapshot: this program's own, which nobody tells it."""
+
+OPENLINEAGE: Final = "openlineage"
+"""System whose ids are UUIDs in lower case; runs that come as events have it, and are told again under the same id."""
 
 MATCHES: Final = ("bytes", "table", "meaning")
 """What may be the same of an output: its bytes; of a table, its rows; of a model, what it means."""
@@ -71,8 +76,8 @@ class RunRecord:
         started: UTC, whole seconds.
         ended: UTC, whole seconds.
         status: Whether it came to its end.
-        source: `system` and `id`: where the run was told from, such as mlflow, and what it is called there;
-            empty for our own.
+        source: `system` and `id`: where the run was told from, such as mlflow, and what it is called there (of
+            openlineage, a UUID in lower case); empty for our own.
         results: Numbers that it measured, such as how well a model does, by name; as told.
         unmapped: Names of `inputs`, `outputs` and `parameters` that were told, and are not on record: no record of
             this home was known to be what was meant, or the value is not for others' eyes.
@@ -274,6 +279,19 @@ def _require_source(source: Mapping[str, str]) -> None:
         raise InvalidInput('a run\'s source is {"system": "mlflow", "id": "…"}', hint="or nothing, for your own runs")
     if not source["id"].isprintable() or not 0 < len(source["id"]) <= _MOST_ID_CHARS:
         raise InvalidInput(f"a run's id elsewhere has 1 to {_MOST_ID_CHARS} characters that can be printed")
+    if source["system"] == OPENLINEAGE and not _is_uuid(source["id"]):
+        raise InvalidInput(
+            f"{source['id'][:60]!r} cannot be the id of a run of OpenLineage; that is a UUID in lower case",
+            hint="its runId, such as 01939a5c-9a1e-7c3b-8d1e-0242ac120002; or name the system that gave this id",
+        )
+
+
+def _is_uuid(text: str) -> bool:
+    """Whether a text is a UUID as RFC 9562 section 4 writes it: one UUID has one such text, so one run one source."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _require_told(code: Code | None, *times: str) -> None:

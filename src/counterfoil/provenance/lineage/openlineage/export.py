@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.lineage.records import OPENLINEAGE
 from counterfoil.provenance.lineage.runs import Run
 from counterfoil.provenance.model_register import Model
 
-__all__ = ["PRODUCER", "SYSTEM", "events_of"]
-
-SYSTEM: Final = "openlineage"
-"""What runs are told to come from that came as events."""
+__all__ = ["PRODUCER", "events_of"]
 
 PRODUCER: Final = "https://counterfoil.dev/"
 
@@ -82,9 +79,8 @@ def events_of(
 
 def run_id_of(run: Run, namespace: str) -> UUID:
     """Returns the id of a run: its own where it came as events, else one made from its leaf hash."""
-    if run.record.source.get("system") == SYSTEM:
-        with suppress(ValueError):  # a run can be told with any id
-            return UUID(run.record.source["id"])
+    if run.record.source.get("system") == OPENLINEAGE:
+        return UUID(run.record.source["id"])
     return uuid5(NAMESPACE_URL, f"{namespace}/{run.leaf}")
 
 

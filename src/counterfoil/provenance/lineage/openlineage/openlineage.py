@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.lineage.openlineage.event import ENDS, Event, Named
-from counterfoil.provenance.lineage.openlineage.export import SYSTEM, events_of
+from counterfoil.provenance.lineage.openlineage.export import events_of
 from counterfoil.provenance.lineage.openlineage.mapping import namespace_of, on_record
 from counterfoil.provenance.lineage.openlineage.waiting import WaitingRuns
-from counterfoil.provenance.lineage.records import MOST_LINKS, Code, RunRecord
+from counterfoil.provenance.lineage.records import MOST_LINKS, OPENLINEAGE, Code, RunRecord
 from counterfoil.provenance.lineage.telling import few_names, plain_name
 from counterfoil.provenance.model_register import Model
 from counterfoil.store.archive import Archive
@@ -75,7 +75,7 @@ class OpenLineage:
             return Taken("" if event is None else event.run_id, "passed over")
         runs = self._provenance.runs
         with self._taking:
-            known = runs.told_from({"system": SYSTEM, "id": event.run_id})
+            known = runs.told_from({"system": OPENLINEAGE, "id": event.run_id})
             if known is None:
                 whole = self._waiting.joined(self._kept(event))
                 if event.state not in ENDS:
@@ -89,7 +89,7 @@ class OpenLineage:
         """Whether taking this event would write a record."""
         if event is None or event.state not in ENDS or event.namespace == self._namespace:
             return False
-        return self._provenance.runs.told_from({"system": SYSTEM, "id": event.run_id}) is None
+        return self._provenance.runs.told_from({"system": OPENLINEAGE, "id": event.run_id}) is None
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yields all runs of this home as events, oldest first, two of each."""
@@ -129,7 +129,7 @@ class OpenLineage:
             whole.time,
             last.time,
             "succeeded" if last.state == "COMPLETE" else "failed",
-            {"system": SYSTEM, "id": whole.run_id},
+            {"system": OPENLINEAGE, "id": whole.run_id},
             {},
             {"inputs": few_names(other_inputs), "outputs": few_names(other_outputs), "parameters": ()},
         )

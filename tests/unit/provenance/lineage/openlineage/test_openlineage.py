@@ -263,7 +263,20 @@ def test_facet_addresses_are_those_of_the_real_client(org, tables):
     assert event().schemaURL.endswith("RunEvent")
 
 
-def test_a_run_that_was_told_with_another_kind_of_id_is_exported_too(org):
-    source = {"system": "openlineage", "id": "no uuid"}
-    org.provenance.runs.record(RunRecord("told", "training", (), (), None, {}, {}, None, "", "", source=source))
-    assert all(UUID(each["run"]["runId"]) for each in org.openlineage.events())
+def by_hand(run_id):
+    return RunRecord(
+        "told", "training", (), (), None, {}, {}, None, "", "", source={"system": "openlineage", "id": run_id}
+    )
+
+
+@pytest.mark.parametrize("run_id", ["no uuid", RUN_ID.upper(), RUN_ID.replace("-", ""), f"{{{RUN_ID}}}"])
+def test_a_run_of_openlineage_has_a_uuid_also_when_it_is_told_by_hand(org, run_id):
+    with pytest.raises(InvalidInput, match="a UUID in lower case"):
+        org.provenance.runs.record(by_hand(run_id))
+    assert org.provenance.runs.all() == []
+
+
+def test_a_run_that_was_told_by_hand_is_the_one_its_events_tell(org):
+    made = org.provenance.runs.record(by_hand(RUN_ID))
+    assert take(org).index == made.index
+    assert {each["run"]["runId"] for each in org.openlineage.events()} == {RUN_ID}
