@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
 from random import Random
 
-from measure import Figure, Run, spending, start, version_of
+from measure import Figure, Run, peak_mib, spending, start, version_of
 
 from counterfoil.provenance.deidentification import Settings, deidentify
 from counterfoil.provenance.privacy import check_privacy
@@ -28,7 +27,7 @@ STEPS = ("deidentify", "privacy", "quality")
 PYCANON_ROWS = 20_000
 """pycanon looks through all rows once for each group; a million would take hours."""
 
-_RATE = "rows/CPU s"
+_RATE = "rows per CPU second"
 FIGURES = (
     Figure("deidentify_rows_per_cpu_s", _RATE, "De-identified to k = 10, CSV to CSV", "higher"),
     Figure("deidentify_growth_mib", "MiB", "Growth of memory meanwhile", "lower"),
@@ -111,7 +110,7 @@ def _step(run: Run, step: str, folder: Path) -> None:
     import pyarrow.compute
     import pyarrow.csv  # noqa: F401 - the same
 
-    before = _peak_mib()
+    before = peak_mib()
     with spending() as spent:
         if step == "deidentify":
             clean.unlink(missing_ok=True)
@@ -122,11 +121,7 @@ def _step(run: Run, step: str, folder: Path) -> None:
             check_privacy(clean, quasi=["zip", "age"], sensitive=["label", "amount"])
         else:
             check_quality(clean, groups=["age"], label="label", parent=people)
-    print(json.dumps({"cpu_s": spent.cpu_s, "growth_mib": _peak_mib() - before}))
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    print(json.dumps({"cpu_s": spent.cpu_s, "growth_mib": peak_mib() - before}))
 
 
 def _measure_measures(run: Run, people: Path) -> None:

@@ -26,19 +26,23 @@ LARGE_BYTES = 2 * 2**30
 ROWS = 1_000_000
 MOST_UNCHANGED_CPU_S = 0.3
 
-_S, _TIMES, _RATE = "seconds", "times", "GB/CPU s"
+_S, _TIMES, _RATE = "seconds", "times", "GB per CPU second"
 FIGURES = (
     Figure("small_files_sha256_s", _S, "20,000 files of 50 kB, SHA-256", "lower"),
     Figure("small_files_blake3_s", _S, "The same with BLAKE3", "lower"),
-    Figure("small_files_sha256_cpu_s", "CPU s", "The same with SHA-256, processor time", "lower"),
-    Figure("small_files_blake3_cpu_s", "CPU s", "The same with BLAKE3, processor time", "lower"),
+    Figure("small_files_sha256_cpu_s", "seconds of CPU", "The same with SHA-256, processor time", "lower"),
+    Figure("small_files_blake3_cpu_s", "seconds of CPU", "The same with BLAKE3, processor time", "lower"),
     Figure("model_signing_small_files_sha256_s", _S, "model_signing on them, SHA-256", "lower"),
     Figure("model_signing_small_files_blake3_s", _S, "model_signing on them, BLAKE3", "lower"),
     Figure("dvc_small_files_s", _S, "`dvc add` on them, MD5", "lower"),
     Figure("small_files_sha256_times_faster", _TIMES, "Ours against the faster of the two, SHA-256", "higher", 3),
     Figure("small_files_blake3_times_faster", _TIMES, "The same with BLAKE3", "higher", 6),
     Figure(
-        "unchanged_tree_cpu_s", "CPU s", "Looking at the 20,000 files again, unchanged", "lower", MOST_UNCHANGED_CPU_S
+        "unchanged_tree_cpu_s",
+        "seconds of CPU",
+        "Looking at the 20,000 files again, unchanged",
+        "lower",
+        MOST_UNCHANGED_CPU_S,
     ),
     Figure("large_file_sha256_gb_per_cpu_s", _RATE, "One file of 2 GiB, SHA-256", "higher"),
     Figure("large_file_blake3_gb_per_cpu_s", _RATE, "The same with BLAKE3", "higher"),
@@ -50,7 +54,7 @@ FIGURES = (
     Figure("large_file_blake3_share_of_hash_rate", "share", "The same with BLAKE3", "higher", 0.8),
     Figure("model_signing_large_file_sha256_s", _S, "model_signing on it, SHA-256", "lower"),
     Figure("model_signing_large_file_blake3_s", _S, "model_signing on it, BLAKE3", "lower"),
-    Figure("table_rows_per_cpu_s", "rows/CPU s", "Rows of a table of five columns, in their order", "higher"),
+    Figure("table_rows_per_cpu_s", "rows per CPU second", "Rows of a table of five columns, in their order", "higher"),
 )
 ALGORITHMS: tuple[Algorithm, ...] = ("sha256", "blake3")
 

@@ -32,14 +32,16 @@ GRAPH_MS = 100
 FIGURES = (
     Figure("edges", "steps", "Steps between records in the log", "higher"),
     Figure("reached", "records", "Records in the graph that is asked for", "higher"),
-    Figure("graph_ms", "ms", "The graph of one record that reaches fewer than 500, median", "lower", GRAPH_MS),
-    Figure("graph_cpu_ms", "ms", "The same, processor time, mean", "lower"),
-    Figure("graph_slowest_ms", "ms", "The same, slowest of the tries", "lower"),
-    Figure("hub_graph_ms", "ms", "The nearest 5,000 of a dataset that half of all runs have read", "lower"),
-    Figure("hub_depth_ms", "ms", "The same dataset back only, one step", "lower"),
-    Figure("paths_ms", "ms", "The shortest ways through a family, four steps", "lower"),
-    Figure("origin_ms", "ms", "All datasets that a record came from", "lower"),
-    Figure("picture_ms", "ms", "Those records laid out as a picture of at most 60 boxes", "lower"),
+    Figure(
+        "graph_ms", "milliseconds", "The graph of one record that reaches fewer than 500, median", "lower", GRAPH_MS
+    ),
+    Figure("graph_cpu_ms", "milliseconds of CPU", "The same, processor time, mean", "lower"),
+    Figure("graph_slowest_ms", "milliseconds", "The same, slowest of the tries", "lower"),
+    Figure("hub_graph_ms", "milliseconds", "The nearest 5,000 of a dataset that half of all runs have read", "lower"),
+    Figure("hub_depth_ms", "milliseconds", "The same dataset back only, one step", "lower"),
+    Figure("paths_ms", "milliseconds", "The shortest ways through a family, four steps", "lower"),
+    Figure("origin_ms", "milliseconds", "All datasets that a record came from", "lower"),
+    Figure("picture_ms", "milliseconds", "Those records laid out as a picture of at most 60 boxes", "lower"),
 )
 
 

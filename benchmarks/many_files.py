@@ -6,12 +6,11 @@ The files have 100 bytes each, no two the same; give a folder in memory with --f
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
-from measure import Figure, Run, spending, start
+from measure import Figure, Run, peak_mib, spending, start
 
 from counterfoil.provenance.fingerprints import difference_of, fingerprint_of
 from counterfoil.provenance.fingerprints.fingerprint import Fingerprint
@@ -20,7 +19,7 @@ from counterfoil.provenance.fingerprints.stat_cache import StatCache
 FILES = 1_000_000
 FILE_BYTES = 100
 
-_S, _CPU = "seconds", "CPU s"
+_S, _CPU = "seconds", "seconds of CPU"
 FIGURES = (
     Figure("files", "files", "Files in the folder", "higher"),
     Figure("first_s", _S, "Reading all of them, on the clock", "lower"),
@@ -76,10 +75,10 @@ def _first(folder: Path) -> dict[str, float]:
     """Reads everything, and keeps what was read for the second look."""
     with spending() as spent:
         made = fingerprint_of(folder / "many")
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    most_mib = peak_mib()
     fingerprint_of(folder / "many", cache=StatCache(folder / "cache", folder / "many"))
     made.save(folder / "was.json")
-    return {"first_s": spent.wall_s, "first_cpu_s": spent.cpu_s, "first_peak_memory_mib": peak_mib}
+    return {"first_s": spent.wall_s, "first_cpu_s": spent.cpu_s, "first_peak_memory_mib": most_mib}
 
 
 if __name__ == "__main__":

@@ -60,6 +60,14 @@ def spending() -> Iterator[Spent]:
     spent.wall_s = time.perf_counter() - wall
 
 
+def peak_mib() -> float:
+    """Returns the most memory that this process had at once since it began, MiB."""
+    import resource  # which Windows lacks
+
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 2**20
+
+
 class Run:
     """One run of a benchmark: collects figures and prints them at the end.
 

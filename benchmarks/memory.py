@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 import bank
-from measure import Figure, Run, start
+from measure import Figure, Run, peak_mib, start
 
 import counterfoil
 from counterfoil.store.check_file import check_file, read_issuer
@@ -122,8 +122,7 @@ def _peak_mib() -> float:
     try:
         return _status_mib("VmHWM")
     except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, others kilobytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+        return peak_mib()
 
 
 def _status_mib(name: str) -> float:

@@ -35,14 +35,19 @@ FIGURES = (
         figure
         for place, words in PLACES.items()
         for figure in (
-            Figure(f"{place}_recall_s", "s", f"What a dataset reached, with counts, {words}", "lower", RECALL_S),
-            Figure(f"{place}_people_s", "s", f"Of that, counting different people, {words}", "lower"),
-            Figure(f"{place}_open_s", "s", f"A recall opened and on record, {words}", "lower", RECALL_S),
+            Figure(f"{place}_recall_s", "seconds", f"What a dataset reached, with counts, {words}", "lower", RECALL_S),
+            Figure(f"{place}_people_s", "seconds", f"Of that, counting different people, {words}", "lower"),
+            Figure(f"{place}_open_s", "seconds", f"A recall opened and on record, {words}", "lower", RECALL_S),
         )
     ),
-    Figure("notices_per_cpu_s", "people/CPU s", "People written into a notice list", "higher"),
-    Figure("idle_us", "us", "A decision recorded, with no recall open", "lower"),
-    Figure("guarded_us", "us", "A decision recorded, while a recall of something else is open", "lower"),
+    Figure("notices_per_cpu_s", "people per CPU second", "People written into a notice list", "higher"),
+    Figure("idle_cpu_us", "microseconds of CPU", "A decision recorded, with no recall open", "lower"),
+    Figure(
+        "guarded_cpu_us",
+        "microseconds of CPU",
+        "A decision recorded, while a recall of something else is open",
+        "lower",
+    ),
 )
 
 
@@ -118,10 +123,10 @@ def _real(run: Run, org: Organisation, folder: Path) -> None:
     made = _trained(org, folder, Random(run.seed), 100)
     count = run.count(REAL, least=500)
     for _ in range(run.repeat):
-        run.add("idle_us", _per_decision_us(made, count))
+        run.add("idle_cpu_us", _per_decision_cpu_us(made, count))
     other = org.recalls.open("other", reason=WHY, by="Ada")
     for _ in range(run.repeat):
-        run.add("guarded_us", _per_decision_us(made, count))
+        run.add("guarded_cpu_us", _per_decision_cpu_us(made, count))
     opened = org.recalls.open("training", reason=WHY, by="Ada")
     assert other.reach.decisions == 0
     with spending() as spent:
@@ -130,7 +135,7 @@ def _real(run: Run, org: Organisation, folder: Path) -> None:
     run.note("notices_per_cpu_s", f"{written.people:,} people, {opened.reach.decisions:,} decisions")
 
 
-def _per_decision_us(made: bank.Decisions, count: int) -> float:
+def _per_decision_cpu_us(made: bank.Decisions, count: int) -> float:
     prepared = [made.prepare(number) for number in range(count)]
     with spending() as spent:
         made.org.recorder.record(prepared)

@@ -5,19 +5,18 @@ The peaks are of the whole process since it began, so each is at least the one b
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from measure import Figure, Run, start
+from measure import Figure, Run, peak_mib, start
 
 import counterfoil
 from counterfoil.provenance.snapshots import PathSource, SqlSource
 
-MIB = 1_024
+FILE_MIB = 1_024
 ROWS = 1_000_000
 
 FIGURES = (
@@ -41,9 +40,9 @@ def main() -> None:
             _timed(run, "take_s", lambda: snapshots.take(file, name="large"))
             _timed(run, "check_s", snapshots.check)
             _timed(run, "export_s", lambda: snapshots.export("large", folder / "out.bin"))
-            run.add("file_peak_mib", _peak_mib())
+            run.add("file_peak_mib", peak_mib())
             _timed(run, "query_s", lambda: snapshots.take(query, name="rows"))
-            run.add("query_peak_mib", _peak_mib())
+            run.add("query_peak_mib", peak_mib())
     run.repeat = 1
     run.finish()
 
@@ -51,7 +50,7 @@ def main() -> None:
 def _make(run: Run, folder: Path) -> None:
     random = Random(run.seed)
     with (folder / "large.bin").open("wb") as file:
-        for _ in range(run.count(MIB)):
+        for _ in range(run.count(FILE_MIB)):
             file.write(random.randbytes(1 << 20))
     database = sqlite3.connect(folder / "rows.db")
     with database:
@@ -65,10 +64,6 @@ def _timed(run: Run, name: str, work: Callable[[], object]) -> None:
     began = time.perf_counter()
     work()
     run.add(name, time.perf_counter() - began)
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
 
 
 if __name__ == "__main__":

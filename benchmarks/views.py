@@ -50,10 +50,16 @@ FIGURES = tuple(
     figure
     for place, words in PLACES.items()
     for figure in (
-        Figure(f"{place}_records_folded_per_cpu_s", "records/CPU s", f"Tables filled, {words}", "higher"),
+        Figure(f"{place}_records_folded_per_cpu_s", "records per CPU second", f"Tables filled, {words}", "higher"),
         Figure(f"{place}_bytes_per_record", "bytes", f"Disk for tables and indexes, {words}", "lower"),
         *(
-            Figure(f"{place}_{name}_ms", "ms", f"{says}, {words}", "lower", SUBJECT_MS if name == "subject" else None)
+            Figure(
+                f"{place}_{name}_ms",
+                "milliseconds",
+                f"{says}, {words}",
+                "lower",
+                SUBJECT_MS if name == "subject" else None,
+            )
             for name, says in SEARCHES.items()
         ),
     )
@@ -77,10 +83,16 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the tables are: tells the CPU spent, the bytes used, and what to mind."""
+    """Where the tables are.
+
+    Attributes:
+        cpu_s: Returns the CPU seconds spent so far, a server's own counted in.
+        used_bytes: Returns what the tables take on disk.
+        note: What to mind; empty without.
+    """
 
     cpu_s: Callable[[], float]
-    used: Callable[[], int]
+    used_bytes: Callable[[], int]
     note: str = ""
 
 
@@ -144,7 +156,7 @@ def _measure(run: Run, place: str, org: Organisation, found: Place) -> None:
         spent_s += found.cpu_s() - before
         run.say(f"{place}: {rows[-1].index:,} of {records:,}")
     run.add(f"{place}_records_folded_per_cpu_s", records / spent_s)
-    run.add(f"{place}_bytes_per_record", found.used() / records)
+    run.add(f"{place}_bytes_per_record", found.used_bytes() / records)
     if found.note:
         run.note(f"{place}_records_folded_per_cpu_s", found.note)
     if place == "postgres":

@@ -47,6 +47,14 @@ PROMISED = {
         "origin_ms",
         "picture_ms",
     },
+    "fingerprints": {
+        "small_files_sha256_s",
+        "small_files_blake3_s",
+        "large_file_sha256_gb_per_cpu_s",
+        "table_rows_per_cpu_s",
+    },
+    "recall": {"sqlite_recall_s", "sqlite_open_s", "notices_per_cpu_s", "idle_cpu_us", "guarded_cpu_us"},
+    "snapshots": {"take_s", "check_s", "export_s", "file_peak_mib", "query_s", "query_peak_mib"},
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
     "deidentify": {
         "deidentify_rows_per_cpu_s",
@@ -143,6 +151,12 @@ def test_prints_one_object_with_the_promised_figures(name: str, result_of: Calla
     for promised in PROMISED[name]:
         assert_measured(promised, figures[promised])
         assert result[promised] == figures[promised]["median"]
+
+
+def test_every_benchmark_is_among_them() -> None:
+    scripts = {path.stem for path in FOLDER.glob("*.py") if "run = start(" in path.read_text(encoding="utf-8")}
+
+    assert scripts == PROMISED.keys()
 
 
 def assert_measured(name: str, figure: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ class Column(BaseModel):
     """One column of a table."""
 
     name: str
-    type: str = Field(description="integer, number or text.")
+    type: str = Field(description="Of CSV integer, number or text; else a type of docs/reference/fingerprint.md.")
 
 
 class DatasetFile(BaseModel):

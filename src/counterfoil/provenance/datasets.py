@@ -98,9 +98,7 @@ class Datasets:
         query = select(datasets.c.idx).order_by(datasets.c.idx)
         if name is not None:
             query = query.where(datasets.c.name == name)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.at(index) for index in found]
+        return [self.at(place) for place in self._views.places(query)]
 
     def at(self, index: int) -> Dataset:
         """Returns the dataset whose record stands at `index` (NotFound for another kind of record)."""
@@ -121,9 +119,7 @@ class Datasets:
     def all_with_content(self, sha256: str) -> list[Dataset]:
         """Returns the datasets whose file or folder has this digest (hex), oldest first, under whatever name."""
         query = select(datasets.c.idx).where(datasets.c.sha256 == sha256).order_by(datasets.c.idx)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.at(int(index)) for index in found]
+        return [self.at(place) for place in self._views.places(query)]
 
     def fingerprint(self, dataset: Dataset) -> Fingerprint:
         """Returns the fingerprint that was taken when a dataset was registered.

@@ -172,9 +172,7 @@ class Models:
         query = select(models.c.idx).order_by(models.c.idx)
         if name is not None:
             query = query.where(models.c.name == name)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.at(index) for index in found]
+        return [self.at(place) for place in self._views.places(query)]
 
     def at(self, index: int) -> Model:
         """Returns the model whose record stands at `index`.

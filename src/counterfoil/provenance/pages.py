@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from counterfoil.core.wording import counted
+from counterfoil.errors import NotFound
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.provenance.model_register import Model
 from counterfoil.provenance.models.certificate import Certificate
@@ -100,8 +101,13 @@ class ProvenancePages:
         return Response(data, media_type="application/json", headers=as_file(f"{found.index}.passport.json"))
 
     def _training(self, model: Model) -> Dataset | None:
-        leaf = model.record.training
-        return next((each for each in self._org.provenance.datasets() if each.leaf == leaf), None) if leaf else None
+        if model.record.training is None:
+            return None
+        try:
+            found = self._org.provenance.with_leaf(model.record.training)
+        except NotFound:  # it is data of another home
+            return None
+        return found if isinstance(found, Dataset) else None
 
 
 def certificate_words(certificate: Certificate) -> str:

@@ -145,7 +145,7 @@ class Provenance:
         Args:
             name: What is done, in a word or two.
             inputs: Datasets and models on record: the objects, their names, or their places.
-            kind: `transformation`, `training`, `deidentification`, …; not `snapshot`, which is our own
+            kind: `transformation`, `training`, `deidentification`, …; not `snapshot`, which is our own.
             parameters: What it was run with: JSON values, no secrets, nothing about a person.
             code: A function or files whose digest is recorded; the calling file when None.
             seed: Of its random numbers.

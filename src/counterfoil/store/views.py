@@ -22,6 +22,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     select,
@@ -285,6 +286,11 @@ class Views:
                 if self._archive.leaf(index) == leaf:
                     return int(index)
         raise NotFound(f"the log has no record with the digest {leaf_hex[:16]}…")
+
+    def places(self, query: Select[Any]) -> list[int]:
+        """Returns what a query of one column of places in the log finds, in its order; raises as `reading` does."""
+        with self.reading() as connection:
+            return [int(place) for place in connection.execute(query).scalars()]
 
     def values_of(self, index: int, record: Record | None = None) -> dict[str, Any] | None:
         """Returns a record's private values, None when there are none (any more)."""

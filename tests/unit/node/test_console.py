@@ -15,6 +15,7 @@ from counterfoil.node.access import RequestSigner
 from counterfoil.node.alarms import Concern
 from counterfoil.node.pages import _shown
 from counterfoil.node.settings import NodeSettings
+from counterfoil.provenance.quality.check import check_quality
 from counterfoil.web.roles import Role
 
 
@@ -251,6 +252,19 @@ def test_the_datasets_are_found_from_the_menu_and_by_their_own_address(node):
     page = node.client.get("/models", headers=PAGE).text
     assert '<a href="/models" aria-current="page">Models and data</a>' in page
     assert 'id="datasets"' in page
+
+
+def test_a_page_does_not_call_a_table_whole_that_lacks_values_in_a_column_it_does_not_list(node, tmp_path):
+    moved = [f"m{number}" for number in range(150)]
+    files = [tmp_path / "parent.csv", tmp_path / "child.csv"]
+    for number, file in enumerate(files):
+        rows = [",".join([*[str(number * 9 + row)] * 150, "" if row % 2 else "x"]) for row in range(8)]
+        file.write_text("\n".join([",".join([*moved, "lacks"]), *rows]) + "\n")
+    parent, child = (node.org.provenance.register_dataset(file) for file in files)
+    node.org.provenance.reports.record_quality(child, check_quality(files[1], parent=files[0]), parent)
+    page = node.client.get(f"/datasets/{child.index}", headers=PAGE).text
+    assert "Every column (150)" in page
+    assert "No value is missing" not in page
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "policy=x", "before=-1"])

@@ -29,7 +29,7 @@ from counterfoil.provenance.text_table import CodedColumn
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Choice", "Quasi", "choose"]
+__all__ = ["Choice", "Quasi", "at_level", "choose"]
 
 MOST_NODES: Final = 200_000
 """Combinations of levels, at most."""

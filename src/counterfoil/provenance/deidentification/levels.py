@@ -16,7 +16,18 @@ from typing import Any, Final
 
 from counterfoil.errors import InvalidInput
 
-__all__ = ["ANY", "Bands", "Groups", "Level", "Period", "Prefix", "read_level", "small_places"]
+__all__ = [
+    "ANY",
+    "Bands",
+    "Groups",
+    "Level",
+    "Period",
+    "Prefix",
+    "read_level",
+    "require_nothing_left",
+    "small_places",
+    "without_names",
+]
 
 ANY: Final = "*"
 """The coarsest level: one value for everything, also for what is missing."""
@@ -130,7 +141,7 @@ def read_level(told: Any, where: str) -> Level:
         return _prefix(rest, where)
     if "period" in rest:
         period = rest.pop("period")
-        _require_nothing_left(rest, where)
+        require_nothing_left(rest, where)
         if period not in PERIODS:
             raise InvalidInput(f"{where}: period is {str(period)[:40]!r}", hint=f"one of {', '.join(PERIODS)}")
         return Period(period)
@@ -164,7 +175,7 @@ def without_names(told: Any) -> Any:
 
 def _bands(rest: dict[str, Any], where: str) -> Bands:
     width, edges, top = (rest.pop(name, None) for name in ("width", "edges", "top"))
-    _require_nothing_left(rest, where)
+    require_nothing_left(rest, where)
     if (width is None) == (edges is None):
         raise InvalidInput(f"{where}: give width or edges, not both")
     found_top = None if top is None else _setting(top, where)
@@ -183,7 +194,7 @@ def _bands(rest: dict[str, Any], where: str) -> Bands:
 
 def _prefix(rest: dict[str, Any], where: str) -> Prefix:
     keep, rare, rare_as = rest.pop("keep"), rest.pop("rare", ()), rest.pop("rare_as", "000")
-    _require_nothing_left(rest, where)
+    require_nothing_left(rest, where)
     if type(keep) is not int or not 1 <= keep <= 64:
         raise InvalidInput(f"{where}: keep is how many characters stay", hint="from 1 to 64")
     codes = small_places(rare) if isinstance(rare, str) else frozenset(rare if isinstance(rare, list) else ())
@@ -194,7 +205,7 @@ def _prefix(rest: dict[str, Any], where: str) -> Prefix:
 
 def _groups(rest: dict[str, Any], where: str) -> Groups:
     groups, others = rest.pop("groups"), rest.pop("others", None)
-    _require_nothing_left(rest, where)
+    require_nothing_left(rest, where)
     if not isinstance(groups, Mapping) or not 1 <= len(groups) <= _MOST_GROUPS:
         raise InvalidInput(f"{where}: groups is a table of value = group", hint="at least one and 100,000 at most")
     if not all(isinstance(value, str) and value for value in groups.values()) or not isinstance(others, str | None):
@@ -202,7 +213,8 @@ def _groups(rest: dict[str, Any], where: str) -> Groups:
     return Groups(dict(groups), others)
 
 
-def _require_nothing_left(rest: Mapping[str, Any], where: str) -> None:
+def require_nothing_left(rest: Mapping[str, Any], where: str) -> None:
+    """Refuses what is left of a table when all that is known was taken out of it (InvalidInput); `where` says which."""
     if rest:
         raise InvalidInput(f"{where}: {sorted(rest)[0][:40]!r} does not belong there", hint="leave it out")
 

@@ -27,13 +27,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.deidentification.levels import Level, Prefix, read_level, without_names
+from counterfoil.provenance.deidentification.levels import (
+    Level,
+    Prefix,
+    read_level,
+    require_nothing_left,
+    without_names,
+)
 
 __all__ = ["RULES", "SETTINGS_VERSION", "Generalise", "Goal", "Mask", "Pseudonym", "Rule", "Settings"]
 
@@ -161,7 +166,7 @@ class Settings:
         project = _text(rest.pop("project", ""), "project")
         person = dict(_table(rest.pop("person", {}), "[person]"))
         column, days = _text(person.pop("column", ""), "[person] column"), person.pop("shift_days", 0)
-        _nothing_left(person, "[person]")
+        require_nothing_left(person, "[person]")
         others = rest.pop("others", "")
         if others not in ("", "keep", "drop"):
             raise InvalidInput("others says what becomes of columns without a rule", hint='"keep" or "drop"')
@@ -170,15 +175,10 @@ class Settings:
             _text(name, "a column"): _rule(rule, f"columns.{name}", goal)
             for name, rule in _table(rest.pop("columns", {}), "[columns]").items()
         }
-        _nothing_left(rest, "the settings")
+        require_nothing_left(rest, "the settings")
         settings = cls(project, columns, others, column, days, goal, dict(told))
         settings._require_whole()
         return settings
-
-    @property
-    def sha256(self) -> str:
-        """The digest of what they say, whatever file they came from."""
-        return sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """Returns them as canonical JSON."""
@@ -234,7 +234,7 @@ def _goal(told: Any) -> Goal | None:
     rest = dict(_table(told, "[k]"))
     least, share, also = rest.pop("least", None), rest.pop("most_suppressed", 0), rest.pop("also", [])
     may_empty = rest.pop("allow_emptied", False)
-    _nothing_left(rest, "[k]")
+    require_nothing_left(rest, "[k]")
     if type(least) is not int or not 2 <= least <= 1_000_000:
         raise InvalidInput("[k] least is the size that every group must have", hint="2 or more")
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
@@ -264,7 +264,7 @@ def _rule(told: Any, where: str, goal: Goal | None) -> Rule:
         return Generalise((level,), 1)
     else:
         found = str(name)
-    _nothing_left(rest, where)
+    require_nothing_left(rest, where)
     return found
 
 
@@ -300,8 +300,3 @@ def _text(told: Any, where: str) -> str:
     if not isinstance(told, str) or len(told) > _MOST_TEXT or not told.isprintable():
         raise InvalidInput(f"{where} is a text of at most {_MOST_TEXT} characters")
     return told
-
-
-def _nothing_left(rest: Mapping[str, Any], where: str) -> None:
-    if rest:
-        raise InvalidInput(f"{where}: {sorted(rest)[0][:40]!r} does not belong there", hint="leave it out")

@@ -97,18 +97,14 @@ class Runs:
 
     def all(self) -> list[Run]:
         """Returns all runs, oldest first."""
-        with self._views.reading() as connection:
-            found = connection.execute(select(runs.c.idx).order_by(runs.c.idx)).scalars().all()
-        return [self.at(index) for index in found]
+        return [self.at(place) for place in self._views.places(select(runs.c.idx).order_by(runs.c.idx))]
 
     def page(self, limit: int, before: int | None = None) -> list[Run]:
         """Returns the newest runs, newest first, of those below the place `before`."""
         query = select(runs.c.idx).order_by(runs.c.idx.desc()).limit(limit)
         if before is not None:
             query = query.where(runs.c.idx < before)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.at(int(index)) for index in found]
+        return [self.at(place) for place in self._views.places(query)]
 
     def find(self, wanted: str) -> Run:
         """Returns a run by its place in the log, or the newest of a name (NotFound without one)."""
@@ -130,10 +126,8 @@ class Runs:
 
     def tries(self, run: Run) -> list[tuple[int, Rederivation]]:
         """Returns how often a run was run again, oldest first: the place of each record, and what it says."""
-        with self._views.reading() as connection:
-            query = select(rederivations.c.idx).where(rederivations.c.run_idx == run.index)
-            found = connection.execute(query.order_by(rederivations.c.idx)).scalars().all()
-        return [(int(index), Rederivation.read(self._archive.record(int(index)))) for index in found]
+        query = select(rederivations.c.idx).where(rederivations.c.run_idx == run.index).order_by(rederivations.c.idx)
+        return [(place, Rederivation.read(self._archive.record(place))) for place in self._views.places(query)]
 
     def standing(self, run: Run) -> Standing:
         """Returns how well a run is known: told, or run again and found the same or not; the last try counts."""

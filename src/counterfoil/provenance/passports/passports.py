@@ -160,9 +160,7 @@ class Passports:
     def all(self) -> list[OnRecord]:
         """Returns the newest passport of every dataset and model that has one, oldest first."""
         newest = select(func.max(passports.c.idx)).group_by(passports.c.subject_idx)
-        with self._views.reading() as connection:
-            found = sorted(int(index) for index in connection.execute(newest).scalars())
-        return [self.at(index) for index in found]
+        return [self.at(place) for place in sorted(self._views.places(newest))]
 
     def imported(self, draft: Imported) -> Imported:
         """Returns an imported draft, fitted to what is on record here."""

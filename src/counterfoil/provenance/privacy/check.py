@@ -30,7 +30,7 @@ __all__ = ["check_privacy"]
 MOST_CELLS: Final = 100_000_000
 """Cells that are kept at once, 4 bytes each; of a wider table, fewer columns are looked at for uniqueness."""
 
-MOST_QUASI: Final = 64
+MOST_NAMED: Final = 64
 MOST_NAME: Final = 200
 _BANDS: Final = ((1, 1), (2, 2), (3, 4), (5, 9), (10, 19), (20, 49), (50, 99), (100, None))
 
@@ -59,8 +59,10 @@ def check_privacy(
     table = text_table(path)
     table.require([*quasi, *sensitive])
     named = (*quasi, *sensitive)
-    if len(set(named)) != len(named) or len(named) > MOST_QUASI:
-        raise InvalidInput("a column is named twice, or more than 64 are", hint="name each as one thing, once")
+    if len(set(named)) != len(named) or len(named) > MOST_NAMED:
+        raise InvalidInput(
+            f"a column is named twice, or more than {MOST_NAMED} are", hint="name each once, as quasi or as sensitive"
+        )
     if sensitive and not quasi:
         raise InvalidInput("sensitive columns need quasi-identifiers beside them", hint="name them with --quasi")
     if any(len(name) > MOST_NAME or not name.isprintable() for name in table.names):

@@ -275,7 +275,7 @@ def _by_name(name: str, words: str, look: _Look) -> list[Finding]:
     if _OTHER_NAMES.fullmatch(words):
         return []
     letter = next((letter for letter, pattern in _NAME_PATTERNS if pattern.fullmatch(words)), None)
-    if letter is None and _PERSONS.fullmatch(words) and look.rows:
+    if letter is None and _PERSONS.fullmatch(words):
         letter = "R"
     if letter is None or (letter == "C" and look.years == look.rows):
         return []

@@ -84,7 +84,7 @@ class PrivacyReport:
     """What a privacy check found.
 
     Attributes:
-        sha256: Of the table's file, hex; empty where it is a folder.
+        sha256: Of the table's file, hex; of a folder, the root of its fingerprint.
         rows: Of the table.
         columns: How many it has.
         findings: What looks like an identifier, `MOST_FINDINGS` at most.
@@ -106,7 +106,7 @@ class PrivacyReport:
     @property
     def is_clean(self) -> bool:
         """Whether nothing looks like an identifier of Safe Harbor's list."""
-        return not self.findings
+        return not self.findings and not self.more
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as JSON values; docs/reference/dataset-reports.md says what they mean."""

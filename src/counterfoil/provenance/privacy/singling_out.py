@@ -71,7 +71,7 @@ class Uniqueness:
 def uniqueness_of(columns: Sequence[CodedColumn], rows: int) -> Uniqueness:
     """Returns which of the columns single out rows, alone and up to three together."""
     own = tuple(each.name for each in columns if rows > 1 and len(each.values) == rows)
-    varied = [each for each in columns if len(each.values) > 1 and each.name not in own]
+    varied = [each for each in columns if rows and each.codes.min() != each.codes.max() and each.name not in own]
     varied.sort(key=lambda each: (-len(each.values), each.name))
     possible = sum(comb(len(varied), size) for size in range(1, LARGEST + 1))
     left = MOST_LOOKS // max(1, rows)

@@ -118,7 +118,7 @@ class QualityReport:
     """What a quality report says.
 
     Attributes:
-        sha256: Of the table's file, hex; empty where it is a folder.
+        sha256: Of the table's file, hex; of a folder, the root of its fingerprint.
         parent_sha256: Of the parent's; None without one.
         rows: Of the table.
         parent_rows: Of the parent; None without one.

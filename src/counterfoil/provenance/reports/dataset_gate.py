@@ -159,7 +159,7 @@ def _group(rule: DatasetRule, report: QualityReport) -> tuple[bool | None, str]:
     if not report.groups:
         return None, "its quality report names no groups"
     least = min(report.groups, key=lambda each: each.smallest)
-    return least.smallest >= rule.limit, f"the smallest group by {least.column} has {least.smallest:,} rows"
+    return least.smallest >= rule.limit, f"the smallest group by {least.column} has {counted(least.smallest, 'row')}"
 
 
 def _drift(rule: DatasetRule, report: QualityReport) -> tuple[bool | None, str]:

@@ -91,17 +91,10 @@ class DatasetReports:
             InvalidInput: It is about another file.
         """
         _require_about(dataset, report.sha256)
-        while len(canonical.dumps(report.to_json())) > MOST_BYTES and report.findings:
-            kept = len(report.findings) // 2
-            more = report.more + len(report.findings) - kept
-            uniqueness = replace(report.uniqueness, own=report.uniqueness.own[:kept])
-            report = replace(
-                report,
-                findings=report.findings[:kept],
-                more=more,
-                pseudonyms=report.pseudonyms[:kept],
-                uniqueness=uniqueness,
-            )
+        while len(canonical.dumps(report.to_json())) > MOST_BYTES and (
+            report.findings or report.uniqueness.combinations
+        ):
+            report = _shorter(report)
         known = self.privacy(dataset)[-1:]
         if known and known[0].report == report:
             return known[0]
@@ -150,10 +143,22 @@ class DatasetReports:
 
     def _all(self, dataset: Dataset, kind: str) -> list[tuple[int, str, Mapping[str, Any]]]:
         query = select(reports.c.idx).where(reports.c.sha256 == dataset.record.sha256, reports.c.kind == kind)
-        with self._views.reading() as connection:
-            places = [int(index) for index in connection.execute(query.order_by(reports.c.idx)).scalars()]
+        places = self._views.places(query.order_by(reports.c.idx))
         found = [(index, parse_record(self._archive.entry(index))) for index in places]
         return [(index, record.time, record.about) for index, record in found]
+
+
+def _shorter(report: PrivacyReport) -> PrivacyReport:
+    """Returns a report with half as many findings, counting the others; without any, half as many combinations."""
+    kept, found = len(report.findings) // 2, report.uniqueness
+    combinations = found.combinations if report.findings else found.combinations[: len(found.combinations) // 2]
+    return replace(
+        report,
+        findings=report.findings[:kept],
+        more=report.more + len(report.findings) - kept,
+        pseudonyms=report.pseudonyms[:kept],
+        uniqueness=replace(found, own=found.own[:kept], combinations=combinations),
+    )
 
 
 def _require_about(dataset: Dataset, sha256: str) -> None:

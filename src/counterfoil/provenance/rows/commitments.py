@@ -114,9 +114,7 @@ class Commitments:
         query = select(row_commitments.c.idx).order_by(row_commitments.c.idx)
         if dataset is not None:
             query = query.where(row_commitments.c.dataset_leaf == dataset.leaf)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [self.at(index) for index in found]
+        return [self.at(place) for place in self._views.places(query)]
 
     def at(self, index: int) -> Commitment:
         """Returns the commitment whose record stands at `index` (NotFound for another kind of record)."""

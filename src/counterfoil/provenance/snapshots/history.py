@@ -63,9 +63,8 @@ class History:
         )
         if name:
             query = query.where(datasets.c.name == name)
-        with self._views.reading() as connection:
-            found = connection.execute(query).scalars().all()
-        return [each for each in (self._datasets.at(int(index)) for index in found) if self.last_fetch(each)]
+        found = (self._datasets.at(place) for place in self._views.places(query))
+        return [each for each in found if self.last_fetch(each)]
 
     def fetches(self, dataset: Dataset) -> list[Fetch]:
         """Returns the times that the source gave this dataset, oldest first; nobody can tell such a run."""
@@ -75,8 +74,7 @@ class History:
             .where(edges.c.child_idx == dataset.index, runs.c.kind == SNAPSHOT)
             .order_by(runs.c.idx)
         )
-        with self._views.reading() as connection:
-            found = [self._runs.at(int(index)) for index in connection.execute(query).scalars()]
+        found = [self._runs.at(place) for place in self._views.places(query)]
         told = [(each, each.record.parameters.get("source")) for each in found]
         return [Fetch(each.index, each.record.ended, source) for each, source in told if isinstance(source, dict)]
 

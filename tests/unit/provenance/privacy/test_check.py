@@ -55,6 +55,14 @@ def test_combinations_that_single_out_are_named(tmp_path):
     assert (found.looked_at, found.possible) == (3, 3)
 
 
+def test_the_only_row_with_a_value_stands_alone(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("flag,same\n" + "1,k\n" + ",k\n" * 9)
+    found = check_privacy(path).uniqueness
+    assert [(each.columns, each.unique_rows) for each in found.combinations] == [(("flag",), 1)]
+    assert (found.looked_at, found.possible) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [

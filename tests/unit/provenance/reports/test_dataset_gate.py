@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -211,6 +212,27 @@ def test_a_wide_tables_report_still_fits_into_an_entry(tmp_path):
         quality = org.provenance.reports.record_quality(dataset, check_quality(path)).report
         assert len(quality.columns) + quality.more_columns == 300
         assert max(len(org.archive.entry(place)) for place in range(org.archive.size)) < 65_536
+
+
+def test_a_report_on_columns_with_long_names_fits_as_well(tmp_path):
+    path = tmp_path / "long.csv"
+    names = ["\N{CJK UNIFIED IDEOGRAPH-5217}" * 190 + str(each) for each in range(24)]
+    rows = [",".join(str((row * (each + 3)) % 37) for each in range(24)) for row in range(40)]
+    path.write_text("\n".join([",".join(names), *rows]) + "\n", encoding="utf-8")
+    with home(tmp_path) as org:
+        dataset = org.provenance.register_dataset(path, name="long")
+        report = check_privacy(path)
+        kept = org.provenance.reports.record_privacy(dataset, report).report
+        assert 0 < len(kept.uniqueness.combinations) < len(report.uniqueness.combinations)
+        assert org.provenance.reports.record_privacy(dataset, report).report == kept
+
+
+def test_findings_that_are_not_listed_are_findings(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("mail\nada@example.org\n")
+    report = replace(check_privacy(path), findings=(), more=1)
+    assert not report.is_clean
+    assert not report.to_json()["safeHarbor"]["clean"]
 
 
 def test_a_passport_names_the_reports_of_its_own_dataset_only(tmp_path, table):
