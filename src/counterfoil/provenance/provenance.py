@@ -84,7 +84,7 @@ class Provenance:
         self._objects = objects
         self.built_in: dict[str, BuiltIn] = {}
         self.lineage = Lineage(archive, views)
-        self.runs = Runs(recorder, archive, views, objects, self.lineage)
+        self.runs = Runs(recorder, archive, views, objects, self.lineage, self._datasets, self.gate)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
         self.recalls = RecallRegister(recorder, archive, views, self.lineage)
         self.passports = Passports(

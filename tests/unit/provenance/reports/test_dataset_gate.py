@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from making_events import told
 from organisations import estimator
 
 import counterfoil
@@ -12,6 +13,8 @@ from counterfoil.data import german_credit_policy
 from counterfoil.decisions import Policy
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed
 from counterfoil.organisation import Organisation
+from counterfoil.provenance.lineage.openlineage import read_event
+from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.privacy.check import check_privacy
 from counterfoil.provenance.quality.check import check_quality
 from counterfoil.store.dataset_rules import DatasetRule, read_rules
@@ -149,8 +152,6 @@ def test_where_the_report_is_there_the_hint_leads_on(tmp_path, table, rules, hin
 
 
 def test_a_model_is_not_registered_on_data_that_did_not_pass(tmp_path, table):
-    from organisations import estimator
-
     with home(tmp_path, "privacy") as org:
         dataset = org.provenance.register_dataset(table)
         model = estimator()
@@ -239,3 +240,39 @@ def test_all_that_went_into_a_run_must_be_fit_for_the_model_that_it_made(tmp_pat
             run.model(estimator(), name="loans")
         with org.provenance.run("train", inputs=[good]) as run:
             assert run.model(estimator(), name="loans").record.training == good.leaf
+
+
+def test_a_run_that_is_told_and_made_a_model_is_refused_whoever_records_it(tmp_path, table):
+    with home(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table)
+        model = org.provenance.register_model(estimator(), name="loans")
+        made = RunRecord("fit", "other", (dataset.leaf,), (model.leaf,), None, {}, {}, None, "", "")
+        size = org.archive.size
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            org.provenance.runs.record(made)
+        assert org.archive.size == size
+        org.provenance.reports.record_privacy(dataset, check_privacy(table))
+        assert org.provenance.runs.record(made).record == made
+
+
+def test_what_goes_into_a_run_after_its_model_is_asked_about_at_the_end(tmp_path, table):
+    with home(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table)
+
+        def fit():
+            with org.provenance.run("fit") as run:
+                run.model(estimator(), name="loans")
+                run.input(dataset)
+
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            fit()
+        assert org.provenance.runs.all() == []
+
+
+def test_what_events_tell_has_happened_and_is_recorded(tmp_path, table):
+    """The model is on record already; without the step a recall of the data would not reach it."""
+    with home(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table, name="warehouse/train")
+        model = org.provenance.register_model(estimator(), name="warehouse/loans")
+        org.openlineage.take(read_event(told(inputs=["train"], outputs=["loans"])))
+        assert dataset.index in org.provenance.lineage.ancestors([model.index])
