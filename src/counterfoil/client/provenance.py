@@ -183,9 +183,10 @@ class RemoteProvenance:
         return found
 
     def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
-        """Returns what `find` does: what is run here is told afterwards, and a node records it as it was.
+        """Returns what `find` does; the node asks whether anything may rest on it when it acts.
 
-        A recall holds it back where the node acts: registering a model, putting it to work, deciding.
+        A recall holds it back when a model is registered, put to work or decides; the home's rules for
+        datasets when a model is registered, and when the run that made one is recorded.
         """
         del what, is_training
         return self.find(wanted)
