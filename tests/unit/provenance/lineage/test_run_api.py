@@ -7,40 +7,28 @@ from hashlib import sha256
 
 import pytest
 from making_node import serving_home
-from organisations import estimator
+from organisations import estimator, gated
 
 from counterfoil.errors import NotFound
-from counterfoil.organisation import Organisation
 from counterfoil.provenance.privacy.check import check_privacy
-from counterfoil.store.home_settings import HomeSettings
-from counterfoil.store.unlock import Unlock
 from counterfoil.web.roles import Role
 
 
-@pytest.fixture
-def gated(tmp_path):
-    """A home that asks for a privacy check of whatever a model rests on."""
-    unlock = Unlock.create_key_file(tmp_path / "bank.key")
-    settings = HomeSettings(name="Bank", origin="bank.example", key_file="../bank.key", dataset_gate=("privacy",))
-    with Organisation.create(tmp_path / "home", settings, unlock) as org:
-        yield org
-
-
-def test_a_run_that_made_a_model_of_data_that_did_not_pass_is_refused_and_nothing_of_it_kept(gated, tmp_path):
-    table = tmp_path / "train.csv"
-    table.write_text("age,label\n30,1\n40,0\n")
-    dataset = gated.provenance.register_dataset(table)
-    gated.provenance.register_model(estimator(), name="loans")
-    source = b"print(1)\n"
-    code = {"name": "train.py", "sha256": sha256(source).hexdigest()}
-    body = {"name": "fit", "inputs": ["train"], "code": code, "kept": [b64encode(source).decode()]}
-    with serving_home(gated, Role.SERVICE) as node:
+def test_a_run_that_made_a_model_of_data_that_did_not_pass_is_refused_and_nothing_of_it_kept(tmp_path):
+    with gated(tmp_path, "privacy") as org, serving_home(org, Role.SERVICE) as node:
+        table = tmp_path / "train.csv"
+        table.write_text("age,label\n30,1\n40,0\n")
+        dataset = org.provenance.register_dataset(table)
+        org.provenance.register_model(estimator(), name="loans")
+        source = b"print(1)\n"
+        code = {"name": "train.py", "sha256": sha256(source).hexdigest()}
+        body = {"name": "fit", "inputs": ["train"], "code": code, "kept": [b64encode(source).decode()]}
         answer = node.client.post("/api/v1/runs", json=body | {"outputs": ["loans"]})
-        assert (answer.status_code, gated.provenance.runs.all()) == (403, [])
+        assert (answer.status_code, org.provenance.runs.all()) == (403, [])
         assert "the rule privacy of this home asks for more" in answer.text
         with pytest.raises(NotFound):
-            gated.provenance.runs.kept(code["sha256"])
-        gated.provenance.reports.record_privacy(dataset, check_privacy(table))
+            org.provenance.runs.kept(code["sha256"])
+        org.provenance.reports.record_privacy(dataset, check_privacy(table))
         answer = node.client.post("/api/v1/runs", json=body | {"outputs": ["loans"]})
         assert (answer.status_code, answer.json()["inputs"]) == (201, [dataset.leaf])
-        assert gated.provenance.runs.kept(code["sha256"]) == source
+        assert org.provenance.runs.kept(code["sha256"]) == source
