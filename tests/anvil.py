@@ -14,7 +14,8 @@ import re
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +26,7 @@ from counterfoil.ledger.rpc.rpc import Call, RpcError
 
 STOP_TIMEOUT_S = 10
 CALL_TIMEOUT_S = 30
+BETWEEN_BLOCKS_S = 0.02
 SAID_LINES = 100
 WHY_NOT = "anvil is not installed: `npm ci` in the repository's folder installs it"
 
@@ -125,6 +127,23 @@ class Anvil:
         sent = [{"jsonrpc": "2.0", "id": n, "method": m, "params": list(p)} for n, (m, p) in enumerate(calls)]
         answers = {answer["id"]: answer for answer in self._post(sent)} if sent else {}
         return [_result(answers[n], raises=False) for n in range(len(sent))]
+
+    @contextmanager
+    def mining(self) -> Iterator[None]:
+        """Makes blocks meanwhile, as a chain does."""
+        stop = threading.Event()
+
+        def mine() -> None:
+            while not stop.wait(BETWEEN_BLOCKS_S):
+                self.call("evm_mine")
+
+        thread = threading.Thread(target=mine)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
     def _read_port(self) -> int:
         """Reads what it prints at its start: the accounts' keys, then where it listens."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,24 +21,6 @@ CONFIRMATIONS = 12
 BALANCE_WEI = 10**20
 
 
-@contextmanager
-def mining(anvil: Anvil) -> Iterator[None]:
-    """Makes blocks meanwhile, as a chain does."""
-    stop = threading.Event()
-
-    def mine() -> None:
-        while not stop.wait(0.02):
-            anvil.call("evm_mine")
-
-    thread = threading.Thread(target=mine)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 @pytest.fixture
 def anvil() -> Iterator[Anvil]:
     with Anvil(options=["--no-mining"]) as started:
@@ -54,7 +34,7 @@ def org(anvil: Anvil, tmp_path: Path) -> Iterator[Organisation]:
         account = opened.ledger.joining.accounts.create()
         anvil.call("anvil_setBalance", f"0x{(account.address or b'').hex()}", hex(BALANCE_WEI))
         draft = Connection.draft(rpc=(anvil.url,), finality="confirmations", confirmations=CONFIRMATIONS)
-        with mining(anvil):
+        with anvil.mining():
             opened.ledger.connect(Wanted(draft))
         yield opened
 
@@ -88,7 +68,7 @@ def test_an_anchor_outlives_reorganisations_of_one_to_ten_blocks(anvil: Anvil, o
             anvil.call("evm_mine")
         anvil.call("anvil_reorg", depth, [])
         assert wanted[-1] not in anchors_on(org)  # the chain knows nothing of it any more
-        with mining(anvil):
+        with anvil.mining():
             assert org.ledger.anchor(timeout_s=60).proven_size >= wanted[-1]
     found = anchors_on(org)
     assert [size for size in found if size in wanted] == wanted  # each once, in order
@@ -100,7 +80,7 @@ def test_two_anchors_in_one_reorganisation_go_out_again_in_order(anvil: Anvil, o
     sizes = [anchor_in_a_block(anvil, org) for _ in range(2)]
     anvil.call("anvil_reorg", 2, [])
     assert anchors_on(org) == []
-    with mining(anvil):
+    with anvil.mining():
         org.ledger.anchor(timeout_s=60)
     assert anchors_on(org)[:2] == sizes
 
@@ -109,7 +89,7 @@ def test_a_receipt_carries_final_anchors_only(anvil: Anvil, org: Organisation, t
     place = org.archive.size
     anchor_in_a_block(anvil, org)
     assert org.archive.receipt(place).anchor is None  # in a block, and that may still be taken back
-    with mining(anvil):
+    with anvil.mining():
         org.ledger.anchor(timeout_s=60)
     receipt = org.archive.receipt(place)
     assert receipt.anchor is not None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,24 +23,6 @@ class Interrupted(Exception):
     """Somebody does not wait."""
 
 
-@contextmanager
-def mining(anvil: Anvil) -> Iterator[None]:
-    """Makes blocks meanwhile, as a chain does."""
-    stop = threading.Event()
-
-    def mine() -> None:
-        while not stop.wait(0.02):
-            anvil.call("evm_mine")
-
-    thread = threading.Thread(target=mine)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 @pytest.fixture
 def anvil() -> Iterator[Anvil]:
     with Anvil(options=["--no-mining"]) as started:
@@ -56,7 +36,7 @@ def org(anvil: Anvil, tmp_path: Path) -> Iterator[Organisation]:
         account = opened.ledger.joining.accounts.create()
         anvil.call("anvil_setBalance", f"0x{(account.address or b'').hex()}", hex(BALANCE_WEI))
         draft = Connection.draft(rpc=(anvil.url,), finality="confirmations", confirmations=12)
-        with mining(anvil):
+        with anvil.mining():
             opened.ledger.connect(Wanted(draft, with_assets=True))
         yield opened
 
@@ -90,7 +70,7 @@ def test_a_registration_that_is_taken_back_goes_out_again(anvil: Anvil, org: Org
     anvil.call("anvil_reorg", depth, [])
     assert org.ledger.assets.list() == []
 
-    with mining(anvil):
+    with anvil.mining():
         made = org.ledger.assets.register("dataset", ONE)
         recalled = org.ledger.assets.set_state(made.asset, "recalled")
     assert [each.asset for each in org.ledger.assets.list()] == [seen.asset] == [made.asset]
@@ -108,7 +88,7 @@ def test_two_registrations_in_one_reorganisation_count_once_each(anvil: Anvil, o
     assert len(org.ledger.assets.list()) == 2
     anvil.call("anvil_reorg", 1, [])
 
-    with mining(anvil):
+    with anvil.mining():
         made = [org.ledger.assets.register("dataset", manifest) for manifest in (TWO, ONE)]
 
     assert {each.asset for each in org.ledger.assets.list()} == {each.asset for each in made}

@@ -26,7 +26,7 @@ from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.keccak import keccak256
 from counterfoil.core.merkle import is_consistent
 from counterfoil.core.rlp import Item, decode, encode, parse_number
-from counterfoil.core.steps import Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Step, failed, not_checked, passed
 from counterfoil.core.trie_proof import proven_value
 from counterfoil.errors import MalformedEvidence
 
@@ -56,7 +56,7 @@ Each keeps the heads in a mapping from log id to two slots: the writer in bits 0
 the size in bits 160 to 207 and the time in bits 208 to 255 of one, the root in the next.
 """
 
-_TITLE: Final = "Is the log's head on a shared ledger?"
+_TITLE: Final = TITLES[STEP]
 _NO_ANCHOR_LIMIT: Final = "that everybody is shown the same log"
 _LIMIT: Final = (
     "that the issuer keeps no second log under another log id or in another contract; "

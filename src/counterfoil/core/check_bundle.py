@@ -42,7 +42,7 @@ from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.proofs import LogProof
 from counterfoil.core.sequence import Sequence
 from counterfoil.core.statement import Record, parse_record
-from counterfoil.core.steps import Report, Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Report, Step, failed, not_checked, passed
 from counterfoil.core.tiles import TILE_WIDTH, cover, decode_bundle
 from counterfoil.core.trust import Trust
 from counterfoil.core.witness_policy import WitnessPolicy
@@ -51,7 +51,6 @@ from counterfoil.errors import CounterfoilError, MalformedEvidence
 __all__ = ["Watch", "check_bundle", "view_of_bundle"]
 
 _TITLES: Final = {
-    "format": "Can the file be read?",
     "records": "Is every record in it well formed?",
     "log": "Do the records lead to the log's head?",
     "complete": "Is nothing missing or doubled?",
@@ -131,10 +130,10 @@ def check_bundle(
         _require_fitting(contents, signed)
         contents.require_no_strays(signed.head.size)
     except (CounterfoilError, UnicodeDecodeError, RecursionError) as error:
-        return Report("bundle", (failed("format", _TITLES["format"], str(error)),))
+        return Report("bundle", (failed("format", TITLES["format"], str(error)),))
     manifest = contents.manifest
     count = manifest.end - manifest.start if manifest.indices is None else len(manifest.indices)
-    steps.append(passed("format", _TITLES["format"], f"a bundle of {count:,} records from {manifest.origin}"))
+    steps.append(passed("format", TITLES["format"], f"a bundle of {count:,} records from {manifest.origin}"))
     watch = watch or Watch()
     if earlier is not None:
         watch.sizes |= {earlier.head.size}

@@ -23,7 +23,7 @@ from counterfoil.core.check_receipt import LogView, check_receipt
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.passport_file import PassportFile, parse_passport_file
 from counterfoil.core.statement import Record, parse_record
-from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.errors import CounterfoilError
 
@@ -54,7 +54,7 @@ def check_passport(
     try:
         file = parse_passport_file(data)
     except (CounterfoilError, RecursionError) as error:
-        return Report("passport", (failed("format", "Can the file be read?", str(error)),))
+        return Report("passport", (failed("format", TITLES["format"], str(error)),))
     inner = check_receipt(file.receipt.encode(), issuer=issuer, log=log, now=now, ledger=ledger, witnesses=witnesses)
     steps = tuple(_renamed(step) for step in inner.steps)
     if any(step.id in ("format", "record") and step.status is Status.FAILED for step in steps):

@@ -27,7 +27,7 @@ from counterfoil.core.merkle import is_included
 from counterfoil.core.note import VerifierKey, parse_note
 from counterfoil.core.receipt import Promise, Receipt, Shown, parse_receipt, promise_text
 from counterfoil.core.statement import Record, is_time, parse_record
-from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.trust import Trust
 from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.errors import CounterfoilError, MalformedEvidence
@@ -35,11 +35,8 @@ from counterfoil.errors import CounterfoilError, MalformedEvidence
 __all__ = ["LogView", "check_receipt", "shown_values"]
 
 _TITLES: Final = {
-    "format": "Can the file be read?",
     "record": "Does it hold one well-formed record?",
     "fields": "Do the values shown belong to that record?",
-    "log": "Does the record stand in the issuer's log?",
-    "kept": "Is it still so in the log of today?",
 }
 
 
@@ -92,9 +89,9 @@ def check_receipt(
         stub = parse_receipt(data)
         trust = Trust.following(issuer, stub.shown.handovers)
     except (CounterfoilError, RecursionError) as error:
-        return Report("receipt", (failed("format", _TITLES["format"], str(error)),))
+        return Report("receipt", (failed("format", TITLES["format"], str(error)),))
     what = "receipt" if isinstance(stub, Receipt) else "promise of a receipt"
-    steps = [passed("format", _TITLES["format"], f"it is a {what} from {stub.shown.origin}")]
+    steps = [passed("format", TITLES["format"], f"it is a {what} from {stub.shown.origin}")]
     try:  # step 2
         record = parse_record(stub.shown.entry)
         steps.append(_record_step(record, stub.shown))
@@ -155,25 +152,25 @@ def _receipt_steps(receipt: Receipt, trust: Trust) -> list[Step]:
     try:
         signed = SignedCheckpoint.parse(receipt.checkpoint)
     except MalformedEvidence as error:
-        return [failed("log", _TITLES["log"], error.message)]
+        return [failed("log", TITLES["log"], error.message)]
     head = signed.head
     if head.origin != receipt.shown.origin:
-        step = failed("log", _TITLES["log"], f"the head is of another log, {head.origin}")
+        step = failed("log", TITLES["log"], f"the head is of another log, {head.origin}")
     elif not is_included(receipt.leaf, receipt.index, head.size, receipt.path, head.root):
-        step = failed("log", _TITLES["log"], "the record is not in the log under the head in this file")
+        step = failed("log", TITLES["log"], "the record is not in the log under the head in this file")
     else:
-        step = passed("log", _TITLES["log"], f"it is record {receipt.index} of the {head.size} under this head")
+        step = passed("log", TITLES["log"], f"it is record {receipt.index} of the {head.size} under this head")
     return [step, trust.step(signed.note, "the log's head", head.origin)]
 
 
 def _promise_steps(promise: Promise, trust: Trust) -> list[Step]:
     """Steps 4 and 5 for a promise."""
-    pending = not_checked("log", _TITLES["log"], "this is a promise; the record was not yet in the log")
+    pending = not_checked("log", TITLES["log"], "this is a promise; the record was not yet in the log")
     try:
         note = parse_note(promise.note)
         _append_by(promise, note.text)
     except MalformedEvidence as error:
-        return [pending, failed("issuer", "Is it signed by the issuer?", error.message)]
+        return [pending, failed("issuer", TITLES["issuer"], error.message)]
     return [pending, trust.step(note, "the promise", promise.shown.origin)]
 
 
@@ -195,7 +192,7 @@ def _kept_step(
     Only a file that holds by itself and that the issuer signed can speak against the
     issuer; otherwise whoever alters a receipt could accuse.
     """
-    title = _TITLES["kept"]
+    title = TITLES["kept"]
     if log is None:
         return not_checked("kept", title, "no newer state of the log was given (--against)"), ""
     if any(step.status is Status.FAILED for step in before):

@@ -24,7 +24,7 @@ from counterfoil.core.note import VerifierKey
 from counterfoil.core.rows import ShownRow, cell_value, columns_digest, id_input, tag_of
 from counterfoil.core.rows_proof import IdProof, RowProof, RowsProof, Shown, parse_rows_proof
 from counterfoil.core.statement import parse_record
-from counterfoil.core.steps import Report, Status, Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
 from counterfoil.core.tag_tree import has_own_place, root_from_walk, tag_number
 from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.core.wording import counted
@@ -36,16 +36,10 @@ ROWS_KIND: Final = "rows"
 """Kind of the records that commit to rows."""
 
 _TITLES: Final = {
-    "format": "Can the file be read?",
     "id": "Does the id lead to one place only?",
     "tree": "Is that what stands there?",
     "rows": "Are the rows shown the ones on record?",
     "record": "Does the record commit to this tree?",
-    "log": "Does the record stand in the issuer's log?",
-    "issuer": "Is it signed by the issuer?",
-    "kept": "Is it still so in the log of today?",
-    "anchor": "Is the log's head on a shared ledger?",
-    "witnesses": "Did independent witnesses see this head?",
 }
 _OF_RECEIPT: Final = ("log", "issuer", "kept", "anchor", "witnesses")
 _WHATS: Final = {"present": "proof that an id is in a dataset", "absent": "proof that an id is not in a dataset"}
@@ -78,9 +72,9 @@ def check_rows_proof(
     try:  # step 1
         proof = parse_rows_proof(data)
     except (CounterfoilError, RecursionError) as error:
-        return Report("proof about rows", (failed("format", _TITLES["format"], str(error)),))
+        return Report("proof about rows", (failed("format", TITLES["format"], str(error)),))
     what = _what(proof)
-    steps = [passed("format", _TITLES["format"], f"it is a {what}")]
+    steps = [passed("format", TITLES["format"], f"it is a {what}")]
     if isinstance(proof, IdProof):
         steps += [_id_step(proof), _tree_step(proof), _rows_step(proof)]  # steps 2 to 4
     else:
@@ -194,7 +188,7 @@ def _dataset_leaf(proof: RowsProof) -> str:
 
 def _receipt_steps(receipt: Report | None) -> list[Step]:
     if receipt is None:
-        return [not_checked(each, _TITLES[each], "the file carries no record") for each in _OF_RECEIPT]
+        return [not_checked(each, TITLES[each], "the file carries no record") for each in _OF_RECEIPT]
     return [step for each in _OF_RECEIPT if (step := receipt.step(each)) is not None]
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from counterfoil.core.checkpoint import SignedCheckpoint
-from counterfoil.core.steps import Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Step, failed, not_checked, passed
 from counterfoil.core.trust import Trust
 from counterfoil.core.witness_policy import WitnessPolicy
 from counterfoil.core.wording import counted
@@ -20,7 +20,7 @@ from counterfoil.errors import MalformedEvidence
 __all__ = ["check_witnesses", "no_witnesses"]
 
 _ID: Final = "witnesses"
-_TITLE: Final = "Did independent witnesses see this head?"
+_TITLE: Final = TITLES[_ID]
 _LIMIT: Final = "what a quorum of witnesses would hide together with the issuer, or that there is no newer head"
 _LAST_SECOND: Final = 253_402_300_799
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,6 +12,7 @@ from counterfoil.errors import InvalidInput
 __all__ = [
     "EXIT_MATCHES",
     "EXIT_MISMATCH",
+    "TITLES",
     "Report",
     "Status",
     "Step",
@@ -23,6 +24,16 @@ __all__ = [
 
 EXIT_MATCHES: Final = 0
 EXIT_MISMATCH: Final = 4
+
+TITLES: Final = {
+    "format": "Can the file be read?",
+    "log": "Does the record stand in the issuer's log?",
+    "issuer": "Is it signed by the issuer?",
+    "kept": "Is it still so in the log of today?",
+    "anchor": "Is the log's head on a shared ledger?",
+    "witnesses": "Did independent witnesses see this head?",
+}
+"""Questions that more than one kind of check asks, by the id of their step."""
 
 _FINDINGS: Final = ("present", "absent")
 """What a proof about an id can find; each can be required like a step."""

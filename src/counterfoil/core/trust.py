@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.note import ED25519, Note, Signer, VerifierKey, parse_note
-from counterfoil.core.steps import Step, failed, not_checked, passed
+from counterfoil.core.steps import TITLES, Step, failed, not_checked, passed
 from counterfoil.errors import MalformedEvidence
 
 __all__ = ["MAX_HANDOVERS", "Trust", "sign_handover"]
@@ -73,7 +73,7 @@ class Trust:
             what: What to call it.
             origin: The log it speaks for; a key counts for the log it is named after.
         """
-        title = "Is it signed by the issuer?"
+        title = TITLES["issuer"]
         if not self.keys:
             return not_checked(
                 "issuer",

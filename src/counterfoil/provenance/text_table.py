@@ -39,6 +39,9 @@ CSV_SIGNS: Final = {".csv": ",", ".tsv": "\t"}
 _EXACT: Final = 2**53
 """Below this, a number of 64 bits that is whole stands for one whole number."""
 
+_BLANK: Final = -1
+"""Code of NaN and the empty text, until it is known how many values there are."""
+
 _BLOCK_BYTES: Final = 1 << 20
 _MOST_COLUMNS: Final = 20_000
 
@@ -73,13 +76,20 @@ class CodedColumn:
 
     Attributes:
         name: Of the column.
-        codes: (rows,) int32; 0 for a missing value.
+        codes: (rows,) int32; 0 for a missing value; one more than there are values for NaN and the empty text,
+            where they were to be told apart from null.
         values: What each code from 1 on stands for, in order of appearance.
     """
 
     name: str
     codes: np.ndarray[Any, Any]
     values: tuple[str, ...]
+
+    @property
+    def is_there(self) -> np.ndarray[Any, Any]:
+        """Whether each row has a value, (rows,) bool."""
+        found: np.ndarray[Any, Any] = (self.codes > 0) & (self.codes <= len(self.values))
+        return found
 
 
 def text_table(path: Path) -> TextTable:
@@ -160,13 +170,16 @@ def mapped(column: pa.Array, function: Callable[[Any], str | None]) -> pa.Array:
     return new.take(coded.indices)
 
 
-def coded_columns(table: TextTable, names: tuple[str, ...], progress: Progress | None = None) -> list[CodedColumn]:
+def coded_columns(
+    table: TextTable, names: tuple[str, ...], progress: Progress | None = None, *, blanks_apart: bool = False
+) -> list[CodedColumn]:
     """Reads columns whole, 4 bytes a cell and each different value once.
 
     Args:
         table: The table.
         names: Which columns.
         progress: Called with the rows read so far.
+        blanks_apart: Whether NaN and the empty text have a code of their own, as the file tells them from null.
     """
     import numpy as np
 
@@ -176,11 +189,29 @@ def coded_columns(table: TextTable, names: tuple[str, ...], progress: Progress |
     rows = 0
     for batch in table.batches():
         for number, place in enumerate(places):
-            parts[number].append(_codes(as_texts(batch.column(place)), known[number]))
+            codes = _codes(as_texts(batch.column(place)), known[number])
+            if blanks_apart:
+                codes[(codes == 0) & _is_there(batch.column(place))] = _BLANK
+            parts[number].append(codes)
         rows += batch.num_rows
         if progress is not None:
             progress(rows)
-    return [CodedColumn(name, np.concatenate(parts[number]), tuple(known[number])) for number, name in enumerate(names)]
+    columns = []
+    for name, read, values in zip(names, parts, known, strict=True):
+        codes = np.concatenate(read)
+        codes[codes == _BLANK] = len(values) + 1
+        columns.append(CodedColumn(name, codes, tuple(values)))
+    return columns
+
+
+def _is_there(column: pa.Array) -> np.ndarray[Any, Any]:
+    """Whether each row holds anything but null, (rows,) bool."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):  # whose list of values may hold null
+        column = column.dictionary_decode()
+    found: np.ndarray[Any, Any] = column.is_valid().to_numpy(zero_copy_only=False)
+    return found
 
 
 def _codes(texts: pa.Array, known: dict[str, int]) -> np.ndarray[Any, Any]:

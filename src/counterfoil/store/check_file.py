@@ -20,7 +20,7 @@ from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, is_passport_file, parse_passport_file
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
 from counterfoil.core.rows_proof import is_rows_proof, receipt_in_proof
-from counterfoil.core.steps import Report, failed
+from counterfoil.core.steps import TITLES, Report, failed
 from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
 from counterfoil.store.bundle_file import BundleReader
@@ -118,7 +118,7 @@ def other_file(file: Path) -> Report | None:
     told = f"{file.name} is neither a receipt, a promise nor a bundle: those are JSON and zip files"
     if foreign is not None:
         told = f"{file.name} is {foreign}, which proves nothing: check the passport itself (passport export)"
-    return Report("file", (failed("format", "Can the file be read?", told),))
+    return Report("file", (failed("format", TITLES["format"], told),))
 
 
 def require_fitting(report: Report, *, against: bool, since: bool) -> None:
@@ -277,7 +277,7 @@ def _watch_for(receipt: bytes) -> Watch:
 
 
 def _unreadable(what: str, error: CounterfoilError) -> Report:
-    return Report(what, (failed("format", "Can the file be read?", error.message),))
+    return Report(what, (failed("format", TITLES["format"], error.message),))
 
 
 def _first_bytes(path: Path) -> bytes:

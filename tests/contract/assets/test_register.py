@@ -184,6 +184,8 @@ def test_what_is_no_market_undoes_the_registration(assets: Any) -> None:
     for market in (load("Silent"), load("Untidy"), STRANGER.address, NOBODY):
         with boa.reverts():
             offer(assets, market)
+        with refused("no such asset"):
+            assets.ownerOf(id_of(OWNER, digest("one")))
 
 
 def test_terms_that_are_too_long_are_refused(assets: Any) -> None:

@@ -89,7 +89,7 @@ def _columns(table: TextTable, named: tuple[str, ...], rows: int, progress: Any)
     """Reads the named columns, and of the others as many as there is room for."""
     room = max(0, min(MOST_CELLS // max(1, rows), 4 * MOST_COLUMNS) - len(named))
     others = [name for name in table.names if name not in set(named)][:room]
-    return coded_columns(table, (*named, *others), progress)
+    return coded_columns(table, (*named, *others), progress, blanks_apart=True)
 
 
 def _groups(quasi: Sequence[CodedColumn], sensitive: Sequence[CodedColumn], rows: int) -> Groups:

@@ -13,8 +13,9 @@ its share in the whole table:
   1/(m-1) sum_i |sum_{j<=i} (p_j - q_j)| over the m values in order ("ordered distance"), for categories
   1/2 sum |p_i - q_i| ("equal distance") (Li 2007, "t-closeness: privacy beyond k-anonymity and l-diversity", 4).
 
-A missing quasi-identifier is a value of its own. Rows in which the sensitive value is missing say nothing: they are
-left out of l and t, and a group in which all are missing has l = 0.
+A missing quasi-identifier is a value of its own, and NaN or an empty text of a typed table another one than null. Rows
+in which the sensitive value is missing say nothing: they are left out of l and t, and a group in which all are missing
+has l = 0.
 """
 
 from __future__ import annotations
@@ -82,8 +83,9 @@ def diversity_of(column: CodedColumn, places: np.ndarray[Any, Any]) -> Diversity
     import numpy as np
 
     ordered = is_ordered(column)
-    there = column.codes > 0
-    counts = _Counts.of(places[there], (_in_order(column) if ordered else column.codes)[there])
+    there = column.is_there
+    codes = column.codes[there]
+    counts = _Counts.of(places[there], _ranks(column)[codes] if ordered else codes)
     groups = int(places.max(initial=-1)) + 1
     missing = int((~there).sum())
     if not len(counts.size) or len(np.unique(counts.group)) < groups:  # a group without any value
@@ -191,14 +193,13 @@ class _Counts:
         return float(total.max() / (len(table) - 1))
 
 
-def _in_order(column: CodedColumn) -> np.ndarray[Any, Any]:
-    """Returns codes that ascend with the numbers, equal numbers having the same."""
+def _ranks(column: CodedColumn) -> np.ndarray[Any, Any]:
+    """Returns for each code one that ascends with the numbers, equal numbers having the same."""
     import numpy as np
 
     numbers = [_number(value) for value in column.values]
     ranks = {number: rank for rank, number in enumerate(sorted({each for each in numbers if each is not None}), 1)}
-    new = np.array([0, *(0 if number is None else ranks[number] for number in numbers)], dtype=np.int64)
-    return np.asarray(new[column.codes])
+    return np.array([0, *(0 if number is None else ranks[number] for number in numbers)], dtype=np.int64)
 
 
 def _number(text: str) -> Decimal | None:

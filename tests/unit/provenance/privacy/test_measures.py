@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from math import ceil, exp, log
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from counterfoil.data import german_credit_csv
@@ -85,3 +87,20 @@ def test_missing_values_hide_nothing(tmp_path):
     assert (report.groups.k, report.groups.groups) == (2, 3)
     (found,) = report.groups.diversity
     assert (found.distinct_l, found.entropy_l_micro, found.c_micro, found.missing) == (0, 0, None, 4)
+
+
+@pytest.mark.parametrize("dictionary", [False, True], ids=["plain", "dictionary"])
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("string", ["", None, "a"]), ("float64", [float("nan"), None, 1.0])],
+    ids=["empty text", "NaN"],
+)
+def test_what_a_file_tells_apart_is_no_group_together(tmp_path, kind, values, dictionary):
+    """One row holds the blank, three hold null: whoever has the file finds the one."""
+    column = pa.array([values[0], *[values[1]] * 3, *[values[2]] * 4], kind)
+    path = tmp_path / "table.parquet"
+    stored = column.dictionary_encode() if dictionary else column
+    pq.write_table(pa.table({"q": stored, "r": stored, "s": stored}), path)
+    report = check_privacy(path, quasi=["q"], sensitive=["s"])
+    assert (report.groups.k, report.groups.groups, report.groups.unique_rows) == (1, 3, 1)
+    assert (report.groups.diversity[0].missing, report.groups.diversity[0].distinct_l) == (4, 0)
