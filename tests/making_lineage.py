@@ -8,6 +8,7 @@ from pathlib import Path
 
 from counterfoil.organisation import Organisation
 from counterfoil.provenance import Dataset, DatasetRecord, Model, Rederivation, Run, RunRecord
+from counterfoil.provenance.lineage import Compared
 
 __all__ = ["Story", "added", "many", "stand_ins", "table", "tell", "write_runs"]
 
@@ -51,7 +52,8 @@ def tell(org: Organisation, folder: Path) -> Story:
     made = {"clean": clean, "match": match, "join": join, "fit": fit}
     runs = {name: each.recorded for name, each in made.items() if each.recorded is not None}
     for name, is_same in (("clean", True), ("match", False), ("join", True)):
-        org.provenance.runs.rederived(runs[name], Rederivation(runs[name].leaf, is_same, (), {}))
+        output = Compared(name, "0" * 64, "0" * 64 if is_same else "1" * 64)
+        org.provenance.runs.rederived(runs[name], Rederivation(runs[name].leaf, (output,), {}))
     return Story(raw, cleaned, joined, model, runs)
 
 

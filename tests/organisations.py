@@ -174,6 +174,13 @@ def bank(folder: Path, *, retain_days: int = 0, on_log_failure: OnFailure = "den
         made.org.close()
 
 
+def gated(folder: Path, *rules: str) -> Organisation:
+    """Creates a home that asks so much of a dataset before a model may rest on it."""
+    unlock = Unlock.create_key_file(folder / "bank.key")
+    settings = HomeSettings(name="Bank", origin="bank.example", key_file="../bank.key", dataset_gate=rules)
+    return Organisation.create(folder / "gated", settings, unlock)
+
+
 def copy_home(folder: Path) -> Path:
     """Copies the template and its key file into `folder` and returns the home."""
     shutil.copytree(_template(), folder, dirs_exist_ok=True)

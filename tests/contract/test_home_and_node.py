@@ -355,6 +355,16 @@ def test_a_run_says_what_came_from_what(face, tmp_path):
     assert raw.index in face.home.provenance.lineage.ancestors([clean.index])
 
 
+def test_data_and_models_are_found_by_the_leaf_hash_of_their_record(face, tmp_path):
+    raw = face.org.provenance.register_dataset(table(tmp_path, "leaf-raw"))
+    model = face.org.provenance.models()[0]
+    assert face.org.provenance.find(raw.leaf) == raw
+    assert face.org.provenance.find(model.leaf) == model
+    for other in (face.loans.leaf, "0" * 64):
+        with pytest.raises(NotFound):
+            face.org.provenance.find(other)
+
+
 def test_a_decorated_function_is_recorded(face, tmp_path):
     raw = face.org.provenance.register_dataset(table(tmp_path, "step-raw"))
 

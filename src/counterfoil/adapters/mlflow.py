@@ -99,6 +99,7 @@ def import_run(
     Raises:
         NotFound: When there is no such run, or a dataset handed over is not on record.
         InvalidInput: When the run has not ended.
+        Recalled: When it left models, and what went in is under recall; import it when the recall has ended.
         NodeUnreachable: When MLflow does not answer.
     """
     with naming_faults(f"the run {run_id[:64]!r}"):
@@ -145,7 +146,8 @@ def import_registered_model(
 
     Raises:
         NotFound: When there is no such version.
-        NotAllowed: When it is kept as a pickle only.
+        NotAllowed: When it is kept as a pickle only, or this home's rules keep data of its run from models.
+        Recalled: When data of its run is under recall.
         InvalidInput: When it cannot be registered as it is.
     """
     with naming_faults(f"version {version[:20]} of the model {name[:64]!r}"):
@@ -154,7 +156,9 @@ def import_registered_model(
         run = client.get_run(found.run_id) if found.run_id else None
         uri = client.get_model_version_download_uri(name, version)
     used, record = ((), None) if run is None else _record_of(organisation, run, datasets or {}, inputs, None, TAGS)
-    _require_usable(organisation, used, name)
+    known = None if record is None else organisation.provenance.runs.told_from(record.source)
+    went_in = used if known is None else (*used, *map(organisation.provenance.find, known.record.inputs))
+    _require_usable(organisation, went_in, name)
     with tempfile.TemporaryDirectory() as folder:
         model = organisation.provenance.register_model(
             _only_model(downloaded(uri, Path(folder), tracking_uri), name),
@@ -166,7 +170,7 @@ def import_registered_model(
             trusted=trusted,
         )
     if record is not None:
-        _record_origin(organisation, record, model, f"models:/{plain_name(name)}/{version}")
+        _record_origin(organisation, record, known, model, f"models:/{plain_name(name)}/{version}")
     return model
 
 
@@ -320,10 +324,9 @@ def _training(inputs: Sequence[Dataset | Model]) -> Dataset | None:
     return next((each for each in inputs if isinstance(each, Dataset)), None)
 
 
-def _record_origin(organisation: KeepsRuns, record: RunRecord, model: Model, source: str) -> None:
+def _record_origin(organisation: KeepsRuns, record: RunRecord, known: Run | None, model: Model, source: str) -> None:
     """Records where a registered model came from: its run, or, when that is on record without it, its registration."""
     runs = organisation.provenance.runs
-    known = runs.told_from(record.source)
     if known is None:
         runs.record(replace(record, outputs=(model.leaf,)))
     elif model.leaf not in known.record.outputs:

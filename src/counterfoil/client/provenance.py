@@ -20,6 +20,7 @@ from counterfoil.provenance.candidate import Candidate
 from counterfoil.provenance.lineage.capture import CodeSource
 from counterfoil.provenance.lineage.register import Input
 from counterfoil.provenance.lineage.step import Step
+from counterfoil.provenance.naming import is_leaf
 
 __all__ = ["RemoteProvenance"]
 
@@ -152,7 +153,7 @@ class RemoteProvenance:
         return [model_in(each) for each in self._wire.get("/models", {"name": name})]
 
     def find(self, wanted: Input) -> Dataset | Model:
-        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, or by its place.
+        """Returns a dataset or model: the object itself, or by name, as NAME@VERSION, by its place or leaf hash.
 
         Raises:
             NotFound: When there is neither.
@@ -160,6 +161,8 @@ class RemoteProvenance:
         """
         if isinstance(wanted, Dataset | Model):
             return wanted
+        if is_leaf(str(wanted)):
+            return self._with_leaf(str(wanted))
         found: list[Dataset | Model] = []
         for look in (self.find_dataset, self.find_model):
             with suppress(NotFound):
@@ -172,10 +175,18 @@ class RemoteProvenance:
             )
         raise NotFound(f"neither a dataset nor a model on record is called {str(wanted)!r}")
 
-    def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
-        """Returns what `find` does: what is run here is told afterwards, and a node records it as it was.
+    def _with_leaf(self, leaf: str) -> Dataset | Model:
+        known: list[Dataset | Model] = [*self.datasets(), *self.models()]
+        found = next((each for each in known if each.leaf == leaf), None)
+        if found is None:
+            raise NotFound(f"neither a dataset nor a model on record has the leaf hash {leaf}")
+        return found
 
-        A recall holds it back where the node acts: registering a model, putting it to work, deciding.
+    def find_usable(self, wanted: Input, what: str, *, is_training: bool = False) -> Dataset | Model:
+        """Returns what `find` does; the node asks whether anything may rest on it when it acts.
+
+        A recall holds it back when a model is registered, put to work or decides; the home's rules for
+        datasets when a model is registered, and when the run that made one is recorded.
         """
         del what, is_training
         return self.find(wanted)

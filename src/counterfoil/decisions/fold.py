@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select, update
 
 from counterfoil.decisions.tables import NO_DEPLOYMENT, NO_LABEL, decision_counts, decisions, follow_ups
+from counterfoil.store.record_places import portions
 from counterfoil.store.view_database import add_to_counts, insert_rows
 
 __all__ = ["DAY_S", "DecisionBatch"]
@@ -20,8 +21,6 @@ __all__ = ["DAY_S", "DecisionBatch"]
 DAY_S: Final = 86_400
 
 _DAY: Final = decisions.c.time_s.op("/")(literal_column(str(DAY_S)))  # a parameter could not be grouped by
-_AT_ONCE: Final = 500
-"""Most places named in one query."""
 
 _COLUMNS: Final = tuple(column.name for column in decisions.columns)
 
@@ -85,9 +84,8 @@ class DecisionBatch:
 
     def _change_stored(self) -> None:
         """Applies what follow-ups change of decisions that an earlier batch has written."""
-        places = list(self._changes)
-        for start in range(0, len(places), _AT_ONCE):
-            self._change_some(places[start : start + _AT_ONCE])
+        for places in portions(self._changes):
+            self._change_some(places)
         self._changes.clear()
 
     def _change_some(self, places: Sequence[int]) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
 
 from sqlalchemy import func, select
 
 from counterfoil.decisions.tables import decision_counts, decisions, deployments
+from counterfoil.store.record_places import portions
 from counterfoil.store.views import Views
 
 __all__ = ["Made"]
-
-_AT_ONCE: Final = 500
 
 
 class Made:
@@ -27,15 +25,14 @@ class Made:
 
     def made_by(self, wanted: Collection[int]) -> Mapping[int, int]:
         """Returns how many decisions each of these deployments made; costs the number of days, not of decisions."""
-        ordered, made = sorted(wanted), dict[int, int]()
+        made: dict[int, int] = {}
         count = func.sum(decision_counts.c.decisions)
         with self._views.reading() as connection:
-            for start in range(0, len(ordered), _AT_ONCE):
-                some = deployments.c.idx.in_(ordered[start : start + _AT_ONCE])
+            for some in portions(wanted):
                 query = (
                     select(deployments.c.idx, func.coalesce(count, 0))
                     .outerjoin(decision_counts, decision_counts.c.deployment_idx == deployments.c.idx)
-                    .where(some)
+                    .where(deployments.c.idx.in_(some))
                     .group_by(deployments.c.idx)
                 )
                 made |= {int(place): int(number) for place, number in connection.execute(query)}

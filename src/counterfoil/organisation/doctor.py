@@ -231,7 +231,7 @@ def _recalls(organisation: Organisation) -> Iterator[Finding]:
     """One finding a recall that is open."""
     for each in organisation.recalls.open_ones():
         told = each.record
-        people = counted(told.reached.people, "person").replace("persons", "people")
+        people = counted(told.reached.people, "person", "people")
         yield Finding(
             "recall",
             f"{each.index} is open since {each.opened}: {told.kind} {told.name}, {people} when it opened",

@@ -198,7 +198,7 @@ def _opened_lines(found: Recall) -> list[str]:
 
 
 def _written_lines(made: Written) -> list[str]:
-    lines = [f"{made.path} names {counted(made.people, 'person').replace('persons', 'people')}. Keep it private."]
+    lines = [f"{made.path} names {counted(made.people, 'person', 'people')}. Keep it private."]
     if made.gone or made.erased or made.unnamed:
         lines.append(
             f"Not in it: {made.gone:,} whose reference is gone, {counted(made.unnamed, 'decision')} that name nobody, "

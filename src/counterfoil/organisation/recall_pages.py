@@ -81,7 +81,7 @@ class RecallPages:
             )
         except CallerError as error:
             return self._list(request, asked, error=error)
-        people = counted(opened.reach.people, "person").replace("persons", "people")
+        people = counted(opened.reach.people, "person", "people")
         told = f"The recall is open. It reached {counted(opened.reach.decisions, 'decision')} about {people}."
         return self._pages.see(request, f"/recalls/{opened.recall.index}", told)
 

@@ -202,6 +202,6 @@ class Recalls:
     def _told(self, place: int) -> str:
         """Returns kind, name and place of a record in words, and whom it reached."""
         reach = self._finder.of(place)
-        people = counted(reach.people, "person").replace("persons", "people")
+        people = counted(reach.people, "person", "people")
         whom = f"{counted(reach.decisions, 'decision')} about {people}" if reach.decisions else "no decisions"
         return f"{reach.root.kind} {reach.root.name} (record {place}, {whom})"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from counterfoil.errors import NotFound
 
-__all__ = ["find_version", "is_place", "is_text", "next_version", "split_version"]
+__all__ = ["find_version", "is_leaf", "is_place", "is_text", "next_version", "split_version"]
 
 _TOLD: Final = 8
 """So many names are told where one was not found."""
 
 _MOST_DIGITS: Final = 16
 """Digits of a place in the log, at most."""
+
+_LEAF: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Versioned(Protocol):
@@ -63,6 +66,11 @@ def find_version(wanted: str, versions: Callable[[str | None], Sequence[T]], at:
     known = ", ".join(sorted({each.record.name for each in versions(None)})[:_TOLD])
     hint = f"registered are {known}" if known else f"register it: counterfoil {what} add"
     raise NotFound(f"there is no {what} {wanted!r}", hint=hint)
+
+
+def is_leaf(wanted: str) -> bool:
+    """Whether `wanted` is a leaf hash: 64 hexadecimal digits in lower case."""
+    return _LEAF.fullmatch(wanted) is not None
 
 
 def is_text(value: Any) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.provenance.datasets import Dataset, Datasets
@@ -20,6 +19,7 @@ from counterfoil.provenance.lineage.runs import Run, Runs
 from counterfoil.provenance.lineage.step import Step
 from counterfoil.provenance.model_register import Model, Models, Rows
 from counterfoil.provenance.models.artefact import Scorer
+from counterfoil.provenance.naming import is_leaf
 from counterfoil.provenance.passports.passports import Passports
 from counterfoil.provenance.recalls.register import RecallRegister
 from counterfoil.provenance.reports.dataset_gate import DatasetGate
@@ -34,8 +34,6 @@ from counterfoil.store.sealed_files import SealedFiles
 from counterfoil.store.views import Views
 
 __all__ = ["Provenance"]
-
-_LEAF: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Provenance:
@@ -84,7 +82,7 @@ class Provenance:
         self._objects = objects
         self.built_in: dict[str, BuiltIn] = {}
         self.lineage = Lineage(archive, views)
-        self.runs = Runs(recorder, archive, views, objects, self.lineage)
+        self.runs = Runs(recorder, archive, views, objects, self.lineage, self._datasets, self.gate)
         self.snapshots = Snapshots(recorder, archive, views, objects, files, self._datasets, self.runs)
         self.recalls = RecallRegister(recorder, archive, views, self.lineage)
         self.passports = Passports(
@@ -320,8 +318,8 @@ class Provenance:
         """
         if isinstance(wanted, Dataset | Model):
             return wanted
-        if isinstance(wanted, str) and _LEAF.fullmatch(wanted):
-            return self.with_leaf(wanted)
+        if is_leaf(str(wanted)):
+            return self.with_leaf(str(wanted))
         found: list[Dataset | Model] = []
         for look in (self._datasets.find, self._models.find):
             with suppress(NotFound):

@@ -147,7 +147,7 @@ class Objects:
                     raise
                 return _opened(self._ciphers, path.read_bytes(), digest)  # sealed anew between the two
         except FileNotFoundError:
-            raise NotFound(f"the rows with the digest {digest[:12]}… are not in this home") from None
+            raise NotFound(f"what has the digest {digest[:12]}… is not kept in this home") from None
         except (InvalidTag, ValueError) as error:
             raise HomeDamaged(f"the file {digest[:12]}… was altered, or sealed with other keys") from error
 

@@ -150,6 +150,7 @@ class SealedFiles:
         Raises:
             NotFound: They are not here (any more).
             HomeDamaged: They were altered, or sealed with other keys; also while they are read.
+            LogUnavailable: When the disk refuses.
         """
         try:
             wrapped = self._path(digest, _KEY).read_bytes()

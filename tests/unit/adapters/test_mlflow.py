@@ -12,12 +12,13 @@ import pytest
 from mlflow.entities import Dataset as TheirDataset
 from mlflow.entities import DatasetInput
 from mlflow.tracking import MlflowClient
-from organisations import DATA, estimator, rows
+from organisations import DATA, estimator, gated, rows
 
 import counterfoil
 from counterfoil.adapters.mlflow import import_registered_model, import_run, recorded_run
 from counterfoil.errors import InvalidInput, NodeUnreachable, NotAllowed, NotFound, NotSetUp
 from counterfoil.provenance.models.sklearn_export import export
+from counterfoil.provenance.privacy.check import check_privacy
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint is inferred as AnyType:UserWarning")
 
@@ -153,6 +154,31 @@ def test_a_model_without_rows_to_try_it_on_is_named(org, client, tmp_path, onnx_
     found = import_run(org, run_id)
     assert found.models == ()
     assert found.run.record.unmapped["outputs"][0].startswith("model/model.onnx: this onnx model is tried on rows")
+
+
+def test_a_model_of_data_that_did_not_pass_is_named_and_not_registered(client, tmp_path, onnx_bytes):
+    """Whether the data comes first or not, and whether it is named now or is on record as the run's."""
+    with gated(tmp_path, "privacy") as org:
+        good = org.provenance.register_dataset(DATA, name="good")
+        org.provenance.reports.record_privacy(good, check_privacy(DATA))
+        (tmp_path / "bad.csv").write_text("age\n1\n")
+        bad = org.provenance.register_dataset(tmp_path / "bad.csv", name="bad")
+        with their_run(client) as run_id:
+            logged_file(client, run_id, tmp_path, "model.onnx", onnx_bytes)
+            client.create_registered_model("credit")
+            client.create_model_version("credit", f"runs:/{run_id}/model", run_id)
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            import_registered_model(org, "credit", "1", inputs=["good", "bad"], sample=SAMPLE)
+        assert org.provenance.runs.all() == []
+        found = import_run(org, run_id, inputs=["good", "bad"], sample=SAMPLE)
+        assert (found.models, found.run.record.inputs) == ((), (good.leaf, bad.leaf))
+        assert "the rule privacy of this home asks for more" in found.run.record.unmapped["outputs"][0]
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            import_registered_model(org, "credit", "1", sample=SAMPLE)
+        assert org.provenance.models() == []
+        org.provenance.reports.record_privacy(bad, check_privacy(tmp_path / "bad.csv"))
+        model = import_registered_model(org, "credit", "1", sample=SAMPLE)
+        assert {good.index, bad.index} <= org.provenance.lineage.ancestors([model.index])
 
 
 class Explodes:

@@ -8,3 +8,8 @@ from counterfoil.core.wording import counted
 @pytest.mark.parametrize(("number", "said"), [(0, "0 records"), (1, "1 record"), (1200, "1,200 records")])
 def test_one_is_spoken_of_as_one(number, said):
     assert counted(number, "record") == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 people"), (1, "1 person"), (1200, "1,200 people")])
+def test_a_word_may_have_a_plural_of_its_own(number, said):
+    assert counted(number, "person", "people") == said

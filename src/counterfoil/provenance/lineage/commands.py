@@ -98,7 +98,7 @@ def record_run(
     What is recorded is your word, and shows as declared; `rederive` can show more.
     """
     from counterfoil.provenance.lineage.capture import source_of
-    from counterfoil.provenance.lineage.records import Code, RunRecord, require_told_kind
+    from counterfoil.provenance.lineage.records import Code, RunRecord
 
     told = {key: _value(text) for key, text in key_values(parameters, "--parameter").items()}
     source = source_of(code or None)
@@ -117,8 +117,7 @@ def record_run(
             now,
             "failed" if failed else "succeeded",
         )
-        require_told_kind(record.kind)
-        record.draft()  # nothing is kept of what is refused
+        runs.require_tellable(record)  # nothing is kept of what is refused
         if source is not None:
             record = replace(record, code=Code(source[0], runs.keep(source[1])))
         made = runs.record(record)

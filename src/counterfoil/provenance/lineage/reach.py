@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import Connection, func, select
 
 from counterfoil.provenance.lineage.graph import Edge, Standing
 from counterfoil.provenance.lineage.tables import edges, rederivations
 from counterfoil.provenance.views import datasets
+from counterfoil.store.record_places import portions
 
 __all__ = ["Step", "children", "concerned", "edges_among", "parents", "reached"]
 
 Step: TypeAlias = "Callable[[Connection, list[int]], Iterator[tuple[int, int]]]"
 """From some records to their neighbours, as (from, to)."""
-
-_AT_ONCE: Final = 500
 
 
 def parents(connection: Connection, some: list[int]) -> Iterator[tuple[int, int]]:
@@ -83,13 +82,6 @@ def edges_among(connection: Connection, shown: set[int]) -> list[Edge]:
     same = _tried(connection, {run for _, _, run in found if run is not None})
     told = _told_twice(found)
     return [Edge(*each, _standing(each[2], same)) for each in sorted(set(found) - told, key=lambda each: each[:2])]
-
-
-def portions(places: Iterable[int]) -> Iterator[list[int]]:
-    """Yields places, sorted, as many at once as one query may name."""
-    ordered = sorted(places)
-    for start in range(0, len(ordered), _AT_ONCE):
-        yield ordered[start : start + _AT_ONCE]
 
 
 def _told_twice(found: list[tuple[int, int, int | None]]) -> set[tuple[int, int, int | None]]:

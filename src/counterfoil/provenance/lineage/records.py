@@ -194,17 +194,20 @@ class Rederivation:
 
     Attributes:
         run: Leaf hash (hex) of the run's record.
-        is_same: Whether every output was the same.
-        outputs: Each output, as `Compared` has it.
+        outputs: Each output of the run, in order.
         environment: Where it was run again.
         by: What was run: a `command`, a `function`, or this program itself (`built-in`).
     """
 
     run: str
-    is_same: bool
-    outputs: Sequence[Compared | tuple[str, str, str]]
+    outputs: tuple[Compared, ...]
     environment: Mapping[str, Any]
     by: str = "command"
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every output was the same; never where none is named."""
+        return bool(self.outputs) and all(each.is_same for each in self.outputs)
 
     def draft(self, name: str) -> Draft:
         """Returns the record to be written; `name` is the run's."""
@@ -213,13 +216,12 @@ class Rederivation:
     @property
     def about(self) -> dict[str, Any]:
         """The public part of its record."""
-        compared = [Compared(*each) for each in self.outputs]
         return {
             "by": self.by,
             "environment": dict(self.environment),
             "outputs": [
                 {"found": each.found, "match": each.match, "name": each.name, "recorded": each.recorded}
-                for each in compared
+                for each in self.outputs
             ],
             "run": self.run,
             "same": self.is_same,
@@ -238,7 +240,7 @@ class Rederivation:
                 Compared(str(each["name"]), str(each["recorded"]), str(each["found"]), str(each["match"]))
                 for each in about["outputs"]
             )
-            return cls(str(about["run"]), about["same"] is True, outputs, dict(about["environment"]), str(about["by"]))
+            return cls(str(about["run"]), outputs, dict(about["environment"]), str(about["by"]))
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedEvidence("a rederivation's record lacks a part or holds another type") from error
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Input", "Register", "RunBook"]
 
 Input: TypeAlias = "Dataset | Model | str | int"
-"""What goes into a run: a dataset or model on record, its name, or its place."""
+"""What goes into a run: a dataset or model on record, its name, its place, or the leaf hash (hex) of its record."""
 
 
 class RunBook(Protocol):

@@ -10,12 +10,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from counterfoil.errors import InvalidInput
-from counterfoil.provenance.datasets import Dataset
-from counterfoil.provenance.lineage.records import Code, RunRecord, require_told_kind
+from counterfoil.provenance.lineage.records import Code, RunRecord
 from counterfoil.provenance.lineage.run_bodies import RunOnRecord, RunShown, RunToRecord
 from counterfoil.provenance.lineage.shapes import run_json, shown_json
 from counterfoil.provenance.lineage.telling import few_names, number_of
-from counterfoil.provenance.model_register import Model
 from counterfoil.web.answer import asked_bytes, json_answer
 from counterfoil.web.desk import Desk
 from counterfoil.web.page import Before, Limit, Page, page_of
@@ -83,9 +81,6 @@ class RunRoutes:
         provenance = self._org.provenance
         now = provenance.runs.now()
         used, made = [[provenance.find(each) for each in some] for some in (told.inputs, told.outputs)]
-        if any(isinstance(each, Model) for each in made):
-            for dataset in (each for each in used if isinstance(each, Dataset)):
-                provenance.gate.require(dataset)
         run = RunRecord(
             told.name,
             told.kind,
@@ -102,8 +97,7 @@ class RunRoutes:
             {name: number_of(value) for name, value in told.results.items()},
             {name: few_names(names) for name, names in told.unmapped.model_dump().items()},
         )
-        require_told_kind(run.kind)
-        run.draft()  # nothing is kept of what is refused
+        provenance.runs.require_tellable(run)  # nothing is kept of what is refused
         for text in told.kept:
             self._keep(run, text)
         return provenance.runs.record(run).index

@@ -10,12 +10,14 @@ from sqlalchemy import select
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.provenance.datasets import Datasets
 from counterfoil.provenance.lineage.graph import Standing
 from counterfoil.provenance.lineage.lineage import Lineage
 from counterfoil.provenance.lineage.records import Rederivation, RunRecord, require_told_kind
 from counterfoil.provenance.lineage.tables import rederivations, runs
 from counterfoil.provenance.lineage.views import source_text
 from counterfoil.provenance.naming import is_place
+from counterfoil.provenance.reports.dataset_gate import DatasetGate
 from counterfoil.store.archive import Archive
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
@@ -43,14 +45,27 @@ class Runs:
         views: Finds them.
         objects: Keeps sources and lists of packages.
         lineage: Knows what came from what.
+        datasets: Reads what went in.
+        gate: Refuses datasets for models.
     """
 
-    def __init__(self, recorder: Recorder, archive: Archive, views: Views, objects: Objects, lineage: Lineage) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        objects: Objects,
+        lineage: Lineage,
+        datasets: Datasets,
+        gate: DatasetGate,
+    ) -> None:
         self._recorder = recorder
         self._archive = archive
         self._views = views
         self._objects = objects
         self._lineage = lineage
+        self._datasets = datasets
+        self._gate = gate
         self._recording = Lock()  # between looking whether a run is on record, or makes a circle, and its writing
 
     def now(self) -> str:
@@ -73,6 +88,29 @@ class Runs:
                 an input or output is on record, and is neither a dataset nor a model. Or when it is told as a fetch
                 of ours.
             NotFound: When an input or output is not on record.
+            NotAllowed: When a model came out, and this home's rules keep a dataset that went in from models.
+        """
+        self.require_tellable(run)
+        return self._recorded(run)
+
+    def require_tellable(self, run: RunRecord) -> None:
+        """Raises what `record` would, but for circles: nothing need be kept of a run that is refused."""
+        require_told_kind(run.kind)
+        run.draft()
+        inputs, outputs = ([self._place_of(leaf) for leaf in some] for some in (run.inputs, run.outputs))
+        if any(self._archive.record(place).kind == "model" for place in outputs):
+            for place in inputs:
+                if self._archive.record(place).kind == "dataset":
+                    self._gate.require(self._datasets.at(place))
+
+    def happened(self, run: RunRecord) -> Run:
+        """Records what another system's events tell, whatever the rules for datasets say: it has happened.
+
+        A model that came of it is on record already, and with the step a recall of the data reaches it.
+
+        Raises:
+            InvalidInput: As for `record`.
+            NotFound: As for `record`.
         """
         require_told_kind(run.kind)
         return self._recorded(run)

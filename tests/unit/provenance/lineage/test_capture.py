@@ -6,7 +6,7 @@ import pytest
 
 import counterfoil
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance.lineage.records import MOST_LINKS, Rederivation, RunRecord
+from counterfoil.provenance.lineage.records import MOST_LINKS, Compared, Rederivation, RunRecord
 
 
 @pytest.fixture
@@ -56,9 +56,8 @@ def test_a_rederivation_shows_at_the_steps_of_its_run_only(org, tmp_path):
         two.output(table(tmp_path, "end", "a\n2\n"))
     for is_same, standing in ((True, "rederived"), (False, "differs")):
         digest = middle.record.sha256
-        org.provenance.runs.rederived(
-            one.recorded, Rederivation(one.recorded.leaf, is_same, (("middle 1", digest, digest),), {})
-        )
+        output = Compared("middle 1", digest, digest if is_same else "0" * 64)
+        org.provenance.runs.rederived(one.recorded, Rederivation(one.recorded.leaf, (output,), {}))
         graph = org.provenance.lineage.graph(raw.index)
         assert {each.standing for each in graph.edges if each.run == one.recorded.index} == {standing}
         assert {each.standing for each in graph.edges if each.run == two.recorded.index} == {"declared"}

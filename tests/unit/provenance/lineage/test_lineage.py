@@ -10,7 +10,7 @@ from organisations import ROW, bank
 
 import counterfoil
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.provenance import Rederivation
+from counterfoil.provenance.lineage import Compared, Rederivation
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_what_a_run_says_is_not_said_again_by_the_model_it_trained(org, tmp_path
         (data.index, run.index),
         (run.index, model.index),
     ]
-    org.provenance.runs.rederived(run, Rederivation(run.leaf, True, (), {}))
+    org.provenance.runs.rederived(run, Rederivation(run.leaf, (Compared("credit 1", "0" * 64, "0" * 64),), {}))
     assert [each.standing for each in org.provenance.lineage.origin(model.index)] == ["rederived"]
 
 

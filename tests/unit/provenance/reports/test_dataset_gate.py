@@ -6,28 +6,22 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from organisations import estimator
+from making_events import told
+from organisations import estimator, gated
 
 import counterfoil
 from counterfoil.data import german_credit_policy
 from counterfoil.decisions import Policy
 from counterfoil.errors import HomeDamaged, InvalidInput, NotAllowed
-from counterfoil.organisation import Organisation
+from counterfoil.provenance.lineage.openlineage import read_event
+from counterfoil.provenance.lineage.records import RunRecord
 from counterfoil.provenance.privacy.check import check_privacy
 from counterfoil.provenance.quality.check import check_quality
 from counterfoil.store.dataset_rules import DatasetRule, read_rules
-from counterfoil.store.home_settings import HomeSettings
-from counterfoil.store.unlock import Unlock
 
 TABLE = "age,town,label\n" + "".join(
     f"{30 + each % 3},{'ab'[each % 2]},{int(each // 6 % 3 < 2 - each % 2)}\n" for each in range(60)
 )
-
-
-def home(folder, *rules):
-    unlock = Unlock.create_key_file(folder / "bank.key")
-    settings = HomeSettings(name="Bank", origin="bank.example", key_file="../bank.key", dataset_gate=rules)
-    return Organisation.create(folder / "home", settings, unlock)
 
 
 @pytest.fixture
@@ -59,17 +53,17 @@ def test_what_is_no_rule_is_refused(text):
 
 
 def test_a_home_with_a_rule_that_is_none_is_not_opened(tmp_path):
-    home(tmp_path, "k=5").close()
-    settings = tmp_path / "home" / "counterfoil.toml"
+    gated(tmp_path, "k=5").close()
+    settings = tmp_path / "gated" / "counterfoil.toml"
     text = settings.read_text()
     assert 'dataset_gate = ["k=5"]' in text
     settings.write_text(text.replace("k=5", "k>5"))
     with pytest.raises(HomeDamaged, match="no rule for datasets"):
-        counterfoil.open(tmp_path / "home")
+        counterfoil.open(tmp_path / "gated")
 
 
 def test_a_training_run_is_refused_until_the_report_is_there(tmp_path, table):
-    with home(tmp_path, "privacy", "k=10", "l=2", "t=0.5", "quality", "missing=0", "group=30") as org:
+    with gated(tmp_path, "privacy", "k=10", "l=2", "t=0.5", "quality", "missing=0", "group=30") as org:
         dataset = org.provenance.register_dataset(table)
         size = org.archive.size
         with pytest.raises(
@@ -117,7 +111,7 @@ def test_a_training_run_is_refused_until_the_report_is_there(tmp_path, table):
 def test_each_rule_says_what_was_found(tmp_path, rule, words):
     path = tmp_path / "train.csv"
     path.write_text("name," + TABLE.replace("\n", "\nx,").removesuffix("x,").replace("x,31,b,1", "x,,b,1", 1))
-    with home(tmp_path, rule) as org:
+    with gated(tmp_path, rule) as org:
         dataset = org.provenance.register_dataset(path)
         org.provenance.reports.record_privacy(dataset, check_privacy(path, quasi=["town"], sensitive=["label"]))
         org.provenance.reports.record_quality(dataset, check_quality(path, groups=["town"]))
@@ -139,7 +133,7 @@ def test_each_rule_says_what_was_found(tmp_path, rule, words):
     ids=["privacy", "quality", "unanswered"],
 )
 def test_where_the_report_is_there_the_hint_leads_on(tmp_path, table, rules, hint):
-    with home(tmp_path, *rules) as org:
+    with gated(tmp_path, *rules) as org:
         dataset = org.provenance.register_dataset(table)
         org.provenance.reports.record_privacy(dataset, check_privacy(table, quasi=["town"], sensitive=["label"]))
         org.provenance.reports.record_quality(dataset, check_quality(table, groups=["town"]))
@@ -150,9 +144,7 @@ def test_where_the_report_is_there_the_hint_leads_on(tmp_path, table, rules, hin
 
 
 def test_a_model_is_not_registered_on_data_that_did_not_pass(tmp_path, table):
-    from organisations import estimator
-
-    with home(tmp_path, "privacy") as org:
+    with gated(tmp_path, "privacy") as org:
         dataset = org.provenance.register_dataset(table)
         model = estimator()
         with pytest.raises(NotAllowed, match="the rule privacy"):
@@ -165,7 +157,7 @@ def test_a_model_is_not_registered_on_data_that_did_not_pass(tmp_path, table):
 
 
 def test_a_report_about_another_file_is_refused(tmp_path, table):
-    with home(tmp_path) as org:
+    with gated(tmp_path) as org:
         dataset = org.provenance.register_dataset(table)
         other = tmp_path / "other.csv"
         other.write_text("a\n1\n")
@@ -180,7 +172,7 @@ def test_a_report_about_another_file_is_refused(tmp_path, table):
 
 
 def test_reports_are_found_again_after_a_rebuild(tmp_path, table):
-    with home(tmp_path) as org:
+    with gated(tmp_path) as org:
         dataset = org.provenance.register_dataset(table)
         parent = org.provenance.register_dataset(table, name="parent")
         reports = org.provenance.reports
@@ -204,7 +196,7 @@ def test_a_wide_tables_report_still_fits_into_an_entry(tmp_path):
     path = tmp_path / "wide.csv"
     names = [f"{'phone ' * 30}{each}" for each in range(300)]
     path.write_text(",".join(names) + "\n" + (",".join(["1"] * 300) + "\n") * 3)
-    with home(tmp_path) as org:
+    with gated(tmp_path) as org:
         dataset = org.provenance.register_dataset(path, name="wide")
         report = check_privacy(path)
         kept = org.provenance.reports.record_privacy(dataset, report).report
@@ -243,7 +235,7 @@ def test_a_passport_names_the_reports_of_its_own_dataset_only(tmp_path, table):
 
     parent_table = tmp_path / "parent.csv"
     parent_table.write_text(TABLE + "35,a,1\n")
-    with home(tmp_path) as org:
+    with gated(tmp_path) as org:
         dataset, parent = (org.provenance.register_dataset(each) for each in (table, parent_table))
         found = org.provenance.reports.record_quality(dataset, check_quality(table, parent=parent_table), parent)
         with org.views.reading() as connection:
@@ -252,7 +244,7 @@ def test_a_passport_names_the_reports_of_its_own_dataset_only(tmp_path, table):
 
 
 def test_all_that_went_into_a_run_must_be_fit_for_the_model_that_it_made(tmp_path, table):
-    with home(tmp_path, "privacy") as org:
+    with gated(tmp_path, "privacy") as org:
         good = org.provenance.register_dataset(table)
         (tmp_path / "bad.csv").write_text("age\n1\n")
         bad = org.provenance.register_dataset(tmp_path / "bad.csv")
@@ -261,3 +253,39 @@ def test_all_that_went_into_a_run_must_be_fit_for_the_model_that_it_made(tmp_pat
             run.model(estimator(), name="loans")
         with org.provenance.run("train", inputs=[good]) as run:
             assert run.model(estimator(), name="loans").record.training == good.leaf
+
+
+def test_a_run_that_is_told_and_made_a_model_is_refused_whoever_records_it(tmp_path, table):
+    with gated(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table)
+        model = org.provenance.register_model(estimator(), name="loans")
+        made = RunRecord("fit", "other", (dataset.leaf,), (model.leaf,), None, {}, {}, None, "", "")
+        size = org.archive.size
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            org.provenance.runs.record(made)
+        assert org.archive.size == size
+        org.provenance.reports.record_privacy(dataset, check_privacy(table))
+        assert org.provenance.runs.record(made).record == made
+
+
+def test_what_goes_into_a_run_after_its_model_is_asked_about_at_the_end(tmp_path, table):
+    with gated(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table)
+
+        def fit():
+            with org.provenance.run("fit") as run:
+                run.model(estimator(), name="loans")
+                run.input(dataset)
+
+        with pytest.raises(NotAllowed, match="the rule privacy"):
+            fit()
+        assert org.provenance.runs.all() == []
+
+
+def test_what_events_tell_has_happened_and_is_recorded(tmp_path, table):
+    """The model is on record already; without the step a recall of the data would not reach it."""
+    with gated(tmp_path, "privacy") as org:
+        dataset = org.provenance.register_dataset(table, name="warehouse/train")
+        model = org.provenance.register_model(estimator(), name="warehouse/loans")
+        org.openlineage.take(read_event(told(inputs=["train"], outputs=["loans"])))
+        assert dataset.index in org.provenance.lineage.ancestors([model.index])

@@ -81,7 +81,7 @@ class OpenLineage:
                 if event.state not in ENDS:
                     self._waiting.keep(whole)
                     return Taken(event.run_id, "waiting")
-                known = runs.record(self._run_of(whole, event))
+                known = runs.happened(self._run_of(whole, event))
             self._waiting.forget(event.run_id)
         return Taken(event.run_id, "recorded", known.index, known.record.unmapped)
 

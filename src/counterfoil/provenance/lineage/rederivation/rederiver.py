@@ -79,7 +79,7 @@ class Rederived:
     @property
     def outputs(self) -> tuple[Compared, ...]:
         """Every output, compared."""
-        return tuple(Compared(*each) for each in self.record.outputs)
+        return self.record.outputs
 
 
 class Rederiver:
@@ -109,7 +109,7 @@ class Rederiver:
         timeout_s: float,
     ) -> Rederived:
         """See `Provenance.rederive`, and the steps above."""
-        made_of = [self._on_record(leaf) for leaf in run.record.outputs]
+        made_of = [self._provenance.with_leaf(leaf) for leaf in run.record.outputs]
         if run.record.status != "succeeded" or not made_of:
             raise InvalidInput(
                 f"run {run.index} says of nothing that it came out, so there is nothing to compare",
@@ -135,7 +135,7 @@ class Rederiver:
 
     def _put_inputs(self, place: Workplace, run: Run, inputs: Mapping[str, Path | str]) -> dict[str, Path]:
         """Step 3, and copies what fits into the folder; what is checked is the copy that will be read."""
-        used = [self._on_record(leaf) for leaf in run.record.inputs]
+        used = [self._provenance.with_leaf(leaf) for leaf in run.record.inputs]
         keys = keys_of(used)
         _require_known(inputs, used, "input")
         missing = [key for key, each in zip(keys, used, strict=True) if isinstance(each, Dataset) and key not in inputs]
@@ -160,14 +160,11 @@ class Rederiver:
             raise _other_content(key, used.record.sha256, found)
         return path
 
-    def _on_record(self, leaf: str) -> Dataset | Model:
-        return self._provenance.with_leaf(leaf)
-
     def _recorded(self, run: Run, compared: Sequence[Compared], by: str) -> Rederived:
         """Step 6."""
         runs = self._provenance.runs
         environment: dict[str, Any] = runtime() | {"packagesSha256": runs.keep(installed_packages())}
-        found = Rederivation(run.leaf, all(each.is_same for each in compared), tuple(compared), environment, by)
+        found = Rederivation(run.leaf, tuple(compared), environment, by)
         return Rederived(runs.rederived(run, found), found)
 
 
