@@ -211,7 +211,7 @@ def test_a_report_on_columns_with_long_names_fits_as_well(tmp_path):
     names = ["\N{CJK UNIFIED IDEOGRAPH-5217}" * 190 + str(each) for each in range(24)]
     rows = [",".join(str((row * (each + 3)) % 37) for each in range(24)) for row in range(40)]
     path.write_text("\n".join([",".join(names), *rows]) + "\n", encoding="utf-8")
-    with home(tmp_path) as org:
+    with gated(tmp_path) as org:
         dataset = org.provenance.register_dataset(path, name="long")
         report = check_privacy(path)
         kept = org.provenance.reports.record_privacy(dataset, report).report
