@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.accounts.account import checksummed, parse_address
 from counterfoil.ledger.assets.contract import AssetsContract, artefact
-from counterfoil.ledger.assets.quote import Quote
 from counterfoil.ledger.connecting import ASSETS_GAS, deployed, placed_at
+from counterfoil.ledger.sending.quote import Quote
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
