@@ -28,7 +28,7 @@ from counterfoil.ledger.contracts.artefact import FORMAT
 
 __all__ = ["CONTRACTS", "build", "main"]
 
-CONTRACTS: Final = ("Assets", "Evidence")
+CONTRACTS: Final = ("Assets", "Credits", "Evidence", "Market")
 FOLDER: Final = Path(__file__).parent
 _OUTPUTS: Final = ("abi", "bytecode", "bytecode_runtime", "layout", "method_identifiers", "settings_dict", "solc_json")
 _USAGE: Final = "usage: python -m counterfoil.ledger.contracts.build [--check]"
