@@ -51,13 +51,13 @@ RECEIVE_TYPE: constant(bytes32) = keccak256(
 )
 CANCEL_TYPE: constant(bytes32) = keccak256("CancelAuthorization(address authorizer,bytes32 nonce)")
 
-minter: public(address)
-next_minter: public(address)
-totalSupply: public(uint256)
-balanceOf: public(HashMap[address, uint256])
-allowance: public(HashMap[address, HashMap[address, uint256]])
-nonces: public(HashMap[address, uint256])
-authorizationState: public(HashMap[address, HashMap[bytes32, bool]])
+_minter: address
+_next_minter: address
+_supply: uint256
+_balances: HashMap[address, uint256]
+_allowances: HashMap[address, HashMap[address, uint256]]
+_nonces: HashMap[address, uint256]
+_used: HashMap[address, HashMap[bytes32, bool]]
 
 
 @deploy
@@ -65,7 +65,7 @@ def __init__():
     """
     @notice The deployer becomes the minter
     """
-    self.minter = msg.sender
+    self._minter = msg.sender
     log MinterSet(account=msg.sender)
 
 
@@ -90,10 +90,10 @@ def transferFrom(sender: address, receiver: address, amount: uint256) -> bool:
     @param amount How many, in millionths of a credit
     @return True; what cannot be sent is refused
     """
-    allowed: uint256 = self.allowance[sender][msg.sender]
+    allowed: uint256 = self._allowances[sender][msg.sender]
     if allowed != max_value(uint256):
         assert amount <= allowed, "not allowed as much"
-        self.allowance[sender][msg.sender] = unsafe_sub(allowed, amount)
+        self._allowances[sender][msg.sender] = unsafe_sub(allowed, amount)
     self._transfer(sender, receiver, amount)
     return True
 
@@ -123,9 +123,9 @@ def permit(owner: address, spender: address, amount: uint256, deadline: uint256,
     @param s Of the same, 32 bytes, of the two forms the low one
     """
     assert block.timestamp <= deadline, "too late"
-    nonce: uint256 = self.nonces[owner]
+    nonce: uint256 = self._nonces[owner]
     self._require_signed(owner, keccak256(abi_encode(PERMIT_TYPE, owner, spender, amount, nonce, deadline)), v, r, s)
-    self.nonces[owner] = unsafe_add(nonce, 1)
+    self._nonces[owner] = unsafe_add(nonce, 1)
     self._approve(owner, spender, amount)
 
 
@@ -194,9 +194,9 @@ def cancelAuthorization(authorizer: address, nonce: bytes32, v: uint8, r: bytes3
     @param r Of the same, 32 bytes
     @param s Of the same, 32 bytes, of the two forms the low one
     """
-    assert not self.authorizationState[authorizer][nonce], "used or canceled already"
+    assert not self._used[authorizer][nonce], "used or canceled already"
     self._require_signed(authorizer, keccak256(abi_encode(CANCEL_TYPE, authorizer, nonce)), v, r, s)
-    self.authorizationState[authorizer][nonce] = True
+    self._used[authorizer][nonce] = True
     log AuthorizationCanceled(authorizer=authorizer, nonce=nonce)
 
 
@@ -207,10 +207,10 @@ def mint(receiver: address, amount: uint256):
     @param receiver For whom, not the zero address
     @param amount How many, in millionths of a credit
     """
-    assert msg.sender == self.minter, "only the minter may do this"
+    assert msg.sender == self._minter, "only the minter may do this"
     assert receiver != empty(address), "nobody can be sent credits"
-    self.totalSupply += amount
-    self.balanceOf[receiver] = unsafe_add(self.balanceOf[receiver], amount)
+    self._supply += amount
+    self._balances[receiver] = unsafe_add(self._balances[receiver], amount)
     log Transfer(sender=empty(address), receiver=receiver, amount=amount)
 
 
@@ -220,8 +220,8 @@ def offer_minter(account: address):
     @notice The minter names the next one, who has to accept
     @param account The account; the zero address withdraws it
     """
-    assert msg.sender == self.minter, "only the minter may do this"
-    self.next_minter = account
+    assert msg.sender == self._minter, "only the minter may do this"
+    self._next_minter = account
     log MinterOffered(account=account)
 
 
@@ -230,10 +230,76 @@ def accept_minter():
     """
     @notice Whom the minter named becomes the minter
     """
-    assert msg.sender == self.next_minter, "not named"
-    self.next_minter = empty(address)
-    self.minter = msg.sender
+    assert msg.sender == self._next_minter, "not named"
+    self._next_minter = empty(address)
+    self._minter = msg.sender
     log MinterSet(account=msg.sender)
+
+
+@external
+@view
+def minter() -> (address, address):
+    """
+    @notice Who makes credits
+    @return The minter, and whom it named the next one; the zero address where nobody is named
+    """
+    return self._minter, self._next_minter
+
+
+@external
+@view
+def totalSupply() -> uint256:
+    """
+    @notice How many credits there are (ERC-20)
+    @return In millionths of a credit
+    """
+    return self._supply
+
+
+@external
+@view
+def balanceOf(account: address) -> uint256:
+    """
+    @notice How many credits an account holds (ERC-20)
+    @param account The account
+    @return In millionths of a credit
+    """
+    return self._balances[account]
+
+
+@external
+@view
+def allowance(owner: address, spender: address) -> uint256:
+    """
+    @notice How many credits an account may send of another (ERC-20)
+    @param owner Whose they are
+    @param spender Who may send them
+    @return In millionths of a credit; 2**256 - 1 for any number
+    """
+    return self._allowances[owner][spender]
+
+
+@external
+@view
+def nonces(owner: address) -> uint256:
+    """
+    @notice Which permit an account signs next (ERC-2612)
+    @param owner The account
+    @return A number, from 0
+    """
+    return self._nonces[owner]
+
+
+@external
+@view
+def authorizationState(authorizer: address, nonce: bytes32) -> bool:
+    """
+    @notice Whether a transfer that an account signed was used or canceled (ERC-3009)
+    @param authorizer The account
+    @param nonce The transfer's, 32 bytes
+    @return True where it is worthless
+    """
+    return self._used[authorizer][nonce]
 
 
 @external
@@ -302,16 +368,16 @@ def decimals() -> uint8:
 @internal
 def _transfer(sender: address, receiver: address, amount: uint256):
     assert receiver != empty(address), "nobody can be sent credits"
-    held: uint256 = self.balanceOf[sender]
+    held: uint256 = self._balances[sender]
     assert amount <= held, "not held as many"
-    self.balanceOf[sender] = unsafe_sub(held, amount)
-    self.balanceOf[receiver] = unsafe_add(self.balanceOf[receiver], amount)
+    self._balances[sender] = unsafe_sub(held, amount)
+    self._balances[receiver] = unsafe_add(self._balances[receiver], amount)
     log Transfer(sender=sender, receiver=receiver, amount=amount)
 
 
 @internal
 def _approve(owner: address, spender: address, amount: uint256):
-    self.allowance[owner][spender] = amount
+    self._allowances[owner][spender] = amount
     log Approval(owner=owner, spender=spender, amount=amount)
 
 
@@ -345,9 +411,9 @@ def _use(
     """
     assert block.timestamp > after, "too early"
     assert block.timestamp < before, "too late"
-    assert not self.authorizationState[sender][nonce], "used or canceled already"
+    assert not self._used[sender][nonce], "used or canceled already"
     struct_hash: bytes32 = keccak256(abi_encode(kind, sender, receiver, amount, after, before, nonce))
     self._require_signed(sender, struct_hash, v, r, s)
-    self.authorizationState[sender][nonce] = True
+    self._used[sender][nonce] = True
     log AuthorizationUsed(authorizer=sender, nonce=nonce)
     self._transfer(sender, receiver, amount)

@@ -42,7 +42,9 @@ event Withdrawn:
     offer: indexed(uint256)
     by: indexed(address)
 
-event SplitShown:
+event SplitSet:
+    asset: indexed(uint256)
+    owner: indexed(address)
     split: indexed(bytes32)
     shares: Bytes[2112]
 
@@ -231,6 +233,8 @@ _market: uint256
 _next_governor: address
 # 224 bits of the hash of the terms, and 32 bits for how many are left.
 _offers: HashMap[uint256, uint256]
+# Of an asset and its owner, the hash of the shares that pricers have to name.
+_splits: HashMap[uint256, HashMap[address, bytes32]]
 _orders: HashMap[bytes32, uint256]
 _access: HashMap[uint256, HashMap[address, uint256]]
 # Of a token, what an account is owed (128 bits), and above the market's fees from its sales.
@@ -258,7 +262,8 @@ def __init__(assets: address):
 def offer(asset: uint256, number: uint256, supply: uint256, terms: Terms) -> uint256:
     """
     @notice A pricer offers an asset; what was offered under this number before is replaced
-    @dev Emits Offered. An offer lapses while somebody else than its seller owns the asset.
+    @dev Emits Offered. An offer lapses while somebody else than its seller owns the asset. A pricer other than the owner
+         does not sell the asset itself, and names just the shares that the owner set.
     @param asset The asset
     @param number Any number; each stands for one offer of the asset
     @param supply How many may be bought, below 2**32 - 1; 2**32 - 1 for any number
@@ -267,7 +272,10 @@ def offer(asset: uint256, number: uint256, supply: uint256, terms: Terms) -> uin
     @return The offer's id: keccak256(abi_encode(asset, number))
     """
     owner: address = self._owner_and_state(asset)[0]
-    assert staticcall Assets(ASSETS).may(asset, msg.sender, PRICER), "not in this role"
+    if msg.sender != owner:
+        assert staticcall Assets(ASSETS).may(asset, msg.sender, PRICER), "not in this role"
+        assert terms.rules & MASK_8 != SALE, "only the owner may do this"
+        assert terms.split == self._splits[asset][owner], "other shares than the owner set"
     return self._offer(asset, owner, Registration(number=number, supply=supply, terms=terms))
 
 
@@ -300,14 +308,18 @@ def withdraw_offer(asset: uint256, number: uint256):
 
 
 @external
-def show_split(shares: DynArray[Share, MAX_SHARES]) -> bytes32:
+def set_split(asset: uint256, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
     """
-    @notice Puts shares on the ledger for buyers to read, who have to name them; nothing is stored
+    @notice The owner sets the shares that other pricers have to name from now on, and puts them where buyers can read
+            them. What is offered and ordered already keeps its own
+    @param asset The asset
     @param shares Up to 32: who, and hundredths of a percent of what is left after fees; 10,000 together at most
     @return Their hash, as terms name it
     """
+    assert self._owner_and_state(asset)[0] == msg.sender, "only the owner may do this"
     split: bytes32 = self._split(shares)
-    log SplitShown(split=split, shares=abi_encode(shares))
+    self._splits[asset][msg.sender] = split
+    log SplitSet(asset=asset, owner=msg.sender, split=split, shares=abi_encode(shares))
     return split
 
 
@@ -511,7 +523,7 @@ def refund(order: bytes32, asset: uint256, number: uint256, seller: address, rul
         is_over: bool = block.timestamp >= (word >> TIME_AT) & MASK_40
         if msg.sender == deal.buyer and state == HELD:
             assert is_over, "not due yet"
-        elif msg.sender == self._governor() and state == DELIVERED:
+        elif msg.sender == self._governor() and msg.sender != deal.buyer and state == DELIVERED:
             assert not is_over, "the window is over"
         else:
             self._require_operator(asset, number, seller, deal.offer)
@@ -571,6 +583,7 @@ def withdraw_fees(token: address, accounts: DynArray[address, 64]) -> uint256:
         word: uint256 = self._owed[token][account]
         amount += word >> 128
         self._owed[token][account] = word & MASK_128
+    assert amount != 0, "nothing is owed"
     governor: address = self._governor()
     log FeesPaid(token=token, account=governor, amount=amount)
     self._send(token, governor, amount)

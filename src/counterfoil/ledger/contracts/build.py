@@ -53,6 +53,7 @@ def build(contract: str, folder: Path = FOLDER) -> bytes:
         "contract": contract,
         "evm_version": settings["evm_version"],
         "format": FORMAT,
+        "immutables": {name: entry["offset"] for name, entry in found["layout"].get("code_layout", {}).items()},
         "optimize": settings["optimize"],
         "runtime_code_hash": _hex(keccak256(bytes.fromhex(found["bytecode_runtime"][2:]))),
         "selectors": {name: f"0x{int(value, 16):08x}" for name, value in found["method_identifiers"].items()},
