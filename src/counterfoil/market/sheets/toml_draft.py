@@ -120,7 +120,7 @@ def _blocks(told: Mapping[str, Any]) -> Iterator[list[str]]:
     always = {"licence": {"name": "", "sha256": "", "url": ""}, "seller": {"name": "", "origin": ""}, "terms": {}}
     for key in _TABLES:
         value = always.get(key, {}) | dict(told.get(key) or {})
-        if key in always or told.get(key):
+        if key in always or told.get(key) is not None:
             yield [_NOTES[key], f"[{key}]", *(_line(name, item) for name, item in value.items())]
 
 

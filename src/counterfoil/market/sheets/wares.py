@@ -14,7 +14,25 @@ from counterfoil.market.sheets.profile import Profile
 from counterfoil.market.sheets.sample import Sample
 from counterfoil.provenance.snapshots.web import require_web_address
 
-__all__ = ["CATEGORIES", "KINDS", "Content", "PassportOf", "Quality", "Seller", "SheetLicence", "Wares", "filled"]
+__all__ = [
+    "CATEGORIES",
+    "KINDS",
+    "MOST_DESCRIPTION",
+    "MOST_LICENCE",
+    "MOST_SELLER",
+    "MOST_TAG",
+    "MOST_TAGS",
+    "MOST_TITLE",
+    "MOST_URL",
+    "Content",
+    "PassportOf",
+    "Quality",
+    "Seller",
+    "SheetLicence",
+    "Wares",
+    "filled",
+    "read_url",
+]
 
 KINDS: Final[Mapping[str, int]] = {"licence": 1, "period": 2, "job": 3, "sale": 4}
 """What is bought, and the contract's number for it: access for good, for a time, one computation, the asset itself."""
@@ -25,7 +43,9 @@ MOST_TITLE: Final = 200
 MOST_DESCRIPTION: Final = 8_000
 MOST_TAGS: Final = 32
 MOST_TAG: Final = 60
-_MOST_URL: Final = 512
+MOST_LICENCE: Final = 300
+MOST_SELLER: Final = 200
+MOST_URL: Final = 512
 _MOST_NAME: Final = 255
 _MICRO: Final = 1_000_000
 
@@ -52,7 +72,7 @@ class SheetLicence:
     @classmethod
     def read(cls, told: Members) -> Self:
         """Reads it; InvalidInput names the member that is wrong."""
-        made = cls(told.text("name", 300), told.digest("sha256"), read_url(told, "url", needed=False))
+        made = cls(told.text("name", MOST_LICENCE), told.digest("sha256"), read_url(told, "url", needed=False))
         told.require_known()
         return made
 
@@ -196,7 +216,7 @@ class Seller:
     @classmethod
     def read(cls, told: Members) -> Self:
         """Reads it; InvalidInput names the member that is wrong."""
-        made = cls(told.text("name", 200), told.text("origin", 256))
+        made = cls(told.text("name", MOST_SELLER), told.text("origin", 256))
         told.require_known()
         try:
             require_origin(made.origin)
@@ -315,7 +335,7 @@ class Wares:
 
 def read_url(told: Members, key: str, *, needed: bool = True) -> str:
     """Returns an address on the web: http or https, without a name, password, query or fragment."""
-    found = told.text(key, _MOST_URL, needed=needed)
+    found = told.text(key, MOST_URL, needed=needed)
     if not found:
         return ""
     try:
