@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any, Final, cast
 
 from counterfoil.core.canonical import MAX_SAFE_INTEGER
-from counterfoil.decisions.policy.features import did_you_mean
+from counterfoil.core.wording import did_you_mean
 from counterfoil.errors import InvalidInput
 
 __all__ = ["StrictTable"]
@@ -127,7 +127,7 @@ class StrictTable:
                 return default
             raise InvalidInput(f"{self.place} has no {key}", hint=self._misspelt(key) or f"add {key}: {expected}")
         value = self._values[key]
-        # bool is a kind of int to Python, never to a policy
+        # bool is a kind of int to Python, never to a document
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self._wrong(key, value, expected)
         return value
