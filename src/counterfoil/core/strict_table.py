@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any, Final, cast
 
 from counterfoil.core.canonical import MAX_SAFE_INTEGER
+from counterfoil.core.statement import is_time
 from counterfoil.core.wording import did_you_mean
 from counterfoil.errors import InvalidInput
 
-__all__ = ["StrictTable"]
+__all__ = ["StrictTable", "is_real_time"]
 
 REQUIRED: Final = object()
+_TIME: Final = "2026-11-23T19:00:00Z"
+
+
+def is_real_time(text: str) -> bool:
+    """Whether `text` is a time as records write it, on a day that there is."""
+    try:
+        return is_time(text) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 class StrictTable:
@@ -89,6 +99,19 @@ class StrictTable:
         if isinstance(value, datetime):
             raise self._wrong(key, value, "a date without a time")
         return cast(date, value)
+
+    def time(self, key: str, *, default: Any = REQUIRED) -> Any:
+        """Returns a time as records write it: UTC, whole seconds. TOML's own times may have an offset."""
+        value = self._take(key, default, datetime | str, f"a time like {_TIME}")
+        if isinstance(value, datetime) and value.tzinfo is not None and not value.microsecond:
+            value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if value is not default and (not isinstance(value, str) or not is_real_time(value)):
+            raise self._wrong(key, value, f"a time like {_TIME}")
+        return value
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there at all."""
+        return key in self._values
 
     def table(self, key: str, *, default: Any = REQUIRED) -> StrictTable:
         return StrictTable(self._take(key, default, Mapping, "a table"), f"{self.place}, {key}")
