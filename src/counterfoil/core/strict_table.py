@@ -116,6 +116,10 @@ class StrictTable:
     def table(self, key: str, *, default: Any = REQUIRED) -> StrictTable:
         return StrictTable(self._take(key, default, Mapping, "a table"), f"{self.place}, {key}")
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Returns a table that something else reads."""
+        return cast(Mapping[str, Any], self._take(key, REQUIRED, Mapping, "a table"))
+
     def tables(self, key: str, called: str, *, default: Any = REQUIRED) -> list[StrictTable]:
         values = self._take(key, default, list, f"[[{key}]] tables")
         for value in values:

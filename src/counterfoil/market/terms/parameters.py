@@ -214,8 +214,9 @@ def _filled(schema: Mapping[str, Any], value: Any) -> Any:
 
 
 def _words(error: Any) -> str:
-    """Returns the validator's words, cut to a length that can be shown."""
-    return str(error.message)[:300]
+    """Returns the validator's words, which quote the value first, cut to a length that can be shown."""
+    words = str(error.message)
+    return words if len(words) <= 300 else f"{words[:80]}… {words[-200:]}"
 
 
 def _hint(error: Any) -> str:
