@@ -1,7 +1,7 @@
 """Values as 64-bit keys, so that outputs can be held against input rows, however either is written.
 
-A number is the 32-bit float nearest to it: 17.99 as float64, float32 and text are one value. A text that reads as a number
-is that number; any other is a hash of its small letters. Keys of numbers and texts never meet.
+A number is the 32-bit float nearest to it: 17.99 as float64, float32 and text are one value. A text that reads as a
+number is that number; any other is a hash of its small letters. Keys of numbers and texts never meet.
 """
 
 from __future__ import annotations

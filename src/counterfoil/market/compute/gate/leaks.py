@@ -7,10 +7,10 @@
    are half of all telling values.
 5. *entries*: a list or dimension with exactly as many entries as the data have rows (twenty or more).
 
-A value is telling when it has four significant digits, or six characters, and is in at most eight rows. Values are compared
-as 32-bit floats. **This finds the careless, not the malicious**: rows that were scaled, encrypted, or spread over many
-values that look random are not found by any comparison. What holds those back is the size of outputs, noise (`privacy`),
-and reading an algorithm before it is allowed.
+A value is telling when it has four significant digits, or six characters, and stands in the data eight times at most.
+Values are compared as 32-bit floats. **This finds the careless, not the malicious**: rows that were scaled, encrypted, or
+spread over many values that look random are not found by any comparison. What holds those back is the size of outputs,
+noise (`privacy`), and reading an algorithm before it is allowed.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _telling_cells(keys: NDArray[Any], telling: NDArray[Any]) -> tuple[NDArray[A
     few = counts[inverse] <= _MOST_SHARED
     picked, rows_of, columns_of = picked[few], rows_of[few], columns_of[few]
     order = np.argsort(picked, kind="stable")
-    return picked[order], rows_of[order].astype(np.int64), columns_of[order].astype(np.int64)
+    return picked[order], rows_of[order], columns_of[order]
 
 
 def _whole_rows(keys: NDArray[Any]) -> NDArray[Any]:
@@ -209,14 +209,14 @@ def _column_windows(keys: NDArray[Any]) -> NDArray[Any]:
         part = windows[start : start + 65_536]
         different = (np.diff(np.sort(part, axis=1), axis=1) != 0).sum(axis=1) + 1
         kept.append((different >= _LEAST_DIFFERENT) & ~_counts_up(part))
-    return hashes[np.concatenate(kept)]
+    return np.asarray(hashes[np.concatenate(kept)])
 
 
 def _counts_up(windows: NDArray[Any]) -> NDArray[Any]:
     """Whether each window is numbers at one distance, such as 1, 2, 3: every list of that length has those."""
     import numpy as np
 
-    numbers = windows.astype(np.uint32).view(np.float32).astype(np.float64)
+    numbers: NDArray[Any] = windows.astype(np.uint32).view(np.float32).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         steps = np.diff(numbers, axis=1)
         even = np.all(np.abs(steps - steps[:, :1]) <= 1e-6 * np.abs(steps[:, :1]), axis=1)
@@ -236,7 +236,7 @@ def _windows(keys: NDArray[Any], width: int) -> NDArray[Any]:
 def _hashed(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     import numpy as np
 
-    total = np.zeros(len(parts[0]), dtype=np.uint64)
+    total: NDArray[Any] = np.zeros(len(parts[0]), dtype=np.uint64)
     for part in parts:  # a polynomial modulo 2^64, whose products are meant to wrap
         total = total * np.uint64(_FACTOR) + part * np.uint64(0xD6E8FEB86659FD93) + np.uint64(1)
         total ^= total >> np.uint64(29)

@@ -176,7 +176,7 @@ def _read_file(table: StrictTable) -> FileRule:
     release: Release = table.choice(
         "release", ("automatic", "owner"), default="owner" if kind == "text" else "automatic"
     )
-    made = _READERS[kind](table, name, release)
+    made: FileRule = _READERS[kind](table, name, release)
     table.require_empty()
     return made
 
