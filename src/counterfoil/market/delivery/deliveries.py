@@ -81,6 +81,7 @@ class Deliveries:
         orders: The orders and their sources.
         now: Returns the time, RFC 3339 in UTC, whole seconds.
         told: Called when a source no longer gives what was published.
+        promised: Called with what was signed for an order, before anybody is given it.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Deliveries:
         orders: Orders,
         now: Callable[[], str],
         told: Callable[[SourceChanged], None],
+        promised: Callable[[PaidOrder, SignedDocument], None],
     ) -> None:
         self._folder = folder
         self._secret = secret
@@ -99,6 +101,7 @@ class Deliveries:
         self._orders = orders
         self._now = now
         self._told = told
+        self._promised = promised
         self._lock = threading.Lock()  # guards the table of what is being prepared
         self._preparing: dict[str, Future[None]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
@@ -146,7 +149,14 @@ class Deliveries:
             HomeBusy: It is being made; ask again.
             Stale: The source no longer gives what was published.
         """
-        paid = self._open_order(order)
+        return self._statement(self._open_order(order), wait_s)
+
+    def prepare(self, order: str, *, wait_s: float = WAIT_S) -> SignedDocument:
+        """As `statement`, also for an order whose money is held until the ledger knows the statement's digest."""
+        paid = self._orders.order(order)
+        return self._statement(paid if paid.is_wanted else self._open_order(order), wait_s)
+
+    def _statement(self, paid: PaidOrder, wait_s: float) -> SignedDocument:
         kept = self._kept_statement(paid)
         if kept is None:
             self._await(paid, wait_s)
@@ -215,6 +225,8 @@ class Deliveries:
 
     def _open_order(self, order: str) -> PaidOrder:
         paid = self._orders.order(order)
+        if paid.is_final and paid.state == "held":
+            raise HomeBusy("what is delivered is being put on the ledger", hint="ask again in a moment")
         if not paid.gives_access:
             raise NotAllowed("this order gives no access, or no longer", hint="see how it stands on the ledger")
         return paid
@@ -251,7 +263,9 @@ class Deliveries:
                 Content(root, DeliveryPlan(paid.content.size_bytes).sent_bytes),
                 self._now(),
             )
-            replace_file(folder / "statement.json", canonical.dumps(self._sign(statement.to_json())))
+            _, signed = read_statement(self._sign(statement.to_json()))
+            self._promised(paid, signed)
+            replace_file(folder / "statement.json", signed.encode())
         except OSError as error:
             raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
         finally:
