@@ -20,6 +20,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.market.market import Market
+from counterfoil.ledger.market.views import TradesView
 from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
@@ -127,7 +128,14 @@ class Organisation:
             self.views = Views(
                 view_database(home, self.archive),
                 self.archive,
-                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView(), AssetsView(), MarketView()),
+                (
+                    *provenance_views(self.archive),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                    AssetsView(),
+                    TradesView(),
+                    MarketView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
