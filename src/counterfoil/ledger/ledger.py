@@ -12,7 +12,6 @@ import threading
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
     from counterfoil.ledger.anchors.book import AnchorBook
     from counterfoil.ledger.anchors.head_signer import HeadSigner
     from counterfoil.ledger.assets.assets import Assets
-    from counterfoil.ledger.connecting import Placed, Plan, Wanted
+    from counterfoil.ledger.connecting import Plan, Wanted
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
     from counterfoil.ledger.log_roles import LogRoles
+    from counterfoil.ledger.market.trading import Trading
     from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
@@ -78,6 +78,7 @@ class Ledger:
         self._book: AnchorBook | None = None
         self._signer: HeadSigner | None = None
         self._assets: Assets | None = None
+        self._market: Trading | None = None
         self.connection: Connection | None = None
         self.ask_passphrase: Callable[[], str] | None = None
         self._worker = Worker(self._is_due, self._background_step)
@@ -280,16 +281,26 @@ class Ledger:
                 self._assets = Assets(self, self._recorder, self._views)
             return self._assets
 
-    def use_assets(self, placed: Placed) -> None:
-        """Takes an Assets contract into the settings; from here on assets are registered in it."""
-        from counterfoil.ledger.assets.opened import open_assets
+    @property
+    def market(self) -> Trading:
+        """What this home offers, buys and delivers on the ledger's market."""
+        require_packages()
+        from counterfoil.ledger.market.trading import Trading
+
+        with self._lock:
+            if self._market is None:
+                self._market = Trading(self, self._recorder, self._views)
+            return self._market
+
+    def use_contracts(self, settings: Connection) -> None:
+        """Takes settings that name further contracts: from here on assets are registered, and offered, in them."""
+        from counterfoil.ledger.opening import with_contracts
 
         opened = self.opened
         with self._lock:
-            made = placed.named_in(self.require_connection())
-            assets = open_assets(self.paths, made, opened.chain, self._stack)
-            made.save(self.paths)
-            self.connection, self._opened = made, replace(opened, assets=assets)
+            self._opened = with_contracts(self.paths, settings, opened, self._stack)
+            settings.save(self.paths)
+            self.connection = settings
 
     @property
     def opened(self) -> OpenedLedger:
