@@ -2,11 +2,11 @@
 
     {"format": "counterfoil gate 1", "job": "<64 hex>", "rules": "<64 hex>", "succeeded": true,
      "compared": {"columns": 31, "compared": 569, "rows": 569},
-     "files": [{"name": "result.json", "outcome": "passed", "rule": "json", "why": "", "sha256": "…", "size": 120,
-                "leaves": {"sha256": "…", "size": 96}}]}
+     "files": [{"name": "result.json", "outcome": "passed", "rule": "json", "why": "", "sha256": "…", "size": 96}]}
 
-`sha256` and `size` are of what the job wrote, `leaves` of what may leave: it is written anew, so the two may differ.
-Both are null where nothing was read, or nothing may leave. The same outputs, rules and data give the same bytes.
+`sha256` and `size` are of what leaves, and null for what does not: a digest of a file that was refused would be a guess
+confirmed, or data by itself. All files that no rule names are one entry, `*`. The same outputs, rules and data give the
+same bytes.
 """
 
 from __future__ import annotations
@@ -36,24 +36,19 @@ class FileDecision:
         outcome: See `Outcome`.
         rule: What decided, in one word: the file's type where it passed.
         why: A sentence that quotes nothing of the file; empty where it passed.
-        sha256, size: Of the file, hex and bytes; None where it was not read.
-        leaves_sha256, leaves_size: Of what may leave; None where nothing may.
+        sha256, size: Of the bytes that leave, hex and count; None unless it passed.
     """
 
     name: str
     outcome: Outcome
     rule: str
     why: str
-    sha256: str | None
-    size: int | None
-    leaves_sha256: str | None = None
-    leaves_size: int | None = None
+    sha256: str | None = None
+    size: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as the document has it."""
-        leaves = None if self.leaves_sha256 is None else {"sha256": self.leaves_sha256, "size": self.leaves_size}
         return {
-            "leaves": leaves,
             "name": self.name,
             "outcome": self.outcome,
             "rule": self.rule,
@@ -119,14 +114,4 @@ class GateDecision:
 
 
 def _read_file(value: Mapping[str, Any]) -> FileDecision:
-    leaves = value["leaves"]
-    return FileDecision(
-        value["name"],
-        value["outcome"],
-        value["rule"],
-        value["why"],
-        value["sha256"],
-        value["size"],
-        None if leaves is None else leaves["sha256"],
-        None if leaves is None else leaves["size"],
-    )
+    return FileDecision(value["name"], value["outcome"], value["rule"], value["why"], value["sha256"], value["size"])

@@ -23,6 +23,7 @@ from counterfoil.market.compute.gate.text_output import check_text
 
 __all__ = ["Gated", "check_outputs"]
 
+_OTHERS: Final = "*"
 _WORDS: Final = {
     "rows": "it holds a row of the data",
     "cells": "it holds values of one row of the data close together",
@@ -37,21 +38,23 @@ class Gated:
     """A decision, and the bytes that it is about.
 
     Attributes:
-        decision: For the receipt and the record.
-        leaving: What may leave, by name: of files that passed at once, of files that are held when they are released.
-        findings: Where in a file something of the data was found, by name, for the owner alone.
+        decision: For the receipt and the record: it holds nothing of what does not leave.
+        passed: What leaves, by name.
+        held: What leaves when the owner releases it, by name.
+        findings: What of the data was found in a file, by name; for the owner alone.
     """
 
     decision: GateDecision
-    leaving: Mapping[str, bytes]
+    passed: Mapping[str, bytes]
+    held: Mapping[str, bytes]
     findings: Mapping[str, tuple[Finding, ...]]
 
 
 def check_outputs(folder: Path, rules: GateRules, data: RowIndex | None, *, job: str, exit_code: int) -> Gated:
     """Decides over everything that a job left in its folder.
 
-    Nothing in the folder may change while this reads it: the job has ended. Memory is bounded by the largest file that
-    the rules allow, times what reading its type takes (JSON: about thirty).
+    Nothing in the folder may change while this reads it: the job has ended. Memory is bounded by the files that the
+    rules allow, times what reading the type takes (JSON: about thirty).
 
     Args:
         folder: Where the job wrote.
@@ -64,54 +67,56 @@ def check_outputs(folder: Path, rules: GateRules, data: RowIndex | None, *, job:
         NotFound: There is no such folder.
         NotSetUp: A package that a file's type needs is not installed.
     """
-    files: list[FileDecision] = []
-    leaving: dict[str, bytes] = {}
-    findings: dict[str, tuple[Finding, ...]] = {}
-    left_bytes = rules.max_bytes
     try:
         names = names_in(folder)
     except Refusal as refusal:
-        names, files = [], [FileDecision("*", "refused", refusal.rule, refusal.why, None, None)]
-    for name in names:
-        decided, may_leave, found = _check_one(folder, name, rules, data, left_bytes)
-        files.append(decided)
+        names, files = [], [FileDecision(_OTHERS, "refused", refusal.rule, refusal.why)]
+    else:
+        # Names that no rule knows, and how many there are, could carry data: they are one entry.
+        unnamed = any(name not in rules.files for name in names)
+        files = [FileDecision(_OTHERS, "refused", "name", "files that no rule names")] if unnamed else []
+    leaving: dict[str, dict[str, bytes]] = {"passed": {}, "held": {}}
+    findings: dict[str, tuple[Finding, ...]] = {}
+    left_bytes = rules.max_bytes
+    for name in (each for each in names if each in rules.files):
+        found: list[Finding] = []
+        try:
+            outcome, rule, why, bytes_left = _check_one(folder, rules.files[name], data, left_bytes, found)
+        except Refusal as refusal:
+            files.append(FileDecision(name, "refused", refusal.rule, refusal.why))
+        else:
+            leaving[outcome][name] = bytes_left
+            left_bytes -= len(bytes_left)
+            shown = (sha256(bytes_left).hexdigest(), len(bytes_left)) if outcome == "passed" else (None, None)
+            files.append(FileDecision(name, outcome, rule, why, *shown))
         if found:
             findings[name] = tuple(found)
-        if may_leave is not None:
-            leaving[name] = may_leave
-            left_bytes -= len(may_leave)
     compared = None if data is None else {"columns": data.columns, "compared": data.compared, "rows": data.rows}
     decision = GateDecision(job, rules.digest_hex, exit_code == 0, tuple(files), compared)
-    return Gated(decision, leaving, findings)
+    return Gated(decision, leaving["passed"], leaving["held"], findings)
 
 
 def _check_one(
-    folder: Path, name: str, rules: GateRules, data: RowIndex | None, left_bytes: int
-) -> tuple[FileDecision, bytes | None, list[Finding]]:
-    rule = rules.files.get(name)
-    if rule is None:  # its name could carry data as well
-        return FileDecision(_harmless(name), "refused", "name", "no rule names it", None, None), None, []
-    written: bytes | None = None
-    found: list[Finding] = []
+    folder: Path, rule: FileRule, data: RowIndex | None, left_bytes: int, found: list[Finding]
+) -> tuple[Outcome, str, str, bytes]:
+    """Returns outcome, rule, reason and the bytes that may leave; adds to `found` what of the data is in the file."""
     try:
-        written = read_output(folder, name, rule.max_bytes)
-        checked = _checked(written, rule)
-        if len(checked.data) > left_bytes:
-            raise Refusal("total", f"all files together are larger than {rules.max_bytes:,} bytes")
-        if data is not None:
-            _require_leaves(checked, rule, data)
-            found = data.find(checked.runs)
-    except Refusal as refusal:
-        return _decided(name, "refused", refusal.rule, refusal.why, written, None), None, found
-    except RecursionError:
-        return _decided(name, "refused", rule.type, "it is nested too deeply", written, None), None, found
+        checked = _checked(read_output(folder, rule.name, rule.max_bytes), rule)
+    except RecursionError as error:
+        raise Refusal(rule.type, "it is nested too deeply") from error
+    if len(checked.data) > left_bytes:
+        raise Refusal("total", "all files together are larger than allowed")
+    if data is not None:
+        _require_leaves(checked, rule, data)
+        found += data.find(checked.runs)
     refused = next((each for each in found if each.outcome == "refused"), None)
     if refused is not None:
-        return _decided(name, "refused", refused.rule, _WORDS[refused.rule], written, None), None, found
-    if found or rule.release == "owner":
-        cause, why = (found[0].rule, _WORDS[found[0].rule]) if found else ("owner", "the owner releases it by hand")
-        return _decided(name, "held", cause, why, written, checked.data), checked.data, found
-    return _decided(name, "passed", rule.type, "", written, checked.data), checked.data, found
+        raise Refusal(refused.rule, _WORDS[refused.rule])
+    if found:
+        return "held", found[0].rule, _WORDS[found[0].rule], checked.data
+    if rule.release == "owner":
+        return "held", "owner", "the owner releases it by hand", checked.data
+    return "passed", rule.type, "", checked.data
 
 
 def _checked(data: bytes, rule: FileRule) -> Checked:
@@ -132,23 +137,3 @@ def _require_leaves(checked: Checked, rule: FileRule, data: RowIndex) -> None:
         raise Refusal("leaf", "the rows in its leaves cannot be counted: it has features that are no numeric columns")
     if least < rule.least_leaf:
         raise Refusal("leaf", f"a leaf stands for fewer than {rule.least_leaf} rows of the data")
-
-
-def _decided(
-    name: str, outcome: Outcome, rule: str, why: str, written: bytes | None, leaving: bytes | None
-) -> FileDecision:
-    return FileDecision(
-        name,
-        outcome,
-        rule,
-        why,
-        None if written is None else sha256(written).hexdigest(),
-        None if written is None else len(written),
-        None if leaving is None else sha256(leaving).hexdigest(),
-        None if leaving is None else len(leaving),
-    )
-
-
-def _harmless(name: str) -> str:
-    """Returns what stands for the name of a file that no rule names: the name itself stays."""
-    return f"unnamed-{sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"

@@ -16,18 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["check_onnx"]
 
-_SHARED: Final = frozenset({
-    "ArrayFeatureExtractor", "Cast", "Concat", "FeatureVectorizer", "Identity", "Imputer", "Normalizer", "Reshape", "Scaler", "ZipMap",
-})  # fmt: skip
+_SHARED: Final = frozenset(
+    {"ArgMax", "ArrayFeatureExtractor", "Cast", "Concat", "FeatureVectorizer", "Identity", "Imputer", "Normalizer"}
+) | {"Reshape", "Scaler", "ZipMap"}
+_PRODUCTS: Final = frozenset({"Gemm", "LinearClassifier", "LinearRegressor", "MatMul"})
 _FAMILIES: Final = {
-    "linear": frozenset({
-        "Add", "Div", "Gemm", "LinearClassifier", "LinearRegressor", "MatMul", "Mul", "Sigmoid", "Softmax", "Sub", "ArgMax",
-    }),
+    "linear": _PRODUCTS | {"Abs", "Add", "Div", "Mul", "ReduceSum", "Sigmoid", "Softmax", "Sub"},
     "trees": frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"}),
-}  # fmt: skip
-_FORBIDDEN: Final = frozenset({
-    "doc_string", "metadata_props", "training_info", "functions", "quantization_annotation", "external_data", "graphs", "g",
-})  # fmt: skip
+}
+_FORBIDDEN: Final = frozenset(
+    [
+        "doc_string",
+        "external_data",
+        "functions",
+        "g",
+        "graphs",
+        "metadata_props",
+        "quantization_annotation",
+        "training_info",
+    ]
+)
 _MOST_TEXT_BYTES: Final = 65_536
 _MOST_WORD: Final = 200
 
@@ -41,8 +49,9 @@ def check_onnx(data: bytes, rule: ModelRule) -> Checked:
     """
     model = _parsed(data)
     allowed = _SHARED.union(*(_FAMILIES[each] for each in rule.families))
-    odd = next((node.op_type for node in model.graph.node if node.op_type not in allowed), None)
-    if odd is not None:
+    operators = [node.op_type for node in model.graph.node]
+    # Two products after one another are the layers of a network, and no linear model.
+    if not allowed.issuperset(operators) or sum(each in _PRODUCTS for each in operators) > 1:
         raise Refusal("family", f"it has operators beyond {' and '.join(rule.families)} models")
     texts: list[str] = []
     runs: list[Run] = []
@@ -64,7 +73,7 @@ def check_onnx(data: bytes, rule: ModelRule) -> Checked:
 def _parsed(data: bytes) -> onnx.ModelProto:
     try:
         import onnx
-        from google.protobuf.message import DecodeError
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     except ImportError as error:
         raise NotSetUp("reading ONNX needs onnx", hint=INSTALL_ML) from error
     model = onnx.ModelProto()
@@ -88,9 +97,9 @@ def _parts(message: Any, where: str) -> Iterator[tuple[str, Any]]:
         yield where, message.name
         return
     for field, value in message.ListFields():
-        if field.name in _FORBIDDEN:
+        if field.name in _FORBIDDEN and value != "":  # an empty doc_string is what converters write
             raise Refusal("text", f"it has {field.name}, where anything could stand")
-        values = value if _is_repeated(field, value) else [value]
+        values = value if field.is_repeated else [value]
         if field.type == field.TYPE_MESSAGE:
             for each in values:
                 yield from _parts(each, f"{where} {field.name}".strip()[:100])
@@ -98,14 +107,6 @@ def _parts(message: Any, where: str) -> Iterator[tuple[str, Any]]:
             yield from ((where, each if isinstance(each, str) else _word(each)) for each in values)
         else:
             yield where, np.array(list(values), dtype=np.float64)
-
-
-def _is_repeated(field: Any, value: Any) -> bool:
-    return bool(
-        getattr(field, "is_repeated", None)
-        if hasattr(field, "is_repeated")
-        else not isinstance(value, int | float | str | bytes)
-    )
 
 
 def _word(value: bytes) -> str:

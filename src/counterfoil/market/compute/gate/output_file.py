@@ -16,8 +16,6 @@ __all__ = ["MOST_ENTRIES", "names_in", "read_output"]
 MOST_ENTRIES: Final = 1_000
 """Most names that are looked at; a job that left more has all of its outputs refused."""
 
-_READ_BYTES: Final = 2**20
-
 
 def names_in(folder: Path) -> list[str]:
     """Returns the names in a folder in order.
@@ -51,14 +49,17 @@ def read_output(folder: Path, name: str, most_bytes: int) -> bytes:
         fd = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Refusal("kind", "it cannot be opened as a plain file: a link, a device, or closed to reading") from error
-    with os.fdopen(fd, "rb") as file:
-        about = os.fstat(file.fileno())
+    try:
+        about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
             raise Refusal("kind", "it is no plain file with one name")
         # The length that the file claims is judged first: a sparse file costs nothing to make.
         if about.st_size > most_bytes:
             raise Refusal("size", f"it is larger than {most_bytes:,} bytes")
-        data = file.read(most_bytes + 1)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            data = file.read(most_bytes + 1)
+    finally:
+        os.close(fd)
     if len(data) > most_bytes:
         raise Refusal("size", f"it is larger than {most_bytes:,} bytes")
     return data

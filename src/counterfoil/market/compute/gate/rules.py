@@ -162,7 +162,7 @@ class GateRules:
         table = StrictTable(value, place)
         max_bytes = table.whole("maxBytes", 1, MOST_MODEL_BYTES)
         log_bytes = table.whole("logBytes", 0, MOST_TEXT_BYTES, default=0)
-        files = [_read_file(each) for each in table.tables("files", "file")]
+        files = [_read_file(each) for each in table.tables("files", "file", default=[])]
         table.require_empty()
         names = [each.name for each in files]
         if len(files) > MOST_FILES or len(set(names)) != len(names):
