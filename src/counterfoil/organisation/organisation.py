@@ -19,8 +19,8 @@ from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
-from counterfoil.market.market import Market
 from counterfoil.ledger.market.views import TradesView
+from counterfoil.market.market import Market
 from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot

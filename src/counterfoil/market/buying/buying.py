@@ -186,9 +186,7 @@ class Buying:
         from counterfoil.ledger.market.buying import ToBuy
 
         recipient = recipient_of(self._purchases.secret_of(purchase)).hex()
-        wanted = ToBuy(
-            offer.offer, recipient, most or offer.price.amount, signed.digest_hex, referrer=referrer
-        )
+        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, referrer=referrer)
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:

@@ -44,9 +44,7 @@ class SheetFinder:
         wanted = Wanted(0, "sheets", offer.sheet, (base,) if base else ())
         answer = next(iter(self._fetcher.fetch([wanted])))
         if answer.data is None:
-            raise NotFound(
-                f"the offer sheet cannot be had: {answer.why}", hint="ask the seller, or try again later"
-            )
+            raise NotFound(f"the offer sheet cannot be had: {answer.why}", hint="ask the seller, or try again later")
         signed = read_sheet(answer.data, SHEET_CHECKS)
         if signed.digest_hex != offer.sheet:
             raise DoesNotMatch("the seller's node hands out another offer sheet than the ledger names")

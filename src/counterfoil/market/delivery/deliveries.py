@@ -22,7 +22,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from counterfoil.core import canonical
 from counterfoil.core.delivery import (
     CHUNK_BYTES,
     Content,

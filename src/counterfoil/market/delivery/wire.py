@@ -29,7 +29,6 @@ from counterfoil.errors import (
     Stale,
     TooManyRequests,
 )
-
 from counterfoil.provenance.snapshots.addresses import Reach
 
 __all__ = ["Incoming", "NodeWire", "SellerWire"]

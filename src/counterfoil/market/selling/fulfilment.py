@@ -81,7 +81,9 @@ class Fulfilment:
 
     def _due(self) -> Iterator[tuple[Order, Callable[[Order], bool]]]:
         now = self._now()
-        for order in self._ledger.market.orders(sold=True, states=("held", "delivered")):
+        for order in self._ledger.market.orders(
+            seller=f"0x{self._ledger.market.account.hex()}", states=("held", "delivered")
+        ):
             if order.kind not in _DELIVERED_KINDS:
                 continue
             if order.state == "held" and now < order.due and self._is_admitted(order.order):

@@ -34,7 +34,7 @@ class KnownBuyers:
             InvalidInput: It is no Ed25519 key in note form.
         """
         key = VerifierKey.parse(vkey)
-        if key.algorithm != ED25519:
+        if key.kind != ED25519:
             raise InvalidInput("a market key is an Ed25519 key", hint="`counterfoil market key` prints a home's own")
         with self._state.writing() as connection:
             if connection.execute(select(known_keys).where(known_keys.c.vkey == str(key))).first() is None:

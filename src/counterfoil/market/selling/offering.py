@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from counterfoil.errors import InvalidInput, NotFound, NotSetUp
 from counterfoil.market.checks import SHEET_CHECKS
@@ -60,7 +60,7 @@ class Registered:
         fingerprint: Root of its fingerprint, hex; empty without one.
     """
 
-    kind: str
+    kind: Literal["dataset", "model", "service"]
     name: str
     version: str
     manifest_sha256: str
@@ -143,7 +143,7 @@ class Offering:
         if not self._node:
             raise NotSetUp(
                 "buyers would not find this home: its settings name no address of its node",
-                hint='set public_url = "https://…" in counterfoil.toml, the address at which `counterfoil up` is reached',
+                hint='set public_url = "https://…" in counterfoil.toml: where `counterfoil up` is reached',
             )
         signed = self._signed(listing, self._content(listing, progress))
         self._shelf.put_sheet(signed)

@@ -27,6 +27,7 @@ from counterfoil.market.selling.sold_orders import SoldOrders
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.sheets.wares import Seller
 from counterfoil.market.state import MarketState
+from counterfoil.market.terms import Access
 from counterfoil.market.views import market_records
 from counterfoil.store.streams import time_text
 
@@ -85,6 +86,8 @@ class Selling:
         seller: Seller,
         node: str,
     ) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
         self._recorder = recorder
         self._views = views
         self._secret = secret
@@ -107,12 +110,8 @@ class Selling:
         def orders_of(account: str, offer: str) -> list[str]:
             return [each.order for each in ledger.market.orders(buyer=account, offer=offer)]
 
-        self.admissions = Admissions(
-            self.orders, self.tickets, self.known, recorder, archive, views, orders_of
-        )
-        self.offering = Offering(
-            ledger, shelf, self.goods, lambda: self.deliveries, recorder, secret, seller, node
-        )
+        self.admissions = Admissions(self.orders, self.tickets, self.known, recorder, archive, views, orders_of)
+        self.offering = Offering(ledger, shelf, self.goods, lambda: self.deliveries, recorder, secret, seller, node)
         self.fulfilment = Fulfilment(ledger, self.orders, self.deliveries, views, recorder.now_s)
 
     def close(self) -> None:
@@ -122,6 +121,14 @@ class Selling:
     def sign(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a document signed with the home's market key."""
         return sign_document(document, self._secret(), self._seller.origin)
+
+    def preview(self, offer: str, claims: Mapping[str, Any]) -> Access:
+        """Says how the terms of an offer of this home would decide; see `Admissions.preview`.
+
+        Raises:
+            NotFound: There is no such offer here.
+        """
+        return self.admissions.preview(self._shelf.sheet(self._ledger.market.offer(offer).sheet), claims)
 
     def challenge(self, order: str) -> bytes:
         """Returns a word that only the holder of an order's key can read, as a file of the age format.
