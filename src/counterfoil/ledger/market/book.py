@@ -99,7 +99,7 @@ class MarketBook:
         rows = [self._row(each) for each in new]
         told = [row | {"told": json.dumps(row["told"])} for row in rows]
         for row, kept in zip(rows, told, strict=True):
-            row |= self._missing(connection, row)
+            row |= {name: found for name, found in self._missing(connection, row).items() if not row[name]}
             kept |= {"offer": row["offer"], "asset": row["asset"]}
             connection.execute(events.insert(), kept)
             fold(connection, row)

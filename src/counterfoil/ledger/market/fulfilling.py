@@ -36,7 +36,8 @@ class Fulfilling(Trades):
 
         Raises:
             NotFound: There is no such order.
-            NotAllowed: It is not waited for, is another's, or was due before.
+            NotAllowed: It is not waited for.
+            Reverted: It is another's, or was due before.
             InvalidInput: It asks more than was agreed, or less for what is no job.
         """
         row, word = self.require_order(order), read_word(digest, "a SHA-256 digest")
@@ -56,8 +57,6 @@ class Fulfilling(Trades):
         call = self.call(f"delivered {row.order}", self._delivered(row, units, word), title, is_made)
         if self._calls.is_left(call):
             self._require_state(row, (OrderState.HELD,), "delivered")
-            if self._now_s >= row.due:
-                raise NotAllowed("the order was due before", hint="its buyer may take the money back; refund it")
         moves = (f"{self.price(token, units).text} to the seller when the window is over",) if units else ()
         return self._order_plan("delivered", title, row, call, "Delivered", units, word.hex(), moves)
 
@@ -79,11 +78,11 @@ class Fulfilling(Trades):
         Args:
             order: The order, delivered.
             shares: The shares it was bought with; None takes them from the ledger.
+
+        Raises:
+            Reverted: Its window is open.
         """
-        row = self.require_order(order)
-        if row.state == OrderState.DELIVERED and self._now_s < row.ends and row.buyer != lower(self.account):
-            raise NotAllowed(f"its window is open for {row.ends - self._now_s:,} seconds more", hint="settle it then")
-        return self._settled(row, shares, "pay out the order")
+        return self._settled(self.require_order(order), shares, "pay out the order")
 
     def refunding(self, order: str) -> _Planned:
         """Returns what giving the buyer everything back costs, and what does it; the access that it gave ends.
@@ -94,14 +93,16 @@ class Fulfilling(Trades):
         return self._refunded(row, "refund the order")
 
     def reclaiming(self, order: str) -> _Planned:
-        """Returns what taking the money back costs, where an order was due and is not delivered; only the buyer can."""
+        """Returns what taking the money back costs, where an order was due and is not delivered; only the buyer can.
+
+        Raises:
+            Reverted: It is not due yet.
+        """
         row = self.require_order(order)
         if row.buyer != lower(self.account):
             raise NotAllowed(f"it was bought by {_address(row.buyer)}", hint="only its buyer takes the money back")
         if row.state == OrderState.DELIVERED:
             raise NotAllowed("the order is delivered", hint="its seller, or the governor inside the window, refunds it")
-        if row.state == OrderState.HELD and self._now_s < row.due:
-            raise NotAllowed(f"it is due in {row.due - self._now_s:,} seconds", hint="wait until then")
         return self._refunded(row, "take the money back")
 
     def reviewing(self, offer: str, stars: int, digest: str) -> tuple[TradeQuote, Callable[[Tell], MarketEvent]]:
@@ -233,10 +234,6 @@ class Fulfilling(Trades):
                 f"the order is {ORDER_STATES[row.state]}, and cannot be {what}",
                 hint="one that was paid at once stays so; a closed one stays closed",
             )
-
-    @property
-    def _now_s(self) -> int:
-        return self._ledger.opened.chain.require_block("latest").time_s
 
 
 def _address(text: str) -> str:

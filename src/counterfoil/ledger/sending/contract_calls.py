@@ -128,7 +128,7 @@ class ContractCalls:
                 return newest.id
             if newest is None and call.is_made():
                 return None
-            outbox.chain.call(call.contract, call.calldata, sender=outbox.account.address)  # refuses before paying
+            outbox.chain.estimate_gas(outbox.account.address, call.contract, call.calldata)  # refuses before paying
             return outbox.submit(call.contract, call.calldata, purpose=call.purpose)
 
     def _gas(self, call: ContractCall, outbox: Outbox) -> int:
