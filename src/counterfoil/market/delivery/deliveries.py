@@ -202,6 +202,8 @@ class Deliveries:
                     piece = secrets.head
                 else:
                     chunk = self._true_chunk(paid, source, leaves, number - 1, buffer)
+                    if chunk is None:
+                        raise self._changed(paid, number - 1)
                     parts = seal_chunk(secrets.payload, number - 1, chunk, is_last=plan.is_last(number - 1))
                     piece = b"".join(parts)
                 begin = plan.piece_start(number)
@@ -264,9 +266,12 @@ class Deliveries:
         plan = DeliveryPlan(paid.content.size_bytes)
         buffers = threading.local()
 
-        def leaf(number: int) -> bytes:
-            buffer = buffers.__dict__.setdefault("buffer", bytearray(CHUNK_BYTES))
-            chunk = self._true_chunk(paid, source, leaves, number, buffer)
+        def leaf(number: int) -> bytes | None:
+            if not hasattr(buffers, "chunk"):
+                buffers.chunk = bytearray(CHUNK_BYTES)
+            chunk = self._true_chunk(paid, source, leaves, number, buffers.chunk)
+            if chunk is None:
+                return None
             return chunk_leaf(*seal_chunk(secrets.payload, number, chunk, is_last=plan.is_last(number)))
 
         yield chunk_leaf(secrets.head)
@@ -275,7 +280,10 @@ class Deliveries:
         try:
             done = 0
             while under_way:
-                yield under_way.pop(0).result()
+                found = under_way.pop(0).result()
+                if found is None:
+                    raise self._changed(paid, done)
+                yield found
                 done += 1
                 self._progress[paid.order] = (min(done * CHUNK_BYTES, plan.size_bytes), plan.size_bytes)
                 under_way += [self._workers.submit(leaf, number) for number in islice(numbers, 1)]
@@ -288,20 +296,21 @@ class Deliveries:
 
     def _true_chunk(
         self, paid: PaidOrder, source: Source, leaves: HashList, number: int, buffer: bytearray
-    ) -> memoryview:
-        """Returns a chunk that is what was published."""
+    ) -> memoryview | None:
+        """Returns a chunk that is what was published, None where the source gives another."""
         try:
             chunk = read_chunk(source, DeliveryPlan(paid.content.size_bytes), number, buffer)
-            is_true = chunk_leaf(chunk) == leaves[number]
         except Stale:
-            is_true = False
-        if not is_true:
-            self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
-            raise Stale(
-                f"the source no longer gives what was published: chunk {number} is another",
-                hint="the seller puts the old content back, or refunds; nothing false was sent",
-            )
-        return chunk
+            return None
+        return chunk if chunk_leaf(chunk) == leaves[number] else None
+
+    def _changed(self, paid: PaidOrder, number: int) -> Stale:
+        """Tells of a source that gives another chunk than was published; returns the error that says so."""
+        self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
+        return Stale(
+            f"the source no longer gives what was published: chunk {number} is another",
+            hint="the seller puts the old content back, or refunds; nothing false was sent",
+        )
 
     def _secrets(self, paid: PaidOrder) -> DeliverySecrets:
         return delivery_secrets(self._secret, paid.id, paid.content, paid.recipient)

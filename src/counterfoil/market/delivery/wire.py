@@ -37,7 +37,7 @@ TIMEOUT_S: Final = 30.0
 """Longest that the node may say nothing."""
 
 ANSWER_S: Final = 60.0
-"""Longest that the head of an answer, or a short answer, may take."""
+"""Longest that the head of an answer may take."""
 
 MIB_S: Final = 300.0
 """Longest that a MiB may take: slower than 3.5 KB/s is no delivery."""
@@ -54,10 +54,12 @@ class Incoming:
     Args:
         answer: What is read from.
         size_bytes: Its length.
+        mib_s: Longest that what is read at once, a MiB at most, may take.
     """
 
-    def __init__(self, answer: http.client.HTTPResponse, size_bytes: int) -> None:
+    def __init__(self, answer: http.client.HTTPResponse, size_bytes: int, mib_s: float) -> None:
         self._answer = answer
+        self._mib_s = mib_s
         self.left_bytes = size_bytes
 
     def read_into(self, buffer: memoryview) -> None:
@@ -66,7 +68,7 @@ class Incoming:
         Raises:
             NodeUnreachable: The connection broke, or it takes too long.
         """
-        done, ends = 0, time.monotonic() + MIB_S
+        done, ends = 0, time.monotonic() + self._mib_s
         while done < len(buffer):
             data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
             if not data:
@@ -93,6 +95,9 @@ class SellerWire:
         ticket: For this order.
         ca_file: Certificates that the node's own is checked against; the machine's own without it.
         allow_plain_http: Whether to reach another machine without encryption.
+        timeout_s: Longest that the node may say nothing.
+        answer_s: Longest that the head of an answer may take.
+        mib_s: Longest that a MiB may take.
 
     Raises:
         InvalidInput: The address or the ticket cannot be.
@@ -106,6 +111,9 @@ class SellerWire:
         *,
         ca_file: Path | None = None,
         allow_plain_http: bool = False,
+        timeout_s: float = TIMEOUT_S,
+        answer_s: float = ANSWER_S,
+        mib_s: float = MIB_S,
     ) -> None:
         parts = _address(url, allow_plain_http)
         if not ticket.isascii() or not ticket.isprintable() or " " in ticket:
@@ -113,6 +121,7 @@ class SellerWire:
         self._host, self._port = parts.hostname or "", parts.port
         self._path = f"{parts.path.rstrip('/')}/api/v1/market/orders/{order}"
         self._ticket = ticket
+        self._timeout_s, self._answer_s, self._mib_s = timeout_s, answer_s, mib_s
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
 
     def get(self, name: str, *, most_bytes: int) -> bytes:
@@ -145,10 +154,10 @@ class SellerWire:
         if start or end:
             headers["range"] = f"bytes={start}-{end - 1 if end else ''}"
         try:
-            with _clock(connection):
+            with _clock(connection, self._answer_s):
                 connection.request("GET", f"{self._path}/{name}", headers=headers)
                 answer = connection.getresponse()
-            yield Incoming(answer, _checked(answer, start, end, size_bytes))
+            yield Incoming(answer, _checked(answer, start, end, size_bytes, self._answer_s), self._mib_s)
         except (OSError, http.client.HTTPException) as error:
             raise NodeUnreachable(
                 f"the node at {self._host} does not answer: {type(error).__name__}",
@@ -159,19 +168,19 @@ class SellerWire:
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls is not None:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=self._tls)
-        return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
 
 @contextmanager
-def _clock(connection: http.client.HTTPConnection) -> Iterator[None]:
+def _clock(connection: http.client.HTTPConnection, most_s: float) -> Iterator[None]:
     """Ends the connection when the head of an answer is not there in time, however slowly its bytes drip."""
 
     def end() -> None:
         with suppress(OSError, AttributeError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(ANSWER_S, end)
+    timer = threading.Timer(most_s, end)
     timer.daemon = True
     timer.start()
     try:
@@ -180,14 +189,14 @@ def _clock(connection: http.client.HTTPConnection) -> Iterator[None]:
         timer.cancel()
 
 
-def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes: int) -> int:
+def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes: int, most_s: float) -> int:
     """Returns the length of an answer that is what was asked for."""
     if 300 <= answer.status < 400:
         raise NodeUnreachable(
             "the node sends on to another address, which is not followed", hint="ask the seller for its address"
         )
     if answer.status not in (200, 206):
-        raise _problem(answer)
+        raise _problem(answer, most_s)
     length = answer.length
     if length is None or answer.getheader("content-encoding", "identity") != "identity":
         raise NodeUnreachable("the node's answer has no length of its own, or is encoded")
@@ -199,17 +208,28 @@ def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes:
     return length
 
 
-def _problem(answer: http.client.HTTPResponse) -> CounterfoilError:
+def _problem(answer: http.client.HTTPResponse, most_s: float) -> CounterfoilError:
     """Returns the error that an answer tells of; what it says is the other side's word, cut and made printable."""
     told: Any = None
     with suppress(ValueError, OSError, http.client.HTTPException, RecursionError):
-        told = json.loads(answer.read1(_MOST_PROBLEM_BYTES))
+        told = json.loads(_start_of(answer, most_s))
     detail = told.get("detail") if isinstance(told, dict) else None
     text = "".join(each for each in str(detail or "")[:_MOST_TOLD] if each.isprintable())
     kind = _TOLD.get(str(told.get("code")), NodeUnreachable) if isinstance(told, dict) else NodeUnreachable
     if kind is NodeUnreachable and answer.status == 503:
         kind = HomeBusy
     return kind(f"the seller's node answers {answer.status}: {text or 'nothing that can be read'}")
+
+
+def _start_of(answer: http.client.HTTPResponse, most_s: float) -> bytes:
+    """Returns the first bytes of an answer's body, as far as they come in time."""
+    data, ends = b"", time.monotonic() + most_s
+    while len(data) < _MOST_PROBLEM_BYTES and time.monotonic() < ends:
+        more = answer.read1(_MOST_PROBLEM_BYTES - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _address(url: str, allow_plain_http: bool) -> Any:

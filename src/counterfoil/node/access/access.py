@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotSignedIn
+from counterfoil.market.delivery.tickets import is_ticket
 from counterfoil.node.access.admins import HOME, Admins
 from counterfoil.node.access.forgery import (
     CSRF_FIELD,
@@ -128,7 +129,8 @@ class Access:
         if given:
             if len(given) > 1:
                 raise NotSignedIn("this request names two keys", hint="send one Authorization header")
-            return self.keys.identify(_bearer(given[0]))
+            key = _bearer(given[0])
+            return None if is_ticket(key) else self.keys.identify(key)  # tickets are for the market's own routes
         if is_signed:
             return self.peers.identify(scope)
         if scope["method"] not in SAFE_METHODS:
