@@ -119,7 +119,6 @@ PROMISED = {
     },
 }
 PEERS = {
-    "age_megabytes_per_core_s",
     "mlflow_traces_per_cpu_s",
     "otel_spans_per_cpu_s",
     "mlflow_lost_with_slow_sink",

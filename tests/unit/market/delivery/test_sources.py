@@ -88,14 +88,15 @@ LONG = "d" * 60 + "/" + "e" * 60 + ".bin"
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "scans"
-    for name, data in {
+    files = {
         "b.txt": b"b" * 700,
         "a/x": b"",
         "a/y": b"y" * 512,
         "é/ü": b"z",
         LONG: b"long",
         "big": DATA,
-    }.items():
+    }
+    for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     (folder / "none").mkdir()
@@ -148,7 +149,7 @@ def test_links_pipes_and_odd_names_are_not_delivered(folder):
     with pytest.raises(InvalidInput, match="is a link"):
         FolderSource(folder)
     (folder / "link").unlink()
-    os.mkdir(os.fsencode(folder) + b"/\xff")
+    (folder / os.fsdecode(b"\xff")).mkdir()
     with pytest.raises(InvalidInput, match="UTF-8"):
         FolderSource(folder)
     with pytest.raises(NotFound):
@@ -250,9 +251,8 @@ def test_the_kept_result_of_a_query(tmp_path):
         database.executemany("INSERT INTO t VALUES (?, ?)", ((each, each / 7) for each in range(2_000)))
     database.close()
     with counterfoil.create(tmp_path / "home", name="Clinic", origin="clinic.example/data") as org:
-        taken = org.provenance.snapshots.take(
-            SqlSource(f"sqlite:///{tmp_path}/rows.db", "SELECT * FROM t"), name="rates"
-        )
+        query = SqlSource(f"sqlite:///{tmp_path}/rows.db", "SELECT * FROM t")
+        taken = org.provenance.snapshots.take(query, name="rates")
         source = OpenedSource(org.provenance.snapshots.open("rates"))
         org.provenance.snapshots.export("rates", tmp_path / "out")
         data = (tmp_path / "out").read_bytes()
