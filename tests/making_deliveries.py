@@ -116,13 +116,15 @@ class Seller:
 
     Attributes:
         told: What was said of sources that changed.
+        recorded: Digests of the statements that were put on record.
         key: The market key; may be changed.
     """
 
-    def __init__(self, folder: Path, opened: Callable[[Path], Any] = FileSource) -> None:
+    def __init__(self, folder: Path, opened: Callable[[Path], Any] = FileSource, record: Any = None) -> None:
         self.folder = folder
         self.key = SELLER_KEY
         self.told: list[SourceChanged] = []
+        self.recorded: list[str] = []
         self.paid: dict[str, PaidOrder] = {}
         self.paths: dict[str, Path] = {}
         self._opened = opened
@@ -133,6 +135,7 @@ class Seller:
             sign=lambda document: sign_document(document, self.key, KEY_NAME),
             orders=self,
             now=lambda: NOW,
+            record=record or (lambda _statement, signed: self.recorded.append(signed.digest_hex)),
             told=self.told.append,
         )
         self.tickets = Tickets(folder / "tickets", lambda: self.time_s)

@@ -26,7 +26,7 @@ from making_deliveries import (
 from counterfoil.core.delivery import CHUNK_BYTES, Content, read_statement
 from counterfoil.core.merkle import leaf_hash, root_of
 from counterfoil.core.signed_document import sign_document
-from counterfoil.errors import DoesNotMatch, HomeBusy, InvalidInput, NodeUnreachable, NotAllowed, Stale
+from counterfoil.errors import DoesNotMatch, HomeBusy, InvalidInput, LogUnavailable, NodeUnreachable, NotAllowed, Stale
 from counterfoil.market.delivery.fetching import fetch
 from counterfoil.market.delivery.purchase import Purchase
 from counterfoil.market.delivery.wire import SellerWire
@@ -400,10 +400,28 @@ def test_a_statement_is_made_once_however_many_ask(shop):
     for each in threads:
         each.join()
     assert len(found) == 1
+    assert len(seller.recorded) == 1
     again = Seller(seller.folder)
     again.paid, again.paths = seller.paid, seller.paths
     assert again.deliveries.statement(paid.order).encode() in found
     again.deliveries.close()
+
+
+def test_a_statement_that_cannot_be_recorded_is_given_to_nobody_and_is_the_same_later(shop):
+    seller, paid, _ = shop
+    tried = []
+
+    def full(statement, signed):
+        tried.append(signed.digest_hex)
+        raise LogUnavailable("the disk is full")
+
+    stuck = Seller(seller.folder, record=full)
+    stuck.paid, stuck.paths = seller.paid, seller.paths
+    with pytest.raises(LogUnavailable):
+        stuck.deliveries.statement(paid.order)
+    stuck.deliveries.close()
+    assert seller.deliveries.statement(paid.order).digest_hex == tried[0]
+    assert seller.recorded == tried
 
 
 def test_who_asks_for_a_long_preparation_is_told_how_far_it_is(shop):

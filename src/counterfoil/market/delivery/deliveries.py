@@ -2,8 +2,9 @@
 
 No encrypted file is kept. Of each order there are, in a folder of its own,
 
-    statement.json   the signed delivery statement, made once
-    pieces           SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
+    statement.json        the signed delivery statement, made once
+    statement.unrecorded  the same, until it is on record
+    pieces                SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
 
 and of each content, under its root, the hashes of its chunks. The first needs one pass
 over the content, for which it is read, held against its hashes, encrypted and hashed;
@@ -38,7 +39,7 @@ from counterfoil.errors import CounterfoilError, HomeBusy, HomeDamaged, LogUnava
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.orders import Orders, PaidOrder
 from counterfoil.market.delivery.source import Progress, Source, chunk_leaf, index_content, read_chunk
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import replace_file, sync_folder
 
 __all__ = ["Deliveries", "SourceChanged"]
 
@@ -80,6 +81,7 @@ class Deliveries:
         sign: Signs a document with the seller's market key.
         orders: The orders and their sources.
         now: Returns the time, RFC 3339 in UTC, whole seconds.
+        record: Puts a statement on record; called before it is given to anybody, and again after a crash.
         told: Called when a source no longer gives what was published.
     """
 
@@ -91,6 +93,7 @@ class Deliveries:
         sign: Sign,
         orders: Orders,
         now: Callable[[], str],
+        record: Callable[[DeliveryStatement, SignedDocument], None],
         told: Callable[[SourceChanged], None],
     ) -> None:
         self._folder = folder
@@ -98,6 +101,7 @@ class Deliveries:
         self._sign = sign
         self._orders = orders
         self._now = now
+        self._record = record
         self._told = told
         self._lock = threading.Lock()  # guards the table of what is being prepared
         self._preparing: dict[str, Future[None]] = {}
@@ -240,9 +244,21 @@ class Deliveries:
                     self._preparing.pop(paid.order, None)
 
     def _prepare(self, paid: PaidOrder) -> None:
-        """Makes the statement of an order: one pass over the content."""
-        secrets = self._secrets(paid)
+        """Makes the statement of an order, and gives it away only when it is on record."""
         folder = self._made(self._order_folder(paid))
+        unrecorded = folder / "statement.unrecorded"
+        try:
+            if not unrecorded.exists():
+                replace_file(unrecorded, self._new_statement(paid, folder))
+            self._record(*read_statement(unrecorded.read_bytes()))  # twice after a crash, and then the same
+            unrecorded.replace(folder / "statement.json")
+            sync_folder(folder)
+        except OSError as error:
+            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+
+    def _new_statement(self, paid: PaidOrder, folder: Path) -> bytes:
+        """Returns a signed statement, after one pass over the content."""
+        secrets = self._secrets(paid)
         try:
             with self._leaves(paid.content) as leaves, closing(self._orders.source(paid)) as source:
                 root = write_hashes(folder / "pieces", self._piece_leaves(paid, secrets, source, leaves))
@@ -253,9 +269,7 @@ class Deliveries:
                 Content(root, DeliveryPlan(paid.content.size_bytes).sent_bytes),
                 self._now(),
             )
-            replace_file(folder / "statement.json", canonical.dumps(self._sign(statement.to_json())))
-        except OSError as error:
-            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+            return canonical.dumps(self._sign(statement.to_json()))
         finally:
             self._progress.pop(paid.order, None)
 
