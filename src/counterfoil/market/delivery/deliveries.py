@@ -2,8 +2,9 @@
 
 No encrypted file is kept. Of each order there are, in a folder of its own,
 
-    statement.json   the signed delivery statement, made once
-    pieces           SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
+    statement.json        the signed delivery statement, made once
+    statement.unrecorded  the same, until it is on record
+    pieces                SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
 
 and of each content, under its root, the hashes of its chunks. The first needs one pass
 over the content, for which it is read, held against its hashes, encrypted and hashed;
@@ -22,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from counterfoil.core import canonical
 from counterfoil.core.delivery import (
     CHUNK_BYTES,
     Content,
@@ -37,7 +39,7 @@ from counterfoil.errors import CounterfoilError, HomeBusy, HomeDamaged, LogUnava
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.orders import Orders, PaidOrder
 from counterfoil.market.delivery.source import Progress, Source, chunk_leaf, index_content, read_chunk
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import replace_file, sync_folder
 
 __all__ = ["Deliveries", "SourceChanged"]
 
@@ -79,8 +81,8 @@ class Deliveries:
         sign: Signs a document with the seller's market key.
         orders: The orders and their sources.
         now: Returns the time, RFC 3339 in UTC, whole seconds.
+        record: Puts a statement on record; called before it is given to anybody, and again after a crash.
         told: Called when a source no longer gives what was published.
-        promised: Called with what was signed for an order, before anybody is given it.
     """
 
     def __init__(
@@ -91,16 +93,16 @@ class Deliveries:
         sign: Sign,
         orders: Orders,
         now: Callable[[], str],
+        record: Callable[[DeliveryStatement, SignedDocument], None],
         told: Callable[[SourceChanged], None],
-        promised: Callable[[PaidOrder, SignedDocument], None],
     ) -> None:
         self._folder = folder
         self._secret = secret
         self._sign = sign
         self._orders = orders
         self._now = now
+        self._record = record
         self._told = told
-        self._promised = promised
         self._lock = threading.Lock()  # guards the table of what is being prepared
         self._preparing: dict[str, Future[None]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
@@ -211,6 +213,8 @@ class Deliveries:
                     piece = secrets.head
                 else:
                     chunk = self._true_chunk(paid, source, leaves, number - 1, buffer)
+                    if chunk is None:
+                        raise self._changed(paid, number - 1)
                     parts = seal_chunk(secrets.payload, number - 1, chunk, is_last=plan.is_last(number - 1))
                     piece = b"".join(parts)
                 begin = plan.piece_start(number)
@@ -249,9 +253,21 @@ class Deliveries:
                     self._preparing.pop(paid.order, None)
 
     def _prepare(self, paid: PaidOrder) -> None:
-        """Makes the statement of an order: one pass over the content."""
-        secrets = self._secrets(paid)
+        """Makes the statement of an order, and gives it away only when it is on record."""
         folder = self._made(self._order_folder(paid))
+        unrecorded = folder / "statement.unrecorded"
+        try:
+            if not unrecorded.exists():
+                replace_file(unrecorded, self._new_statement(paid, folder))
+            self._record(*read_statement(unrecorded.read_bytes()))  # twice after a crash, and then the same
+            unrecorded.replace(folder / "statement.json")
+            sync_folder(folder)
+        except OSError as error:
+            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+
+    def _new_statement(self, paid: PaidOrder, folder: Path) -> bytes:
+        """Returns a signed statement, after one pass over the content."""
+        secrets = self._secrets(paid)
         try:
             with self._leaves(paid.content) as leaves, closing(self._orders.source(paid)) as source:
                 root = write_hashes(folder / "pieces", self._piece_leaves(paid, secrets, source, leaves))
@@ -262,11 +278,7 @@ class Deliveries:
                 Content(root, DeliveryPlan(paid.content.size_bytes).sent_bytes),
                 self._now(),
             )
-            _, signed = read_statement(self._sign(statement.to_json()))
-            self._promised(paid, signed)
-            replace_file(folder / "statement.json", signed.encode())
-        except OSError as error:
-            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+            return canonical.dumps(self._sign(statement.to_json()))
         finally:
             self._progress.pop(paid.order, None)
 
@@ -277,9 +289,12 @@ class Deliveries:
         plan = DeliveryPlan(paid.content.size_bytes)
         buffers = threading.local()
 
-        def leaf(number: int) -> bytes:
-            buffer = buffers.__dict__.setdefault("buffer", bytearray(CHUNK_BYTES))
-            chunk = self._true_chunk(paid, source, leaves, number, buffer)
+        def leaf(number: int) -> bytes | None:
+            if not hasattr(buffers, "chunk"):
+                buffers.chunk = bytearray(CHUNK_BYTES)
+            chunk = self._true_chunk(paid, source, leaves, number, buffers.chunk)
+            if chunk is None:
+                return None
             return chunk_leaf(*seal_chunk(secrets.payload, number, chunk, is_last=plan.is_last(number)))
 
         yield chunk_leaf(secrets.head)
@@ -288,7 +303,10 @@ class Deliveries:
         try:
             done = 0
             while under_way:
-                yield under_way.pop(0).result()
+                found = under_way.pop(0).result()
+                if found is None:
+                    raise self._changed(paid, done)
+                yield found
                 done += 1
                 self._progress[paid.order] = (min(done * CHUNK_BYTES, plan.size_bytes), plan.size_bytes)
                 under_way += [self._workers.submit(leaf, number) for number in islice(numbers, 1)]
@@ -301,20 +319,21 @@ class Deliveries:
 
     def _true_chunk(
         self, paid: PaidOrder, source: Source, leaves: HashList, number: int, buffer: bytearray
-    ) -> memoryview:
-        """Returns a chunk that is what was published."""
+    ) -> memoryview | None:
+        """Returns a chunk that is what was published, None where the source gives another."""
         try:
             chunk = read_chunk(source, DeliveryPlan(paid.content.size_bytes), number, buffer)
-            is_true = chunk_leaf(chunk) == leaves[number]
         except Stale:
-            is_true = False
-        if not is_true:
-            self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
-            raise Stale(
-                f"the source no longer gives what was published: chunk {number} is another",
-                hint="the seller puts the old content back, or refunds; nothing false was sent",
-            )
-        return chunk
+            return None
+        return chunk if chunk_leaf(chunk) == leaves[number] else None
+
+    def _changed(self, paid: PaidOrder, number: int) -> Stale:
+        """Tells of a source that gives another chunk than was published; returns the error that says so."""
+        self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
+        return Stale(
+            f"the source no longer gives what was published: chunk {number} is another",
+            hint="the seller puts the old content back, or refunds; nothing false was sent",
+        )
 
     def _secrets(self, paid: PaidOrder) -> DeliverySecrets:
         return delivery_secrets(self._secret, paid.id, paid.content, paid.recipient)

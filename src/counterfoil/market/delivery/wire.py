@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -31,21 +32,30 @@ from counterfoil.errors import (
 )
 from counterfoil.provenance.snapshots.addresses import Reach
 
-__all__ = ["Incoming", "NodeWire", "SellerWire"]
-
-TIMEOUT_S: Final = 30.0
-"""Longest that the node may say nothing."""
-
-ANSWER_S: Final = 60.0
-"""Longest that the head of an answer, or a short answer, may take."""
-
-MIB_S: Final = 300.0
-"""Longest that a MiB may take: slower than 3.5 KB/s is no delivery."""
+__all__ = ["Incoming", "NodeWire", "Patience", "SellerWire"]
 
 _TAKEN_BYTES: Final = 65_536
 _MOST_PROBLEM_BYTES: Final = 65_536
 _MOST_TOLD: Final = 200
 _TOLD: Final = {ERROR_TABLE[kind].code: kind for kind in (HomeBusy, NotAllowed, NotSignedIn, Stale, TooManyRequests)}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long another node is waited for, in seconds.
+
+    Attributes:
+        silence_s: Longest that it may say nothing.
+        answer_s: Longest that the head of an answer may take.
+        mib_s: Longest that a MiB may take: slower than 3.5 KB/s is no delivery.
+    """
+
+    silence_s: float = 30.0
+    answer_s: float = 60.0
+    mib_s: float = 300.0
+
+
+PATIENCE: Final = Patience()
 
 
 class Incoming:
@@ -54,10 +64,12 @@ class Incoming:
     Args:
         answer: What is read from.
         size_bytes: Its length.
+        mib_s: Longest that what is read at once, a MiB at most, may take.
     """
 
-    def __init__(self, answer: http.client.HTTPResponse, size_bytes: int) -> None:
+    def __init__(self, answer: http.client.HTTPResponse, size_bytes: int, mib_s: float) -> None:
         self._answer = answer
+        self._mib_s = mib_s
         self.left_bytes = size_bytes
 
     def read_into(self, buffer: memoryview) -> None:
@@ -66,7 +78,7 @@ class Incoming:
         Raises:
             NodeUnreachable: The connection broke, or it takes too long.
         """
-        done, ends = 0, time.monotonic() + MIB_S
+        done, ends = 0, time.monotonic() + self._mib_s
         while done < len(buffer):
             data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
             if not data:
@@ -87,8 +99,8 @@ class Incoming:
 class _Judged(http.client.HTTPConnection):
     """A connection to an address that was judged, whatever its name leads to a moment later."""
 
-    def __init__(self, host: str, port: int, reach: Reach, tls: ssl.SSLContext | None) -> None:
-        super().__init__(host, port, timeout=TIMEOUT_S)
+    def __init__(self, host: str, port: int, reach: Reach, tls: ssl.SSLContext | None, timeout_s: float) -> None:
+        super().__init__(host, port, timeout=timeout_s)
         self._judge = reach
         self._tls = tls
 
@@ -106,14 +118,16 @@ class NodeWire:
     Args:
         url: Address of the node, `https://node.clinic.example`.
         reach: Which addresses may be asked; every one by default.
+        patience: How long the node is waited for.
 
     Raises:
         InvalidInput: The address cannot be.
     """
 
-    def __init__(self, url: str, reach: Reach | None = None) -> None:
+    def __init__(self, url: str, reach: Reach | None = None, patience: Patience = PATIENCE) -> None:
         parts = _address(url)
         self._reach = reach or Reach()
+        self._patience = patience
         self._host, self._port = parts.hostname or "", parts.port
         self._api = f"{parts.path.rstrip('/')}/api/v1"
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
@@ -159,10 +173,11 @@ class NodeWire:
         if start or end:
             asked["range"] = f"bytes={start}-{end - 1 if end else ''}"
         try:
-            with _clock(connection):
+            with _clock(connection, self._patience.answer_s):
                 connection.request(method, f"{self._api}{path}", body, asked)
                 answer = connection.getresponse()
-            yield Incoming(answer, _checked(answer, start, end, size_bytes))
+            length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+            yield Incoming(answer, length, self._patience.mib_s)
         except (OSError, http.client.HTTPException) as error:
             raise NodeUnreachable(
                 f"the node at {self._host} does not answer: {type(error).__name__}",
@@ -173,7 +188,7 @@ class NodeWire:
 
     def _connection(self) -> http.client.HTTPConnection:
         port = self._port or (443 if self._tls is not None else 80)
-        return _Judged(self._host, port, self._reach, self._tls)
+        return _Judged(self._host, port, self._reach, self._tls, self._patience.silence_s)
 
 
 class SellerWire:
@@ -184,6 +199,7 @@ class SellerWire:
         order: `0x` and 64 digits.
         ticket: For this order.
         reach: Which addresses may be asked; every one by default.
+        patience: How long the node is waited for.
 
     Raises:
         InvalidInput: The address or the ticket cannot be.
@@ -195,8 +211,9 @@ class SellerWire:
         order: str,
         ticket: str,
         reach: Reach | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
-        self._wire = NodeWire(url, reach)
+        self._wire = NodeWire(url, reach, patience)
         if not ticket.isascii() or not ticket.isprintable() or " " in ticket:
             raise InvalidInput("the ticket holds characters that none has", hint="decrypt it as it was handed out")
         self._path = f"/market/orders/{order}"
@@ -243,14 +260,14 @@ def _short(incoming: Incoming, most_bytes: int) -> bytes:
 
 
 @contextmanager
-def _clock(connection: http.client.HTTPConnection) -> Iterator[None]:
+def _clock(connection: http.client.HTTPConnection, most_s: float) -> Iterator[None]:
     """Ends the connection when the head of an answer is not there in time, however slowly its bytes drip."""
 
     def end() -> None:
         with suppress(OSError, AttributeError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(ANSWER_S, end)
+    timer = threading.Timer(most_s, end)
     timer.daemon = True
     timer.start()
     try:
@@ -259,14 +276,14 @@ def _clock(connection: http.client.HTTPConnection) -> Iterator[None]:
         timer.cancel()
 
 
-def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes: int) -> int:
+def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes: int, most_s: float) -> int:
     """Returns the length of an answer that is what was asked for."""
     if 300 <= answer.status < 400:
         raise NodeUnreachable(
             "the node sends on to another address, which is not followed", hint="ask the seller for its address"
         )
     if answer.status not in (200, 206):
-        raise _problem(answer)
+        raise _problem(answer, most_s)
     length = answer.length
     if length is None or answer.getheader("content-encoding", "identity") != "identity":
         raise NodeUnreachable("the node's answer has no length of its own, or is encoded")
@@ -278,17 +295,28 @@ def _checked(answer: http.client.HTTPResponse, start: int, end: int, size_bytes:
     return length
 
 
-def _problem(answer: http.client.HTTPResponse) -> CounterfoilError:
+def _problem(answer: http.client.HTTPResponse, most_s: float) -> CounterfoilError:
     """Returns the error that an answer tells of; what it says is the other side's word, cut and made printable."""
     told: Any = None
     with suppress(ValueError, OSError, http.client.HTTPException, RecursionError):
-        told = json.loads(answer.read1(_MOST_PROBLEM_BYTES))
+        told = json.loads(_start_of(answer, most_s))
     detail = told.get("detail") if isinstance(told, dict) else None
     text = "".join(each for each in str(detail or "")[:_MOST_TOLD] if each.isprintable())
     kind = _TOLD.get(str(told.get("code")), NodeUnreachable) if isinstance(told, dict) else NodeUnreachable
     if kind is NodeUnreachable and answer.status == 503:
         kind = HomeBusy
     return kind(f"the seller's node answers {answer.status}: {text or 'nothing that can be read'}")
+
+
+def _start_of(answer: http.client.HTTPResponse, most_s: float) -> bytes:
+    """Returns the first bytes of an answer's body, as far as they come in time."""
+    data, ends = b"", time.monotonic() + most_s
+    while len(data) < _MOST_PROBLEM_BYTES and time.monotonic() < ends:
+        more = answer.read1(_MOST_PROBLEM_BYTES - len(data))
+        if not more:
+            break
+        data += more
+    return data
 
 
 def _address(url: str) -> Any:

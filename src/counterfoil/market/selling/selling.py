@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from counterfoil.core.delivery import read_statement
+from counterfoil.core.delivery import DeliveryStatement
 from counterfoil.core.signed_document import SignedDocument, sign_document
 from counterfoil.errors import NotFound
 from counterfoil.market.delivery.deliveries import Deliveries, SourceChanged
-from counterfoil.market.delivery.orders import PaidOrder
 from counterfoil.market.delivery.tickets import Tickets, sealed_for
 from counterfoil.market.records import DeliveryRecord
 from counterfoil.market.selling.admissions import Admissions
@@ -103,8 +102,8 @@ class Selling:
             sign=self.sign,
             orders=self.orders,
             now=lambda: time_text(recorder.now_s()),
+            record=self._promised,
             told=self._source_changed,
-            promised=self._promised,
         )
 
         def orders_of(account: str, offer: str) -> list[str]:
@@ -154,12 +153,11 @@ class Selling:
         self._challenges.require(order, challenge)
         return self.admissions.admit(order, claims)
 
-    def _promised(self, paid: PaidOrder, signed: SignedDocument) -> None:
+    def _promised(self, statement: DeliveryStatement, signed: SignedDocument) -> None:
         """Puts on record what is promised for an order, before anybody is given it."""
-        statement, _ = read_statement(signed.envelope())
         made = DeliveryRecord(
-            paid.order,
-            paid.offer,
+            statement.order,
+            statement.offer,
             signed.digest_hex,
             statement.content.root.hex(),
             statement.ciphertext.root.hex(),

@@ -130,8 +130,8 @@ class Access:
         if given:
             if len(given) > 1:
                 raise NotSignedIn("this request names two keys", hint="send one Authorization header")
-            token = _bearer(given[0])
-            return None if is_ticket(token) else self.keys.identify(token)
+            key = _bearer(given[0])
+            return None if is_ticket(key) else self.keys.identify(key)  # tickets are for the market's own routes
         if is_signed:
             return self.peers.identify(scope)
         if scope["method"] not in SAFE_METHODS:

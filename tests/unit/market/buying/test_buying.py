@@ -60,14 +60,18 @@ def test_what_is_paid_at_once_is_fetched_at_once_and_both_logs_say_so(
 
 
 def test_terms_that_do_not_let_in_are_told_before_anything_is_paid(stall: Stall, scans: Path) -> None:
-    rules = [{"name": "research in Germany", "effect": "allow", "purposes": ["research"], "jurisdictions": {"in": ["DE"]}}]
+    rules = [
+        {"name": "research in Germany", "effect": "allow", "purposes": ["research"], "jurisdictions": {"in": ["DE"]}}
+    ]
     offer, _ = offered(stall, scans, name="terms", terms={"purposes": ["research", "trade"], "rules": rules})
     spent = stall.buys.balance().units
     with pytest.raises(NotAllowed, match="rule 1 'research in Germany' is for research"):
         stall.buyer.market.buying.planning(offer.offer, Stated(purpose="trade", jurisdiction="DE"))
     assert stall.buys.balance().units == spent
     stated = Stated(purpose="research", jurisdiction="DE")
-    assert stall.buyer.market.buying.planning(offer.offer, stated).admission == "allowed by rule 1 'research in Germany'"
+    assert (
+        stall.buyer.market.buying.planning(offer.offer, stated).admission == "allowed by rule 1 'research in Germany'"
+    )
 
 
 def test_nobody_asks_in_a_buyers_name_without_the_orders_key(stall: Stall, scans: Path) -> None:
