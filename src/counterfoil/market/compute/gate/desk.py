@@ -1,7 +1,8 @@
 """The release desk: what waits for the owner's hand, what was decided, and the only way out for a job's files.
 
 A file is decided on by its digest, so that what leaves is what was looked at. What was decided stays; a file that was
-withheld is deleted. The bytes lie in the owner's own folder, under their digest, and are checked again before they leave.
+withheld is deleted. The bytes lie in the owner's own folder, under their digest, and are checked again before they
+leave.
 """
 
 from __future__ import annotations
@@ -122,8 +123,6 @@ class Desk:
             DoesNotMatch: The job was put down with another decision before.
         """
         decision = gated.decision
-        for data in (*gated.passed.values(), *gated.held.values()):
-            self._keep(data)
         with self._file.writing() as connection:
             row = connection.execute("SELECT decision FROM jobs WHERE job = ?", (decision.job,)).fetchone()
             if row is not None:
@@ -132,6 +131,8 @@ class Desk:
                         "this job was put down with another decision", hint="a job is run and gated once"
                     )
                 return
+            for data in (*gated.passed.values(), *gated.held.values()):
+                self._keep(data)  # on disk before the row that names it
             connection.execute("INSERT INTO jobs VALUES (?, ?, ?)", (decision.job, decision.encode(), now))
             for state, files in (("passed", gated.passed), ("held", gated.held)):
                 for name, data in files.items():
@@ -145,7 +146,10 @@ class Desk:
         query = f"SELECT {_COLUMNS} FROM files WHERE state = 'held' AND job = coalesce(?, job) ORDER BY job, name"  # noqa: S608
         with self._file.reading() as connection:
             rows = connection.execute(query, (job,)).fetchall()
-        return [Pending(*row[:6], tuple(json.loads(row[6]))) for row in rows]
+        return [
+            Pending(of, name, digest, size, rule, why, tuple(json.loads(found)))
+            for of, name, digest, size, rule, why, found in rows
+        ]
 
     def preview(self, job: str, name: str, most_bytes: int = _PREVIEW_BYTES) -> Preview:
         """Returns the beginning of a file that waits.
@@ -196,7 +200,8 @@ class Desk:
 
     def settled(self, job: str) -> list[Settled]:
         """Returns what was decided on a job's files, in order."""
-        query = "SELECT job, name, sha256, size, state, by, reason, time FROM files WHERE job = ? AND by IS NOT NULL ORDER BY name"
+        what = "SELECT job, name, sha256, size, state, by, reason, time FROM files"
+        query = f"{what} WHERE job = ? AND by IS NOT NULL ORDER BY name"
         with self._file.reading() as connection:
             return [Settled(*row) for row in connection.execute(query, (job,)).fetchall()]
 
@@ -235,7 +240,7 @@ class Desk:
                 raise NotFound(f"no file {name!r} of this job waits", hint="refused files are not kept")
             found, size, state, *before = row
             if state == verdict and found == digest:  # said twice: the first time counts
-                return Settled(job, name, digest, verdict, *before)
+                return Settled(job, name, digest, size, verdict, *before)
             if state != "held":
                 raise Stale(f"{name!r} has {state} before", hint="what was decided stays")
             if found != digest:
@@ -244,7 +249,7 @@ class Desk:
                 "UPDATE files SET state = ?, by = ?, reason = ?, time = ? WHERE job = ? AND name = ?",
                 (verdict, by, reason, now, job, name),
             )
-        return Settled(job, name, digest, verdict, by, reason, now)
+        return Settled(job, name, digest, size, verdict, by, reason, now)
 
     def _keep(self, data: bytes) -> None:
         path = self._folder / sha256(data).hexdigest()
