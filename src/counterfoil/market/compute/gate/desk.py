@@ -12,31 +12,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, func, select
 
 from counterfoil.core import canonical
 from counterfoil.errors import DoesNotMatch, HomeDamaged, InvalidInput, LogUnavailable, NotFound, Stale
 from counterfoil.market.compute.gate.decision import GateDecision
 from counterfoil.market.compute.gate.gate import Gated
-from counterfoil.market.compute.gate.state_file import StateFile
 from counterfoil.store.durable import replace_file
+from counterfoil.store.state_file import StateFile
 
 __all__ = ["Desk", "Pending", "Preview", "Settled"]
 
 Verdict = Literal["released", "withheld"]
 
-_VERSION: Final = 1
-_TABLES: Final = """
-CREATE TABLE jobs (job TEXT PRIMARY KEY, decision BLOB NOT NULL, time TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE files (
-    job TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
-    rule TEXT NOT NULL, why TEXT NOT NULL, found TEXT NOT NULL, by TEXT, reason TEXT, time TEXT,
-    PRIMARY KEY (job, name)
-) STRICT, WITHOUT ROWID
-"""
+_metadata: Final = MetaData()
+
+_jobs: Final = Table(
+    "desk_jobs",
+    _metadata,
+    Column("job", String, primary_key=True),
+    Column("decision", LargeBinary, nullable=False),
+    Column("time", String, nullable=False),
+)
+_files: Final = Table(
+    "desk_files",
+    _metadata,
+    Column("job", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("sha256", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", String, nullable=False),  # passed, held, released or withheld
+    Column("rule", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("found", String, nullable=False),
+    Column("by", String),
+    Column("reason", String),
+    Column("time", String),
+)
 _PREVIEW_BYTES: Final = 4_096
 _MOST_REASON: Final = 500
-_COLUMNS: Final = "job, name, sha256, size, rule, why, found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,7 @@ class Desk:
         except OSError as error:
             raise LogUnavailable(f"{folder} cannot be made: {error.strerror}", hint="check its owner") from error
         self._folder = folder / "files"
-        self._file = StateFile(folder / "desk.db", _TABLES, _VERSION)
+        self._file = StateFile(folder / "desk.db", _metadata)
 
     def put(self, gated: Gated, now: str) -> None:
         """Takes what a job's gate let pass or holds. Doing it again changes nothing.
@@ -124,28 +140,34 @@ class Desk:
         """
         decision = gated.decision
         with self._file.writing() as connection:
-            row = connection.execute("SELECT decision FROM jobs WHERE job = ?", (decision.job,)).fetchone()
-            if row is not None:
-                if bytes(row[0]) != decision.encode():
+            before = connection.execute(select(_jobs.c.decision).where(_jobs.c.job == decision.job)).scalar()
+            if before is not None:
+                if bytes(before) != decision.encode():
                     raise DoesNotMatch(
                         "this job was put down with another decision", hint="a job is run and gated once"
                     )
                 return
             for data in (*gated.passed.values(), *gated.held.values()):
                 self._keep(data)  # on disk before the row that names it
-            connection.execute("INSERT INTO jobs VALUES (?, ?, ?)", (decision.job, decision.encode(), now))
+            connection.execute(_jobs.insert().values(job=decision.job, decision=decision.encode(), time=now))
             for state, files in (("passed", gated.passed), ("held", gated.held)):
                 for name, data in files.items():
-                    rule, why = next((each.rule, each.why) for each in decision.files if each.name == name)
-                    found = [f"{each.rule} in {each.where}" for each in gated.findings.get(name, ())]
-                    row = (decision.job, name, sha256(data).hexdigest(), len(data), state, rule, why, json.dumps(found))
-                    connection.execute("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
+                    connection.execute(_files.insert().values(**_row(gated, name, data), state=state))
 
     def pending(self, job: str | None = None) -> list[Pending]:
         """Returns what waits, of one job or all, in order."""
-        query = f"SELECT {_COLUMNS} FROM files WHERE state = 'held' AND job = coalesce(?, job) ORDER BY job, name"  # noqa: S608
+        parts = (
+            _files.c.job,
+            _files.c.name,
+            _files.c.sha256,
+            _files.c.size,
+            _files.c.rule,
+            _files.c.why,
+            _files.c.found,
+        )
+        query = select(*parts).where(_files.c.state == "held").order_by(_files.c.job, _files.c.name)
         with self._file.reading() as connection:
-            rows = connection.execute(query, (job,)).fetchall()
+            rows = connection.execute(query if job is None else query.where(_files.c.job == job)).all()
         return [
             Pending(of, name, digest, size, rule, why, tuple(json.loads(found)))
             for of, name, digest, size, rule, why, found in rows
@@ -192,18 +214,19 @@ class Desk:
         """
         settled = self._settle(job, name, digest, "withheld", by, reason, now)
         with self._file.reading() as connection:
-            query = "SELECT count(*) FROM files WHERE sha256 = ? AND state != 'withheld'"
-            [others] = connection.execute(query, (digest,)).fetchone()
+            used = select(func.count()).where(_files.c.sha256 == digest, _files.c.state != "withheld")
+            others = connection.execute(used).scalar_one()
         if not others:
             (self._folder / digest).unlink(missing_ok=True)
         return settled
 
     def settled(self, job: str) -> list[Settled]:
         """Returns what was decided on a job's files, in order."""
-        what = "SELECT job, name, sha256, size, state, by, reason, time FROM files"
-        query = f"{what} WHERE job = ? AND by IS NOT NULL ORDER BY name"
+        c = _files.c
+        query = select(c.job, c.name, c.sha256, c.size, c.state, c.by, c.reason, c.time)
         with self._file.reading() as connection:
-            return [Settled(*row) for row in connection.execute(query, (job,)).fetchall()]
+            rows = connection.execute(query.where(c.job == job, c.by.is_not(None)).order_by(c.name)).all()
+        return [Settled(*row) for row in rows]
 
     def decision(self, job: str) -> GateDecision:
         """Returns the gate's decision over a job.
@@ -212,10 +235,10 @@ class Desk:
             NotFound: The job was never put down.
         """
         with self._file.reading() as connection:
-            row = connection.execute("SELECT decision FROM jobs WHERE job = ?", (job,)).fetchone()
-        if row is None:
+            found = connection.execute(select(_jobs.c.decision).where(_jobs.c.job == job)).scalar()
+        if found is None:
             raise NotFound("this job was never put down at the desk", hint="it has not ended, or is none of this home")
-        return GateDecision.from_json(canonical.loads(bytes(row[0])))
+        return GateDecision.from_json(canonical.loads(bytes(found)))
 
     def leaving(self, job: str) -> Mapping[str, bytes]:
         """Returns all of a job that may leave by now: what passed, and what was released.
@@ -225,17 +248,25 @@ class Desk:
             HomeDamaged: A file is gone, or is not what was decided on.
         """
         self.decision(job)
-        query = "SELECT name, sha256 FROM files WHERE job = ? AND state IN ('passed', 'released') ORDER BY name"
+        of_job = select(_files.c.name, _files.c.sha256).where(_files.c.job == job)
+        query = of_job.where(_files.c.state.in_(("passed", "released"))).order_by(_files.c.name)
         with self._file.reading() as connection:
-            rows = connection.execute(query, (job,)).fetchall()
+            rows = connection.execute(query).all()
         return {name: self._read(digest) for name, digest in rows}
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
 
     def _settle(self, job: str, name: str, digest: str, verdict: Verdict, by: str, reason: str, now: str) -> Settled:
         if not by or not reason.strip() or len(reason) > _MOST_REASON or not reason.isprintable():
             raise InvalidInput(f"a decision names who made it, and why in a line of 1 to {_MOST_REASON} characters")
         with self._file.writing() as connection:
-            query = "SELECT sha256, size, state, by, reason, time FROM files WHERE job = ? AND name = ?"
-            row = connection.execute(query, (job, name)).fetchone()
+            c = _files.c
+            this = (c.job == job, c.name == name)
+            row = connection.execute(
+                select(c.sha256, c.size, c.state, c.by, c.reason, c.time).where(*this)
+            ).one_or_none()
             if row is None:
                 raise NotFound(f"no file {name!r} of this job waits", hint="refused files are not kept")
             found, size, state, *before = row
@@ -245,10 +276,8 @@ class Desk:
                 raise Stale(f"{name!r} has {state} before", hint="what was decided stays")
             if found != digest:
                 raise Stale(f"{name!r} is not the file that was looked at", hint="look at it again, then decide")
-            connection.execute(
-                "UPDATE files SET state = ?, by = ?, reason = ?, time = ? WHERE job = ? AND name = ?",
-                (verdict, by, reason, now, job, name),
-            )
+            change = _files.update().where(*this)
+            connection.execute(change.values(state=verdict, by=by, reason=reason, time=now))
         return Settled(job, name, digest, size, verdict, by, reason, now)
 
     def _keep(self, data: bytes) -> None:
@@ -272,3 +301,11 @@ class Desk:
         if sha256(data).hexdigest() != digest:
             raise HomeDamaged("a file of the release desk was changed", hint="restore it from a backup; nothing left")
         return data
+
+
+def _row(gated: Gated, name: str, data: bytes) -> dict[str, Any]:
+    """Returns a file's row, but for its state."""
+    rule, why = next((each.rule, each.why) for each in gated.decision.files if each.name == name)
+    found = [f"{each.rule} in {each.where}" for each in gated.findings.get(name, ())]
+    known = {"job": gated.decision.job, "name": name, "rule": rule, "why": why, "found": json.dumps(found)}
+    return known | {"sha256": sha256(data).hexdigest(), "size": len(data)}

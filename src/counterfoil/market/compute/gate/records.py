@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +12,13 @@ from counterfoil.errors import MalformedEvidence
 from counterfoil.market.compute.gate.decision import GateDecision
 from counterfoil.market.compute.gate.desk import Settled
 from counterfoil.market.compute.gate.privacy import Cost
+from counterfoil.market.records import STREAM
 
 __all__ = ["GATE", "PRIVACY_SPENDING", "RELEASE", "GateRecord", "ReleaseRecord", "SpendingRecord"]
 
 GATE: Final = "gate-decision"
 PRIVACY_SPENDING: Final = "privacy-spending"
 RELEASE: Final = Schema("release", (SchemaField("/by", "Who decided on the file", "string"),))
-
-_STREAM: Final = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class GateRecord:
     def draft(self) -> Draft:
         """Returns the record to be written."""
         files = {"held": self.held, "passed": self.passed, "refused": self.refused}
-        return Draft(GATE, _STREAM, f"job {self.job}", (), {"files": files, "job": self.job}, sha256=self.decision)
+        return Draft(GATE, STREAM, f"job {self.job}", (), {"files": files, "job": self.job}, sha256=self.decision)
 
     @classmethod
     def read(cls, record: Record) -> GateRecord:
@@ -84,10 +84,10 @@ class ReleaseRecord:
         digest = settled.sha256 if settled.verdict == "released" else None
         return cls(settled.job, settled.name, digest, settled.verdict, settled.reason)
 
-    def draft(self) -> Draft:
-        """Returns the public part of the record."""
+    def draft(self, request: Mapping[str, str]) -> Draft:
+        """Returns the public part of the record; `request` marks the request that it answers, if there is one."""
         about: dict[str, Any] = {"job": self.job, "name": self.name, "reason": self.reason, "sha256": self.sha256}
-        return Draft("release", _STREAM, f"job {self.job}", (), about | {"verdict": self.verdict})
+        return Draft("release", STREAM, f"job {self.job}", (), {**about, "verdict": self.verdict, **request})
 
     @classmethod
     def read(cls, record: Record) -> ReleaseRecord:
@@ -105,7 +105,8 @@ class SpendingRecord:
     """That a job used up some of a privacy budget. The buyer is named by its order alone.
 
     Attributes:
-        job, order: The job's specification and the order, 64 hex digits each.
+        job: SHA-256 (hex) of the job's specification.
+        order: The order's id, `0x` and 64 hex digits.
         dataset: Content root (hex) of the dataset.
         cost, left: What it cost, and what is left of the buyer's budget.
         mechanism: How noise was added: `discrete Laplace`.
@@ -128,7 +129,7 @@ class SpendingRecord:
             "mechanism": self.mechanism,
             "order": self.order,
         }
-        return Draft(PRIVACY_SPENDING, _STREAM, f"job {self.job}", (), about)
+        return Draft(PRIVACY_SPENDING, STREAM, f"job {self.job}", (), about)
 
     @classmethod
     def read(cls, record: Record) -> SpendingRecord:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ def gated(tmp_path: Path) -> Gated:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, gated: Gated) -> Desk:
+def desk(tmp_path: Path, gated: Gated) -> Iterator[Desk]:
     desk = Desk(tmp_path / "desk")
     desk.put(gated, NOW)
-    return desk
+    yield desk
+    desk.close()
 
 
 def settle(desk: Desk, what: str, name: str, digest: str | None = None, **more: Any) -> Any:
@@ -116,12 +118,14 @@ def test_the_owner_sees_the_beginning(desk: Desk) -> None:
 
 def test_the_desk_remembers_after_a_restart_and_takes_a_job_once(desk: Desk, gated: Gated, tmp_path: Path) -> None:
     settle(desk, "release", "notes.txt")
+    desk.close()
     again = Desk(tmp_path / "desk")
     again.put(gated, NOW)
     assert set(again.leaving(made.JOB)) == {"notes.txt", "result.json"}
     other = check_outputs(tmp_path / "out", made.rules(TEXT), None, job=made.JOB, exit_code=0)
     with pytest.raises(DoesNotMatch, match="another decision"):
         again.put(other, NOW)
+    again.close()
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])

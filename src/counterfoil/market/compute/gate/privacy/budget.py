@@ -18,20 +18,33 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, MetaData, String, Table, func, select
+from sqlalchemy.dialects.sqlite import insert
+
 from counterfoil.errors import DoesNotMatch, InvalidInput, NotAllowed
-from counterfoil.market.compute.gate.state_file import StateFile
+from counterfoil.store.state_file import StateFile
 
 __all__ = ["Budget", "Cost", "Limit", "Spent"]
 
-_VERSION: Final = 1
-_TABLES: Final = """
-CREATE TABLE spent (
-    job TEXT PRIMARY KEY, buyer TEXT NOT NULL, dataset TEXT NOT NULL,
-    epsilon_millionths INTEGER NOT NULL, delta_femto INTEGER NOT NULL, time TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX spent_by_dataset ON spent (dataset, buyer);
-CREATE TABLE answers (job TEXT PRIMARY KEY, answer BLOB NOT NULL) STRICT, WITHOUT ROWID
-"""
+_metadata: Final = MetaData()
+
+_spent: Final = Table(
+    "privacy_spent",
+    _metadata,
+    Column("job", String, primary_key=True),
+    Column("buyer", String, nullable=False),
+    Column("dataset", String, nullable=False),
+    Column("epsilon_millionths", BigInteger, nullable=False),
+    Column("delta_femto", BigInteger, nullable=False),
+    Column("time", String, nullable=False),
+    Index("privacy_spent_by_dataset", "dataset", "buyer"),
+)
+_answers: Final = Table(
+    "privacy_answers",
+    _metadata,
+    Column("job", String, primary_key=True),
+    Column("answer", LargeBinary, nullable=False),
+)
 _JOB: Final = re.compile(r"[0-9a-f]{64}")
 _MILLION: Final = 10**6
 _FEMTO: Final = 10**15
@@ -90,7 +103,7 @@ class Spent:
 
 
 class Budget:
-    """The budget of one home, in one file. Threads and processes may share it.
+    """The budget of one home, in one file. Safe to use from many threads.
 
     Args:
         path: The file; made when missing.
@@ -100,7 +113,7 @@ class Budget:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = StateFile(path, _TABLES, _VERSION)
+        self._file = StateFile(path, _metadata)
 
     def answer(
         self, job: str, buyer: str, dataset: str, cost: Cost, limit: Limit, now: str, make: Callable[[], bytes]
@@ -114,23 +127,21 @@ class Budget:
             cost: What the answer costs.
             limit: Of the offer.
             now: RFC 3339, for the books.
-            make: Makes the answer with fresh noise; called at most once by a process.
+            make: Makes the answer with fresh noise.
 
         Raises:
             NotAllowed: It would be more than the limit. Nothing was spent.
             DoesNotMatch: The job was paid for with another cost, or by another buyer.
         """
+        self.spend(job, buyer, dataset, cost, limit, now)
         kept = self._kept(job)
         if kept is not None:
-            self._require_same(job, buyer, dataset, cost)
             return kept
-        self.spend(job, buyer, dataset, cost, limit, now)
         made = make()
         with self._file.writing() as connection:
             # Where two were at it at once, the answer that was kept first is everybody's.
-            connection.execute("INSERT INTO answers VALUES (?, ?) ON CONFLICT DO NOTHING", (job, made))
-            [first] = connection.execute("SELECT answer FROM answers WHERE job = ?", (job,)).fetchone()
-        return bytes(first)
+            connection.execute(insert(_answers).values(job=job, answer=made).on_conflict_do_nothing())
+            return bytes(connection.execute(select(_answers.c.answer).where(_answers.c.job == job)).scalar_one())
 
     def spend(self, job: str, buyer: str, dataset: str, cost: Cost, limit: Limit, now: str) -> bool:
         """Spends what a job costs; returns False where that was done before.
@@ -141,52 +152,55 @@ class Budget:
         """
         if not _JOB.fullmatch(job) or not buyer or not dataset:
             raise InvalidInput("a job is named by 64 hex digits, a buyer and a dataset by a text")
+        amounts = (cost.epsilon_millionths, cost.delta_femto)
         with self._file.writing() as connection:
-            row = connection.execute("SELECT * FROM spent WHERE job = ?", (job,)).fetchone()
+            row = connection.execute(select(_spent).where(_spent.c.job == job)).one_or_none()
             if row is not None:
-                _require_row(row, buyer, dataset, cost)
+                if tuple(row)[1:5] != (buyer, dataset, *amounts):
+                    raise DoesNotMatch(
+                        "this job was paid for otherwise", hint="a job has one buyer, one dataset and one cost"
+                    )
                 return False
-            own = _sum(connection.execute(_SUM + " WHERE dataset = ? AND buyer = ?", (dataset, buyer)).fetchone())
-            all_of_it = _sum(connection.execute(_SUM + " WHERE dataset = ?", (dataset,)).fetchone())
-            _require_within(own, cost, limit.buyer, "of this buyer's budget")
+            _require_within(_used(connection, dataset, buyer), cost, limit.buyer, "of this buyer's budget")
             if limit.everybody is not None:
-                _require_within(all_of_it, cost, limit.everybody, "of the budget of all buyers together")
-            amounts = cost.epsilon_millionths, cost.delta_femto
-            connection.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)", (job, buyer, dataset, *amounts, now))
+                whose = "of the budget of all buyers together"
+                _require_within(_used(connection, dataset, None), cost, limit.everybody, whose)
+            connection.execute(_spent.insert().values((job, buyer, dataset, *amounts, now)))
         return True
 
     def left(self, buyer: str, dataset: str, limit: Limit) -> Cost:
         """Returns what a buyer may still spend on a dataset."""
         with self._file.reading() as connection:
-            own = _sum(connection.execute(_SUM + " WHERE dataset = ? AND buyer = ?", (dataset, buyer)).fetchone())
-            all_of_it = _sum(connection.execute(_SUM + " WHERE dataset = ?", (dataset,)).fetchone())
-        ways = [_less(limit.buyer, own)] + ([_less(limit.everybody, all_of_it)] if limit.everybody is not None else [])
-        return Cost(min(each.epsilon_millionths for each in ways), min(each.delta_femto for each in ways))
+            left = _less(limit.buyer, _used(connection, dataset, buyer))
+            if limit.everybody is None:
+                return left
+            shared = _less(limit.everybody, _used(connection, dataset, None))
+        return Cost(min(left.epsilon_millionths, shared.epsilon_millionths), min(left.delta_femto, shared.delta_femto))
 
     def history(self, dataset: str) -> list[Spent]:
         """Returns what was spent on a dataset, in the order of time."""
-        query = "SELECT * FROM spent WHERE dataset = ? ORDER BY time, job"
+        query = select(_spent).where(_spent.c.dataset == dataset).order_by(_spent.c.time, _spent.c.job)
         with self._file.reading() as connection:
-            rows = connection.execute(query, (dataset,)).fetchall()
+            rows = connection.execute(query).all()
         return [Spent(job, who, what, Cost(epsilon, delta), time) for job, who, what, epsilon, delta, time in rows]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
 
     def _kept(self, job: str) -> bytes | None:
         with self._file.reading() as connection:
-            row = connection.execute("SELECT answer FROM answers WHERE job = ?", (job,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def _require_same(self, job: str, buyer: str, dataset: str, cost: Cost) -> None:
-        with self._file.reading() as connection:
-            _require_row(
-                connection.execute("SELECT * FROM spent WHERE job = ?", (job,)).fetchone(), buyer, dataset, cost
-            )
+            kept = connection.execute(select(_answers.c.answer).where(_answers.c.job == job)).scalar()
+        return None if kept is None else bytes(kept)
 
 
-_SUM: Final = "SELECT coalesce(sum(epsilon_millionths), 0), coalesce(sum(delta_femto), 0) FROM spent"
-
-
-def _sum(row: tuple[int, int]) -> Cost:
-    return Cost(*row)
+def _used(connection: Connection, dataset: str, buyer: str | None) -> Cost:
+    """Returns what was spent on a dataset, by one buyer or (None) by all."""
+    query = select(
+        func.coalesce(func.sum(_spent.c.epsilon_millionths), 0), func.coalesce(func.sum(_spent.c.delta_femto), 0)
+    ).where(_spent.c.dataset == dataset)
+    epsilon, delta = connection.execute(query if buyer is None else query.where(_spent.c.buyer == buyer)).one()
+    return Cost(int(epsilon), int(delta))
 
 
 def _less(limit: Cost, used: Cost) -> Cost:
@@ -207,8 +221,3 @@ def _require_within(used: Cost, cost: Cost, limit: Cost, whose: str) -> None:
 def _shown(amount: Cost, asked: Cost) -> str:
     delta = f" and delta {amount.delta_femto / _FEMTO:g}" if asked.delta_femto else ""
     return f"{amount.epsilon_millionths / _MILLION:g}{delta}"
-
-
-def _require_row(row: tuple[str, str, str, int, int, str] | None, buyer: str, dataset: str, cost: Cost) -> None:
-    if row is None or row[1:5] != (buyer, dataset, cost.epsilon_millionths, cost.delta_femto):
-        raise DoesNotMatch("this job was paid for otherwise", hint="a job has one buyer, one dataset and one cost")

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from counterfoil.errors import DoesNotMatch, HomeDamaged, InvalidInput, LogUnavailable, NotAllowed, NotSetUp
+from counterfoil.errors import DoesNotMatch, InvalidInput, NotAllowed
 from counterfoil.market.compute.gate.privacy import Budget, Cost, Limit
 
 NOW = "2026-11-23T19:00:00Z"
@@ -22,6 +22,13 @@ def job(number: int) -> str:
     return f"{number:064x}"
 
 
+@pytest.fixture
+def budget(tmp_path: Path) -> Iterator[Budget]:
+    budget = Budget(tmp_path / "budget.db")
+    yield budget
+    budget.close()
+
+
 def spend(
     budget: Budget, number: int, epsilon: float = 0.4, *, buyer: str = "a", limit: Limit = LIMIT, **more: Any
 ) -> bool:
@@ -29,27 +36,24 @@ def spend(
     return budget.spend(job(number), buyer, more.pop("dataset", "d"), cost, limit, NOW)
 
 
-def test_what_is_used_up_does_not_come_back(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_what_is_used_up_does_not_come_back(budget: Budget) -> None:
     assert spend(budget, 1)
     assert spend(budget, 2)
     with pytest.raises(NotAllowed, match=r"costs epsilon 0\.4, and 0\.2 of this buyer's budget is left"):
         spend(budget, 3)
     assert budget.left("a", "d", LIMIT) == Cost(200_000, 10**9)
-    assert spend(Budget(tmp_path / "budget.db"), 4, 0.2)
+    assert spend(budget, 4, 0.2)
     assert budget.left("a", "d", LIMIT).epsilon_millionths == 0
     assert [each.job for each in budget.history("d")] == [job(1), job(2), job(4)]
 
 
-def test_budgets_are_apart_by_buyer_and_dataset(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_budgets_are_apart_by_buyer_and_dataset(budget: Budget) -> None:
     assert spend(budget, 1, 1.0)
     assert spend(budget, 2, 1.0, buyer="b")
     assert spend(budget, 3, 1.0, dataset="e")
 
 
-def test_all_buyers_together_may_have_a_limit(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_all_buyers_together_may_have_a_limit(budget: Budget) -> None:
     both = Limit.of(1.0, everybody_epsilon=1.5)
     spend(budget, 1, 1.0, limit=both)
     with pytest.raises(NotAllowed, match="all buyers together"):
@@ -57,15 +61,13 @@ def test_all_buyers_together_may_have_a_limit(tmp_path: Path) -> None:
     assert budget.left("b", "d", both).epsilon_millionths == 500_000
 
 
-def test_delta_is_used_up_as_well(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_delta_is_used_up_as_well(budget: Budget) -> None:
     spend(budget, 1, 0.1, delta=9e-7)
     with pytest.raises(NotAllowed, match="delta"):
         spend(budget, 2, 0.1, delta=2e-7)
 
 
-def test_a_job_is_paid_for_once(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_a_job_is_paid_for_once(budget: Budget) -> None:
     assert spend(budget, 1) is True
     assert spend(budget, 1) is False
     assert budget.left("a", "d", LIMIT).epsilon_millionths == 600_000
@@ -74,8 +76,7 @@ def test_a_job_is_paid_for_once(tmp_path: Path) -> None:
             spend(budget, 1, **other)
 
 
-def test_an_answer_is_made_once_and_given_again_as_it_was(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_an_answer_is_made_once_and_given_again_as_it_was(budget: Budget) -> None:
     noise = iter([b"first", b"second"])
 
     def answer(number: int = 1, buyer: str = "a") -> bytes:
@@ -87,8 +88,7 @@ def test_an_answer_is_made_once_and_given_again_as_it_was(tmp_path: Path) -> Non
         answer(buyer="b")
 
 
-def test_no_answer_is_made_where_the_budget_does_not_reach(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_no_answer_is_made_where_the_budget_does_not_reach(budget: Budget) -> None:
     made: list[int] = []
 
     def make() -> bytes:
@@ -115,25 +115,24 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_process_that_is_killed_has_spent_before_it_answers(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_has_spent_before_it_answers(budget: Budget, tmp_path: Path) -> None:
     """Killed while it makes the answer: spent, and none given. Killed after: the same answer comes again."""
-    path = tmp_path / "budget.db"
 
     def run(when: str) -> bytes:
-        done = subprocess.run([sys.executable, "-c", CRASH, str(path), when], stdout=subprocess.PIPE, env=os.environ)
+        told = [sys.executable, "-c", CRASH, str(tmp_path / "budget.db"), when]
+        done = subprocess.run(told, stdout=subprocess.PIPE, env=os.environ)
         assert done.returncode == -signal.SIGKILL
         return done.stdout
 
     assert run("making") == b""
-    assert Budget(path).left("a", "d", LIMIT).epsilon_millionths == 600_000
+    assert budget.left("a", "d", LIMIT).epsilon_millionths == 600_000
     first = run("after")
     assert len(first) == 16
     assert run("after") == first
-    assert Budget(path).left("a", "d", LIMIT).epsilon_millionths == 600_000
+    assert budget.left("a", "d", LIMIT).epsilon_millionths == 600_000
 
 
-def test_many_at_once_spend_no_more_than_there_is(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_many_at_once_spend_no_more_than_there_is(budget: Budget) -> None:
 
     def one(number: int) -> bool:
         try:
@@ -145,8 +144,7 @@ def test_many_at_once_spend_no_more_than_there_is(tmp_path: Path) -> None:
         assert sum(pool.map(one, range(16))) == 3
 
 
-def test_the_same_job_at_once_has_one_answer(tmp_path: Path) -> None:
-    budget = Budget(tmp_path / "budget.db")
+def test_the_same_job_at_once_has_one_answer(budget: Budget) -> None:
 
     def one(number: int) -> bytes:
         return budget.answer(job(1), "a", "d", Cost.of(0.4), LIMIT, NOW, lambda: b"%d" % number)
@@ -165,23 +163,7 @@ def test_costs_are_rounded_up_and_limits_down() -> None:
             Cost.of(epsilon, delta)
 
 
-def test_jobs_have_names(tmp_path: Path) -> None:
+def test_jobs_have_names(budget: Budget) -> None:
     for name, buyer in (("1", "a"), ("0" * 64, "")):
         with pytest.raises(InvalidInput):
-            Budget(tmp_path / "budget.db").spend(name, buyer, "d", Cost.of(0.1), LIMIT, NOW)
-
-
-def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
-    damaged, newer = tmp_path / "damaged.db", tmp_path / "newer.db"
-    damaged.write_bytes(b"no database at all, but long enough to look at" * 100)
-    with pytest.raises(HomeDamaged, match=r"damaged\.db"):
-        Budget(damaged)
-    connection = sqlite3.connect(newer)
-    connection.execute("PRAGMA user_version = 2")
-    connection.close()
-    with pytest.raises(NotSetUp, match="another version"):
-        Budget(newer)
-    with pytest.raises(LogUnavailable):
-        Budget(tmp_path / "none" / "budget.db")
-    assert Budget(tmp_path / "budget.db").history("d") == []
-    assert (tmp_path / "budget.db").stat().st_mode & 0o077 == 0
+            budget.spend(name, buyer, "d", Cost.of(0.1), LIMIT, NOW)
