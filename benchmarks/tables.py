@@ -19,6 +19,7 @@ TITLES = {
     "fingerprints": "Fingerprints of files and tables",
     "deidentify": "De-identifying and checking a million rows",
     "lineage": "Lineage among 100,000 steps",
+    "gate": "The output gate",
     "many_files": "A fingerprint of a million files",
     "rows": "Rows of a dataset, and proofs about them",
     "memory": "Memory over a million records",

@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.core.note import Signer
 from counterfoil.market.terms import Claims, Credential, read_claims, sign_claims
 
-ORDER = "ab" * 32
+ORDER = "0x" + "ab" * 32
 ACCOUNT = "0x" + "11" * 20
 NOW = "2026-11-23T19:00:00Z"
 LICENCE = sha256(b"you may count, and tell nobody").hexdigest()

@@ -47,6 +47,7 @@ PROMISED = {
         "absence_check_ms",
         "membership_peak_memory_mib",
     },
+    "gate": {"index_rows_per_cpu_s", "tensors_mb_per_cpu_s", "json_mb_per_cpu_s", "table_rows_per_cpu_s"},
     "lineage": {
         "graph_ms",
         "graph_cpu_ms",

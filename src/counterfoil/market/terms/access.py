@@ -50,11 +50,13 @@ class Access:
     Attributes:
         allowed: Whether the buyer may have it.
         rule: Number of the rule that decided, from 1; None where no rule allowed it.
+        name: Name of that rule, as records have it; `default` where there is none.
         why: The decision in words that name no person; records and answers carry it.
     """
 
     allowed: bool
     rule: int | None
+    name: str
     why: str
 
 
@@ -69,15 +71,17 @@ def decide(terms: Terms, claims: Claims, context: Context, now: str) -> Access:
     """
     for number, rule in enumerate(terms.rules, 1):
         if rule.effect == "deny" and _keeps_out(rule, claims, context, now):
-            return Access(False, number, f"denied by rule {number} {rule.name!r}")
+            return Access(False, number, rule.name, f"denied by rule {number} {rule.name!r}")
     lacking: list[str] = []
     for number, rule in enumerate(terms.rules, 1):
         if rule.effect == "allow":
             lack = _lack(rule, claims, context, now)
             if lack is None:
-                return Access(True, number, f"allowed by rule {number} {rule.name!r}")
+                return Access(True, number, rule.name, f"allowed by rule {number} {rule.name!r}")
             lacking.append(f"rule {number} {rule.name!r} {lack}")
-    return Access(False, None, f"no rule allows it: {'; '.join(lacking) or 'there is none that could'}"[:1_000])
+    return Access(
+        False, None, "default", f"no rule allows it: {'; '.join(lacking) or 'there is none that could'}"[:1_000]
+    )
 
 
 def _keeps_out(rule: Rule, claims: Claims, context: Context, now: str) -> bool:

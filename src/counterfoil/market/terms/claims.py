@@ -1,6 +1,6 @@
 """What a buyer says about itself when it asks for what it bought, signed by its market key.
 
-    {"format": "counterfoil claims 1", "order": "<64 hex>", "account": "0x…", "organisation": "lab.example",
+    {"format": "counterfoil claims 1", "order": "0x…", "account": "0x…", "organisation": "lab.example",
      "purpose": "research", "jurisdiction": "DE", "accepts": ["<SHA-256 of a licence's text>"],
      "credentials": [<signed credential>, …], "created": "2026-11-23T19:00:00Z"}
 
@@ -37,6 +37,7 @@ _MEMBERS: Final = (
     "order", "account", "organisation", "purpose", "jurisdiction", "accepts", "credentials", "created",
 )  # fmt: skip
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
+_ORDER: Final = re.compile(r"0x[0-9a-f]{64}")
 _ACCOUNT: Final = re.compile(r"0x[0-9a-f]{40}")
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
@@ -46,7 +47,7 @@ class Claims:
     """What a buyer states for one order; the signature is valid, the statements are its own word.
 
     Attributes:
-        order: The order's id, 64 hex digits.
+        order: The order's id, `0x` and 64 small hex digits.
         account: The buyer's account, `0x` and 40 small hex digits.
         organisation: The origin it says it is.
         purpose: One word, or None.
@@ -73,7 +74,7 @@ class Claims:
         """Returns these claims when they are about this order of this buyer, and fresh.
 
         Args:
-            order: The order's id, 64 hex digits.
+            order: The order's id, `0x` and 64 small hex digits.
             account: Who placed it, as the ledger says.
             now: RFC 3339, UTC, whole seconds.
 
@@ -145,7 +146,7 @@ def read_claims(given: bytes | str | Mapping[str, Any]) -> Claims:
     credentials, accepts = told["credentials"], told["accepts"]
     if not isinstance(credentials, list) or len(credentials) > MOST_CREDENTIALS:
         raise MalformedEvidence(f"claims hold a list of at most {MOST_CREDENTIALS} credentials")
-    _require_text(told, "order", _HEX, "64 hex digits")
+    _require_text(told, "order", _ORDER, "0x and 64 small hex digits")
     _require_text(told, "account", _ACCOUNT, "0x and 40 small hex digits")
     _require_text(told, "purpose", _WORD, "one word, or null", may_be_null=True)
     if not isinstance(told["organisation"], str) or not is_key_name(told["organisation"][:257]):

@@ -27,7 +27,7 @@ def test_the_rule_that_decided_is_named_in_words() -> None:
         {"name": "anybody in Spain", "jurisdictions": {"in": ["ES"]}},
     )
     answer = decide(both, made.claims(purpose="research", jurisdiction="ES"), KNOWN, made.NOW)
-    assert answer == Access(True, 2, "allowed by rule 2 'research in the EU'")
+    assert answer == Access(True, 2, "research in the EU", "allowed by rule 2 'research in the EU'")
     assert decide(both, made.claims(jurisdiction="ES"), KNOWN, made.NOW).rule == 3
 
 
@@ -41,7 +41,7 @@ def test_a_rule_that_denies_wins_wherever_it_stands() -> None:
 
 def test_what_no_rule_allows_is_denied_and_says_what_lacks() -> None:
     assert decide(Terms(()), made.claims(), KNOWN, made.NOW) == Access(
-        False, None, "no rule allows it: there is none that could"
+        False, None, "default", "no rule allows it: there is none that could"
     )
     answer = decided({"licence": made.LICENCE})
     assert (answer.allowed, answer.rule) == (False, None)

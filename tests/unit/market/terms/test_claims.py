@@ -23,7 +23,7 @@ def test_claims_come_back_as_they_were_signed() -> None:
 def test_claims_are_about_one_order_of_one_buyer() -> None:
     claims = made.claims()
     with pytest.raises(InvalidInput, match="another order"):
-        claims.require_for("cd" * 32, made.ACCOUNT, made.NOW)
+        claims.require_for("0x" + "cd" * 32, made.ACCOUNT, made.NOW)
     with pytest.raises(InvalidInput, match="another account"):
         claims.require_for(made.ORDER, "0x" + "22" * 20, made.NOW)
 
@@ -51,7 +51,8 @@ def test_claims_are_fresh_for_fifteen_minutes(now: str, fresh: bool) -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        {"order": "AB" * 32},
+        {"order": "0x" + "AB" * 32},
+        {"order": "ab" * 32},
         {"account": "0x" + "AA" * 20},
         {"organisation": "a b"},
         {"purpose": "Research it"},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,7 @@ from counterfoil.market.compute.gate.leaks import Finding, RowIndex
 from counterfoil.market.compute.gate.onnx_output import check_onnx
 from counterfoil.market.compute.gate.output_file import names_in, read_output
 from counterfoil.market.compute.gate.refusal import Refusal
-from counterfoil.market.compute.gate.rules import FileRule, GateRules, JsonRule, ModelRule, TableRule
+from counterfoil.market.compute.gate.rules import LOG, FileRule, GateRules, JsonRule, ModelRule, TableRule, TextRule
 from counterfoil.market.compute.gate.table_output import check_table
 from counterfoil.market.compute.gate.tensors_output import check_tensors
 from counterfoil.market.compute.gate.text_output import check_text
@@ -50,7 +51,9 @@ class Gated:
     findings: Mapping[str, tuple[Finding, ...]]
 
 
-def check_outputs(folder: Path, rules: GateRules, data: RowIndex | None, *, job: str, exit_code: int) -> Gated:
+def check_outputs(
+    folder: Path, rules: GateRules, data: RowIndex | None, *, job: str, exit_code: int, log: bytes = b""
+) -> Gated:
     """Decides over everything that a job left in its folder.
 
     Nothing in the folder may change while this reads it: the job has ended. Memory is bounded by the files that the
@@ -62,6 +65,7 @@ def check_outputs(folder: Path, rules: GateRules, data: RowIndex | None, *, job:
         data: What outputs are held against; None where the data are no table.
         job: SHA-256 (hex) of the job's specification.
         exit_code: Of the algorithm. Whether it is zero is all that leaves of it.
+        log: What it said while it ran; the first `logBytes` are held for the owner, and the rest is dropped.
 
     Raises:
         NotFound: There is no such folder.
@@ -78,30 +82,37 @@ def check_outputs(folder: Path, rules: GateRules, data: RowIndex | None, *, job:
     leaving: dict[str, dict[str, bytes]] = {"passed": {}, "held": {}}
     findings: dict[str, tuple[Finding, ...]] = {}
     left_bytes = rules.max_bytes
-    for name in (each for each in names if each in rules.files):
+    wanted: list[tuple[FileRule, Callable[[], bytes]]] = [
+        (rules.files[name], partial(read_output, folder, name, rules.files[name].max_bytes))
+        for name in names
+        if name in rules.files
+    ]
+    if log and rules.log_bytes:
+        wanted.append((TextRule(LOG, rules.log_bytes), lambda: log[: rules.log_bytes]))
+    for rule, read in wanted:
         found: list[Finding] = []
         try:
-            outcome, rule, why, bytes_left = _check_one(folder, rules.files[name], data, left_bytes, found)
+            outcome, word, why, may_leave = _check_one(read, rule, data, left_bytes, found)
         except Refusal as refusal:
-            files.append(FileDecision(name, "refused", refusal.rule, refusal.why))
+            files.append(FileDecision(rule.name, "refused", refusal.rule, refusal.why))
         else:
-            leaving[outcome][name] = bytes_left
-            left_bytes -= len(bytes_left)
-            shown = (sha256(bytes_left).hexdigest(), len(bytes_left)) if outcome == "passed" else (None, None)
-            files.append(FileDecision(name, outcome, rule, why, *shown))
+            leaving[outcome][rule.name] = may_leave
+            left_bytes -= len(may_leave)
+            shown = (sha256(may_leave).hexdigest(), len(may_leave)) if outcome == "passed" else (None, None)
+            files.append(FileDecision(rule.name, outcome, word, why, *shown))
         if found:
-            findings[name] = tuple(found)
+            findings[rule.name] = tuple(found)
     compared = None if data is None else {"columns": data.columns, "compared": data.compared, "rows": data.rows}
     decision = GateDecision(job, rules.digest_hex, exit_code == 0, tuple(files), compared)
     return Gated(decision, leaving["passed"], leaving["held"], findings)
 
 
 def _check_one(
-    folder: Path, rule: FileRule, data: RowIndex | None, left_bytes: int, found: list[Finding]
+    read: Callable[[], bytes], rule: FileRule, data: RowIndex | None, left_bytes: int, found: list[Finding]
 ) -> tuple[Outcome, str, str, bytes]:
     """Returns outcome, rule, reason and the bytes that may leave; adds to `found` what of the data is in the file."""
     try:
-        checked = _checked(read_output(folder, rule.name, rule.max_bytes), rule)
+        checked = _checked(read(), rule)
     except RecursionError as error:
         raise Refusal(rule.type, "it is nested too deeply") from error
     if len(checked.data) > left_bytes:

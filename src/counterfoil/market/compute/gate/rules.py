@@ -27,9 +27,12 @@ from counterfoil.core.strict_table import StrictTable
 from counterfoil.errors import InvalidInput
 from counterfoil.market.terms.parameters import check_schema
 
-__all__ = ["Column", "FileRule", "GateRules", "JsonRule", "ModelRule", "TableRule", "TextRule"]
+__all__ = ["LOG", "Column", "FileRule", "GateRules", "JsonRule", "ModelRule", "TableRule", "TextRule"]
 
 Release = Literal["automatic", "owner"]
+
+LOG: Final = "log"
+"""What decisions call the log of a job."""
 
 MOST_FILES: Final = 50
 MOST_JSON_BYTES: Final = 8 * 2**20
@@ -165,6 +168,10 @@ class GateRules:
         files = [_read_file(each) for each in table.tables("files", "file", default=[])]
         table.require_empty()
         names = [each.name for each in files]
+        if LOG in names:
+            raise InvalidInput(
+                f"{place} names a file {LOG!r}", hint="that is what the job's log is called: see logBytes"
+            )
         if len(files) > MOST_FILES or len(set(names)) != len(names):
             raise InvalidInput(f"{place} names {len(files)} files", hint=f"{MOST_FILES} at most, each once")
         return cls(max_bytes, dict(zip(names, files, strict=True)), log_bytes, dict(value))
