@@ -362,8 +362,9 @@ class Ledger:
         """Returns what the ledger told of this log and what this home sent, newest first."""
         from counterfoil.ledger.history import history_of
 
+        opened = self.opened
         assert self._book is not None
-        return history_of(self.opened, self._book, limit)
+        return history_of(opened, self._book, limit)
 
     def close(self) -> None:
         """Ends anchoring in the background and lets go of everything."""
