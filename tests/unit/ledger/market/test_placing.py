@@ -102,3 +102,11 @@ def test_a_market_needs_assets(tmp_path: Path) -> None:
         placing(org.ledger)[1](lambda _: None)
         placing_market(org.ledger)[1](lambda _: None)
         assert org.ledger.market.offers() == []
+
+
+def test_what_putting_it_there_takes_was_said_before(bare: Organisation) -> None:
+    placing_market(bare.ledger)[1](lambda _: None)
+    rows = [row for row in bare.ledger.opened.outbox.rows(limit=3) if row.purpose in ("deploy", "mint")]
+    used = [row.gas_used or 0 for row in reversed(rows)]
+    for (title, said), gas in zip(market_steps(None), used, strict=True):
+        assert gas <= said <= 1.2 * gas, title
