@@ -25,6 +25,7 @@ TITLES = {
     "memory": "Memory over a million records",
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",
+    "market_gas": "What the market costs on a ledger, beside Ocean",
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
     "node": "Deciding over HTTP",

@@ -362,8 +362,9 @@ class Ledger:
         """Returns what the ledger told of this log and what this home sent, newest first."""
         from counterfoil.ledger.history import history_of
 
+        opened = self.opened
         assert self._book is not None
-        return history_of(self.opened, self._book, limit)
+        return history_of(opened, self._book, limit)
 
     def close(self) -> None:
         """Ends anchoring in the background and lets go of everything."""
@@ -384,13 +385,11 @@ class Ledger:
         from counterfoil.ledger.accounts.account import parse_address
         from counterfoil.ledger.opening import all_or_none, open_ledger
 
-        connection = self.require_connection()
+        settings = self.require_connection()
         assert self._book is not None
         with all_or_none(self._stack) as stack:
-            account = self._joining(ask).account(parse_address(connection.account), connection, stack)
-            return open_ledger(
-                self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
-            )
+            payer = self._joining(ask).account(parse_address(settings.account), settings, stack)
+            return open_ledger(self.paths, settings, payer, self._recorder, self._archive, self._book, stack, self._now)
 
     def _background_step(self) -> bool:
         with self._lock:

@@ -27,8 +27,8 @@ def test_a_home_without_a_ledger_says_so(node):
 def test_connecting_is_tried_first_done_once_and_undone(node):
     dry = node.client.post(f"{API}/connect", json={}).json()
     assert not dry["done"]
-    assert dry["steps"][-2]["title"].startswith("open the log ")
     titles = [each["title"] for each in dry["steps"]]
+    assert titles[-5].startswith("open the log ")
     assert titles[-4:-2] == ["put the Assets contract on the ledger", "put the Market contract on the ledger"]
     assert not node.org.ledger.is_connected
     wanted, named = {"dry_run": False}, {"Idempotency-Key": "c"}
