@@ -22,6 +22,7 @@ TITLES = {
     "gate": "The output gate",
     "many_files": "A fingerprint of a million files",
     "rows": "Rows of a dataset, and proofs about them",
+    "delivery": "Delivering a file of 2 GiB",
     "memory": "Memory over a million records",
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",
