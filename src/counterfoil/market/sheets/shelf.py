@@ -1,4 +1,4 @@
-"""The shelf: the offer sheets and licence texts that a home hands out, each in a file named by its digest.
+"""The shelf: the offer sheets, licence texts and reviews that a home hands out, each in a file named by its digest.
 
 Everything on it is public; nothing that is not put here on purpose can be asked for. Files kept elsewhere by their
 digest, models among them, are never served from here.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotFound
 from counterfoil.market.sheets.checks import SheetChecks
@@ -23,7 +23,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Shelf:
-    """Two folders of files. Safe to use from several threads and processes.
+    """Three folders of files. Safe to use from several threads and processes.
 
     Args:
         folder: Where they are; made with the first file.
@@ -32,6 +32,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self._sheets = folder / "sheets"
         self._licences = folder / "licences"
+        self._reviews = folder / "reviews"
 
     def put_sheet(self, signed: SignedSheet) -> str:
         """Keeps a sheet durably and returns its digest. Putting it again changes nothing.
@@ -59,6 +60,20 @@ class Shelf:
         if signed.digest_hex != digest:
             raise HomeDamaged(f"the offer sheet {digest[:12]}… was altered: it has another digest now")
         return signed
+
+    def raw(self, what: Literal["sheets", "reviews"], digest: str) -> bytes:
+        """Returns a sheet or review as the file that is handed out, unread: whoever takes it holds it to its digest.
+
+        Raises:
+            InvalidInput: That is no digest.
+            NotFound: It is not here.
+        """
+        return _get(self._sheets if what == "sheets" else self._reviews, digest, what.removesuffix("s"))
+
+    def put_review(self, digest: str, data: bytes) -> str:
+        """Keeps a review durably under the digest of its document; who puts it has read it."""
+        _require_digest(digest)
+        return _put(self._reviews / digest, data)
 
     def sheets(self) -> list[str]:
         """Returns the digests of all sheets, in order."""
@@ -108,9 +123,13 @@ def _put(path: Path, data: bytes) -> str:
 
 
 def _get(folder: Path, digest: str, what: str) -> bytes:
-    if not _DIGEST.fullmatch(digest):
-        raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
+    _require_digest(digest)
     try:
         return (folder / digest).read_bytes()
     except FileNotFoundError:
         raise NotFound(f"the {what} {digest[:12]}… is not here") from None
+
+
+def _require_digest(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 in hex")
