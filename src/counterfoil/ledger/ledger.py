@@ -7,13 +7,12 @@ use, and let go of with the home.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotSetUp
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 __all__ = ["Ledger"]
-
-_LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
 class Ledger:
@@ -81,7 +78,7 @@ class Ledger:
         self._market: Trading | None = None
         self.connection: Connection | None = None
         self.ask_passphrase: Callable[[], str] | None = None
-        self._worker = Worker(self._is_due, self._background_step)
+        self._worker = Worker(lambda: bool(self.due()), self._background_step)
         if (folder / "connection.toml").exists():
             require_packages()
             from counterfoil.ledger.connection import Connection
@@ -130,7 +127,7 @@ class Ledger:
             self.connection = connection
             self._archive.ledger = self
             self._archive.forget_signature()
-            self._worker = Worker(self._is_due, self._background_step)
+            self._worker = Worker(lambda: bool(self.due()), self._background_step)
             self._recorder.listeners.add(self._worker.notice)
 
     # What archives ask (store.archive.OnLedger)
@@ -242,7 +239,7 @@ class Ledger:
         """
         from counterfoil.ledger.outbox_place import set_all_aside
 
-        self.require_connection()
+        connection = self.require_connection()
         open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
         if open_rows:
             raise NotAllowed(
@@ -250,8 +247,7 @@ class Ledger:
                 hint="wait until it is final, or take it back with `counterfoil ledger log --cancel`",
             )
         with self._lock:
-            kept = self.paths.let_go(self.require_connection().chain_id)
-            connection = self.require_connection()
+            kept = self.paths.let_go(connection.chain_id)
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
@@ -296,9 +292,8 @@ class Ledger:
         """Takes settings that name further contracts: from here on assets are registered, and offered, in them."""
         from counterfoil.ledger.opening import with_contracts
 
-        opened = self.opened
         with self._lock:
-            self._opened = with_contracts(self.paths, settings, opened, self._stack)
+            self._opened = with_contracts(self.paths, settings, self.opened, self._stack)
             settings.save(self.paths)
             self.connection = settings
 
@@ -390,16 +385,11 @@ class Ledger:
         from counterfoil.ledger.accounts.account import parse_address
         from counterfoil.ledger.opening import all_or_none, open_ledger
 
-        connection = self.require_connection()
+        settings = self.require_connection()
         assert self._book is not None
         with all_or_none(self._stack) as stack:
-            account = self._joining(ask).account(parse_address(connection.account), connection, stack)
-            return open_ledger(
-                self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
-            )
-
-    def _is_due(self) -> bool:
-        return bool(self.due())
+            payer = self._joining(ask).account(parse_address(settings.account), settings, stack)
+            return open_ledger(self.paths, settings, payer, self._recorder, self._archive, self._book, stack, self._now)
 
     def _background_step(self) -> bool:
         with self._lock:

@@ -19,6 +19,7 @@ from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
+from counterfoil.ledger.market.views import TradesView
 from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
@@ -125,7 +126,14 @@ class Organisation:
             self.views = Views(
                 view_database(home, self.archive),
                 self.archive,
-                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView(), AssetsView(), MarketView()),
+                (
+                    *provenance_views(self.archive),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                    AssetsView(),
+                    TradesView(),
+                    MarketView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)

@@ -24,7 +24,28 @@
 """
 
 from ethereum.ercs import IERC20
-from modules import tree
+from modules import governor
+from modules import holders
+from modules import purse
+
+initializes: governor
+initializes: holders
+initializes: purse[governor := governor]
+exports: (
+    governor.set_fee,
+    governor.set_paused,
+    governor.offer_governor,
+    governor.accept_governor,
+    governor.market,
+    holders.access_until,
+    holders.access,
+    purse.deposit,
+    purse.withdraw,
+    purse.withdraw_fees,
+    purse.claim,
+    purse.owed,
+    purse.pot,
+)
 
 event Offered:
     offer: indexed(uint256)
@@ -92,45 +113,11 @@ event Refunded:
     order: indexed(bytes32)
     by: indexed(address)
 
-event Deposited:
-    token: indexed(address)
-    account: indexed(address)
-    amount: uint256
-
-event Paid:
-    token: indexed(address)
-    account: indexed(address)
-    amount: uint256
-    fees: uint256
-
-event FeesPaid:
-    token: indexed(address)
-    account: indexed(address)
-    amount: uint256
-
-event Claimed:
-    root: indexed(bytes32)
-    token: indexed(address)
-    account: indexed(address)
-    amount: uint256
-
 event Reviewed:
     offer: indexed(uint256)
     by: indexed(address)
     stars: uint256
     digest: bytes32
-
-event FeeSet:
-    bps: uint256
-
-event PausedSet:
-    paused: bool
-
-event GovernorOffered:
-    account: indexed(address)
-
-event GovernorSet:
-    account: indexed(address)
 
 interface Assets:
     def asset(id: uint256) -> (address, uint256, uint256, uint256, uint256): view
@@ -195,8 +182,6 @@ MASK_8: constant(uint256) = 2**8 - 1
 MASK_16: constant(uint256) = 2**16 - 1
 MASK_32: constant(uint256) = 2**32 - 1
 MASK_40: constant(uint256) = 2**40 - 1
-MASK_128: constant(uint256) = 2**128 - 1
-ADDRESS_MASK: constant(uint256) = 2**160 - 1
 
 # States of an order, in bits 0..2 of its word; above a time of 40 bits, and the rest is the hash of what was agreed.
 HELD: constant(uint256) = 1
@@ -207,41 +192,23 @@ STATE_MASK: constant(uint256) = 7
 TIME_AT: constant(uint256) = 3
 HASH_AT: constant(uint256) = 43
 
-# Of an access word: until, beginning, licences for good, and the first 144 bits of the newest order.
-FROM_AT: constant(uint256) = 40
-LICENCES_AT: constant(uint256) = 80
-TAG_AT: constant(uint256) = 112
-
-# Of the market's word: governor, fee, whether buying is paused.
-PAUSED_AT: constant(uint256) = 176
-
 LAST_FOR_SALE: constant(uint256) = 1  # of an asset's states: active, deprecated
 OPERATOR: constant(uint256) = 2
 PRICER: constant(uint256) = 4
-MAX_FEE_BPS: constant(uint256) = 1_000
+MAX_REFERRER_BPS: constant(uint256) = 1_000
 MAX_WAIT_S: constant(uint256) = 366 * 86_400
 MAX_SHARES: constant(uint256) = 32
 MAX_PURCHASES: constant(uint256) = 8
 MAX_PRICE: constant(uint256) = 2**96 - 1
 UNLIMITED: constant(uint256) = 2**32 - 1
-WHOLE: constant(uint256) = 10**12
-FOR_GOOD: constant(uint256) = max_value(uint256)
 
 ASSETS: immutable(address)
 
-_market: uint256
-_next_governor: address
 # 224 bits of the hash of the terms, and 32 bits for how many are left.
 _offers: HashMap[uint256, uint256]
 # Of an asset and its owner, the hash of the shares that pricers have to name.
 _splits: HashMap[uint256, HashMap[address, bytes32]]
 _orders: HashMap[bytes32, uint256]
-_access: HashMap[uint256, HashMap[address, uint256]]
-# Of a token, what an account is owed (128 bits), and above the market's fees from its sales.
-_owed: HashMap[address, HashMap[address, uint256]]
-# Of a root and a token, what came in (128 bits), and above what went out.
-_pots: HashMap[bytes32, HashMap[address, uint256]]
-_claimed: HashMap[bytes32, HashMap[address, HashMap[address, uint256]]]
 
 
 @deploy
@@ -251,8 +218,7 @@ def __init__(assets: address):
     @param assets The Assets contract whose assets are sold here, for ever
     """
     ASSETS = assets
-    self._market = convert(msg.sender, uint256)
-    log GovernorSet(account=msg.sender)
+    governor.__init__()
 
 
 # Offering
@@ -336,7 +302,7 @@ def buy(purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
     @return The order: keccak256(abi_encode(offer, buyer, recipient))
     """
     offer: uint256 = self._take_from_supply(purchase)
-    self._pull(purchase.terms.token, msg.sender, purchase.terms.price)
+    purse._pull(purchase.terms.token, msg.sender, purchase.terms.price)
     return self._complete(offer, msg.sender, purchase, shares)
 
 
@@ -350,7 +316,7 @@ def buy_many(purchases: DynArray[Purchase, MAX_PURCHASES], shares: DynArray[DynA
     assert len(purchases) == len(shares), "each purchase has its shares"
     for index: uint256 in range(len(purchases), bound=MAX_PURCHASES):
         offer: uint256 = self._take_from_supply(purchases[index])
-        self._pull(purchases[index].terms.token, msg.sender, purchases[index].terms.price)
+        purse._pull(purchases[index].terms.token, msg.sender, purchases[index].terms.price)
         self._complete(offer, msg.sender, purchases[index], shares[index])
 
 
@@ -378,7 +344,7 @@ def buy_with_permit(
         ),
         revert_on_failure=False,
     )
-    self._pull(purchase.terms.token, msg.sender, purchase.terms.price)
+    purse._pull(purchase.terms.token, msg.sender, purchase.terms.price)
     return self._complete(offer, msg.sender, purchase, shares)
 
 
@@ -427,9 +393,7 @@ def buy_from_balance(purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) ->
     @return The order
     """
     offer: uint256 = self._take_from_supply(purchase)
-    word: uint256 = self._owed[purchase.terms.token][msg.sender]
-    assert word & MASK_128 >= purchase.terms.price, "not owed as much"
-    self._owed[purchase.terms.token][msg.sender] = unsafe_sub(word, purchase.terms.price)
+    purse._spend(purchase.terms.token, msg.sender, purchase.terms.price)
     return self._complete(offer, msg.sender, purchase, shares)
 
 
@@ -498,7 +462,7 @@ def settle(
         assert block.timestamp >= (word >> TIME_AT) & MASK_40, "the window is open"
     self._orders[order] = unsafe_add(word, SETTLED - DELIVERED)
     if charge < deal.price:
-        self._credit(deal.token, deal.buyer, unsafe_sub(deal.price, charge))
+        purse._credit(deal.token, deal.buyer, unsafe_sub(deal.price, charge))
     self._pay(seller, deal.token, charge, rules, deal.referrer, deal.split, shares)
     log Settled(order=order, charge=charge)
 
@@ -523,103 +487,15 @@ def refund(order: bytes32, asset: uint256, number: uint256, seller: address, rul
         is_over: bool = block.timestamp >= (word >> TIME_AT) & MASK_40
         if msg.sender == deal.buyer and state == HELD:
             assert is_over, "not due yet"
-        elif msg.sender == self._governor() and msg.sender != deal.buyer and state == DELIVERED:
+        elif msg.sender == governor._governor() and msg.sender != deal.buyer and state == DELIVERED:
             assert not is_over, "the window is over"
         else:
             self._require_operator(asset, number, seller, deal.offer)
     self._orders[order] = (word & ~STATE_MASK) | REFUNDED
-    self._take_away(deal.offer, deal.buyer, rules)
-    self._credit(deal.token, deal.buyer, deal.price)
+    if rules & MASK_8 <= PERIOD:
+        holders._take_away(deal.offer, deal.buyer, (rules >> DURATION_AT) & MASK_32, rules >> BEGINNING_AT)
+    purse._credit(deal.token, deal.buyer, deal.price)
     log Refunded(order=order, by=msg.sender)
-
-
-# Money
-
-
-@external
-def deposit(token: address, amount: uint256):
-    """
-    @notice Puts tokens that the sender allowed the market to take where `buy_from_balance` finds them
-    @param token The token
-    @param amount The amount, below 2**96
-    """
-    assert amount != 0 and amount <= MAX_PRICE, "amount out of range"
-    self._pull(token, msg.sender, amount)
-    self._credit(token, msg.sender, amount)
-    log Deposited(token=token, account=msg.sender, amount=amount)
-
-
-@external
-def withdraw(token: address, account: address) -> uint256:
-    """
-    @notice Sends an account what it is owed; anybody may ask for it
-    @param token The token
-    @param account The account
-    @return The amount
-    """
-    word: uint256 = self._owed[token][account]
-    amount: uint256 = word & MASK_128
-    fees: uint256 = word >> 128
-    assert account != self and amount != 0, "nothing is owed"
-    self._owed[token][account] = 0
-    if fees != 0:
-        self._owed[token][self] += fees
-    log Paid(token=token, account=account, amount=amount, fees=fees)
-    self._send(token, account, amount)
-    return amount
-
-
-@external
-def withdraw_fees(token: address, accounts: DynArray[address, 64]) -> uint256:
-    """
-    @notice Sends the governor the market's fees; anybody may ask for it
-    @param token The token
-    @param accounts Up to 64 sellers whose sales it takes the fees of; of those that withdrew they are there
-    @return The amount
-    """
-    amount: uint256 = self._owed[token][self]
-    self._owed[token][self] = 0
-    for account: address in accounts:
-        word: uint256 = self._owed[token][account]
-        amount += word >> 128
-        self._owed[token][account] = word & MASK_128
-    assert amount != 0, "nothing is owed"
-    governor: address = self._governor()
-    log FeesPaid(token=token, account=governor, amount=amount)
-    self._send(token, governor, amount)
-    return amount
-
-
-@external
-def claim(
-    root: bytes32, token: address, account: address, weight: uint256, index: uint256, size: uint256,
-    proof: DynArray[bytes32, 64],
-) -> uint256:
-    """
-    @notice Sends an account its part of what came in under a root of claims; anybody may ask for it
-    @dev A root is its own pot: another root in later terms changes nothing for this one.
-    @param root Root of the tree (RFC 9162, SHA-256), 32 bytes
-    @param token The token
-    @param account The account
-    @param weight Its part, in millionths of a millionth; more than the whole is never paid out
-    @param index Place of its leaf, SHA-256(0x00 || abi_encode(account, weight)), from 0
-    @param size Leaves of the tree
-    @param proof Hashes of 32 bytes
-    @return The amount: all that the account's part came to, less what it was sent before
-    """
-    leaf: bytes32 = sha256(concat(0x00, abi_encode(account, weight)))
-    assert size < 2**48 and tree._is_included(leaf, index, size, proof, root), "not in the tree"
-    word: uint256 = self._pots[root][token]
-    before: uint256 = self._claimed[root][token][account]
-    due: uint256 = (word & MASK_128) * weight // WHOLE
-    assert due > before, "nothing is owed"
-    amount: uint256 = min(due - before, (word & MASK_128) - (word >> 128))
-    assert amount != 0, "nothing is left"
-    self._claimed[root][token][account] = before + amount
-    self._pots[root][token] = word + (amount << 128)
-    log Claimed(root=root, token=token, account=account, amount=amount)
-    self._send(token, account, amount)
-    return amount
 
 
 # Reviews
@@ -633,8 +509,7 @@ def review(offer: uint256, stars: uint256, digest: bytes32):
     @param stars 1 to 5
     @param digest SHA-256 of the review, 32 bytes
     """
-    word: uint256 = self._access[offer][msg.sender]
-    assert self._had_access(word), "not bought"
+    assert holders._was_bought(holders._words[offer][msg.sender]), "not bought"
     self._review(offer, stars, digest)
 
 
@@ -657,54 +532,6 @@ def review_order(
     self._review(deal.offer, stars, digest)
 
 
-# Governing
-
-
-@external
-def set_fee(bps: uint256):
-    """
-    @notice The governor sets the market's fee for orders from now on; others keep theirs
-    @param bps Hundredths of a percent of the price, up to 1,000
-    """
-    word: uint256 = self._require_governor()
-    assert bps <= MAX_FEE_BPS, "fee above the ceiling"
-    self._market = (word & ~(MASK_16 << 160)) | (bps << 160)
-    log FeeSet(bps=bps)
-
-
-@external
-def set_paused(paused: bool):
-    """
-    @notice The governor pauses buying, and nothing else, or lets it go on
-    @param paused Whether nothing can be bought
-    """
-    word: uint256 = self._require_governor()
-    self._market = (word & ~(1 << PAUSED_AT)) | (convert(paused, uint256) << PAUSED_AT)
-    log PausedSet(paused=paused)
-
-
-@external
-def offer_governor(account: address):
-    """
-    @notice The governor names the next one, who has to accept
-    @param account The account; the zero address withdraws it
-    """
-    self._require_governor()
-    self._next_governor = account
-    log GovernorOffered(account=account)
-
-
-@external
-def accept_governor():
-    """
-    @notice Whom the governor named becomes the governor
-    """
-    assert msg.sender == self._next_governor, "not named"
-    self._next_governor = empty(address)
-    self._market = (self._market & ~ADDRESS_MASK) | convert(msg.sender, uint256)
-    log GovernorSet(account=msg.sender)
-
-
 # What anybody may look up
 
 
@@ -716,17 +543,6 @@ def assets() -> address:
     @return Its address
     """
     return ASSETS
-
-
-@external
-@view
-def market() -> (address, uint256, bool, address):
-    """
-    @notice How the market is governed
-    @return Governor; fee in hundredths of a percent; whether buying is paused; who was named the next governor
-    """
-    word: uint256 = self._market
-    return self._governor(), (word >> 160) & MASK_16, word >> PAUSED_AT != 0, self._next_governor
 
 
 @external
@@ -744,35 +560,9 @@ def offered(asset: uint256, number: uint256, terms: Terms) -> uint256:
     state: uint256 = 0
     owner, state = self._owner_and_state(asset)
     word: uint256 = self._offers[self._offer_id(asset, number)]
-    if owner != terms.seller or state > LAST_FOR_SALE or self._market >> PAUSED_AT != 0:
+    if owner != terms.seller or state > LAST_FOR_SALE or governor._word >> governor.PAUSED_AT != 0:
         return 0
     return word & MASK_32 if (word ^ self._terms_hash(terms)) >> 32 == 0 else 0
-
-
-@external
-@view
-def access_until(offer: uint256, holder: address) -> uint256:
-    """
-    @notice Until when a holder has access
-    @param offer The offer's id
-    @param holder The account
-    @return Seconds since 1970; 2**256 - 1 for good; 0 or a time that is over where there is none
-    """
-    return self._until(self._access[offer][holder])
-
-
-@external
-@view
-def access(offer: uint256, holder: address) -> (uint256, uint256, uint256, bytes18):
-    """
-    @notice What access is made of
-    @param offer The offer's id
-    @param holder The account
-    @return Until when periods reach; when they began; licences for good; the first 18 bytes of the newest order
-    """
-    word: uint256 = self._access[offer][holder]
-    tag: bytes18 = convert(convert(word >> TAG_AT, uint144), bytes18)
-    return word & MASK_40, (word >> FROM_AT) & MASK_40, (word >> LICENCES_AT) & MASK_32, tag
 
 
 @external
@@ -786,33 +576,6 @@ def order(order: bytes32) -> (uint256, uint256):
     """
     word: uint256 = self._orders[order]
     return word & STATE_MASK, (word >> TIME_AT) & MASK_40
-
-
-@external
-@view
-def owed(token: address, account: address) -> (uint256, uint256):
-    """
-    @notice What an account is owed
-    @param token The token
-    @param account The account
-    @return The amount, and the market's fees from its sales that were not collected; the market's own for its own address
-    """
-    word: uint256 = self._owed[token][account]
-    return word & MASK_128, word >> 128
-
-
-@external
-@view
-def pot(root: bytes32, token: address, account: address) -> (uint256, uint256, uint256):
-    """
-    @notice What came in under a root of claims
-    @param root The root, 32 bytes
-    @param token The token
-    @param account An account
-    @return All that came in, all that was sent, and what the account was sent
-    """
-    word: uint256 = self._pots[root][token]
-    return word & MASK_128, word >> 128, self._claimed[root][token][account]
 
 
 # Inside
@@ -885,7 +648,7 @@ def _require_rules(rules: uint256):
     delivery_s: uint256 = (rules >> DELIVERY_AT) & MASK_32
     window_s: uint256 = (rules >> WINDOW_AT) & MASK_32
     assert kind != 0 and kind <= SALE and rules >> FEE_AT == 0, "no such rules"
-    assert rules >> REFERRER_AT <= MAX_FEE_BPS, "referrer's part above the ceiling"
+    assert rules >> REFERRER_AT <= MAX_REFERRER_BPS, "referrer's part above the ceiling"
     assert (duration_s != 0) == (kind == PERIOD), "a period has a duration, and nothing else has"
     assert window_s <= MAX_WAIT_S and delivery_s <= MAX_WAIT_S, "more than a year to wait"
     if kind == JOB or window_s != 0:
@@ -931,31 +694,20 @@ def _take_from_supply(purchase: Purchase) -> uint256:
 
 
 @internal
-def _pull(token: address, buyer: address, price: uint256):
-    """
-    @notice Takes the price, to the unit, from what the buyer allowed
-    """
-    if price != 0:
-        held: uint256 = staticcall IERC20(token).balanceOf(self)
-        assert extcall IERC20(token).transferFrom(buyer, self, price, default_return_value=True), "the token refuses"
-        assert staticcall IERC20(token).balanceOf(self) == held + price, "the token did not send the price"
-
-
-@internal
 def _complete(offer: uint256, buyer: address, purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
     """
     @notice Makes the order of a purchase that is paid for
     """
-    market: uint256 = self._market
-    assert market >> PAUSED_AT == 0, "buying is paused"
+    market: uint256 = governor._word
+    assert market >> governor.PAUSED_AT == 0, "buying is paused"
     order: bytes32 = self._order_id(offer, buyer, purchase.recipient)
-    rules: uint256 = purchase.terms.rules | ((market >> 160) << FEE_AT)
+    rules: uint256 = purchase.terms.rules | ((market >> governor.FEE_AT) << FEE_AT)
     kind: uint256 = rules & MASK_8
     assert (purchase.job != empty(bytes32)) == (kind == JOB), "a job is named for a job"
     until: uint256 = 0
     if kind <= PERIOD:
         beginning: uint256 = 0
-        until, beginning = self._give(offer, buyer, rules, order)
+        until, beginning = holders._give(offer, buyer, (rules >> DURATION_AT) & MASK_32, order)
         rules |= beginning << BEGINNING_AT
     delivery_s: uint256 = (rules >> DELIVERY_AT) & MASK_32
     if delivery_s == 0:
@@ -1024,7 +776,7 @@ def _sell(
     receiver, royalty = staticcall Assets(ASSETS).royaltyInfo(asset, terms.price)
     extcall Assets(ASSETS).transferFrom(terms.seller, buyer, asset)
     if royalty != 0:
-        self._credit(terms.token, receiver, royalty)
+        purse._credit(terms.token, receiver, royalty)
     self._pay(terms.seller, terms.token, terms.price - royalty, rules, referrer, terms.split, shares)
     log Sold(order=order, asset=asset, receiver=receiver, royalty=royalty)
 
@@ -1050,82 +802,13 @@ def _pay(
     if referrer != empty(address):
         cut: uint256 = unsafe_div(unsafe_mul(amount, (rules >> REFERRER_AT) & MASK_16), 10_000)
         left = unsafe_sub(left, cut)
-        self._credit(token, referrer, cut)
+        purse._credit(token, referrer, cut)
     whole: uint256 = left
     for share: Share in shares:
         cut: uint256 = unsafe_div(unsafe_mul(whole, share.bps), 10_000)
         left = unsafe_sub(left, cut)
-        payee: uint256 = convert(share.payee, uint256)
-        if payee <= ADDRESS_MASK:
-            self._credit(token, convert(payee, address), cut)
-        else:
-            self._pots[share.payee][token] = unsafe_add(self._pots[share.payee][token], cut)
-    self._credit(token, seller, unsafe_add(left, fee << 128))
-
-
-@internal
-def _credit(token: address, account: address, amount: uint256):
-    """
-    @notice Owes an account more; the market's fees from its sales are in the upper half
-    @dev With prices below 2**96 no half can run over before 2**32 payments.
-    """
-    self._owed[token][account] = unsafe_add(self._owed[token][account], amount)
-
-
-@internal
-def _send(token: address, account: address, amount: uint256):
-    assert extcall IERC20(token).transfer(account, amount, default_return_value=True), "the token refuses"
-
-
-@internal
-def _give(offer: uint256, buyer: address, rules: uint256, order: bytes32) -> (uint256, uint256):
-    """
-    @notice Gives access: a licence more, or a period added to what is left
-    @return Until when there is access now, and the beginning of the periods that this one joins
-    """
-    word: uint256 = self._access[offer][buyer]
-    tag: uint256 = convert(order, uint256) >> TAG_AT
-    assert word >> TAG_AT != tag, "ordered already"
-    until: uint256 = word & MASK_40
-    beginning: uint256 = (word >> FROM_AT) & MASK_40
-    licences: uint256 = (word >> LICENCES_AT) & MASK_32
-    if rules & MASK_8 == LICENCE:
-        licences = unsafe_add(licences, 1)
-    else:
-        if until <= block.timestamp:
-            beginning = block.timestamp
-            until = beginning
-        until = unsafe_add(until, (rules >> DURATION_AT) & MASK_32)
-    assert until <= MASK_40 and licences <= MASK_32, "more than can be held"
-    word = until | (beginning << FROM_AT) | (licences << LICENCES_AT) | (tag << TAG_AT)
-    self._access[offer][buyer] = word
-    return self._until(word), beginning
-
-
-@internal
-def _take_away(offer: uint256, buyer: address, rules: uint256):
-    """
-    @notice Takes away what an order gave. Periods that join each other end at their beginning and all that is paid for;
-            one that is over since, with others begun anew, has nothing left to take
-    """
-    kind: uint256 = rules & MASK_8
-    word: uint256 = self._access[offer][buyer]
-    if kind == LICENCE:
-        self._access[offer][buyer] = unsafe_sub(word, 1 << LICENCES_AT)
-    elif kind == PERIOD and (word >> FROM_AT) & MASK_40 == rules >> BEGINNING_AT:
-        self._access[offer][buyer] = unsafe_sub(word, (rules >> DURATION_AT) & MASK_32)
-
-
-@internal
-@pure
-def _until(word: uint256) -> uint256:
-    return FOR_GOOD if (word >> LICENCES_AT) & MASK_32 != 0 else word & MASK_40
-
-
-@internal
-@pure
-def _had_access(word: uint256) -> bool:
-    return (word >> LICENCES_AT) & MASK_32 != 0 or word & MASK_40 > (word >> FROM_AT) & MASK_40
+        purse._credit_payee(token, share.payee, cut)
+    purse._credit(token, seller, unsafe_add(left, fee << 128))
 
 
 @internal
@@ -1180,17 +863,3 @@ def _require_operator(asset: uint256, number: uint256, seller: address, offer: u
 def _review(offer: uint256, stars: uint256, digest: bytes32):
     assert stars != 0 and stars <= 5, "one to five stars"
     log Reviewed(offer=offer, by=msg.sender, stars=stars, digest=digest)
-
-
-@internal
-@view
-def _governor() -> address:
-    return convert(self._market & ADDRESS_MASK, address)
-
-
-@internal
-@view
-def _require_governor() -> uint256:
-    word: uint256 = self._market
-    assert msg.sender == convert(word & ADDRESS_MASK, address), "only the governor may do this"
-    return word

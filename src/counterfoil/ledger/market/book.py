@@ -20,7 +20,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.ledger.market.folding import fold, taken_back
 from counterfoil.ledger.market.offer import MarketEvent
 from counterfoil.ledger.market.tables import amount_key, assets, events, metadata, offers, orders, splits
-from counterfoil.ledger.market.terms import Share
+from counterfoil.ledger.market.terms import SHARES_TYPE, Share
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 from counterfoil.ledger.told_file import open_told
@@ -29,7 +29,7 @@ __all__ = ["MarketBook", "OfferFilter", "OrderFilter", "read_topics"]
 
 _CURSOR: Final = re.compile(r"(\d{1,15})-(\d{1,9})")
 _LAST_FOR_SALE: Final = 1  # of an asset's states: active, deprecated
-_ACCOUNTS: Final = ("seller", "buyer", "account", "by", "receiver")
+_ACCOUNTS: Final = ("seller", "buyer", "account", "by", "owner", "receiver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class MarketBook:
         rows = [self._row(each) for each in new]
         told = [row | {"told": json.dumps(row["told"])} for row in rows]
         for row, kept in zip(rows, told, strict=True):
-            if not row["offer"] and row["order"]:
-                row["offer"] = kept["offer"] = self._offer_of(connection, row["order"])
+            row |= {name: found for name, found in self._missing(connection, row).items() if not row[name]}
+            kept |= {"offer": row["offer"], "asset": row["asset"]}
             connection.execute(events.insert(), kept)
             fold(connection, row)
 
@@ -221,7 +221,8 @@ class MarketBook:
         from counterfoil.ledger.market.contract import read_event
 
         found = (read_asset_event if event.address == self._assets_contract else read_event)(event)
-        told = {name: _shown(value) for name, value in found.values.items()}
+        values = found.values | ({"shares": _shares(found.values["shares"])} if found.name == "SplitSet" else {})
+        told = {name: _shown(value) for name, value in values.items()}
         asset = found.values.get("asset", found.values.get("id"))
         return {
             "block": event.block_number,
@@ -235,8 +236,16 @@ class MarketBook:
             "told": {name: value for name, value in told.items() if name not in ("asset", "id")},
         }
 
-    def _offer_of(self, connection: Connection, order: str) -> str:
-        return connection.execute(select(orders.c.offer).where(orders.c.order == order)).scalar() or ""
+    def _missing(self, connection: Connection, row: dict[str, Any]) -> dict[str, str]:
+        """Returns the offer and the asset of an event that names the order or the offer alone."""
+        if row["order"] and not row["offer"]:
+            found = connection.execute(select(orders.c.offer, orders.c.asset).where(orders.c.order == row["order"]))
+            offer, asset = found.first() or ("", "")
+            return {"offer": offer, "asset": asset}
+        if row["offer"] and not row["asset"]:
+            query = select(offers.c.asset).where(offers.c.offer == row["offer"])
+            return {"asset": connection.execute(query).scalar() or ""}
+        return {}
 
 
 _OPEN: Final = and_(
@@ -271,11 +280,17 @@ def _after(block: ColumnElement[Any], event: ColumnElement[Any], cursor: str) ->
     if found is None:
         raise InvalidInput(f"{cursor[:40]!a} is no place among the events", hint="take the cursor of the newest one")
     height, place = int(found[1]), int(found[2])
-    return [or_(block > height, and_(block == height, event > place))]
+    return [block >= height, or_(block > height, event > place)]
 
 
 def _id(value: int | None) -> str:
     return "" if value is None else f"0x{value:064x}"
+
+
+def _shares(encoded: bytes) -> list[tuple[bytes, int]]:
+    from counterfoil.ledger.contracts.abi import decoded
+
+    return list(decoded([SHARES_TYPE], encoded, "shares")[0])
 
 
 def _shown(value: Any) -> Any:

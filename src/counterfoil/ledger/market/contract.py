@@ -12,6 +12,7 @@ from typing import Any, Final
 from eth_abi.abi import encode
 
 from counterfoil.core.keccak import keccak256
+from counterfoil.errors import LedgerContradicts, NotFound, Reverted
 from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.contracts.abi import ContractAbi, ContractEvent
 from counterfoil.ledger.contracts.artefact import Artefact
@@ -140,9 +141,14 @@ class MarketContract:
             NotFound: There is no contract at this address.
             LedgerContradicts: Another code, or it sells the assets of another contract.
         """
-        made_with = (assets or self.assets()).rjust(32, b"\0")
         hint = "`counterfoil market deploy` puts one there"
-        _ABI.require_genuine(self.chain, self.address, hint=hint, made_with=made_with)
+        if not self.chain.code(self.address):
+            raise NotFound(f"there is no contract at {checksummed(self.address)}", hint=hint)
+        try:
+            named = assets or self.assets()
+        except (Reverted, LedgerContradicts):  # no Market, as the next line will say
+            named = bytes(20)
+        _ABI.require_genuine(self.chain, self.address, hint=hint, immutables={"ASSETS": named})
 
     # What is sent: offers
 
@@ -158,9 +164,9 @@ class MarketContract:
         return _ABI.calldata("withdraw_offer", ("uint256", "uint256"), (asset, number))
 
     @staticmethod
-    def show_split(shares: Sequence[Share]) -> bytes:
-        """Returns the calldata that puts shares on the ledger for buyers to read."""
-        return _ABI.calldata("show_split", (SHARES_TYPE,), (_shares(shares),))
+    def set_split(asset: int, shares: Sequence[Share]) -> bytes:
+        """Returns the calldata that puts an asset's shares on the ledger, for buyers to read and pricers to name."""
+        return _ABI.calldata("set_split", ("uint256", SHARES_TYPE), (asset, _shares(shares)))
 
     # What is sent: buying
 
@@ -238,6 +244,11 @@ class MarketContract:
         return _ABI.calldata("review_order", (*_AGREED, "uint256", "bytes32"), (*agreed.values(), stars, digest))
 
     # What is sent: money
+
+    @staticmethod
+    def deposit(token: bytes, units: int) -> bytes:
+        """Returns the calldata that puts tokens into the market, to buy with."""
+        return _ABI.calldata("deposit", ("address", "uint256"), (checksummed(token), units))
 
     @staticmethod
     def withdraw(token: bytes, account: bytes) -> bytes:

@@ -13,7 +13,7 @@ from counterfoil.ledger.sending.outbox import Outbox
 __all__ = ["CREDITS_GAS", "FIRST_CREDITS", "MARKET_GAS", "market_steps", "put_market"]
 
 MARKET_GAS: Final = 4_900_000
-CREDITS_GAS: Final = 1_250_000
+CREDITS_GAS: Final = 1_300_000
 MINT_GAS: Final = 110_000
 
 FIRST_CREDITS: Final = 1_000_000

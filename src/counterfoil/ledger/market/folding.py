@@ -54,7 +54,7 @@ def fold(connection: Connection, row: Mapping[str, Any]) -> None:
         _change_order(connection, row)
     elif name in ASSET_EVENTS:
         _asset(connection, row)
-    elif name == "SplitShown":
+    elif name == "SplitSet":
         shares = json.dumps(row["told"]["shares"])
         values = {"split": row["told"]["split"], "shares": shares, "block": row["block"]}
         connection.execute(insert(splits).values(values).on_conflict_do_nothing())

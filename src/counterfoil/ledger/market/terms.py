@@ -17,12 +17,15 @@ from counterfoil.errors import InvalidInput
 from counterfoil.ledger.accounts.account import checksummed, parse_address
 
 __all__ = [
+    "DEAL_TYPE",
     "FOR_GOOD",
     "KINDS",
     "MAX_FEE_BPS",
     "MAX_PRICE",
     "MAX_SHARES",
     "NO_SPLIT",
+    "SHARES_TYPE",
+    "TERMS_TYPE",
     "UNLIMITED",
     "Deal",
     "OfferKind",

@@ -219,7 +219,9 @@ class Token:
         except (Reverted, LedgerContradicts):
             return None
 
-    def _ask(self, function: str, types: Sequence[str], values: Sequence[Any], returns: Sequence[str]) -> Any:
+    def _ask(
+        self, function: str, types: Sequence[str], values: Sequence[Any], returns: Sequence[str]
+    ) -> tuple[Any, ...]:
         return decoded(returns, self.chain.call(self.address, _call(function, types, values)), function)
 
 

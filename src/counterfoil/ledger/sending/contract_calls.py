@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from counterfoil.errors import Reverted
 from counterfoil.ledger.sending.awaited import WAIT_S, awaited
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.quote import Quote
@@ -102,7 +103,11 @@ class ContractCalls:
         row_id = self._submitted(call)
         if row_id is not None:
             tell(f"Sent: {call.title}. Waiting until it is final ...")
-            awaited(self._outbox(), row_id, call.title, tell, timeout_s=self.timeout_s)
+            try:
+                awaited(self._outbox(), row_id, call.title, tell, timeout_s=self.timeout_s)
+            except Reverted:
+                if not call.is_made():  # somebody may have brought the same before, with what this account signed
+                    raise
 
     def is_left(self, call: ContractCall) -> bool:
         """Whether something is left to be sent: what is under way decides, else what the ledger holds."""
@@ -123,7 +128,7 @@ class ContractCalls:
                 return newest.id
             if newest is None and call.is_made():
                 return None
-            outbox.chain.call(call.contract, call.calldata, sender=outbox.account.address)  # refuses before paying
+            outbox.chain.estimate_gas(outbox.account.address, call.contract, call.calldata)  # refuses before paying
             return outbox.submit(call.contract, call.calldata, purpose=call.purpose)
 
     def _gas(self, call: ContractCall, outbox: Outbox) -> int:
