@@ -22,6 +22,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 # titanoboa's plugin loads py_ecc, which lets Python recurse until the process dies: see ledger/recursion.py.
 sys.setrecursionlimit(12_288)
 
+# Tests speak with this machine alone: none of their HTTP clients needs to read a hundred certificates first.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
