@@ -25,6 +25,13 @@ def node(tmp_path):
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests that leave nothing in it that another would see: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
 @pytest.fixture
 def visitor(node):
     with httpx.Client(base_url=node.url, headers=PAGE, timeout=30) as client:
@@ -67,8 +74,8 @@ def test_programs_get_problems_where_people_get_pages(node):
 @pytest.mark.parametrize(
     "path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase", "/recalls", "/me", "/webhooks", "/witnesses"]
 )
-def test_every_page_forbids_scripts_and_styles_inside_it(node, path):
-    page = node.client.get(path, headers=PAGE, follow_redirects=True)
+def test_every_page_forbids_scripts_and_styles_inside_it(shared_node, path):
+    page = shared_node.client.get(path, headers=PAGE, follow_redirects=True)
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -269,9 +276,9 @@ def test_a_page_does_not_call_a_table_whole_that_lacks_values_in_a_column_it_doe
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "policy=x", "before=-1"])
-def test_a_search_that_cannot_be_says_why(node, query):
-    decide(node)
-    page = node.client.get(f"/decisions?{query}", headers=PAGE)
+def test_a_search_that_cannot_be_says_why(shared_node, query):
+    decide(shared_node)
+    page = shared_node.client.get(f"/decisions?{query}", headers=PAGE)
     assert (page.status_code, 'class="alert"' in page.text) == (422, True)
 
 
