@@ -265,7 +265,7 @@ class Buying:
         return sign_claims(
             self._secret(),
             self._origin,
-            order=purchase.order[2:],
+            order=purchase.order,
             account=purchase.account,
             organisation=self._origin,
             created=time_text(self._recorder.now_s()),

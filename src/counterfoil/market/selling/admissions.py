@@ -98,7 +98,7 @@ class Admissions:
         order, _ = self._orders.look_up(order_id)
         signed = self._orders.sheet_of(order)
         now = time_text(self._recorder.now_s())
-        claims = read_claims(given).require_for(order.order[2:], order.buyer.lower(), now)
+        claims = read_claims(given).require_for(order.order, order.buyer.lower(), now)
         with self._deciding:
             context = Context(
                 self._known.by_origin(), self._uses(order.order), self._uses_of_buyer(order.offer, order.buyer.lower())
