@@ -1,0 +1,1 @@
+"""Running others' algorithms next to the data they may not take away."""
