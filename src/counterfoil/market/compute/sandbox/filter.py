@@ -32,7 +32,8 @@ __all__ = ["ALLOWED_CALLS", "filter_program"]
 _BY_PURPOSE: Final = {
     "files": """
         access chdir chmod close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fallocate
-        fadvise64 fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fstat fstatfs
+        fadvise64 fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync
+        fgetxattr flistxattr flock fstat fstatfs
         fsync ftruncate futimesat getcwd getdents getdents64 getxattr inotify_add_watch inotify_init inotify_init1
         inotify_rm_watch lchown lgetxattr link linkat listxattr llistxattr lseek lstat mkdir mkdirat newfstatat open
         openat openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv rename

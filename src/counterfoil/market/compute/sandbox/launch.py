@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox.confinement import SCRATCH
 from counterfoil.market.compute.sandbox.filter import filter_program
-from counterfoil.market.compute.sandbox.user_namespace import job_user_namespace
+from counterfoil.market.compute.sandbox.user_namespace import as_user, job_user_namespace, unused_user
 
 __all__ = ["HINT", "Job", "launched"]
 
@@ -82,7 +82,7 @@ def launched(bwrap: Path, walls: Sequence[str], inside: Sequence[str]) -> Iterat
         go_in, go_out = _pipe(stack)
         log_in, log_out = _pipe(stack)
         os.set_blocking(log_in, False)
-        mine, user = _user(stack)
+        mine, namespaces, user = _user(stack)
         filtered = _given(stack, filter_program())
         listed = _given(stack, b"".join(each.encode() + b"\0" for each in [*mine, *walls]))
         told = ["--args", str(listed), "--seccomp", str(filtered), "--info-fd", str(info_out)]
@@ -93,7 +93,8 @@ def launched(bwrap: Path, walls: Sequence[str], inside: Sequence[str]) -> Iterat
             stderr=log_out,
             env={},
             cwd="/",
-            pass_fds=[info_out, ready_out, go_in, filtered, listed, *user],
+            pass_fds=[info_out, ready_out, go_in, filtered, listed, *namespaces],
+            **user,
         )
         stack.callback(_reap, process)
         for each in (info_out, ready_out, go_in, log_out):
@@ -134,12 +135,13 @@ def _given(stack: ExitStack, content: bytes) -> int:
     return descriptor
 
 
-def _user(stack: ExitStack) -> tuple[list[str], list[int]]:
-    """Returns bwrap's arguments that make the job's user namespace, and the descriptors it needs for them."""
+def _user(stack: ExitStack) -> tuple[list[str], list[int], dict[str, Any]]:
+    """Returns what makes the job's user namespace: bwrap's arguments, descriptors to pass on, and `Popen`'s own."""
     if os.geteuid() != 0:
-        return ["--unshare-user"], []
-    namespace = stack.enter_context(job_user_namespace())
-    return ["--userns", str(namespace)], [namespace]
+        return ["--unshare-user"], [], {}
+    user = unused_user()
+    namespace = stack.enter_context(job_user_namespace(user))
+    return ["--userns", str(namespace)], [namespace], as_user(user)
 
 
 def _first_pid(info_fd: int, log_fd: int) -> int:

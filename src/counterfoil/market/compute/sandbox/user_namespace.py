@@ -3,9 +3,11 @@
 A normal user needs none of this: bwrap makes a namespace in which the job is that
 user, without any privilege. Root's own would leave the job as the machine's root
 user, whom the kernel spares the limit on processes and lets write to files that root
-owns. So the job gets a user that owns nothing, far above those of people and
-services; all the machine's other users are mapped too, where nobody can become them,
-because bwrap reads the files it shows with the rights of a namespace's owner.
+owns. So the job, and bwrap around it, get a user that owns nothing, far above those of
+people and services. It owns the namespace, too: bwrap then reads the files it shows
+with the rights of the namespace's owner, for which all the machine's other users are
+mapped into it, where nobody can become them. And as bwrap and the job are one user,
+the kernel's signal at bwrap's death reaches the job.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox.confinement import JOB_ID
 
-__all__ = ["FIRST_JOB_USER", "job_user_namespace"]
+__all__ = ["FIRST_JOB_USER", "as_user", "job_user_namespace", "unused_user"]
 
 FIRST_JOB_USER: Final = 1_879_048_192
 """Lowest user of this machine that a job may be; 65,536 follow. Systems give people and services lower ones."""
@@ -35,9 +37,19 @@ _OTHERS_AT: Final = 65_536
 _WAIT_S: Final = 10.0
 
 
+def unused_user() -> int:
+    """Returns a user for one job, one of 65,536."""
+    return FIRST_JOB_USER + secrets.randbelow(_JOB_USERS)
+
+
+def as_user(user: int) -> dict[str, Any]:
+    """Returns the arguments of `Popen` by which a child of root is `user`, of no group but its own."""
+    return {"user": user, "group": user, "extra_groups": []}
+
+
 @contextmanager
-def job_user_namespace() -> Iterator[int]:
-    """Yields a descriptor of a new user namespace whose `JOB_ID` is an unused user of this machine. Root only.
+def job_user_namespace(user: int) -> Iterator[int]:
+    """Yields a descriptor of a new user namespace whose `JOB_ID` is this machine's `user`, its owner. Root only.
 
     Raises:
         NotSetUp: When this system makes none.
@@ -45,9 +57,14 @@ def job_user_namespace() -> Iterator[int]:
     program = shutil.which("unshare")
     if program is None:
         raise NotSetUp("jobs cannot run here: the command `unshare` is missing", hint="install util-linux")
-    user = FIRST_JOB_USER + secrets.randbelow(_JOB_USERS)
     holder = subprocess.Popen(  # noqa: S603 - no shell, and nothing of a caller's is in it
-        [program, "--user", "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}
+        [program, "--user", "cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        **as_user(user),
     )
     try:
         descriptor = _mapped(holder.pid, user)
