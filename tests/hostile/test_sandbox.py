@@ -44,7 +44,8 @@ def text(outcome) -> str:
 def attempts(*lines: str) -> str:
     """Code that tries each line by itself and prints `done` for those that work."""
     tries = "\n".join(
-        f"try:\n    {line}\n    print('done:', {line!r})\nexcept BaseException as error:\n    print('no:', type(error).__name__, error)"
+        f"try:\n    {line}\n    print('done:', {line!r})\n"
+        "except BaseException as error:\n    print('no:', type(error).__name__, error)"
         for line in lines
     )
     return f"import ctypes, os, socket, sys, pathlib\nlibc = ctypes.CDLL(None, use_errno=True)\n{RAW}{tries}\n"
@@ -57,15 +58,13 @@ def call(number, *arguments):
 """
 
 
-def test_a_plain_job_gets_its_input_and_gives_its_output(jobs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    folder.chmod(0o755)
-    data = folder / "rows.csv"
+def test_a_plain_job_gets_its_input_and_gives_its_output(jobs):
+    data = jobs.folder / "rows.csv"
     data.write_text("a\n1\n2\n")
-    code = "print('working')\nopen('/out/sum.txt', 'w').write(open('/in/data').read() + open('/in/parameters.json').read())"
-    for each in (folder, *folder.parents):
-        if each != Path("/tmp") and not each.stat().st_mode & 0o001:
-            each.chmod(0o755)
+    code = (
+        "print('working')\n"
+        "open('/out/sum.txt', 'w').write(open('/in/data').read() + open('/in/parameters.json').read())\n"
+    )
     outcome = jobs.run(code, inputs={"data": data})
     assert (outcome.exit, outcome.exit_code, outcome.detail, text(outcome)) == (Exit.FINISHED, 0, "", "working\n")
     assert [each.name for each in outcome.outputs] == ["sum.txt"]
@@ -224,13 +223,10 @@ def test_it_has_none_of_the_nodes_environment(jobs, monkeypatch):
     assert text(jobs.run("import os; print(len(os.environ), os.environ['PYTHONHASHSEED'])")).split()[1] == "0"
 
 
-def test_inputs_the_root_and_devices_cannot_be_changed(jobs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("open")
-    data = folder / "data"
+def test_inputs_the_root_and_devices_cannot_be_changed(jobs):
+    data = jobs.folder / "unchanged"
     data.write_text("as it was")
-    for each in (folder, *folder.parents):
-        if not each.stat().st_mode & 0o001:
-            each.chmod(0o755)
+    data.chmod(0o666)
     outcome = jobs.run(
         attempts(
             "open('/in/data', 'a')",
