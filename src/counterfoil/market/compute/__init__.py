@@ -1,1 +1,1 @@
-"""Running others' algorithms next to the data they may not take away."""
+"""Computation that comes to the data: algorithms run at the owner's, and only what may leave leaves."""
