@@ -98,7 +98,7 @@ class Algorithm:
         for name in files:
             _require_path(name)
         told = _description(files)
-        entry = told.get("entry", next(iter(files)) if len(files) == 1 else "main.py")
+        entry = told.get("entry", "main.py" if ALGORITHM_FILE in files else next(iter(files)))
         schema = told.get("parameters", "")
         for each in filter(None, (entry, schema)):
             if each not in files:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -60,8 +61,7 @@ class Fleet:
     def __init__(self, address: str, tls: TlsFiles | None = None) -> None:
         _require_safe(address, tls)
         try:
-            from distributed import Client
-            from distributed.security import Security
+            distributed: Any = import_module("distributed")
         except ImportError as error:
             raise NotSetUp(
                 "jobs cannot be spread: the package distributed is missing",
@@ -69,14 +69,14 @@ class Fleet:
             ) from error
         security = None
         if tls is not None:
-            security = Security(
+            security = distributed.Security(
                 tls_ca_file=str(tls.authority),
                 tls_client_cert=str(tls.certificate),
                 tls_client_key=str(tls.key),
                 require_encryption=True,
             )
         try:
-            self._client: Any = Client(address, security=security, timeout=_CONNECT_S, set_as_default=False)
+            self._client: Any = distributed.Client(address, security=security, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise NodeUnreachable(
                 f"no scheduler answers at {address}: {error}", hint="is it running, with certificates of this fleet?"
