@@ -24,7 +24,7 @@ from counterfoil.market.compute.spreading.parcel import Parcel, Returned, run_pa
 
 __all__ = ["Fleet", "TlsFiles"]
 
-_CONNECT_S: Final = 20
+_CONNECT_S: Final = 20.0
 _START_SLACK_S: Final = 120.0
 """Beyond a job's own wall time, for its data to be read and the walls to be put up."""
 
@@ -50,6 +50,7 @@ class Fleet:
     Args:
         address: Of the scheduler: `tls://host:8786`; `tcp://127.0.0.1:8786` on this machine alone.
         tls: Certificates; needed unless the scheduler is on this machine.
+        connect_s: Seconds to wait for its answer.
 
     Raises:
         NotAllowed: It would go over a network without TLS.
@@ -58,8 +59,9 @@ class Fleet:
         NodeUnreachable: No scheduler answers there that knows these certificates.
     """
 
-    def __init__(self, address: str, tls: TlsFiles | None = None) -> None:
+    def __init__(self, address: str, tls: TlsFiles | None = None, *, connect_s: float = _CONNECT_S) -> None:
         _require_safe(address, tls)
+        self.address = address
         try:
             distributed: Any = import_module("distributed")
         except ImportError as error:
@@ -76,7 +78,7 @@ class Fleet:
                 require_encryption=True,
             )
         try:
-            self._client: Any = distributed.Client(address, security=security, timeout=_CONNECT_S, set_as_default=False)
+            self._client: Any = distributed.Client(address, security=security, timeout=connect_s, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise NodeUnreachable(
                 f"no scheduler answers at {address}: {error}", hint="is it running, with certificates of this fleet?"
@@ -124,14 +126,10 @@ class Fleet:
             raise InvalidInput("each work has one folder for its outputs, and at most one publication")
         for number, work in enumerate(works):
             approvals.require(work.algorithm, publications[number] if publications else None)
-        sent = [
-            self._client.submit(run_parcel, Parcel.of(work), pure=False, retries=0, key=f"counterfoil-{id(self)}-{n}")
-            for n, work in enumerate(works)
-        ]
-        until_s = [work.limits.wall_s + _START_SLACK_S for work in works]
-        total_s = sum(until_s)
+        sent = [self._client.submit(run_parcel, Parcel.of(work), pure=False, retries=0) for work in works]
+        most_s = sum(work.limits.wall_s + _START_SLACK_S for work in works)
         return [
-            self._result(future, work, folder, total_s) for future, work, folder in zip(sent, works, into, strict=True)
+            self._result(future, work, folder, most_s) for future, work, folder in zip(sent, works, into, strict=True)
         ]
 
     def _result(self, future: Any, work: Work, folder: Path, most_s: float) -> Execution | CounterfoilError:
