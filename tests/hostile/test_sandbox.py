@@ -11,13 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from making_sandbox import SMALL, Here, without_rights
+from making_sandbox import NOBODY, SMALL, Here, python_without_rights, without_rights
 
 from counterfoil.market.compute.sandbox import Exit, Sandbox
 
@@ -223,6 +225,21 @@ def test_it_has_none_of_the_nodes_environment(jobs, monkeypatch):
     assert text(jobs.run("import os; print(len(os.environ), os.environ['PYTHONHASHSEED'])")).split()[1] == "0"
 
 
+def test_the_first_process_of_its_namespace_gives_nothing_away(jobs):
+    """It is bwrap's, of the same user: what can be read and opened of it must not be the node's."""
+    outcome = jobs.run(
+        "import os, pathlib\n"
+        "said = pathlib.Path('/proc/1/cmdline').read_bytes()\n"
+        "print(b'counterfoil-job' in said, os.listdir('/proc/1/root') == os.listdir('/'))\n"
+        "leads = []\n"
+        "for fd in os.listdir('/proc/1/fd'):\n"
+        "    try: leads.append(os.readlink(f'/proc/1/fd/{fd}').partition(':')[0])\n"
+        "    except OSError: pass\n"
+        "print(sorted(set(leads) - {'pipe', '/dev/null', 'anon_inode', 'user'}))\n"
+    )
+    assert text(outcome) == "False True\n[]\n"
+
+
 def test_inputs_the_root_and_devices_cannot_be_changed(jobs):
     data = jobs.folder / "unchanged"
     data.write_text("as it was")
@@ -425,20 +442,36 @@ def test_a_program_of_another_architecture_ends(jobs):
     assert jobs.run(code).exit_code == 128 + signal.SIGSYS
 
 
-def test_all_of_a_job_dies_when_the_node_is_killed(tmp_path):
+@pytest.mark.parametrize("user", USERS)
+def test_all_of_a_job_dies_when_the_node_is_killed(user):
     code = (
         "import sys, threading\nfrom pathlib import Path\nfrom making_sandbox import run_code\n"
         "run_code('import os, time\\nos.fork()\\ntime.sleep(61.25)', Path(sys.argv[1]))\n"
     )
-    algorithm = f"{tmp_path}/node"
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
-    node = subprocess.Popen([sys.executable, "-c", code, algorithm], env=variables)
-    try:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _node(user, folder, code) as node:
         assert _until(lambda: len(_starters(node.pid)) == 2), "the job did not begin"
         started = _starters(node.pid)
         node.send_signal(signal.SIGKILL)
         node.wait()
         assert _until(lambda: not any(_is_alive(pid) for pid in started)), "the job outlived its node"
+
+
+@contextmanager
+def _node(user: str, folder: str, code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts a node that runs one job, in a process of its own."""
+    command = [sys.executable]
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "TMPDIR": folder}
+    options = {}
+    if user != "here":
+        found = python_without_rights() if os.geteuid() == 0 else None
+        if found is None:
+            pytest.skip("these tests do not run as root, or no Python here is open to all users")
+        command, variables = found[0], found[1] | {"TMPDIR": folder}
+        options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        os.chown(folder, NOBODY, NOBODY)
+    node = subprocess.Popen([*command, "-c", code, f"{folder}/node"], env=variables, cwd="/", **options)
+    try:
+        yield node
     finally:
         node.kill()
         node.wait()

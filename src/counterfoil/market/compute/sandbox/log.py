@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -9,9 +10,11 @@ from typing import Final, TypeAlias
 __all__ = ["Line", "Log"]
 
 Line: TypeAlias = Callable[[str], None]
-"""Told each line, without its newline, as it comes."""
+"""Told each line, without its newline, as it comes; signs that steer terminals are replaced."""
 
 _LONGEST_LINE: Final = 8_192
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Signs by which a line could steer the terminal it is shown on, or look like another."""
 
 
 @dataclass(slots=True)
@@ -52,4 +55,4 @@ class Log:
 
     def _tell(self, line: bytes) -> None:
         if self.on_line is not None:
-            self.on_line(line.decode("utf-8", "replace"))
+            self.on_line(_UNPRINTABLE.sub("\ufffd", line.decode("utf-8", "replace")))

@@ -98,9 +98,10 @@ def _readable(place: Path, copy: Path) -> Path:
     if os.geteuid() != 0 or _is_open_to_all(place):
         return place
     if place.is_dir():
-        shutil.copytree(place, copy)
+        shutil.copytree(place, copy, symlinks=True)  # a link is shown as a link: what it leads to is no input
         for each in [copy, *copy.rglob("*")]:
-            each.chmod(0o555 if each.is_dir() else _READ_ONLY)
+            if not each.is_symlink():
+                each.chmod(0o555 if each.is_dir() else _READ_ONLY)
     else:
         shutil.copyfile(place, copy)
         copy.chmod(_READ_ONLY)
@@ -108,8 +109,9 @@ def _readable(place: Path, copy: Path) -> Path:
 
 
 def _is_open_to_all(place: Path) -> bool:
-    """Says whether every user may read this file, or everything in this folder."""
-    if not place.is_dir():
-        return bool(place.stat().st_mode & stat.S_IROTH)
+    """Says whether every user may read this file, or everything in this folder; links lead nowhere inside."""
+    mode = place.lstat().st_mode
+    if not stat.S_ISDIR(mode):
+        return stat.S_ISLNK(mode) or bool(mode & stat.S_IROTH)
     needed = stat.S_IROTH | stat.S_IXOTH
-    return place.stat().st_mode & needed == needed and all(_is_open_to_all(each) for each in place.iterdir())
+    return mode & needed == needed and all(_is_open_to_all(each) for each in place.iterdir())

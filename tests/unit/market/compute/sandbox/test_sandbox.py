@@ -65,6 +65,10 @@ def test_the_log_tells_whole_lines_and_keeps_no_more_than_its_limit():
     kept = log.close()
     assert told == ["one", "two", "", "three\ufffd and "]
     assert (len(kept), log.is_cut) == (20, True)
+    steered: list[str] = []
+    log = Log(100, steered.append)
+    log.take(b"\x1b[2Jhidden\ta\r\n")
+    assert steered == ["\ufffd[2Jhidden\ta\ufffd"]
     endless: list[str] = []
     log = Log(100_000, endless.append)
     log.take(b"x" * 20_000 + b"\ny")
@@ -175,13 +179,16 @@ def test_data_only_root_may_read_reaches_a_job_of_root(tmp_path):
     folder = tmp_path / "closed"
     (folder / "inner").mkdir(parents=True)
     (folder / "inner" / "x").write_text("2\n")
+    (tmp_path / "elsewhere").write_text("not an input")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
     folder.chmod(0o700)
     outcome = run_code(
-        "print(open('/in/data').read(), open('/in/folder/inner/x').read())",
+        "import os\n"
+        "print(open('/in/data').read(), open('/in/folder/inner/x').read(), os.path.exists('/in/folder/link'))",
         tmp_path / "job",
         inputs={"data": data, "folder": folder},
     )
-    assert outcome.log == b"1\n 2\n\n"
+    assert outcome.log == b"1\n 2\n False\n"
     assert stat.S_IMODE(data.stat().st_mode) == 0o600
 
 
