@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 from making_sandbox import NOBODY, SMALL, Here, python_without_rights, without_rights
 
-from counterfoil.market.compute.sandbox import Exit, Sandbox
+from counterfoil.errors import TooLarge
+from counterfoil.market.compute.sandbox import Exit, Sandbox, inflated
 
 USERS = ("here", "without rights")
 SECRET = "owner-secret-7c1f"
@@ -419,6 +420,14 @@ def test_outputs_that_are_no_plain_files_are_refused_with_all_others(jobs, make,
     assert outcome.refused
     assert why in outcome.refused[0]
     assert list(Path(outcome.folder).iterdir()) == []
+
+
+def test_a_packed_bomb_leaves_as_the_few_bytes_it_is_and_is_not_unpacked_beyond_a_limit(jobs):
+    outcome = jobs.run("import gzip\nopen('/out/bomb.gz', 'wb').write(gzip.compress(bytes(40 * 2**20)))\n")
+    assert outcome.exit is Exit.FINISHED
+    assert outcome.outputs[0].size_bytes < 2**17
+    with (outcome.folder / "bomb.gz").open("rb") as file, pytest.raises(TooLarge):
+        list(inflated(file, 2**20))
 
 
 def test_a_sparse_file_beyond_the_limit_cannot_even_be_made(jobs):
