@@ -230,7 +230,7 @@ class Access:
 
     def signer(self) -> RequestSigner:
         """Returns what signs requests to other nodes; its key is made at first use."""
-        return RequestSigner(self._org.home.settings.origin, self._org.node_key())
+        return RequestSigner(self._org.home.settings.origin, self._org.own_keys.node())
 
     def public_key(self) -> str | None:
         """Returns the key that other nodes' admins list for this node; None until `signer` has made it."""
