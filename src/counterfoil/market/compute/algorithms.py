@@ -155,7 +155,12 @@ class Algorithm:
                         raise _too_large(member.size)
                     content = archive.extractfile(member)
                     files[member.name] = content.read() if content is not None else b""
-        except tarfile.TarError as error:
+        except (
+            tarfile.TarError,
+            ValueError,
+            OverflowError,
+            EOFError,
+        ) as error:  # of odd headers, tarfile raises them all
             raise InvalidInput(f"an algorithm that travels is a tar file: {error}") from error
         return cls.of(files)
 

@@ -128,3 +128,12 @@ def test_a_tar_file_with_anything_but_files_is_refused(kind):
         Algorithm.from_tar(made.getvalue())
     with pytest.raises(InvalidInput):
         Algorithm.from_tar(b"no tar file at all")
+
+
+def test_a_tar_file_whose_sizes_cannot_be_is_refused():
+    packed = bytearray(total().to_tar())
+    packed[124:136] = b"\xff" + bytes(11)  # base 256, below nothing
+    packed[148:156] = b" " * 8
+    packed[148:156] = b"%06o\0 " % sum(packed[:512])
+    with pytest.raises(InvalidInput, match="tar file"):
+        Algorithm.from_tar(bytes(packed))
