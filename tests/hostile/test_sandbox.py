@@ -24,7 +24,7 @@ from making_sandbox import NOBODY, SMALL, Here, python_without_rights, without_r
 from counterfoil.errors import TooLarge
 from counterfoil.market.compute.sandbox import Exit, Sandbox, inflated
 
-USERS = ("here", "without rights")
+USERS = ("here", "without rights") if os.geteuid() == 0 else ("here",)
 SECRET = "owner-secret-7c1f"
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="calls by the numbers of x86-64")
 
@@ -122,6 +122,36 @@ def test_all_processes_together_cannot_take_more_either(jobs, take):
     outcome = jobs.run(code)
     assert outcome.exit is Exit.MEMORY, outcome
     assert outcome.usage.wall_ms < 15_000
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        pytest.param(
+            "import socket\n"
+            "pairs = [socket.socketpair() for _ in range(120)]\n"
+            "for pair in pairs:\n"
+            "    for end in pair:\n"
+            "        end.setblocking(False)\n"
+            "        try:\n"
+            "            while True: end.send(bytes(65536))\n"
+            "        except OSError: pass\n",
+            id="buffers-of-sockets",
+        ),
+        pytest.param(
+            "import mmap\n"
+            "space = mmap.mmap(-1, 30 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ)\n"
+            "if hasattr(mmap, 'MADV_NOHUGEPAGE'): space.madvise(mmap.MADV_NOHUGEPAGE)\n"
+            "for place in range(0, 30 * 2**30, 2**21): space[place]\n",
+            id="tables-of-empty-space",
+        ),
+    ],
+)
+def test_memory_that_only_the_kernel_holds_counts_too(jobs, take):
+    code = f"import os, time\nfor _ in range(4):\n    if os.fork() == 0: break\n{take}\ntime.sleep(20)\n"
+    limits = replace(SMALL, memory_bytes=128 * 2**20)
+    outcome = jobs.run(code, limits)
+    assert (outcome.exit, outcome.detail.partition(" ")[2][:15]) == (Exit.MEMORY, "bytes of memory"), text(outcome)
 
 
 def test_files_in_memory_count_as_memory(jobs):

@@ -24,6 +24,9 @@ DISK_SLACK_BYTES: Final = 2**20
 _PROCESS_SLACK: Final = 8
 """As above for processes, bwrap's own included."""
 
+_ADDRESS_SLACK_BYTES: Final = 32 * 2**30
+"""Address space that libraries reserve and never fill; bounded because empty space, too, takes tables to map it."""
+
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 _STARTER: Final = "/starter.py"
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -109,6 +112,7 @@ def environment(interpreter: Interpreter, threads: int) -> dict[str, str]:
 def hard_limits(limits: Limits) -> dict[str, int]:
     """Returns the kernel's ceilings, per process: they hold between two looks of the watch."""
     return {
+        "RLIMIT_AS": limits.memory_bytes + _ADDRESS_SLACK_BYTES,
         "RLIMIT_CORE": 0,
         "RLIMIT_CPU": limits.cpu_s + _CPU_GRACE_S,
         "RLIMIT_DATA": limits.memory_bytes,

@@ -20,8 +20,9 @@ class Limits:
     Attributes:
         cpu_s: Processor seconds.
         wall_s: Seconds on the clock.
-        memory_bytes: Memory, with what lies in `/out` and `/tmp`, which are in memory. No process can map more
-            private memory than this, and all together are stopped above it.
+        memory_bytes: Memory, with what lies in `/out` and `/tmp`, which are in memory, and what the kernel holds for
+            page tables and sockets. No process can map more private memory than this, and all together are stopped
+            above it.
         disk_bytes: Outputs and temporary files together; part of `memory_bytes`.
         processes: Processes and threads at one time.
         open_files: File descriptors of each process.

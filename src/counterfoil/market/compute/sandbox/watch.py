@@ -1,9 +1,9 @@
 """Watches the processes of one job from outside: what they use together, which no limit of one process tells.
 
 All of a job descends from the first process of its namespace, so its tree is the
-whole job. Memory is the resident memory of all processes and what lies in the scratch
-space; when the plain sum is above the limit, pages that processes share are counted
-once before anything is ended.
+whole job. Memory is the resident memory of all processes, the tables that map it, what
+lies in the scratch space, and the buffers of sockets at their fullest. When that is above
+the limit, pages that processes share are counted once before anything is ended.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ __all__ = ["Overrun", "Watch"]
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _KIB: Final = 1024
+_SOCKET_BYTES: Final = 212_992
+"""Most that waits in one socket (net.core.wmem_default, socket(7)); a job cannot ask for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One process at one moment: own CPU ticks, those of children it has waited for, pages, threads."""
+    """One process at one moment: own CPU ticks, those of children it has waited for, pages, tables, threads."""
 
     own_ticks: int
     waited_ticks: int
     resident_pages: int
+    table_bytes: int
     threads: int
 
 
@@ -93,10 +96,11 @@ class Watch:
 
     def _memory(self, seen: dict[int, _Seen]) -> Overrun | None:
         space = os.fstatvfs(self.scratch_fd)
-        files = (space.f_blocks - space.f_bfree) * space.f_frsize
-        used = sum(each.resident_pages for each in seen.values()) * _PAGE_BYTES + files
+        apart = (space.f_blocks - space.f_bfree) * space.f_frsize + _socket_bytes(self.first_pid)
+        apart += sum(each.table_bytes for each in seen.values())
+        used = sum(each.resident_pages for each in seen.values()) * _PAGE_BYTES + apart
         if used > self.limits.memory_bytes:
-            used = sum(_proportional_bytes(pid, each) for pid, each in seen.items()) + files
+            used = sum(_proportional_bytes(pid, each) for pid, each in seen.items()) + apart
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self.limits.memory_bytes:
             return Overrun(Exit.MEMORY, f"{used:,} bytes of memory, and {self.limits.memory_bytes:,} are allowed")
@@ -132,19 +136,31 @@ def _seen(pid: int) -> _Seen | None:
     """Returns what /proc says of one process (proc(5): stat, fields after the name), or None when it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        status = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
         return None
     own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
-    return _Seen(own, waited, int(fields[21]), int(fields[17]))
+    return _Seen(own, waited, int(fields[21]), _kib(status, b"VmPTE:"), int(fields[17]))
+
+
+def _kib(text: bytes, name: bytes) -> int:
+    """Returns the bytes that a line of /proc tells in KiB; a process that is just ending has no such line."""
+    found = text.partition(b"\n" + name)[2].split(maxsplit=1)
+    return int(found[0]) * _KIB if found else 0
+
+
+def _socket_bytes(pid: int) -> int:
+    """Returns the most that can wait in all sockets of the network namespace that `pid` is in."""
+    try:
+        lines = Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+    return max(0, lines - 1) * _SOCKET_BYTES
 
 
 def _proportional_bytes(pid: int, seen: _Seen) -> int:
     """Returns the memory of one process, a page shared by n counted as an nth; all of it where that is not told."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        return _kib(Path(f"/proc/{pid}/smaps_rollup").read_bytes(), b"Pss:")
     except OSError:
         return seen.resident_pages * _PAGE_BYTES
-    for line in text.splitlines():
-        if line.startswith(b"Pss:"):
-            return int(line.split()[1]) * _KIB
-    return seen.resident_pages * _PAGE_BYTES
