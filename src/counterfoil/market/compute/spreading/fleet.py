@@ -135,11 +135,11 @@ class Fleet:
     def _result(self, future: Any, work: Work, folder: Path, most_s: float) -> Execution | CounterfoilError:
         try:
             returned: Returned = future.result(timeout=most_s)
+            return returned.execution(work.algorithm.digest_hex, folder)
         except CounterfoilError as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever befell the worker, it is that machine's failure
             return NodeUnreachable(f"a worker was lost: {type(error).__name__}: {error}", hint="look at its log")
-        return returned.execution(work.algorithm.digest_hex, folder)
 
 
 def _require_safe(address: str, tls: TlsFiles | None) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from counterfoil.core import canonical
@@ -91,13 +91,15 @@ class Returned:
         """Writes the outputs into a folder and returns the execution, as if it had run here.
 
         Raises:
-            DoesNotMatch: An output is not what the worker said it was.
+            DoesNotMatch: An output is not what the worker said it was, or would lie elsewhere.
         """
         told = dict(self.outcome)
         outputs = tuple(Output(**each) for each in told["outputs"])
         into.mkdir(parents=True, exist_ok=True, mode=0o700)
         for each in outputs:
-            content = self.outputs[each.name]
+            content, path = self.outputs.get(each.name, b""), PurePosixPath(each.name)
+            if path.is_absolute() or ".." in path.parts or not path.parts:
+                raise DoesNotMatch(f"an output named {each.name[:200]!r} lies outside of its folder")
             if sha256(content).hexdigest() != each.sha256_hex or len(content) != each.size_bytes:
                 raise DoesNotMatch(f"the output {each.name} arrived as something else than was sent")
             target = into / each.name

@@ -85,6 +85,10 @@ def test_bytes_changed_on_the_way_do_not_run(tmp_path):
     lying = replace(returned, outputs=dict(returned.outputs) | {"total.txt": b"9999"})
     with pytest.raises(DoesNotMatch, match="arrived as something else"):
         lying.execution(parcel.digest_hex, tmp_path / "out")
+    outputs = [each | {"name": "../../escaped"} for each in returned.outcome["outputs"]]
+    escaping = replace(returned, outcome=dict(returned.outcome) | {"outputs": outputs})
+    with pytest.raises(DoesNotMatch, match="outside of its folder"):
+        escaping.execution(parcel.digest_hex, tmp_path / "a" / "b" / "out")
 
 
 @pytest.mark.parametrize(
