@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = ["gaps"]
 
 _ETC = {"group", "ld.so.cache", "passwd"}
+_HOMES = (Path("/home"), Path("/root"))
 _MOST_PIDS = 8
 
 
@@ -40,10 +41,22 @@ def _files() -> list[str]:
             found.append(f"{place} can be written to")
         except OSError:
             continue
-    if Path("/home").exists() and any(Path("/home").iterdir()):
-        found.append("homes can be seen")
+    if beside := [each for top in _HOMES for each in _beside_python(top)]:
+        found.append(f"more of homes can be seen than Python: {beside[0]}")
     if stray := {each.name for each in Path("/etc").iterdir()} - _ETC:
         found.append(f"more of /etc can be seen than is made for it: {sorted(stray)}")
+    return found
+
+
+def _beside_python(top: Path) -> list[Path]:
+    """Returns what lies below `top` and is neither Python's nor on the way to it: homes may hold its environment."""
+    pythons = [Path(each) for each in {sys.prefix, sys.base_prefix, sys.executable, *sys.path} if each.startswith("/")]
+    found: list[Path] = []
+    for each in sorted(top.iterdir()) if top.is_dir() else ():
+        if any(each == place or each in place.parents for place in pythons):
+            found += [] if each in pythons else _beside_python(each)
+        elif not any(place in each.parents for place in pythons):
+            found.append(each)
     return found
 
 

@@ -132,6 +132,17 @@ def test_a_gap_in_the_walls_is_found_by_the_probe(monkeypatch, open_folder):
         Sandbox.open()
 
 
+def test_anything_of_a_home_beside_an_interpreter_is_a_gap():
+    home, here = Path.home(), Interpreter.current()
+    if not any(home.is_relative_to(top) for top in ("/home", "/root")) or not home.is_dir():
+        pytest.skip("this user's home is elsewhere")
+    beside = [each for each in home.iterdir() if not any(place.is_relative_to(each) for place in here.shown)]
+    if not beside:
+        pytest.skip("nothing is in this user's home")
+    with pytest.raises(NotSetUp, match="more of homes can be seen than Python"):
+        Sandbox.open(replace(here, shown=(*here.shown, beside[0])))
+
+
 def test_what_is_shown_of_this_machine_is_little(tmp_path):
     shown = Interpreter.current().shown
     assert not {Path("/"), Path("/usr"), Path("/etc"), Path("/home"), Path("/root")} & set(shown)
