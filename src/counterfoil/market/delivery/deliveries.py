@@ -2,8 +2,9 @@
 
 No encrypted file is kept. Of each order there are, in a folder of its own,
 
-    statement.json   the signed delivery statement, made once
-    pieces           SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
+    statement.json        the signed delivery statement, made once
+    statement.unrecorded  the same, until it is on record
+    pieces                SHA-256(0x00 || piece) of the encrypted file, 32 bytes each
 
 and of each content, under its root, the hashes of its chunks. The first needs one pass
 over the content, for which it is read, held against its hashes, encrypted and hashed;
@@ -38,7 +39,7 @@ from counterfoil.errors import CounterfoilError, HomeBusy, HomeDamaged, LogUnava
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.orders import Orders, PaidOrder
 from counterfoil.market.delivery.source import Progress, Source, chunk_leaf, index_content, read_chunk
-from counterfoil.store.durable import replace_file
+from counterfoil.store.durable import replace_file, sync_folder
 
 __all__ = ["Deliveries", "SourceChanged"]
 
@@ -80,6 +81,7 @@ class Deliveries:
         sign: Signs a document with the seller's market key.
         orders: The orders and their sources.
         now: Returns the time, RFC 3339 in UTC, whole seconds.
+        record: Puts a statement on record; called before it is given to anybody, and again after a crash.
         told: Called when a source no longer gives what was published.
     """
 
@@ -91,6 +93,7 @@ class Deliveries:
         sign: Sign,
         orders: Orders,
         now: Callable[[], str],
+        record: Callable[[DeliveryStatement, SignedDocument], None],
         told: Callable[[SourceChanged], None],
     ) -> None:
         self._folder = folder
@@ -98,6 +101,7 @@ class Deliveries:
         self._sign = sign
         self._orders = orders
         self._now = now
+        self._record = record
         self._told = told
         self._lock = threading.Lock()  # guards the table of what is being prepared
         self._preparing: dict[str, Future[None]] = {}
@@ -146,7 +150,14 @@ class Deliveries:
             HomeBusy: It is being made; ask again.
             Stale: The source no longer gives what was published.
         """
-        paid = self._open_order(order)
+        return self._statement(self._open_order(order), wait_s)
+
+    def prepare(self, order: str, *, wait_s: float = WAIT_S) -> SignedDocument:
+        """As `statement`, also for an order whose money is held until the ledger knows the statement's digest."""
+        paid = self._orders.order(order)
+        return self._statement(paid if paid.is_wanted else self._open_order(order), wait_s)
+
+    def _statement(self, paid: PaidOrder, wait_s: float) -> SignedDocument:
         kept = self._kept_statement(paid)
         if kept is None:
             self._await(paid, wait_s)
@@ -202,6 +213,8 @@ class Deliveries:
                     piece = secrets.head
                 else:
                     chunk = self._true_chunk(paid, source, leaves, number - 1, buffer)
+                    if chunk is None:
+                        raise self._changed(paid, number - 1)
                     parts = seal_chunk(secrets.payload, number - 1, chunk, is_last=plan.is_last(number - 1))
                     piece = b"".join(parts)
                 begin = plan.piece_start(number)
@@ -215,6 +228,8 @@ class Deliveries:
 
     def _open_order(self, order: str) -> PaidOrder:
         paid = self._orders.order(order)
+        if paid.is_final and paid.state == "held":
+            raise HomeBusy("what is delivered is being put on the ledger", hint="ask again in a moment")
         if not paid.gives_access:
             raise NotAllowed("this order gives no access, or no longer", hint="see how it stands on the ledger")
         return paid
@@ -238,9 +253,21 @@ class Deliveries:
                     self._preparing.pop(paid.order, None)
 
     def _prepare(self, paid: PaidOrder) -> None:
-        """Makes the statement of an order: one pass over the content."""
-        secrets = self._secrets(paid)
+        """Makes the statement of an order, and gives it away only when it is on record."""
         folder = self._made(self._order_folder(paid))
+        unrecorded = folder / "statement.unrecorded"
+        try:
+            if not unrecorded.exists():
+                replace_file(unrecorded, self._new_statement(paid, folder))
+            self._record(*read_statement(unrecorded.read_bytes()))  # twice after a crash, and then the same
+            unrecorded.replace(folder / "statement.json")
+            sync_folder(folder)
+        except OSError as error:
+            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+
+    def _new_statement(self, paid: PaidOrder, folder: Path) -> bytes:
+        """Returns a signed statement, after one pass over the content."""
+        secrets = self._secrets(paid)
         try:
             with self._leaves(paid.content) as leaves, closing(self._orders.source(paid)) as source:
                 root = write_hashes(folder / "pieces", self._piece_leaves(paid, secrets, source, leaves))
@@ -251,9 +278,7 @@ class Deliveries:
                 Content(root, DeliveryPlan(paid.content.size_bytes).sent_bytes),
                 self._now(),
             )
-            replace_file(folder / "statement.json", canonical.dumps(self._sign(statement.to_json())))
-        except OSError as error:
-            raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+            return canonical.dumps(self._sign(statement.to_json()))
         finally:
             self._progress.pop(paid.order, None)
 
@@ -264,9 +289,12 @@ class Deliveries:
         plan = DeliveryPlan(paid.content.size_bytes)
         buffers = threading.local()
 
-        def leaf(number: int) -> bytes:
-            buffer = buffers.__dict__.setdefault("buffer", bytearray(CHUNK_BYTES))
-            chunk = self._true_chunk(paid, source, leaves, number, buffer)
+        def leaf(number: int) -> bytes | None:
+            if not hasattr(buffers, "chunk"):
+                buffers.chunk = bytearray(CHUNK_BYTES)
+            chunk = self._true_chunk(paid, source, leaves, number, buffers.chunk)
+            if chunk is None:
+                return None
             return chunk_leaf(*seal_chunk(secrets.payload, number, chunk, is_last=plan.is_last(number)))
 
         yield chunk_leaf(secrets.head)
@@ -275,7 +303,10 @@ class Deliveries:
         try:
             done = 0
             while under_way:
-                yield under_way.pop(0).result()
+                found = under_way.pop(0).result()
+                if found is None:
+                    raise self._changed(paid, done)
+                yield found
                 done += 1
                 self._progress[paid.order] = (min(done * CHUNK_BYTES, plan.size_bytes), plan.size_bytes)
                 under_way += [self._workers.submit(leaf, number) for number in islice(numbers, 1)]
@@ -288,20 +319,21 @@ class Deliveries:
 
     def _true_chunk(
         self, paid: PaidOrder, source: Source, leaves: HashList, number: int, buffer: bytearray
-    ) -> memoryview:
-        """Returns a chunk that is what was published."""
+    ) -> memoryview | None:
+        """Returns a chunk that is what was published, None where the source gives another."""
         try:
             chunk = read_chunk(source, DeliveryPlan(paid.content.size_bytes), number, buffer)
-            is_true = chunk_leaf(chunk) == leaves[number]
         except Stale:
-            is_true = False
-        if not is_true:
-            self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
-            raise Stale(
-                f"the source no longer gives what was published: chunk {number} is another",
-                hint="the seller puts the old content back, or refunds; nothing false was sent",
-            )
-        return chunk
+            return None
+        return chunk if chunk_leaf(chunk) == leaves[number] else None
+
+    def _changed(self, paid: PaidOrder, number: int) -> Stale:
+        """Tells of a source that gives another chunk than was published; returns the error that says so."""
+        self._told(SourceChanged(paid.order, paid.sheet, paid.content.root.hex(), number))
+        return Stale(
+            f"the source no longer gives what was published: chunk {number} is another",
+            hint="the seller puts the old content back, or refunds; nothing false was sent",
+        )
 
     def _secrets(self, paid: PaidOrder) -> DeliverySecrets:
         return delivery_secrets(self._secret, paid.id, paid.content, paid.recipient)

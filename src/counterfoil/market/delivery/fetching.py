@@ -42,22 +42,23 @@ from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.purchase import Purchase
 from counterfoil.market.delivery.source import Progress, chunk_leaf
 from counterfoil.market.delivery.wire import Incoming, SellerWire
-from counterfoil.store.durable import replace_file, sync_folder, write_all
+from counterfoil.store.durable import replace_file, sync_data, sync_folder, write_all
 from counterfoil.store.new_file import require_new
 
 __all__ = ["Fetched", "fetch"]
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 3_600.0
-"""How long a delivery that is being prepared is waited for."""
+PATIENCE_S: Final = 60.0
+"""So long it is tried again without a single chunk between."""
 
-MOST_TRIES: Final = 6
-"""So often in a row, without a single chunk between, it is tried again."""
+PREPARING_S: Final = 3_600.0
+"""How long a delivery that is being prepared is waited for."""
 
 _FIRST_WAIT_S: Final = 0.2
 _MOST_WAIT_S: Final = 15.0
 _HASHES_AT_ONCE: Final = 4096
+_SYNCED_CHUNKS: Final = 8
 _MOST_STATEMENT_BYTES: Final = 4096
 _PASSING: Final = (HomeBusy, NodeUnreachable, TooManyRequests)
 
@@ -77,7 +78,14 @@ class Fetched:
     resumed_bytes: int
 
 
-def fetch(purchase: Purchase, wire: SellerWire, to: Path, progress: Progress | None = None) -> Fetched:
+def fetch(
+    purchase: Purchase,
+    wire: SellerWire,
+    to: Path,
+    progress: Progress | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> Fetched:
     """Fetches what was bought into a new file.
 
     Killed at any moment, it goes on where it was when it is called again.
@@ -87,6 +95,7 @@ def fetch(purchase: Purchase, wire: SellerWire, to: Path, progress: Progress | N
         wire: The way to the seller's node.
         to: The file to be; its folder is there.
         progress: Told (bytes done, bytes in all).
+        patience_s: So long it is tried again without a single chunk between.
 
     Raises:
         DoesNotMatch: The seller signed, or sends, something else than it published; the hint names the evidence.
@@ -98,7 +107,7 @@ def fetch(purchase: Purchase, wire: SellerWire, to: Path, progress: Progress | N
     require_new(to)
     try:
         with _working(to) as work:
-            return _Fetch(purchase, wire, to, work, progress).run()
+            return _Fetch(purchase, wire, to, work, progress, patience_s).run()
     except OSError as error:
         raise InvalidInput(f"{to} cannot be written: {error.strerror}", hint="it goes on where it was") from error
 
@@ -106,17 +115,26 @@ def fetch(purchase: Purchase, wire: SellerWire, to: Path, progress: Progress | N
 class _Fetch:
     """One call of `fetch`."""
 
-    def __init__(self, purchase: Purchase, wire: SellerWire, to: Path, work: Path, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        purchase: Purchase,
+        wire: SellerWire,
+        to: Path,
+        work: Path,
+        progress: Progress | None,
+        patience_s: float,
+    ) -> None:
         self._purchase = purchase
         self._wire = wire
         self._to = to
         self._work = work
         self._progress = progress or (lambda _done, _all: None)
+        self._patience_s = patience_s
         self._plan = DeliveryPlan(purchase.published.size_bytes)
         self._buffer = memoryview(bytearray(self._plan.piece_bytes(1)))
 
     def run(self) -> Fetched:
-        signed = _patiently(self._statement)  # step 1
+        signed = _patiently(self._statement, self._patience_s)  # step 1
         self._statement_told, self._signed = read_statement(signed.envelope())
         leaves = self._hashes("content-hashes", self._purchase.published, self._plan.chunks)  # step 2
         with leaves, self._hashes("ciphertext-hashes", self._statement_told.ciphertext, self._plan.pieces) as pieces:
@@ -124,7 +142,7 @@ class _Fetch:
             fd = os.open(data, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 there = self._verified(fd, leaves)  # step 3
-                payload = _patiently(lambda: self._payload(pieces))  # step 4
+                payload = _patiently(lambda: self._payload(pieces), self._patience_s)  # step 4
                 self._stream(fd, there, payload, leaves, pieces)  # step 5
                 os.fsync(fd)  # step 6
             finally:
@@ -167,7 +185,7 @@ class _Fetch:
                 path.unlink(missing_ok=True)
                 raise DoesNotMatch(f"the seller's {name} do not give the root that it signed")
 
-        _patiently(load)
+        _patiently(load, self._patience_s)
         return HashList(path, count)
 
     def _verified(self, fd: int, leaves: HashList) -> int:
@@ -180,6 +198,8 @@ class _Fetch:
                 break
             number += 1
         os.ftruncate(fd, min(number * CHUNK_BYTES, self._plan.size_bytes))
+        if hasattr(os, "posix_fallocate"):  # a full disk is known now, and writing costs less
+            os.posix_fallocate(fd, 0, self._plan.size_bytes)
         return number
 
     def _payload(self, pieces: HashList) -> Payload:
@@ -201,7 +221,7 @@ class _Fetch:
 
     def _stream(self, fd: int, first: int, payload: Payload, leaves: HashList, pieces: HashList) -> None:
         """Step 5, over as many connections as it takes."""
-        done, tries = first, 0
+        done, tries, since = first, 0, time.monotonic()
         self._progress(min(done * CHUNK_BYTES, self._plan.size_bytes), self._plan.size_bytes)
         while done < self._plan.chunks:
             before = done
@@ -211,11 +231,15 @@ class _Fetch:
                     while done < self._plan.chunks:
                         self._take(incoming, fd, done, payload, leaves, pieces)
                         done += 1
+                        if done % _SYNCED_CHUNKS == 0:
+                            _settle(fd, done)
                         self._progress(min(done * CHUNK_BYTES, self._plan.size_bytes), self._plan.size_bytes)
             except _PASSING as error:
-                tries = 0 if done > before else tries + 1
-                if tries >= MOST_TRIES:
+                if done > before:
+                    tries, since = 0, time.monotonic()
+                elif time.monotonic() - since > self._patience_s:
                     raise
+                tries += 1
                 _wait(tries, error)
 
     def _take(
@@ -250,16 +274,15 @@ class _Fetch:
         return DoesNotMatch(told, hint=f"the evidence is in {path}: counterfoil check says what it shows")
 
 
-def _patiently(ask: Callable[[], T]) -> T:
+def _patiently(ask: Callable[[], T], patience_s: float) -> T:
     """Returns what a question gives, which is asked again while the node is busy, or away for a moment."""
-    ends, tries = time.monotonic() + PATIENCE_S, 0
+    since, tries = time.monotonic(), 0
     while True:
         try:
             return ask()
         except _PASSING as error:
             tries += 1
-            is_over = time.monotonic() > ends if isinstance(error, HomeBusy) else tries >= MOST_TRIES
-            if is_over:
+            if time.monotonic() - since > (PREPARING_S if isinstance(error, HomeBusy) else patience_s):
                 raise
             _wait(tries, error)
 
@@ -297,6 +320,18 @@ def _write(fd: int, parts: list[bytes], offset: int) -> None:
     done = os.pwritev(fd, parts, offset)
     if done != total:
         write_all(fd, b"".join(parts)[done:], offset + done)
+
+
+def _settle(fd: int, done: int) -> None:
+    """Makes the newest chunks durable and lets the kernel forget them.
+
+    A file larger than the memory then does not push all else out of it; and writing to memory that
+    was just in use costs a fraction of writing to fresh memory, on a virtual machine above all.
+    """
+    sync_data(fd)
+    if hasattr(os, "posix_fadvise"):
+        start = (done - _SYNCED_CHUNKS) * CHUNK_BYTES
+        os.posix_fadvise(fd, start, _SYNCED_CHUNKS * CHUNK_BYTES, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
