@@ -233,6 +233,22 @@ def test_jobs_side_by_side_do_not_meet(tmp_path):
     assert {each.log for each in done} == {b"['mine'] 2\n"}
 
 
+def test_an_error_of_whoever_listens_ends_the_job(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "main.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(25)")
+    heard: list[str] = []
+
+    def listen(line: str) -> None:
+        heard.append(line)
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        Sandbox.open().run(Task(tmp_path / "a", "main.py", {}), tmp_path / "out", SMALL, on_line=listen)
+    assert heard == ["here"]
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert not any(b"starter.py" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children)
+
+
 def test_a_job_leaves_no_descriptor_open(tmp_path):
     run_code("", tmp_path / "first")
     before = sorted(each.name for each in Path("/proc/self/fd").iterdir())
