@@ -1,9 +1,9 @@
 """What a job brings and leaves on this machine, in a folder of its own, until it is over.
 
-    algorithm.tar      the algorithm as it came, named by its digest in the specification
-    publication.json   the publisher's document, where there is one
-    run.json           what is known of the run when it has ended
-    log                the job's log, for the owner alone
+algorithm.tar      the algorithm as it came, named by its digest in the specification
+publication.json   the publisher's document, where there is one
+run.json           what is known of the run when it has ended
+log                the job's log, for the owner alone
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class JobFiles:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(place / name, data)
         except OSError as error:
-            raise LogUnavailable(f"a job's files cannot be kept: {error.strerror}", hint="free some disk space") from error
+            raise LogUnavailable(
+                f"a job's files cannot be kept: {error.strerror}", hint="free some disk space"
+            ) from error
 
     def _get(self, order: str, name: str) -> bytes:
         try:

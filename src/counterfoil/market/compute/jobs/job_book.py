@@ -136,7 +136,9 @@ class JobBook:
         """Returns the job of an order (NotFound where there is none)."""
         found = self._where(jobs_table.c.order == order.lower())
         if not found:
-            raise NotFound("no job was handed in for this order", hint="`counterfoil market jobs` lists those there are")
+            raise NotFound(
+                "no job was handed in for this order", hint="`counterfoil market jobs` lists those there are"
+            )
         return found[0]
 
     def by_digest(self, job: str) -> KeptJob:

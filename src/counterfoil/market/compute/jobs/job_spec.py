@@ -120,7 +120,8 @@ class JobSpec:
             raise InvalidInput("a job's specification is no JSON object")
         table = StrictTable(value, "the job")
         table.choice("format", (JOB_FORMAT,))
-        algorithm, statistics = None, ()
+        algorithm: AlgorithmNamed | None = None
+        statistics: tuple[Mapping[str, Any], ...] = ()
         if table.has("algorithm"):
             named = table.table("algorithm")
             algorithm = AlgorithmNamed(_digest(named, "digest"), named.text("name"), named.text("version"))

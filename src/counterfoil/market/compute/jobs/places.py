@@ -39,11 +39,15 @@ def laid_out(goods: Goods, root: str, name: str, scratch: Path) -> Iterator[Path
     try:
         path, offset, buffer = folder / name, 0, bytearray(_PIECE_BYTES)
         with closing(goods.open(place)) as source, path.open("wb") as file:
-            while count := source.read_into(offset, memoryview(buffer)[: min(_PIECE_BYTES, source.size_bytes - offset)]):
+            while count := source.read_into(
+                offset, memoryview(buffer)[: min(_PIECE_BYTES, source.size_bytes - offset)]
+            ):
                 file.write(memoryview(buffer)[:count])
                 offset += count
         yield path
     except OSError as error:
-        raise LogUnavailable(f"a job's data cannot be laid out: {error.strerror}", hint="free some disk space") from error
+        raise LogUnavailable(
+            f"a job's data cannot be laid out: {error.strerror}", hint="free some disk space"
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

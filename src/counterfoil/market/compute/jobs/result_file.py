@@ -1,8 +1,8 @@
 """What a buyer gets of a job: one tar with what left, the signed receipt and the gate's decision.
 
-    receipt.json   the execution receipt, signed
-    gate.json      the gate's decision, canonical JSON; its digest is in the receipt; left out where there is none
-    out/NAME       each output that left
+receipt.json   the execution receipt, signed
+gate.json      the gate's decision, canonical JSON; its digest is in the receipt; left out where there is none
+out/NAME       each output that left
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def read_result(packed: bytes) -> Result:
     receipt, signed = read_receipt(files.pop(_RECEIPT))
     gate = files.pop(_GATE, b"")
     outputs = {name.removeprefix(_OUT): data for name, data in files.items()}
-    if not all(name.startswith(_OUT) for name in files) or any("/" in name or name in ("", ".", "..") for name in outputs):
+    if not all(name.startswith(_OUT) for name in files) or any(
+        "/" in name or name in ("", ".", "..") for name in outputs
+    ):
         raise MalformedEvidence("the result holds files that belong elsewhere")
     told = {each.name: (each.sha256, each.size) for each in receipt.outputs}
     if {name: (sha256(data).hexdigest(), len(data)) for name, data in outputs.items()} != told:

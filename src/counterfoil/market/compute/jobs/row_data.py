@@ -35,7 +35,9 @@ def columns_of(path: Path, media_type: str) -> dict[str, Sequence[Any]] | None:
         import pyarrow as pa
         from pyarrow import csv, parquet
     except ImportError as error:
-        raise NotSetUp("holding outputs against a table needs pyarrow, which is missing", hint=INSTALL_FINGERPRINT) from error
+        raise NotSetUp(
+            "holding outputs against a table needs pyarrow, which is missing", hint=INSTALL_FINGERPRINT
+        ) from error
     try:
         table = csv.read_csv(path) if media_type == "text/csv" else parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
