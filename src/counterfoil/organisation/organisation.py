@@ -10,21 +10,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from counterfoil.calls import Calls, CallsView
 from counterfoil.core.checkpoint import SignedCheckpoint
-from counterfoil.core.note import ED25519, Signer, VerifierKey
+from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.core.trust import MAX_HANDOVERS, sign_handover
 from counterfoil.decisions import Decisions, DecisionsView
 from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
+from counterfoil.ledger.market.views import TradesView
+from counterfoil.market.market import Market
+from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
 from counterfoil.organisation.erasures import STREAM, Erasures
 from counterfoil.organisation.looks import Looks
+from counterfoil.organisation.own_keys import OwnKeys
 from counterfoil.organisation.recalls import Recalls
 from counterfoil.organisation.stores import open_depot, open_vault, read_handovers, view_database
 from counterfoil.provenance import Commitments, Deidentifications, Provenance, provenance_views
@@ -33,7 +35,7 @@ from counterfoil.store.archive import Archive, is_record, read_checkpoint
 from counterfoil.store.durable import clear_unfinished, replace_file
 from counterfoil.store.home import Home
 from counterfoil.store.home_settings import HomeSettings
-from counterfoil.store.keyring import KeyEntry, Keyring
+from counterfoil.store.keyring import Keyring
 from counterfoil.store.log import Log
 from counterfoil.store.objects import Objects
 from counterfoil.store.recorder import Recorder
@@ -68,6 +70,7 @@ class Organisation:
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
+        market: What it offers, sells and buys.
         witness: Signs the heads of others' logs, and has this log's heads signed by others.
         erasures: Erases what is private.
         looks: Records who looked at what is private.
@@ -77,6 +80,7 @@ class Organisation:
         depot: Moves finished parts to an object store, where the settings name one.
         vault: Private values.
         keyring: The organisation's keys.
+        own_keys: Keys that are made when they are first used.
     """
 
     def __init__(self, home: Home, unlock: Unlock, now: Callable[[], float]) -> None:
@@ -124,11 +128,19 @@ class Organisation:
             self.views = Views(
                 view_database(home, self.archive),
                 self.archive,
-                (*provenance_views(self.archive), DecisionsView(self.archive), CallsView(), AssetsView()),
+                (
+                    *provenance_views(self.archive),
+                    DecisionsView(self.archive),
+                    CallsView(),
+                    AssetsView(),
+                    TradesView(),
+                    MarketView(),
+                ),
             )
             stack.callback(self.views.close)
             self.erasures = Erasures(self.recorder, self.archive, self.vault, self.views)
-            rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.rows_key)
+            self.own_keys = OwnKeys(self.keyring, self.recorder, settings.origin)
+            rows = Commitments(self.recorder, self.archive, self.views, paths.rows, self.own_keys.rows)
             self.provenance = Provenance(
                 self.recorder,
                 self.archive,
@@ -140,7 +152,7 @@ class Organisation:
                 settings.dataset_gate,
             )
             self.openlineage = OpenLineage(self.provenance, self.archive, settings.origin, paths.events)
-            self.deidentifications = Deidentifications(self.provenance, self.pseudonym_key)
+            self.deidentifications = Deidentifications(self.provenance, self.own_keys.pseudonym)
             self.decisions = Decisions(
                 self.recorder, self.archive, self.vault, self.views, self.objects, self.provenance
             )
@@ -158,6 +170,19 @@ class Organisation:
                 now=now,
             )
             stack.callback(self.ledger.close)
+            self.market = Market(
+                paths.market,
+                self.ledger,
+                self.recorder,
+                self.archive,
+                self.views,
+                self.provenance,
+                self.own_keys.market,
+                settings.name,
+                settings.public_url,
+                settings.market_networks,
+            )
+            stack.callback(self.market.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)
             stack.callback(self.witness.close)
             self.recovered = log.recovered
@@ -247,7 +272,8 @@ class Organisation:
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
         with self._stack:  # lets go of everything, also when the disk refuses
-            self.witness.close()  # first: both read the log while they work
+            self.witness.close()  # first: all three read the log while they work
+            self.market.close()
             self.ledger.close()
             try:
                 if self.recorder.is_sound:
@@ -302,26 +328,7 @@ class Organisation:
             self.objects.reseal(new_key)
             self.sealed_files.rotate(new_key)
             self.keyring.confirm("vault")
-            self._write_key_record("vault", self.keyring.current("vault").id, "")
-
-    def node_key(self) -> bytes:
-        """Returns the secret Ed25519 key that signs requests to other nodes; made, and on record, at first use."""
-        origin = self.home.settings.origin
-        return self._own_key("node", lambda entry: str(VerifierKey(origin, ED25519, entry.public)))
-
-    def model_key(self) -> ec.EllipticCurvePrivateKey:
-        """Returns the key on P-256 that signs models for others' tools; made, and on record, at first use."""
-        secret = self._own_key("model", lambda entry: entry.public.hex())
-        return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
-
-    def pseudonym_key(self, key_id: str = "") -> tuple[str, bytes]:
-        """Returns id and secret of the key that makes pseudonyms; made, and on record by its id, at first use."""
-        secret = self.keyring.secret("pseudonym", key_id) if key_id else self._own_key("pseudonym", lambda e: e.id)
-        return key_id or self.keyring.current("pseudonym").id, secret
-
-    def rows_key(self) -> bytes:
-        """Returns the key that wraps the secrets behind rows of datasets; made, and on record, at first use."""
-        return self._own_key("rows", lambda entry: entry.id)
+            self.own_keys.put_on_record("vault", self.keyring.current("vault").id)
 
     def change_unlock(self, unlock: Unlock) -> None:
         """Seals the keys under another passphrase or key file."""
@@ -361,20 +368,9 @@ class Organisation:
             self.archive.handovers = handovers
         self.recorder.sign_with(new)
         self.archive.forget_signature()
-        self._write_key_record("log", str(new.key), self.archive.handovers[-1])
+        self.own_keys.put_on_record("log", str(new.key), self.archive.handovers[-1])
         self._write_issuer()
         self.keyring.confirm("log")  # last: until then the next open does all this again
-
-    def _own_key(self, use: Literal["node", "model", "pseudonym", "rows"], told: Callable[[KeyEntry], str]) -> bytes:
-        with self.recorder.exclusive():
-            if not self.keyring.has(use):
-                entry = self.keyring.add(use, time_text(self.recorder.now_s()))
-                self._write_key_record(use, told(entry), "")
-            return self.keyring.secret(use)
-
-    def _write_key_record(self, use: str, key: str, handover: str) -> None:
-        about = {"handover": handover, "key": key, "use": use}
-        self.recorder.write(Draft("key", STREAM, use, about=about))
 
     def _write_issuer(self) -> None:
         """Keeps the public key beside the log, ready to be handed out."""

@@ -11,6 +11,7 @@ ledger/            the shared ledger, if used   witness/     cosignatures: asked
 snapshots/         what live sources gave, by digest, encrypted
 rows/              how rows of datasets are proven
 events/            what was told of runs that have not ended
+market/            what was bought, sold and computed
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class HomePaths:
     events: Path
     snapshots: Path
     rows: Path
+    market: Path
 
     @classmethod
     def of(cls, folder: Path, spool_dir: str = "spool") -> Self:
@@ -87,6 +89,7 @@ class HomePaths:
             events=folder / "events",
             snapshots=folder / "snapshots",
             rows=folder / "rows",
+            market=folder / "market",
         )
 
 

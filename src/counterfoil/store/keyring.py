@@ -36,7 +36,7 @@ __all__ = ["KEYRING_VERSION", "KeyEntry", "Keyring"]
 
 KEYRING_VERSION: Final = 1
 
-Use = Literal["log", "vault", "head", "account", "witness", "node", "model", "rows", "pseudonym"]
+Use = Literal["log", "vault", "head", "account", "witness", "node", "model", "rows", "pseudonym", "market"]
 _ALGORITHMS: Final[dict[str, str]] = {
     "log": "Ed25519",
     "vault": "AES-256-GCM",
@@ -47,6 +47,7 @@ _ALGORITHMS: Final[dict[str, str]] = {
     "model": "P-256",
     "rows": "AES-256-GCM",
     "pseudonym": "HMAC-SHA-256",
+    "market": "Ed25519",
 }
 _CURVES: Final[dict[str, Callable[[], ec.EllipticCurve]]] = {"head": ec.SECP256K1, "model": ec.SECP256R1}
 _NEEDED: Final = frozenset({"log", "vault"})
@@ -63,10 +64,11 @@ class KeyEntry:
             `head` (signs heads for its contract) and `account` (opens the account's key file unattended); once it
             watches others' logs also `witness` (cosigns their heads); `node` signs requests to other nodes; `model`
             signs models for others' tools; `rows` wraps the secrets behind commitments to rows of datasets; `pseudonym`
-            makes pseudonyms of persons.
+            makes pseudonyms of persons; `market` signs what is said to buyers and sellers, and the keys that purchases
+            are encrypted to come from it.
         algorithm: `Ed25519`, `AES-256-GCM`, `secp256k1`, `P-256`, `HMAC-SHA-256` or `passphrase`.
         id: 16 random hex digits.
-        public: 32 bytes for `log`, `witness` and `node`, 33 for `head` (SEC 1, compressed), else empty.
+        public: 32 bytes for `log`, `witness`, `node` and `market`, 33 for `head` (SEC 1, compressed), else empty.
         created: UTC, `2026-11-23T19:00:00Z`.
         retired: When a newer key took over, None while in use.
         has_secret: Whether the secret part is still kept.

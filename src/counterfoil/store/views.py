@@ -38,7 +38,7 @@ from counterfoil.store.view_database import ViewDatabase, insert_rows
 
 __all__ = ["SCHEMA_VERSION", "Place", "Row", "View", "Views", "leaf8", "metadata", "records"]
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 """Version of all tables together; tables of another version are remade."""
 
 BATCH: Final = 2_000

@@ -17,7 +17,7 @@ from counterfoil.ledger.contracts.artefact import Artefact
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.chain import Chain, Which
 
-__all__ = ["ContractAbi", "ContractEvent"]
+__all__ = ["ContractAbi", "ContractEvent", "decoded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,21 @@ class ContractEvent:
     name: str
     values: dict[str, Any]
     event: Event
+
+
+def decoded(types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
+    """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that.
+
+    Raises:
+        LedgerContradicts: They are none.
+    """
+    raw = ["bytes" if kind == "string" else kind for kind in types]
+    try:
+        found = decode(raw, data)
+    except (DecodingError, OverflowError) as error:
+        raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
+    pairs = zip(types, found, strict=True)
+    return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
 
 
 class ContractAbi:
@@ -48,20 +63,6 @@ class ContractAbi:
         """Returns what calls a function; of several of its name, the one that takes these types."""
         selector = self.artefact.selectors.get(f"{function}({','.join(types)})")
         return (selector or self.artefact.selector(function)) + encode(types, values)
-
-    def decoded(self, types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
-        """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that.
-
-        Raises:
-            LedgerContradicts: They are none.
-        """
-        raw = ["bytes" if kind == "string" else kind for kind in types]
-        try:
-            found = decode(raw, data)
-        except (DecodingError, OverflowError) as error:
-            raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
-        pairs = zip(types, found, strict=True)
-        return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
 
     def ask(
         self,
@@ -89,7 +90,7 @@ class ContractAbi:
             LedgerContradicts: The answer has another shape.
             LedgerUnreachable: The chain does not answer.
         """
-        return self.decoded(returns, chain.call(address, self.calldata(function, types, values), which=which), function)
+        return decoded(returns, chain.call(address, self.calldata(function, types, values), which=which), function)
 
     def read_event(self, event: Event) -> ContractEvent:
         """Reads an event of the contract.
@@ -160,4 +161,4 @@ class ContractAbi:
         }
 
     def _named(self, fields: Sequence[tuple[str, str, bool]], data: bytes, name: str) -> dict[str, Any]:
-        return dict(zip([f[1] for f in fields], self.decoded([f[0] for f in fields], data, name), strict=True))
+        return dict(zip([f[1] for f in fields], decoded([f[0] for f in fields], data, name), strict=True))

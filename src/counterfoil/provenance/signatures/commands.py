@@ -38,7 +38,7 @@ def sign(session: Session, path: Path, out: Path, pem: Path | None, ignore: tupl
     require_new(out)
     require_new(pem)
     with session.open() as org, session.progress("Reading", in_bytes=True) as progress:
-        key = org.model_key()
+        key = org.own_keys.model()
         data = sign_model(path, key, ignore=(*GIT_PATHS, *ignore, *_inside(path, out)), progress=progress)
     public = public_pem(key.public_key())
     for file, content in ((out, data), (pem, public)):

@@ -72,7 +72,7 @@ def test_the_same_bytes_under_the_same_name_are_one_version_whatever_the_file_is
 
 def test_no_secret_and_no_value_is_in_the_log(org, people, tmp_path):
     made = org.deidentifications.run(people, SETTINGS, tmp_path / "clean.csv")
-    key_id, secret = org.pseudonym_key()
+    key_id, secret = org.own_keys.pseudonym()
     entries = [org.archive.entry(place) for place in range(org.archive.size)]
     assert made.run.record.parameters["pseudonymKey"] == key_id
     assert any(b'"use":"pseudonym"' in entry for entry in entries)
