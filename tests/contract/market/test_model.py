@@ -284,5 +284,5 @@ def account_of(address: str) -> Account:
 
 TestMarket = Machine.TestCase
 TestMarket.settings = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

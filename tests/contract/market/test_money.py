@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from counterfoil.core.merkle import inclusion_path, leaf_hash, root_of
 
 WHOLE = 10**12
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Claims:
