@@ -198,8 +198,6 @@ class _Fetch:
                 break
             number += 1
         os.ftruncate(fd, min(number * CHUNK_BYTES, self._plan.size_bytes))
-        if hasattr(os, "posix_fallocate"):  # a full disk is known now, and writing costs less
-            os.posix_fallocate(fd, 0, self._plan.size_bytes)
         return number
 
     def _payload(self, pieces: HashList) -> Payload:
