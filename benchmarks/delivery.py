@@ -37,7 +37,7 @@ FIGURES = (
     Figure(
         "buyer_megabytes_per_core_s",
         _PER_CORE,
-        "The buyer's part: receiving, decryption, checking, writing",
+        "The buyer's part: receive, decrypt, check, write",
         "higher",
         250,
     ),
