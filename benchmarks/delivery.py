@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from measure import Figure, Run, Spent, peak_mib, spending, start
@@ -187,9 +188,10 @@ def _sell(folder: Path) -> None:
         deliveries.statement(ORDER, wait_s=3600)
     settings = NodeSettings(listen="127.0.0.1:0")
     tickets = Tickets(folder / "seller" / "tickets", time.time)
+    seller = SimpleNamespace(deliveries=deliveries, tickets=tickets)
     found, server = (
         bind(settings),
-        _server(Server, Gate, Shares, settings, FastAPI, DeliveryRoutes(deliveries, tickets)),
+        _server(Server, Gate, Shares, settings, FastAPI, DeliveryRoutes(lambda: seller)),
     )
     thread = Thread(target=lambda: server.run([found]))
     thread.start()

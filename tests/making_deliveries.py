@@ -177,7 +177,7 @@ class Seller:
         from counterfoil.web.problem import problem_response
 
         app = FastAPI()
-        app.include_router(DeliveryRoutes(self.deliveries, self.tickets).router())
+        app.include_router(DeliveryRoutes(lambda: self).router())
         app.add_exception_handler(CounterfoilError, lambda _request, error: problem_response(error))
         return app
 

@@ -136,7 +136,16 @@ def test_keeping_and_looking_back(typed: Typed) -> None:
     assert "for good" in out
     told = typed.json("ledger", "log")
     assert [each["name"] for each in told["events"]] == ["Kept", "Anchored", "SignerNamed", "WriterAssigned", "Opened"]
-    assert [each["purpose"] for each in told["transactions"]] == ["keep", "anchor", "deploy", "open", "deploy"]
+    assert [each["purpose"] for each in told["transactions"]] == [
+        "keep",
+        "anchor",
+        "mint",
+        "deploy",
+        "deploy",
+        "deploy",
+        "open",
+        "deploy",
+    ]
     out, _ = typed("ledger", "log")
     assert "is kept for good" in out
 

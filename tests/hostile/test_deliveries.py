@@ -29,7 +29,7 @@ from counterfoil.core.signed_document import sign_document
 from counterfoil.errors import DoesNotMatch, HomeBusy, InvalidInput, LogUnavailable, NodeUnreachable, NotAllowed, Stale
 from counterfoil.market.delivery.fetching import fetch
 from counterfoil.market.delivery.purchase import Purchase
-from counterfoil.market.delivery.wire import SellerWire
+from counterfoil.market.delivery.wire import Patience, SellerWire
 from counterfoil.store.check_file import check_file
 
 FALSE = [CHUNKS[0], bytes(CHUNK_BYTES), CHUNKS[2]]
@@ -107,7 +107,9 @@ def bought(made, **change):
 
 def got(made, tmp_path, answers, purchase=None, **limits):
     with lying(answers) as server:
-        wire = SellerWire(f"http://127.0.0.1:{server.server_port}", made.statement.order, "cft_x", **limits)
+        wire = SellerWire(
+            f"http://127.0.0.1:{server.server_port}", made.statement.order, "cft_x", patience=Patience(**limits)
+        )
         fetched = fetch(purchase or bought(made), wire, tmp_path / "got", patience_s=0.1)
         return fetched.path.read_bytes()
 
@@ -288,7 +290,7 @@ def dripping_head(handler):
 def test_whoever_sends_too_slowly_is_let_go(other, tmp_path):
     made = MadeDelivery()
     with pytest.raises(NodeUnreachable):
-        got(made, tmp_path, answers_of(made, **other(made)), timeout_s=0.3, answer_s=0.3, mib_s=0.3)
+        got(made, tmp_path, answers_of(made, **other(made)), silence_s=0.3, answer_s=0.3, mib_s=0.3)
 
 
 def test_a_redirect_is_not_followed(tmp_path):

@@ -100,8 +100,7 @@ class LedgerRoutes:
 
         def connect() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
-                joining, with_assets = self._org.ledger.joining, asked.deploys_assets
-                return 200, steps_json(joining.outlook(wanted.account, connects=True, with_assets=with_assets))
+                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account, asked))
             if wanted.dry_run and not wanted.signer:
                 self._org.ledger.joining.require_account(asked.draft, wanted.account)
             plan, carry_out = self._org.ledger.connecting(asked, wanted.account)

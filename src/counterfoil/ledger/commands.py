@@ -146,7 +146,7 @@ def deploy(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None:
 
     with session.open() as org:
         if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
-            _emit_outlook(session, org.ledger.joining.outlook(given["account"], connects=False))
+            _emit_outlook(session, org.ledger.joining.outlook(given["account"]))
             return
         plan, carry_out = org.ledger.joining.deployment(wanted_of(given), given["account"])
         lines = _plan_lines(plan)
@@ -183,7 +183,7 @@ def connect(session: Session, /, dry_run: bool, yes: bool, **given: Any) -> None
     with session.open() as org:
         wanted = wanted_of(given)
         if dry_run and not given["rpc"] and not org.ledger.paths.has_embedded:
-            outlook = org.ledger.joining.outlook(given["account"], connects=True, with_assets=wanted.deploys_assets)
+            outlook = org.ledger.joining.outlook(given["account"], wanted)
             _emit_outlook(session, outlook)
             return
         plan, carry_out = org.ledger.connecting(wanted, given["account"])

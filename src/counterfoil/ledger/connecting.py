@@ -16,11 +16,8 @@ from counterfoil.core.note import VerifierKey
 from counterfoil.core.statement import Draft
 from counterfoil.errors import (
     InvalidInput,
-    LedgerContradicts,
-    LedgerError,
     NotAllowed,
     NotFound,
-    NotSetUp,
     OutOfFunds,
     OverLimit,
 )
@@ -30,29 +27,26 @@ from counterfoil.ledger.anchors.evidence import Evidence, artefact, log_id_of
 from counterfoil.ledger.assets.contract import AssetsContract
 from counterfoil.ledger.assets.contract import artefact as assets_artefact
 from counterfoil.ledger.connection import Connection, LedgerPaths
-from counterfoil.ledger.contracts.artefact import Artefact
+from counterfoil.ledger.market.contract import MarketContract
+from counterfoil.ledger.market.deploying import market_steps, put_market
 from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
-from counterfoil.ledger.rpc.answers import TransactionReceipt
+from counterfoil.ledger.placed import Placed, Told, deployed, placed_at, sent_once
 from counterfoil.ledger.rpc.chain import Chain
-from counterfoil.ledger.sending.awaited import awaited
 from counterfoil.ledger.sending.outbox import Outbox
-from counterfoil.ledger.sending.rows import State
 from counterfoil.ledger.sending.spending import SpendingLimits
 from counterfoil.ledger.treasury import create_ledger, is_ledger
 from counterfoil.ledger.way import open_embedded, open_nodes
 
 __all__ = [
     "ASSETS_GAS",
-    "Placed",
     "Plan",
     "PlannedStep",
     "Wanted",
     "connect",
     "deploy",
-    "deployed",
+    "further_steps",
     "open_way",
-    "placed_at",
     "plan_of",
     "record_of",
 ]
@@ -61,9 +55,6 @@ DEPLOY_GAS: Final = 2_100_000
 ASSETS_GAS: Final = 2_150_000
 OPEN_GAS: Final = 110_000
 NAME_GAS: Final = 60_000
-
-Told = Callable[[str], None]
-"""Told what is being done, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +69,11 @@ class Wanted:
         assets_from: Height of the block from which on that one is there; None looks for it.
         with_assets: Whether to put an Assets contract there where none is named; None does so on a ledger of the
             home's own, where it costs no money.
+        market: 20 bytes of a Market contract that is there already.
+        market_from: Height of the block from which on that one is there; None looks for it.
+        credits: 20 bytes of the token that prices are in where none is named; a new market comes with one.
+        with_market: Whether to put a Market there where none is named; None does so where an Assets contract is put
+            on a ledger of the home's own.
     """
 
     draft: Connection
@@ -86,12 +82,34 @@ class Wanted:
     assets: bytes | None = None
     assets_from: int | None = None
     with_assets: bool | None = None
+    market: bytes | None = None
+    market_from: int | None = None
+    credits: bytes | None = None
+    with_market: bool | None = None
 
     @property
     def deploys_assets(self) -> bool:
         """Whether an Assets contract is put there."""
         is_wanted = not self.draft.rpc if self.with_assets is None else self.with_assets
         return is_wanted and self.assets is None
+
+    @property
+    def deploys_market(self) -> bool:
+        """Whether a Market is put there, and Credits to pay in."""
+        has_assets = self.assets is not None or self.deploys_assets
+        is_wanted = has_assets and not self.draft.rpc if self.with_market is None else self.with_market
+        return is_wanted and self.market is None
+
+    def require_whole(self) -> None:
+        """Refuses a Market without an Assets contract, whose assets it would sell.
+
+        Raises:
+            InvalidInput: That is asked for.
+        """
+        if (self.deploys_market or self.market) and self.assets is None and not self.deploys_assets:
+            raise InvalidInput(
+                "a Market is wanted, and no Assets contract", hint="name the Assets contract whose assets it offers"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +212,21 @@ def plan_of(chain: Chain, account: bytes, origin: str, wanted: Wanted, signer: b
             steps.append(PlannedStep("name the key that signs heads for it", NAME_GAS, NAME_GAS * price))
     if not is_open:
         steps.append(PlannedStep(f"open the log {origin} in it", OPEN_GAS, OPEN_GAS * price))
+    wanted.require_whole()
     if wanted.assets is not None:
         AssetsContract(chain, wanted.assets).require_genuine()
-    elif wanted.deploys_assets:
-        steps.append(PlannedStep("put the Assets contract on the ledger", ASSETS_GAS, ASSETS_GAS * price))
+    if wanted.market is not None:
+        MarketContract(chain, wanted.market).require_genuine(wanted.assets)
+    steps += further_steps(wanted, price)
     balance_wei, limit_wei = chain.balance_wei(account), wanted.draft.spend_per_day_wei
     return Plan(chain.chain_id, account, balance_wei, contract, log_id, tuple(steps), limit_wei)
+
+
+def further_steps(wanted: Wanted, price_wei: int) -> list[PlannedStep]:
+    """Returns what putting the contracts of assets and market there would send, at so much for a unit of gas."""
+    assets = [("put the Assets contract on the ledger", ASSETS_GAS)] if wanted.deploys_assets else []
+    market = market_steps(wanted.credits) if wanted.deploys_market else []
+    return [PlannedStep(title, gas, gas * price_wei) for title, gas in (*assets, *market)]
 
 
 def connect(
@@ -233,6 +260,7 @@ def connect(
         evidence.require_genuine()
         opened_at = _opened(outbox, evidence, account, log_key, signer, tell)
         assets = _assets(outbox, wanted, tell)
+        market, credits = _market(outbox, wanted, assets, tell)
     connection = replace(
         wanted.draft,
         chain_id=chain.chain_id,
@@ -240,8 +268,10 @@ def connect(
         log_id="0x" + log_id_of(account.address, origin).hex(),
         account=checksummed(account.address),
         opened_at=opened_at,
+        credits=checksummed(credits) if credits else "",
     )
-    connection = assets.named_in(connection) if assets else connection
+    connection = assets.named_in(connection, "assets") if assets else connection
+    connection = market.named_in(connection, "market") if market else connection
     connection.save(paths)
     return connection
 
@@ -279,71 +309,18 @@ def _outbox(paths: LedgerPaths, wanted: Wanted, chain: Chain, account: Account, 
     return Outbox(place, chain, account, limits=SpendingLimits(limit_wei, limit_wei), now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A contract on a chain: its 20 bytes, and the height of the block from which on it is there."""
-
-    address: bytes
-    block_number: int
-
-    def named_in(self, connection: Connection) -> Connection:
-        """Returns settings that name it as the Assets contract."""
-        return replace(connection, assets=checksummed(self.address), assets_from=self.block_number)
-
-
-def deployed(outbox: Outbox, artefact: Artefact, tell: Told) -> Placed:
-    """Puts a contract on the chain of an outbox, once; returns where it is when that is final."""
-    tell(f"Putting the {artefact.name} contract on the ledger ...")
-    key = f"deploy {artefact.runtime_code_hash.hex()[:16]} on {outbox.chain.chain_id}"
-    receipt = _sent(outbox, None, artefact.bytecode, "deploy", key, tell)
-    if receipt.contract is None:
-        raise LedgerContradicts("the ledger's node names no contract for the transaction that made one")
-    return Placed(receipt.contract, receipt.block_number)
-
-
-def _first_block_of(chain: Chain, address: bytes) -> int:
-    """Returns the height of the block from which on a contract is there.
-
-    Raises:
-        NotSetUp: The node does not know how the chain was so long ago.
-    """
-    low, high = 0, chain.require_block("latest").number
-    try:
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if chain.code(address, middle) else (middle + 1, high)
-    except LedgerError as error:
-        raise NotSetUp(
-            f"the node does not tell from which block on the contract is there: {error.message}",
-            hint="whoever put it there knows: name the block with `counterfoil asset deploy --from-block`",
-        ) from error
-    return low
-
-
-def placed_at(chain: Chain, address: bytes, from_block: int | None) -> Placed:
-    """Returns where a contract is, and the height from which on it is read: `from_block`, or looked for when None.
-
-    Raises:
-        InvalidInput: It was there before that block, or the block is not there yet: events would be missed.
-        NotSetUp: The node does not know how the chain was so long ago.
-    """
-    if from_block is None:
-        return Placed(address, _first_block_of(chain, address))
-    is_missed = from_block > chain.require_block("latest").number
-    with suppress(LedgerError):  # a node that keeps no past cannot say; whoever names the block can
-        is_missed = is_missed or (from_block > 0 and bool(chain.code(address, from_block - 1)))
-    if is_missed:
-        raise InvalidInput(
-            f"the contract is there before block {from_block}, and what it told until then would be missed",
-            hint="name the block in which it was put there, or leave that out and it is looked for",
-        )
-    return Placed(address, from_block)
-
-
 def _assets(outbox: Outbox, wanted: Wanted, tell: Told) -> Placed | None:
     if wanted.assets is None:
         return deployed(outbox, assets_artefact(), tell) if wanted.deploys_assets else None
     return placed_at(outbox.chain, wanted.assets, wanted.assets_from)
+
+
+def _market(outbox: Outbox, wanted: Wanted, assets: Placed | None, tell: Told) -> tuple[Placed | None, bytes | None]:
+    """Returns the Market, put there where that is wanted, and the token that prices are in."""
+    if wanted.deploys_market and assets is not None:
+        return put_market(outbox, assets.address, wanted.credits, tell)
+    found = placed_at(outbox.chain, wanted.market, wanted.market_from) if wanted.market else None
+    return found, wanted.credits
 
 
 def _opened(
@@ -355,11 +332,11 @@ def _opened(
     if not any(evidence.owner(log_id)):
         tell(f"Opening the log {log_key.name} in it ...")
         calldata = evidence.open(log_key.name, log_key.public, account.address, signer)
-        return _sent(outbox, evidence.address, calldata, "open", opening, tell).block_number
+        return sent_once(outbox, evidence.address, calldata, "open", opening, tell).block_number
     if not evidence.is_signer(log_id, signer):
         tell("Naming the key that signs heads ...")
         key = f"name {signer.hex()} for {log_id.hex()} in {evidence.address.hex()}"
-        _sent(outbox, evidence.address, evidence.name_signer(log_id, signer), "name signer", key, tell)
+        sent_once(outbox, evidence.address, evidence.name_signer(log_id, signer), "name signer", key, tell)
     with suppress(NotFound):  # sent from here, and interrupted: many nodes refuse to search the whole chain
         row = outbox.row_of(opening)
         if row.block_number is not None:
@@ -367,13 +344,3 @@ def _opened(
     final = evidence.chain.final_block().number
     found = [each for each in evidence.logs_of_key(log_key.public, 0, final) if each.values["log_id"] == log_id]
     return found[0].event.block_number if found else 0
-
-
-def _sent(outbox: Outbox, to: bytes | None, calldata: bytes, purpose: str, key: str, tell: Told) -> TransactionReceipt:
-    """Sends once and for all, and returns the receipt when it is final; what was refused before is tried anew."""
-    row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=key))
-    tries = 1
-    while row.state in (State.REFUSED, State.CANCELLED):
-        tries += 1
-        row = outbox.row(outbox.submit(to, calldata, purpose=purpose, key=f"{key}, try {tries}"))
-    return awaited(outbox, row.id, purpose, tell)

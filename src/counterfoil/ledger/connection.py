@@ -75,6 +75,10 @@ class LedgerPaths:
         """What the ledger told of the assets in one contract."""
         return self.folder / f"assets-{chain_id}-{contract.hex()[:8]}.db"
 
+    def market_book(self, chain_id: int, contract: bytes) -> Path:
+        """What the ledger told of the market in one contract."""
+        return self.folder / f"market-{chain_id}-{contract.hex()[:8]}.db"
+
     def let_go(self, chain_id: int) -> Path:
         """The settings of a connection to a chain that was let go of."""
         return self.settings.with_name(f"connection-{chain_id}.toml")
@@ -96,6 +100,9 @@ class Connection:
         opened_at: Height of the block in which the log was opened.
         assets: Address of the Assets contract, `0x…`; empty without one.
         assets_from: Height of the block from which on that is there.
+        market: Address of the Market contract, `0x…`; empty without one.
+        market_from: Height of the block from which on that is there.
+        credits: Address of the token that prices are in where none is named, `0x…`; empty without one.
         rpc: Addresses of nodes; empty for the embedded ledger in this home.
         agree: So many nodes must say the same before it counts; 0 takes two where there are several.
         allow_plain_http: Whether nodes and signer may be reached without encryption, in a network of your own.
@@ -119,6 +126,9 @@ class Connection:
     opened_at: int
     assets: str = ""
     assets_from: int = 0
+    market: str = ""
+    market_from: int = 0
+    credits: str = ""
     rpc: tuple[str, ...] = field(default=(), repr=False)
     agree: int = 0
     allow_plain_http: bool = False
@@ -139,6 +149,7 @@ class Connection:
             ("chain_id", 1),
             ("opened_at", 0),
             ("assets_from", 0),
+            ("market_from", 0),
             ("agree", 0),
             ("timeout_s", 1),
             ("confirmations", 1),
@@ -156,7 +167,7 @@ class Connection:
             )
         if self.finality not in _FINALITIES:
             raise InvalidInput(f"finality is {self.finality[:40]!r}", hint=f"one of {', '.join(_FINALITIES)}")
-        for address in (self.contract, self.account, *([self.assets] if self.assets else [])):
+        for address in (self.contract, self.account, *filter(None, (self.assets, self.market, self.credits))):
             parse_address(address)
         if not _LOG_ID.fullmatch(self.log_id):
             raise InvalidInput("log_id is not a log's id", hint="0x and 64 hexadecimal digits")

@@ -120,7 +120,7 @@ class ContractRoutes:
 
         def deploy() -> Answer | Callable[[], Answer]:
             if wanted.dry_run and not wanted.rpc and not self._org.ledger.paths.has_embedded:
-                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account, connects=False))
+                return 200, steps_json(self._org.ledger.joining.outlook(wanted.account))
             if wanted.dry_run and not wanted.signer:
                 self._org.ledger.joining.require_account(asked.draft, wanted.account)
             plan, carry_out = self._org.ledger.joining.deployment(asked, wanted.account)

@@ -15,7 +15,6 @@ from counterfoil.ledger.accounts.external import ExternalAccount
 from counterfoil.ledger.accounts.home_accounts import HomeAccounts
 from counterfoil.ledger.anchors.head_signer import LogAddress
 from counterfoil.ledger.connecting import (
-    ASSETS_GAS,
     DEPLOY_GAS,
     OPEN_GAS,
     Plan,
@@ -23,6 +22,7 @@ from counterfoil.ledger.connecting import (
     Wanted,
     connect,
     deploy,
+    further_steps,
     open_way,
     plan_of,
 )
@@ -99,7 +99,7 @@ class Joining:
             known = None if wanted.is_anew else self._known(chain.chain_id)
             if known is not None and wanted.contract is None:
                 wanted = replace(wanted, contract=known.contract)
-            wanted = self._with_earlier_assets(wanted, chain.chain_id)
+            wanted = self._with_earlier_contracts(wanted, chain.chain_id)
             plan = plan_of(chain, payer.address, self._log_key.name, wanted, self._signer())
             _require_same(plan, known)
 
@@ -122,13 +122,12 @@ class Joining:
 
         return replace(plan, steps=plan.steps[:1]), carry_out
 
-    def outlook(self, account: str | None, *, connects: bool, with_assets: bool = True) -> tuple[PlannedStep, ...]:
+    def outlook(self, account: str | None, wanted: Wanted | None = None) -> tuple[PlannedStep, ...]:
         """Returns what would be done on a ledger of the home's own that is not there yet; makes and sends nothing.
 
         Args:
             account: Address that would pay; the only one of the home by default, or a new one.
-            connects: Whether the log is opened there, too.
-            with_assets: Whether the Assets contract is put there then.
+            wanted: What is connected to; None where only the Evidence contract is put there.
 
         Raises:
             InvalidInput: There are several accounts, and none was named.
@@ -138,10 +137,10 @@ class Joining:
         if found is None:
             steps.insert(0, PlannedStep("make an account that the home's own keys open", 0, 0))
         steps.append(PlannedStep("put the Evidence contract on it", DEPLOY_GAS, 0))
-        if connects:
+        if wanted is not None:
+            wanted.require_whole()
             steps.append(PlannedStep(f"open the log {self._log_key.name} in it", OPEN_GAS, 0))
-        if connects and with_assets:
-            steps.append(PlannedStep("put the Assets contract on the ledger", ASSETS_GAS, 0))
+            steps += further_steps(wanted, 0)
         return tuple(steps)
 
     def require_account(self, settings: Connection, account: str | None) -> None:
@@ -180,15 +179,20 @@ class Joining:
                 found = LogAddress(chain_id, parse_address(str(about["contract"])), log_id)
         return found
 
-    def _with_earlier_assets(self, wanted: Wanted, chain_id: int) -> Wanted:
-        """Returns what is wanted, with the Assets contract that this home used on the chain before it let go of it."""
+    def _with_earlier_contracts(self, wanted: Wanted, chain_id: int) -> Wanted:
+        """Returns what is wanted, with the contracts that this home used on the chain before it let go of it."""
         earlier = self._paths.let_go(chain_id)
-        if wanted.assets is not None or wanted.with_assets is False or not earlier.exists():
+        if not earlier.exists():
             return wanted
         known = Connection.read(earlier)
-        if not known.assets:
-            return wanted
-        return replace(wanted, assets=parse_address(known.assets), assets_from=known.assets_from)
+        if wanted.assets is None and wanted.with_assets is not False and known.assets:
+            wanted = replace(wanted, assets=parse_address(known.assets), assets_from=known.assets_from)
+        is_same = wanted.assets is not None and checksummed(wanted.assets) == known.assets
+        if is_same and wanted.market is None and wanted.with_market is not False and known.market:
+            wanted = replace(wanted, market=parse_address(known.market), market_from=known.market_from)
+        if wanted.credits is None and known.credits and wanted.market is not None:
+            wanted = replace(wanted, credits=parse_address(known.credits))
+        return wanted
 
     def _address(self, settings: Connection, account: str | None) -> bytes:
         named = parse_address(account) if account else None

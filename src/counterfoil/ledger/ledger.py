@@ -7,14 +7,12 @@ use, and let go of with the home.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotSetUp
@@ -31,17 +29,16 @@ if TYPE_CHECKING:
     from counterfoil.ledger.anchors.book import AnchorBook
     from counterfoil.ledger.anchors.head_signer import HeadSigner
     from counterfoil.ledger.assets.assets import Assets
-    from counterfoil.ledger.connecting import Placed, Plan, Wanted
+    from counterfoil.ledger.connecting import Plan, Wanted
     from counterfoil.ledger.connection import Connection, LedgerPaths
     from counterfoil.ledger.history import SentTransaction, ToldEvent
     from counterfoil.ledger.joining import Joining, Tell
     from counterfoil.ledger.log_roles import LogRoles
+    from counterfoil.ledger.market.trading import Trading
     from counterfoil.ledger.opening import OpenedLedger
     from counterfoil.ledger.standing import AnchorState, LedgerStatus
 
 __all__ = ["Ledger"]
-
-_LOGGER: Final = logging.getLogger("counterfoil.ledger")
 
 
 class Ledger:
@@ -78,9 +75,10 @@ class Ledger:
         self._book: AnchorBook | None = None
         self._signer: HeadSigner | None = None
         self._assets: Assets | None = None
+        self._market: Trading | None = None
         self.connection: Connection | None = None
         self.ask_passphrase: Callable[[], str] | None = None
-        self._worker = Worker(self._is_due, self._background_step)
+        self._worker = Worker(lambda: bool(self.due()), self._background_step)
         if (folder / "connection.toml").exists():
             require_packages()
             from counterfoil.ledger.connection import Connection
@@ -129,7 +127,7 @@ class Ledger:
             self.connection = connection
             self._archive.ledger = self
             self._archive.forget_signature()
-            self._worker = Worker(self._is_due, self._background_step)
+            self._worker = Worker(lambda: bool(self.due()), self._background_step)
             self._recorder.listeners.add(self._worker.notice)
 
     # What archives ask (store.archive.OnLedger)
@@ -241,7 +239,7 @@ class Ledger:
         """
         from counterfoil.ledger.outbox_place import set_all_aside
 
-        self.require_connection()
+        connection = self.require_connection()
         open_rows = [] if force else [row for row in self.opened.outbox.rows() if not row.state.is_done]
         if open_rows:
             raise NotAllowed(
@@ -249,8 +247,7 @@ class Ledger:
                 hint="wait until it is final, or take it back with `counterfoil ledger log --cancel`",
             )
         with self._lock:
-            kept = self.paths.let_go(self.require_connection().chain_id)
-            connection = self.require_connection()
+            kept = self.paths.let_go(connection.chain_id)
             self.close()
             self.paths.settings.replace(kept)
             if force:  # what they say may be of a ledger that is no more
@@ -280,16 +277,25 @@ class Ledger:
                 self._assets = Assets(self, self._recorder, self._views)
             return self._assets
 
-    def use_assets(self, placed: Placed) -> None:
-        """Takes an Assets contract into the settings; from here on assets are registered in it."""
-        from counterfoil.ledger.assets.opened import open_assets
+    @property
+    def market(self) -> Trading:
+        """What this home offers, buys and delivers on the ledger's market."""
+        require_packages()
+        from counterfoil.ledger.market.trading import Trading
 
-        opened = self.opened
         with self._lock:
-            made = placed.named_in(self.require_connection())
-            assets = open_assets(self.paths, made, opened.chain, self._stack)
-            made.save(self.paths)
-            self.connection, self._opened = made, replace(opened, assets=assets)
+            if self._market is None:
+                self._market = Trading(self, self._recorder, self._views)
+            return self._market
+
+    def use_contracts(self, settings: Connection) -> None:
+        """Takes settings that name further contracts: from here on assets are registered, and offered, in them."""
+        from counterfoil.ledger.opening import with_contracts
+
+        with self._lock:
+            self._opened = with_contracts(self.paths, settings, self.opened, self._stack)
+            settings.save(self.paths)
+            self.connection = settings
 
     @property
     def opened(self) -> OpenedLedger:
@@ -379,16 +385,11 @@ class Ledger:
         from counterfoil.ledger.accounts.account import parse_address
         from counterfoil.ledger.opening import all_or_none, open_ledger
 
-        connection = self.require_connection()
+        settings = self.require_connection()
         assert self._book is not None
         with all_or_none(self._stack) as stack:
-            account = self._joining(ask).account(parse_address(connection.account), connection, stack)
-            return open_ledger(
-                self.paths, connection, account, self._recorder, self._archive, self._book, stack, self._now
-            )
-
-    def _is_due(self) -> bool:
-        return bool(self.due())
+            payer = self._joining(ask).account(parse_address(settings.account), settings, stack)
+            return open_ledger(self.paths, settings, payer, self._recorder, self._archive, self._book, stack, self._now)
 
     def _background_step(self) -> bool:
         with self._lock:

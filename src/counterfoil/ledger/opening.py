@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from counterfoil.errors import LedgerUnreachable, Reverted
 from counterfoil.ledger.accounts.account import Account
@@ -13,6 +13,7 @@ from counterfoil.ledger.anchors.book import AnchorBook
 from counterfoil.ledger.anchors.evidence import Evidence
 from counterfoil.ledger.assets.opened import OpenedAssets, open_assets
 from counterfoil.ledger.connection import Connection, LedgerPaths
+from counterfoil.ledger.market.opened import OpenedMarket, open_market
 from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.chain import Chain
@@ -24,7 +25,7 @@ from counterfoil.ledger.way import open_embedded, open_nodes
 from counterfoil.store.archive import Archive
 from counterfoil.store.recorder import Recorder
 
-__all__ = ["OpenedLedger", "all_or_none", "open_chain", "open_ledger"]
+__all__ = ["OpenedLedger", "all_or_none", "open_chain", "open_ledger", "with_contracts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class OpenedLedger:
     outbox: Outbox
     anchoring: Anchoring
     assets: OpenedAssets | None
+    market: OpenedMarket | None
 
     def change(
         self, purpose: str, calldata: bytes, *, log_contract: bytes | None = None, key: str = "", timeout_s: float = 900
@@ -109,8 +111,14 @@ def open_ledger(
     anchoring = Anchoring(
         recorder, archive, evidence, where.log_id, outbox, scanner, book, connection.anchor_policy, now
     )
-    assets = open_assets(paths, connection, chain, stack)
-    return OpenedLedger(chain, evidence, account, outbox, anchoring, assets)
+    assets, market = open_assets(paths, connection, chain, stack), open_market(paths, connection, chain, stack)
+    return OpenedLedger(chain, evidence, account, outbox, anchoring, assets, market)
+
+
+def with_contracts(paths: LedgerPaths, connection: Connection, opened: OpenedLedger, stack: ExitStack) -> OpenedLedger:
+    """Returns what is opened, with the contracts of assets and market that the settings name now."""
+    assets = open_assets(paths, connection, opened.chain, stack)
+    return replace(opened, assets=assets, market=open_market(paths, connection, opened.chain, stack))
 
 
 def open_chain(paths: LedgerPaths, connection: Connection, stack: ExitStack, now: Callable[[], float]) -> Chain:

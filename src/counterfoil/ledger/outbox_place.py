@@ -51,6 +51,8 @@ def set_all_aside(paths: LedgerPaths, connection: Connection, now_s: int) -> Non
     set_aside(paths.book(where), now_s)
     if connection.assets:
         set_aside(paths.asset_book(where.chain_id, bytes.fromhex(connection.assets[2:])), now_s)
+    if connection.market:
+        set_aside(paths.market_book(where.chain_id, bytes.fromhex(connection.market[2:])), now_s)
 
 
 def moved_name(file: Path) -> Path:

@@ -59,13 +59,13 @@ def test_an_interrupted_connect_goes_on_where_it_stopped(org: Organisation) -> N
             raise Interrupted
 
     plan, carry_out = org.ledger.connecting()
-    assert len(plan.steps) == 3
+    assert len(plan.steps) == 6
     with pytest.raises(Interrupted):
         carry_out(interrupt)
     assert not org.ledger.is_connected
     org.ledger.connect()
     sent = org.ledger.opened.outbox.rows()
-    assert [row.purpose for row in sent] == ["deploy", "open", "deploy"]
+    assert [row.purpose for row in sent] == ["mint", "deploy", "deploy", "deploy", "open", "deploy"]
 
 
 def test_a_home_may_move_to_another_ledger(org: Organisation, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_history_tells_in_words(org: Organisation) -> None:
     told, sent = org.ledger.history()
     assert [each.name for each in told] == ["Anchored", "SignerNamed", "WriterAssigned", "Opened"]
     assert told[0].sentence == f"head over {org.archive.size} records"
-    assert [each.state for each in sent] == ["final"] * 4
+    assert [each.state for each in sent] == ["final"] * 7
 
 
 def test_history_tells_what_is_known_here_when_the_ledger_is_wrong(

@@ -15,20 +15,18 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Final
 
 from counterfoil.core.checkpoint import Checkpoint, SignedCheckpoint
-from counterfoil.core.keccak import keccak256
 from counterfoil.ledger.accounts.account import LocalAccount, recover
+from counterfoil.ledger.accounts.typed_data import domain_separator, typed_digest
 
 __all__ = ["DOMAIN_NAME", "DOMAIN_VERSION", "HeadSigner", "LogAddress", "claimed_signers", "head_digest"]
 
 DOMAIN_NAME: Final = b"Counterfoil Evidence"
 DOMAIN_VERSION: Final = b"1"
 
-_DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _HEAD_TYPE: Final = b"Head(bytes32 logId,uint256 size,bytes32 root)"
 _LINE_TYPE: Final = b"\xffcounterfoil.dev/head/v1"
 _SIGNATURE_BYTES: Final = 65
@@ -51,20 +49,8 @@ class LogAddress:
 
 def head_digest(where: LogAddress, size: int, root: bytes) -> bytes:
     """Returns the 32 bytes that are signed for a head (EIP-712: keccak256(0x1901 || domain || struct))."""
-    head = keccak256(_head_type_hash() + where.log_id + size.to_bytes(32, "big") + root)
-    return keccak256(b"\x19\x01" + _domain(where.chain_id, where.contract) + head)
-
-
-@cache
-def _head_type_hash() -> bytes:
-    return keccak256(_HEAD_TYPE)
-
-
-@lru_cache
-def _domain(chain_id: int, contract: bytes) -> bytes:
-    """Returns the domain separator of a contract; the same for every head of its logs."""
-    parts = [keccak256(part) for part in (_DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION)]
-    return keccak256(b"".join(parts) + chain_id.to_bytes(32, "big") + contract.rjust(32, b"\0"))
+    domain = domain_separator(DOMAIN_NAME, DOMAIN_VERSION, where.chain_id, where.contract)
+    return typed_digest(domain, _HEAD_TYPE, where.log_id, size.to_bytes(32, "big"), root)
 
 
 class HeadSigner:

@@ -32,9 +32,9 @@ from counterfoil.ledger.assets.kinds import (
     require_uri,
 )
 from counterfoil.ledger.assets.opened import OpenedAssets
-from counterfoil.ledger.assets.quote import Quote
 from counterfoil.ledger.assets.views import asset_records
 from counterfoil.ledger.rpc.hexadecimal import data
+from counterfoil.ledger.sending.quote import Quote
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -24,12 +24,11 @@ from counterfoil.ledger.assets.contract import HeldAsset
 from counterfoil.ledger.assets.history import listed_asset
 from counterfoil.ledger.assets.kinds import asset_text
 from counterfoil.ledger.assets.opened import OpenedAssets
-from counterfoil.ledger.assets.quote import Quote
 from counterfoil.ledger.assets.records import AssetRecord
 from counterfoil.ledger.assets.views import asset_records
-from counterfoil.ledger.sending.awaited import WAIT_S, awaited
-from counterfoil.ledger.sending.rows import OPEN, OutboxRow
-from counterfoil.ledger.sending.signing import GAS_MARGIN_PERCENT
+from counterfoil.ledger.sending.contract_calls import ContractCall, ContractCalls, Tell
+from counterfoil.ledger.sending.quote import Quote
+from counterfoil.ledger.sending.rows import OutboxRow
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from counterfoil.store.views import Views
 
 __all__ = ["Change", "Changes", "Tell", "missing"]
-
-Tell: TypeAlias = Callable[[str], None]
-"""Told what is being done, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +70,25 @@ class Changes:
         ledger: The home's ledger.
         recorder: Writes what was done into the home's log.
         views: Finds what the log says.
-
-    Attributes:
-        timeout_s: How long a change is waited for.
     """
 
     def __init__(self, ledger: Ledger, recorder: Recorder, views: Views) -> None:
         self._ledger = ledger
         self._recorder = recorder
         self._views = views
-        self.timeout_s = WAIT_S
-        self._submitting = threading.Lock()  # between looking for the same call and submitting it
+        self._calls = ContractCalls(lambda: ledger.opened.outbox)
         self._recording = threading.Lock()  # between looking for the same record and writing it
 
     def quote(self, change: Change, public: Mapping[str, str]) -> tuple[Quote, Callable[[Tell], Asset]]:
         """Step 1; returns the quote, and what does steps 2 and 3."""
-        ledger, opened = self._ledger.opened, self.opened
-        is_left = not self._is_made(change)
-        gas = most_wei = 0
-        if is_left:
-            gas = ledger.chain.estimate_gas(self.account, opened.contract.address, change.calldata)
-            gas += gas * GAS_MARGIN_PERCENT // 100
-            most_wei = gas * ledger.chain.offered().max_wei
-        quote = Quote(
-            title=change.title,
-            chain_id=ledger.chain.chain_id,
-            contract=opened.contract.address,
-            account=self.account,
-            gas=gas,
-            most_wei=most_wei,
-            balance_wei=ledger.chain.balance_wei(self.account),
-            left_wei=ledger.outbox.left_today_wei,
-            asset=asset_text(change.asset),
-            public={name: value for name, value in public.items() if value},
-        )
-        return quote, lambda tell: self._carry_out(change, tell)
+        call = self._call(change)
+        quote = self._calls.quote(call, public, asset=asset_text(change.asset))
+        return quote, lambda tell: self._carry_out(change, call, tell)
 
-    def _carry_out(self, change: Change, tell: Tell) -> Asset:
+    def _carry_out(self, change: Change, call: ContractCall, tell: Tell) -> Asset:
         """Steps 2 and 3."""
-        ledger, opened = self._ledger.opened, self.opened
-        row_id = self._submitted(change)
-        if row_id is not None:
-            tell(f"Sent: {change.title}. Waiting until it is final ...")
-            awaited(ledger.outbox, row_id, change.title, tell, timeout_s=self.timeout_s)
+        opened = self.opened
+        self._calls.send(call, tell)
         opened.scanner.step()
         found = opened.book.find(asset_text(change.asset))
         if found is None:
@@ -126,30 +98,19 @@ class Changes:
             self._record(change, shown, opened)
         return shown
 
-    def _submitted(self, change: Change) -> int | None:
-        """Returns the number in the outbox of the transaction that makes a change; None when it is made already."""
-        ledger, contract = self._ledger.opened, self.opened.contract.address
-        with self._submitting:
-            newest = self.under_way(change.action, change.asset)
-            if newest is not None and newest.data == change.calldata:
-                return newest.id
-            if self._is_made(change):
-                return None
-            ledger.chain.call(contract, change.calldata, sender=self.account)  # refuses before anything is spent
-            return ledger.outbox.submit(contract, change.calldata, purpose=_purpose(change.action, change.asset))
+    def _call(self, change: Change) -> ContractCall:
+        contract = self.opened.contract
 
-    def _is_made(self, change: Change) -> bool:
-        """Whether nothing is left to be sent: what is under way decides, else what the ledger holds."""
-        newest = self.under_way(change.action, change.asset)
-        if newest is not None:
-            return newest.data == change.calldata
-        held = self.opened.contract.held(change.asset)
-        return held is not None and change.is_done(held)
+        def is_made() -> bool:
+            held = contract.held(change.asset)
+            return held is not None and change.is_done(held)
+
+        purpose = _purpose(change.action, change.asset)
+        return ContractCall(contract.address, change.calldata, change.title, purpose, is_made)
 
     def under_way(self, action: str, asset: int) -> OutboxRow | None:
         """Returns the newest change of one kind to an asset that is not final yet, None without one."""
-        rows = self._ledger.opened.outbox.rows(purpose=_purpose(action, asset), states=OPEN)
-        return next((row for row in rows if row.to == self.opened.contract.address), None)
+        return self._calls.under_way(_purpose(action, asset), self.opened.contract.address)
 
     def _record(self, change: Change, shown: Asset, opened: OpenedAssets) -> None:
         """Step 3: has the log say what was done, once for each transaction."""

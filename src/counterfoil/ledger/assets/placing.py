@@ -3,62 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from counterfoil.errors import InvalidInput
-from counterfoil.ledger.accounts.account import checksummed, parse_address
+from counterfoil.ledger import placing as any_placing
 from counterfoil.ledger.assets.contract import AssetsContract, artefact
-from counterfoil.ledger.assets.quote import Quote
-from counterfoil.ledger.connecting import ASSETS_GAS, deployed, placed_at
+from counterfoil.ledger.connecting import ASSETS_GAS
+from counterfoil.ledger.placed import Told, deployed
+from counterfoil.ledger.sending.quote import Quote
 
 if TYPE_CHECKING:
+    from counterfoil.ledger.connection import Connection
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.sending.outbox import Outbox
 
 __all__ = ["placing"]
-
-_Tell: TypeAlias = Callable[[str], None]
 
 
 def placing(
     ledger: Ledger, contract: str | None = None, from_block: int | None = None
-) -> tuple[Quote, Callable[[_Tell], str]]:
-    """Returns what that would cost, and what does it and returns the contract's address.
+) -> tuple[Quote, Callable[[Told], str]]:
+    """Returns what that would cost, and what does it and returns the contract's address; see `ledger.placing`."""
+    return any_placing.placing(ledger, _PLACEMENT, contract, from_block)
 
-    Args:
-        ledger: The home's ledger.
-        contract: Address of an Assets contract that is there; None deploys one.
-        from_block: Height of the block from which on that one is there; None looks for it.
 
-    Raises:
-        InvalidInput: The home uses another one already; or the named one is older than the block named.
-        NotFound: There is no contract at this address.
-        LedgerContradicts: It is another contract.
-    """
-    named = parse_address(contract) if contract else None
-    connection, opened = ledger.require_connection(), ledger.opened
-    if connection.assets and (named is None or checksummed(named) != connection.assets):
-        raise InvalidInput(
-            f"this home uses the Assets contract {connection.assets} already", hint="what is registered stays in it"
-        )
-    there = None
-    if named is not None:
-        AssetsContract(opened.chain, named).require_genuine()
-        there = placed_at(opened.chain, named, from_block)
-    gas = 0 if named is not None else ASSETS_GAS
-    quote = Quote(
-        title="use the Assets contract that is there" if named else "put the Assets contract on the ledger",
-        chain_id=opened.chain.chain_id,
-        contract=named,
-        account=opened.account.address,
-        gas=gas,
-        most_wei=gas * opened.chain.offered().max_wei if gas else 0,
-        balance_wei=opened.chain.balance_wei(opened.account.address),
-        left_wei=opened.outbox.left_today_wei,
-    )
+def _put(outbox: Outbox, connection: Connection, tell: Told) -> Connection:
+    return deployed(outbox, artefact(), tell).named_in(connection, "assets")
 
-    def carry_out(tell: _Tell) -> str:
-        placed = there or deployed(opened.outbox, artefact(), tell)
-        ledger.use_assets(placed)
-        return checksummed(placed.address)
 
-    return quote, carry_out
+_PLACEMENT: Final = any_placing.Placement(
+    name="Assets",
+    setting="assets",
+    gas=ASSETS_GAS,
+    stays="what is registered",
+    require_genuine=lambda chain, address: AssetsContract(chain, address).require_genuine(),
+    put=_put,
+)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -16,7 +17,7 @@ from counterfoil.ledger.contracts.artefact import Artefact
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.chain import Chain, Which
 
-__all__ = ["ContractAbi", "ContractEvent"]
+__all__ = ["ContractAbi", "ContractEvent", "decoded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,21 @@ class ContractEvent:
     name: str
     values: dict[str, Any]
     event: Event
+
+
+def decoded(types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
+    """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that.
+
+    Raises:
+        LedgerContradicts: They are none.
+    """
+    raw = ["bytes" if kind == "string" else kind for kind in types]
+    try:
+        found = decode(raw, data)
+    except (DecodingError, OverflowError) as error:
+        raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
+    pairs = zip(types, found, strict=True)
+    return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
 
 
 class ContractAbi:
@@ -47,20 +63,6 @@ class ContractAbi:
         """Returns what calls a function; of several of its name, the one that takes these types."""
         selector = self.artefact.selectors.get(f"{function}({','.join(types)})")
         return (selector or self.artefact.selector(function)) + encode(types, values)
-
-    def decoded(self, types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
-        """Reads ABI-encoded values. A text that is not UTF-8 is shown as far as it is: no contract looks at that.
-
-        Raises:
-            LedgerContradicts: They are none.
-        """
-        raw = ["bytes" if kind == "string" else kind for kind in types]
-        try:
-            found = decode(raw, data)
-        except (DecodingError, OverflowError) as error:
-            raise LedgerContradicts(f"the ledger's node gave an answer to {what} that cannot be read") from error
-        pairs = zip(types, found, strict=True)
-        return tuple(value.decode("utf-8", "replace") if kind == "string" else value for kind, value in pairs)
 
     def ask(
         self,
@@ -88,7 +90,7 @@ class ContractAbi:
             LedgerContradicts: The answer has another shape.
             LedgerUnreachable: The chain does not answer.
         """
-        return self.decoded(returns, chain.call(address, self.calldata(function, types, values), which=which), function)
+        return decoded(returns, chain.call(address, self.calldata(function, types, values), which=which), function)
 
     def read_event(self, event: Event) -> ContractEvent:
         """Reads an event of the contract.
@@ -103,27 +105,48 @@ class ContractAbi:
         values = self._named(topics, b"".join(event.topics[1:]), name)
         return ContractEvent(name, values | self._named([f for f in fields if not f[2]], event.data, name), event)
 
-    def require_genuine(self, chain: Chain, address: bytes, which: Which = "latest", *, hint: str) -> None:
-        """Makes sure that the code at an address is the one this version knows.
+    def require_genuine(
+        self,
+        chain: Chain,
+        address: bytes,
+        which: Which = "latest",
+        *,
+        hint: str,
+        immutables: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Makes sure that the code at an address is the one this version knows, deployed with the values expected.
 
         Args:
             chain: The chain.
             address: 20 bytes.
             which: Of which block.
             hint: What to do where there is no contract.
+            immutables: Each value that is fixed at deployment, by its name in the source: 20 bytes of an address, or a
+                word of 32 bytes.
 
         Raises:
             NotFound: There is no contract at this address.
-            LedgerContradicts: Another code.
+            LedgerContradicts: Another code, or another value.
+            ValueError: The contract fixes other values than those named here.
         """
         code = chain.code(address, which)
         if not code:
             raise NotFound(f"there is no contract at 0x{address.hex()} on chain {chain.chain_id}", hint=hint)
+        if immutables.keys() != self.artefact.immutables.keys():
+            raise ValueError(f"{self._name} fixes {sorted(self.artefact.immutables)}, not {sorted(immutables)}")
+        code, words = self.artefact.parted(code)
         if keccak256(code) != self.artefact.runtime_code_hash:
             raise LedgerContradicts(
                 f"the contract at 0x{address.hex()} is not the {self._name} contract of this version",
                 hint="ask whoever named it; its rules may be others than the ones checkers know",
             )
+        for name, expected in immutables.items():
+            if words[name] != expected.rjust(32, b"\0"):
+                raise LedgerContradicts(
+                    f"the {self._name} contract at 0x{address.hex()} was deployed with 0x{words[name].hex()} "
+                    f"for {name}, and 0x{expected.hex()} was expected",
+                    hint="name the contract that was deployed for this one, or the other way round",
+                )
 
     @cached_property
     def _shapes(self) -> dict[bytes, tuple[str, list[tuple[str, str, bool]]]]:
@@ -138,4 +161,4 @@ class ContractAbi:
         }
 
     def _named(self, fields: Sequence[tuple[str, str, bool]], data: bytes, name: str) -> dict[str, Any]:
-        return dict(zip([f[1] for f in fields], self.decoded([f[0] for f in fields], data, name), strict=True))
+        return dict(zip([f[1] for f in fields], decoded([f[0] for f in fields], data, name), strict=True))

@@ -31,8 +31,11 @@ class Artefact:
         compiler: `vyper 0.4.3`.
         evm_version: The oldest rules of a chain it runs under, `cancun`.
         abi: The functions and events, as Ethereum's tools read them.
-        bytecode: What a transaction without a receiver deploys; no arguments follow.
-        runtime_code_hash: keccak256 of the code at the contract's address, 32 bytes, the same on every chain.
+        bytecode: What a transaction without a receiver deploys; arguments follow, where there are immutables.
+        runtime_code_hash: keccak256 of the code at the contract's address, 32 bytes, the same on every chain; without
+            the immutables, which follow the code.
+        immutables: Where each value that was fixed at deployment begins in what follows the code, one word of 32
+            bytes each, by its name in the source.
         selectors: First 4 bytes of a call, by `kept(bytes32,uint256)`.
         topics: First topic of an event, 32 bytes, by `Kept(bytes32,uint256,bytes32)`.
         slots: Where each variable begins in storage, by its name in the source, `erc721._words` in a module. Of a
@@ -47,6 +50,7 @@ class Artefact:
     abi: Sequence[Mapping[str, Any]]
     bytecode: bytes
     runtime_code_hash: bytes
+    immutables: Mapping[str, int]
     selectors: Mapping[str, bytes]
     topics: Mapping[str, bytes]
     slots: Mapping[str, int]
@@ -76,6 +80,12 @@ class Artefact:
         """
         return self._only(self.selectors, function, "function")
 
+    def parted(self, code: bytes) -> tuple[bytes, Mapping[str, bytes]]:
+        """Parts what is at a contract's address into code and immutables, each a word of 32 bytes, by name."""
+        end = max(0, len(code) - 32 * len(self.immutables))
+        words = {name: code[end + offset : end + offset + 32] for name, offset in self.immutables.items()}
+        return code[:end], MappingProxyType(words)
+
     def topic(self, event: str) -> bytes:
         """Returns the 32 bytes that an event's topics begin with.
 
@@ -102,6 +112,7 @@ def _parse(artefact: Mapping[str, Any]) -> Artefact:
         abi=artefact["abi"],
         bytecode=_bytes(artefact["bytecode"]),
         runtime_code_hash=_bytes(artefact["runtime_code_hash"]),
+        immutables=MappingProxyType(artefact["immutables"]),
         selectors=_all_bytes(artefact["selectors"]),
         topics=_all_bytes(artefact["topics"]),
         slots=MappingProxyType(dict(_slots(artefact["storage_layout"]))),

@@ -28,7 +28,7 @@ from counterfoil.ledger.contracts.artefact import FORMAT
 
 __all__ = ["CONTRACTS", "build", "main"]
 
-CONTRACTS: Final = ("Assets", "Evidence")
+CONTRACTS: Final = ("Assets", "Credits", "Evidence", "Market")
 FOLDER: Final = Path(__file__).parent
 _OUTPUTS: Final = ("abi", "bytecode", "bytecode_runtime", "layout", "method_identifiers", "settings_dict", "solc_json")
 _USAGE: Final = "usage: python -m counterfoil.ledger.contracts.build [--check]"
@@ -53,6 +53,7 @@ def build(contract: str, folder: Path = FOLDER) -> bytes:
         "contract": contract,
         "evm_version": settings["evm_version"],
         "format": FORMAT,
+        "immutables": {name: entry["offset"] for name, entry in found["layout"].get("code_layout", {}).items()},
         "optimize": settings["optimize"],
         "runtime_code_hash": _hex(keccak256(bytes.fromhex(found["bytecode_runtime"][2:]))),
         "selectors": {name: f"0x{int(value, 16):08x}" for name, value in found["method_identifiers"].items()},

@@ -93,13 +93,19 @@ def read_call(value: Any) -> Call:
     )
 
 
-def run(view: View, call: Call, block: Block) -> Outcome:
+def run(view: View, call: Call, block: Block, time_s: int | None = None) -> Outcome:
     """Runs a call on the state after a block, and forgets what it changed.
+
+    Args:
+        view: The ledger.
+        call: The call.
+        block: The block.
+        time_s: Unix seconds that contracts are told; None tells the block's.
 
     Raises:
         RpcError: It cannot even begin: too little gas, or too little money.
     """
-    state = _state(view, call, block)
+    state = _state(view, call, block, time_s)
     _require_runnable(state, call)
     return state.run(call)
 
@@ -118,8 +124,15 @@ def require_success(outcome: Outcome) -> Outcome:
     raise RpcError(_REVERTED, outcome.problem + (f": {reason}" if reason else ""), outcome.output)
 
 
-def estimate(view: View, call: Call, block: Block) -> int:
+def estimate(view: View, call: Call, block: Block, time_s: int) -> int:
     """Returns gas with which a call succeeds, at most 1.5 % more than it needs.
+
+    Args:
+        view: The ledger.
+        call: The call.
+        block: The block it is run after.
+        time_s: Unix seconds of the block that it would be in: on a ledger where blocks are made only when something
+            is sent, the newest one may be long ago, and what a contract lets happen after a time would never be sent.
 
     Raises:
         RpcError: It fails with any gas that it may have.
@@ -127,7 +140,7 @@ def estimate(view: View, call: Call, block: Block) -> int:
     high = call.gas
     if call.max_fee_per_gas:
         high = min(high, _affordable_gas(view, call, block))
-    outcome = run(view, replace(call, gas=high), block)
+    outcome = run(view, replace(call, gas=high), block, time_s)
     if not outcome.is_success and not outcome.is_refusal and high < CALL_GAS_LIMIT:
         raise refusal(f"gas required exceeds allowance ({high})")
     require_success(outcome)
@@ -135,29 +148,29 @@ def estimate(view: View, call: Call, block: Block) -> int:
         return outcome.gas_used  # a plain transfer
     low = outcome.gas_used - 1
     guess = (outcome.gas_needed + _CALL_STIPEND) * _GAS_KEPT // (_GAS_KEPT - 1)
-    if guess < high and _succeeds(view, call, guess, block):
+    if guess < high and _succeeds(view, call, guess, block, time_s):
         high = guess
     elif guess < high:
         low = guess
     while low + 1 < high and (high - low) / high >= _NEAR_ENOUGH:
         middle = min((low + high) // 2, low * 2)
-        if _succeeds(view, call, middle, block):
+        if _succeeds(view, call, middle, block, time_s):
             high = middle
         else:
             low = middle
     return high
 
 
-def _succeeds(view: View, call: Call, gas: int, block: Block) -> bool:
+def _succeeds(view: View, call: Call, gas: int, block: Block, time_s: int) -> bool:
     try:
-        return run(view, replace(call, gas=gas), block).is_success
+        return run(view, replace(call, gas=gas), block, time_s).is_success
     except RpcError:
         return False
 
 
-def _state(view: View, call: Call, block: Block) -> State:
+def _state(view: View, call: Call, block: Block, time_s: int | None) -> State:
     """Returns the state to run in; where the caller names no fee, gas costs nothing and contracts see that."""
-    return view.state_at(block, base_fee_wei=None if call.max_fee_per_gas else 0)
+    return view.state_at(block, base_fee_wei=None if call.max_fee_per_gas else 0, time_s=time_s)
 
 
 def _require_runnable(state: State, call: Call) -> None:

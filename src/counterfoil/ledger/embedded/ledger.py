@@ -72,7 +72,7 @@ class EmbeddedLedger:
         self._now = now
         self.chain_id = file.chain_id
         self._view = View(file, inspection.newest(file))
-        self._methods = Methods(self._view)
+        self._methods = Methods(self._view, now)
         self._commits: GroupCommit[_Sending] = GroupCommit(self._commit)  # its lock guards head and file
 
     @classmethod

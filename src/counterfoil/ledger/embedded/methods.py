@@ -35,10 +35,16 @@ SUGGESTED_TIP_WEI: Final = 0
 
 
 class Methods:
-    """Answers calls from a view of the ledger. Safe to use from several threads."""
+    """Answers calls from a view of the ledger. Safe to use from several threads.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: The ledger.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(self, view: View, now: Callable[[], float]) -> None:
         self._view = view
+        self._now = now
         self._methods: Mapping[str, tuple[int, Callable[[Sequence[Any]], Any]]] = {
             "web3_clientVersion": (0, lambda _: CLIENT_VERSION),
             "net_version": (0, lambda _: str(view.chain_id)),
@@ -136,7 +142,10 @@ class Methods:
 
     def _estimate(self, params: Sequence[Any]) -> str:
         call = calls.read_call(parameters.argument(params, 0, "call"))
-        return quantity(calls.estimate(self._view, call, self._state_block(params, 1)))
+        block = self._state_block(params, 1)
+        is_newest = block.number == self._view.head.number
+        time_s = max(block.header.time_s, int(self._now())) if is_newest else block.header.time_s
+        return quantity(calls.estimate(self._view, call, block, time_s))
 
     def _fee_history(self, params: Sequence[Any]) -> dict[str, Any]:
         given = parameters.argument(params, 0, "block count")

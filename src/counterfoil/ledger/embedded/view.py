@@ -95,14 +95,14 @@ class View:
             raise RpcError(BLOCK_NOT_FOUND, "header not found: there is no such block")
         return number
 
-    def state_at(self, block: Block, *, base_fee_wei: int | None = None) -> State:
-        """Returns the accounts after `block`; contracts see that block, and may be told another base fee."""
+    def state_at(self, block: Block, *, base_fee_wei: int | None = None, time_s: int | None = None) -> State:
+        """Returns the accounts after `block`; contracts see that block, and may be told another base fee and time."""
         header = block.header
         return State(
             Nodes(self.file.node),
             header.state_root,
             number=header.number,
-            time_s=header.time_s,
+            time_s=header.time_s if time_s is None else time_s,
             base_fee_wei=header.base_fee_wei if base_fee_wei is None else base_fee_wei,
             chain_id=self.chain_id,
             ancestors=self._before(header.number, header.parent_hash),

@@ -10,10 +10,10 @@ To a stranger every order looks alike, whether there is one or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response, StreamingResponse
@@ -37,17 +37,27 @@ _PART: Final = {206: {"description": "The part that was asked for."}, 416: {"des
 _JSON: Final = {200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The statement."}}
 
 
+class Seller(Protocol):
+    """A seller's home, as far as it is asked for deliveries."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Makes what is sent."""
+
+    @property
+    def tickets(self) -> Tickets:
+        """Says who may be served."""
+
+
 class DeliveryRoutes:
     """The routes of this room.
 
     Args:
-        deliveries: What serves.
-        tickets: Who may be served.
+        seller: Returns what serves, and who may be served.
     """
 
-    def __init__(self, deliveries: Deliveries, tickets: Tickets) -> None:
-        self._deliveries = deliveries
-        self._tickets = tickets
+    def __init__(self, seller: Callable[[], Seller]) -> None:
+        self._seller = seller
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
@@ -62,22 +72,22 @@ class DeliveryRoutes:
     def statement(self, order: Order, request: Request) -> Response:
         """Says, signed, what is sent for an order; 503 while that is being prepared."""
         self._require_ticket(order, request)
-        return Response(self._deliveries.statement(order).encode(), media_type="application/json")
+        return Response(self._seller().deliveries.statement(order).encode(), media_type="application/json")
 
     def content_hashes(self, order: Order, request: Request) -> Response:
         """Sends the hashes of the content's chunks, whose root the offer sheet publishes."""
         self._require_ticket(order, request)
-        return _hashes(self._deliveries.content_hashes(order))
+        return _hashes(self._seller().deliveries.content_hashes(order))
 
     def ciphertext_hashes(self, order: Order, request: Request) -> Response:
         """Sends the hashes of the encrypted file's pieces, whose root the statement has."""
         self._require_ticket(order, request)
-        return _hashes(self._deliveries.ciphertext_hashes(order))
+        return _hashes(self._seller().deliveries.ciphertext_hashes(order))
 
     def content(self, order: Order, request: Request) -> Response:
         """Sends the content, encrypted to the order's key in the age format; one Range is understood."""
         self._require_ticket(order, request)
-        statement = self._deliveries.statement(order).document
+        statement = self._seller().deliveries.statement(order).document
         size, tag = statement["ciphertext"]["size"], f'"{statement["ciphertext"]["root"]}"'
         headers = {"accept-ranges": "bytes", "etag": tag} | as_file(f"{order}.age")
         asked, condition = request.headers.get("range", ""), request.headers.get("if-range", tag)
@@ -88,7 +98,7 @@ class DeliveryRoutes:
         headers |= {"content-length": str(end - start)}
         if span is not None:
             headers |= {"content-range": f"bytes {start}-{end - 1}/{size}"}
-        pieces = self._deliveries.ciphertext(order, start, end)
+        pieces = self._seller().deliveries.ciphertext(order, start, end)
         first = next(pieces)  # a source that changed is told of as a problem, as long as nothing was sent
         status = 200 if span is None else 206
         return StreamingResponse(chain((first,), pieces), status, headers, _BYTES)
@@ -96,9 +106,9 @@ class DeliveryRoutes:
     def _require_ticket(self, order: str, request: Request) -> None:
         """Refuses who has no ticket for this order, in the same words whatever is wrong."""
         scheme, _, ticket = request.headers.get("authorization", "").partition(" ")
-        self._tickets.require(order, ticket.strip() if scheme.lower() == "bearer" else "")
+        self._seller().tickets.require(order, ticket.strip() if scheme.lower() == "bearer" else "")
         try:
-            self._deliveries.require_access(order)
+            self._seller().deliveries.require_access(order)
         except (NotAllowed, NotFound):
             raise no_ticket() from None
 

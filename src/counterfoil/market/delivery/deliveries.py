@@ -150,7 +150,14 @@ class Deliveries:
             HomeBusy: It is being made; ask again.
             Stale: The source no longer gives what was published.
         """
-        paid = self._open_order(order)
+        return self._statement(self._open_order(order), wait_s)
+
+    def prepare(self, order: str, *, wait_s: float = WAIT_S) -> SignedDocument:
+        """As `statement`, also for an order whose money is held until the ledger knows the statement's digest."""
+        paid = self._orders.order(order)
+        return self._statement(paid if paid.is_wanted else self._open_order(order), wait_s)
+
+    def _statement(self, paid: PaidOrder, wait_s: float) -> SignedDocument:
         kept = self._kept_statement(paid)
         if kept is None:
             self._await(paid, wait_s)
@@ -221,6 +228,8 @@ class Deliveries:
 
     def _open_order(self, order: str) -> PaidOrder:
         paid = self._orders.order(order)
+        if paid.is_final and paid.state == "held":
+            raise HomeBusy("what is delivered is being put on the ledger", hint="ask again in a moment")
         if not paid.gives_access:
             raise NotAllowed("this order gives no access, or no longer", hint="see how it stands on the ledger")
         return paid

@@ -10,8 +10,9 @@ from counterfoil.market.delivery.source import Source
 
 __all__ = ["OrderState", "Orders", "PaidOrder"]
 
-OrderState = Literal["paid", "delivered", "settled", "refunded", "reclaimed", "ended"]
-"""How an order stands on the ledger; `ended` where the time that was bought has passed."""
+OrderState = Literal["paid", "held", "delivered", "settled", "refunded", "reclaimed", "ended"]
+"""How an order stands on the ledger: `paid` at once, or `held` until it is `delivered`; `ended` where the time that was
+bought has passed."""
 
 _OPEN: Final = ("paid", "delivered", "settled")
 
@@ -46,6 +47,11 @@ class PaidOrder:
     def gives_access(self) -> bool:
         """Whether its buyer may have what was bought, as the ledger stands now."""
         return self.is_final and self.state in _OPEN
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its buyer may be let in: it gives access, or will when the ledger knows what is delivered."""
+        return self.is_final and self.state in (*_OPEN, "held")
 
     @property
     def id(self) -> bytes:

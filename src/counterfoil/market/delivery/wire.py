@@ -13,9 +13,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,22 +30,32 @@ from counterfoil.errors import (
     Stale,
     TooManyRequests,
 )
+from counterfoil.provenance.snapshots.addresses import Reach
 
-__all__ = ["Incoming", "SellerWire"]
-
-TIMEOUT_S: Final = 30.0
-"""Longest that the node may say nothing."""
-
-ANSWER_S: Final = 60.0
-"""Longest that the head of an answer may take."""
-
-MIB_S: Final = 300.0
-"""Longest that a MiB may take: slower than 3.5 KB/s is no delivery."""
+__all__ = ["Incoming", "NodeWire", "Patience", "SellerWire"]
 
 _TAKEN_BYTES: Final = 65_536
 _MOST_PROBLEM_BYTES: Final = 65_536
 _MOST_TOLD: Final = 200
 _TOLD: Final = {ERROR_TABLE[kind].code: kind for kind in (HomeBusy, NotAllowed, NotSignedIn, Stale, TooManyRequests)}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long another node is waited for, in seconds.
+
+    Attributes:
+        silence_s: Longest that it may say nothing.
+        answer_s: Longest that the head of an answer may take.
+        mib_s: Longest that a MiB may take: slower than 3.5 KB/s is no delivery.
+    """
+
+    silence_s: float = 30.0
+    answer_s: float = 60.0
+    mib_s: float = 300.0
+
+
+PATIENCE: Final = Patience()
 
 
 class Incoming:
@@ -86,6 +96,101 @@ class Incoming:
         return bytes(buffer)
 
 
+class _Judged(http.client.HTTPConnection):
+    """A connection to an address that was judged, whatever its name leads to a moment later."""
+
+    def __init__(self, host: str, port: int, reach: Reach, tls: ssl.SSLContext | None, timeout_s: float) -> None:
+        super().__init__(host, port, timeout=timeout_s)
+        self._judge = reach
+        self._tls = tls
+
+    def connect(self) -> None:
+        """Connects."""
+        self.sock = socket.create_connection((self._judge.resolve(self.host, self.port), self.port), self.timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+
+
+class NodeWire:
+    """Asks a node of another organisation.
+
+    Args:
+        url: Address of the node, `https://node.clinic.example`.
+        reach: Which addresses may be asked; every one by default.
+        patience: How long the node is waited for.
+
+    Raises:
+        InvalidInput: The address cannot be.
+    """
+
+    def __init__(self, url: str, reach: Reach | None = None, patience: Patience = PATIENCE) -> None:
+        parts = _address(url)
+        self._reach = reach or Reach()
+        self._patience = patience
+        self._host, self._port = parts.hostname or "", parts.port
+        self._api = f"{parts.path.rstrip('/')}/api/v1"
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+
+    def post(self, path: str, body: bytes, *, most_bytes: int) -> bytes:
+        """Sends JSON to a path below the API's, and returns a short answer.
+
+        Raises:
+            NodeUnreachable: The node does not answer as it should.
+            CounterfoilError: What it said was wrong.
+        """
+        with self.open("POST", path, {"content-type": "application/json"}, body) as incoming:
+            return _short(incoming, most_bytes)
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        start: int = 0,
+        end: int = 0,
+        size_bytes: int = 0,
+    ) -> Iterator[Incoming]:
+        """Asks for a path below the API's, or a part of what lies there.
+
+        Args:
+            method: `GET` or `POST`.
+            path: Begins with a slash.
+            headers: Beside those that every request has.
+            body: What is sent along.
+            start: First byte wanted.
+            end: The one after the last; 0 for all that follows.
+            size_bytes: Length that what lies there must have; 0 where any will do.
+
+        Raises:
+            As `post`.
+        """
+        connection = self._connection()
+        asked = {"accept-encoding": "identity", **headers}
+        if start or end:
+            asked["range"] = f"bytes={start}-{end - 1 if end else ''}"
+        try:
+            with _clock(connection, self._patience.answer_s):
+                connection.request(method, f"{self._api}{path}", body, asked)
+                answer = connection.getresponse()
+            length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+            yield Incoming(answer, length, self._patience.mib_s)
+        except (OSError, http.client.HTTPException) as error:
+            raise NodeUnreachable(
+                f"the node at {self._host} does not answer: {type(error).__name__}",
+                hint="is it running, and is the address right?",
+            ) from error
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        port = self._port or (443 if self._tls is not None else 80)
+        return _Judged(self._host, port, self._reach, self._tls, self._patience.silence_s)
+
+
 class SellerWire:
     """Asks a seller's node about one order.
 
@@ -93,11 +198,8 @@ class SellerWire:
         url: Address of the node, `https://node.clinic.example`.
         order: `0x` and 64 digits.
         ticket: For this order.
-        ca_file: Certificates that the node's own is checked against; the machine's own without it.
-        allow_plain_http: Whether to reach another machine without encryption.
-        timeout_s: Longest that the node may say nothing.
-        answer_s: Longest that the head of an answer may take.
-        mib_s: Longest that a MiB may take.
+        reach: Which addresses may be asked; every one by default.
+        patience: How long the node is waited for.
 
     Raises:
         InvalidInput: The address or the ticket cannot be.
@@ -108,21 +210,14 @@ class SellerWire:
         url: str,
         order: str,
         ticket: str,
-        *,
-        ca_file: Path | None = None,
-        allow_plain_http: bool = False,
-        timeout_s: float = TIMEOUT_S,
-        answer_s: float = ANSWER_S,
-        mib_s: float = MIB_S,
+        reach: Reach | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
-        parts = _address(url, allow_plain_http)
+        self._wire = NodeWire(url, reach, patience)
         if not ticket.isascii() or not ticket.isprintable() or " " in ticket:
             raise InvalidInput("the ticket holds characters that none has", hint="decrypt it as it was handed out")
-        self._host, self._port = parts.hostname or "", parts.port
-        self._path = f"{parts.path.rstrip('/')}/api/v1/market/orders/{order}"
-        self._ticket = ticket
-        self._timeout_s, self._answer_s, self._mib_s = timeout_s, answer_s, mib_s
-        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._path = f"/market/orders/{order}"
+        self._headers = {"authorization": f"Bearer {ticket}"}
 
     def get(self, name: str, *, most_bytes: int) -> bytes:
         """Returns a short answer.
@@ -132,9 +227,13 @@ class SellerWire:
             CounterfoilError: What it said was wrong.
         """
         with self.open(name) as incoming:
-            if incoming.left_bytes > most_bytes:
-                raise NodeUnreachable(f"the node answers {incoming.left_bytes:,} bytes, where {most_bytes:,} are most")
-            return incoming.read(incoming.left_bytes)
+            return _short(incoming, most_bytes)
+
+    def post(self, name: str, body: bytes, *, most_bytes: int) -> bytes:
+        """Sends JSON, and returns a short answer; errors are those of `get`."""
+        headers = self._headers | {"content-type": "application/json"}
+        with self._wire.open("POST", f"{self._path}/{name}", headers, body) as incoming:
+            return _short(incoming, most_bytes)
 
     @contextmanager
     def open(self, name: str, *, start: int = 0, end: int = 0, size_bytes: int = 0) -> Iterator[Incoming]:
@@ -149,27 +248,15 @@ class SellerWire:
         Raises:
             As `get`.
         """
-        connection = self._connection()
-        headers = {"authorization": f"Bearer {self._ticket}", "accept-encoding": "identity"}
-        if start or end:
-            headers["range"] = f"bytes={start}-{end - 1 if end else ''}"
-        try:
-            with _clock(connection, self._answer_s):
-                connection.request("GET", f"{self._path}/{name}", headers=headers)
-                answer = connection.getresponse()
-            yield Incoming(answer, _checked(answer, start, end, size_bytes, self._answer_s), self._mib_s)
-        except (OSError, http.client.HTTPException) as error:
-            raise NodeUnreachable(
-                f"the node at {self._host} does not answer: {type(error).__name__}",
-                hint="is it running, and is the address right?",
-            ) from error
-        finally:
-            connection.close()
+        path = f"{self._path}/{name}"
+        with self._wire.open("GET", path, self._headers, start=start, end=end, size_bytes=size_bytes) as incoming:
+            yield incoming
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is not None:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._tls)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+
+def _short(incoming: Incoming, most_bytes: int) -> bytes:
+    if incoming.left_bytes > most_bytes:
+        raise NodeUnreachable(f"the node answers {incoming.left_bytes:,} bytes, where {most_bytes:,} are most")
+    return incoming.read(incoming.left_bytes)
 
 
 @contextmanager
@@ -232,7 +319,7 @@ def _start_of(answer: http.client.HTTPResponse, most_s: float) -> bytes:
     return data
 
 
-def _address(url: str, allow_plain_http: bool) -> Any:
+def _address(url: str) -> Any:
     hint = "like https://node.clinic.example"
     try:
         parts = urlsplit(url)
@@ -250,7 +337,7 @@ def _address(url: str, allow_plain_http: bool) -> Any:
         or parts.fragment
     ):
         raise InvalidInput("the node's address cannot be used", hint=hint)
-    if parts.scheme == "http" and not allow_plain_http and not _is_here(parts.hostname):
+    if parts.scheme == "http" and not _is_here(parts.hostname):
         raise InvalidInput("the ticket would travel without encryption", hint="use https://")
     return parts
 

@@ -109,7 +109,8 @@ class Access:
     def identify(self, scope: Scope) -> Principal | None:
         """Returns who sends a request; see `node.gate.Identify`.
 
-        A key in Authorization counts before a signature, and that before a session's cookie. A session that has
+        A key in Authorization counts before a signature, and that before a session's cookie. A ticket for something
+        that was bought is no key: the market looks at it, and here it is nobody's. A session that has
         ended is nobody's, not an error: whoever has the old cookie must be able to sign in.
 
         Raises:

@@ -32,7 +32,7 @@ from counterfoil.web.room import Room
 
 if TYPE_CHECKING:
     from counterfoil.ledger.assets.asset import Asset
-    from counterfoil.ledger.assets.quote import Quote
+    from counterfoil.ledger.sending.quote import Quote
     from counterfoil.organisation import Organisation
 
     _Quoted = tuple[Quote, Callable[[Callable[[str], None]], Asset]]

@@ -15,7 +15,7 @@ from counterfoil.ledger.packages import require_packages
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.ledger.assets.kinds import State
-    from counterfoil.ledger.assets.quote import Quote
+    from counterfoil.ledger.sending.quote import Quote
     from counterfoil.organisation import Organisation
 
 __all__ = ["asset"]

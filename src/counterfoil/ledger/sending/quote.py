@@ -1,4 +1,4 @@
-"""What one change to an asset would cost, and what it would make public, before anything is sent."""
+"""What one change to a contract would cost, and what it would make public, before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Quote:
     Attributes:
         title: What it does, in words.
         chain_id: The chain.
-        contract: 20 bytes of the Assets contract; None while it is to be deployed.
+        contract: 20 bytes of the contract; None while it is to be deployed.
         account: 20 bytes of the account that pays.
         gas: Most gas it is signed for; 0 where nothing is left to be sent.
         most_wei: The most it costs.

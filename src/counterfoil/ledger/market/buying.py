@@ -1,0 +1,321 @@
+"""Buying on the market: one thing or several, paid with an allowance, a signature, or what the market owes.
+
+A signature (ERC-2612, ERC-3009) saves a transaction. It takes an account whose secret is in
+this home: a signer elsewhere signs transactions alone, and allows the price in one of its own.
+Whoever brings such a signature before this home does cannot take anything with it: a permit
+that is used up leaves its allowance, and an authorization pays for this purchase alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Row
+
+from counterfoil.errors import InvalidInput, NotAllowed, OutOfFunds, Reverted
+from counterfoil.ledger.accounts.account import LocalAccount, checksummed, parse_address
+from counterfoil.ledger.market.contract import MarketContract, Purchase
+from counterfoil.ledger.market.offer import MarketEvent, Order, Price
+from counterfoil.ledger.market.quote import TradeQuote
+from counterfoil.ledger.market.terms import KINDS, Share, kind_word, order_id
+from counterfoil.ledger.market.token import Authorization, Permit, Token
+from counterfoil.ledger.market.trades import Done, Trade, Trades, read_word, terms_of
+from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
+
+__all__ = ["Buying", "ToBuy", "Way"]
+
+Way = Literal["auto", "allowance", "permit", "authorization", "balance"]
+"""How it is paid: `balance` is what the market owes this account; `auto` takes what is cheapest of the others."""
+
+MOST_AT_ONCE: Final = 8
+SIGNED_S: Final = 86_400
+"""So long a signature holds: it may wait for a block, and is worthless afterwards."""
+
+BUY_GAS: Final = 260_000
+"""Of buying where the price is still to be allowed: it cannot be estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToBuy:
+    """What is to be bought, as the buyer read it.
+
+    Attributes:
+        offer: The offer's id, `0x` and 64 digits.
+        recipient: A fresh X25519 key made for this order alone, 64 hexadecimal digits.
+        most: The most it may cost, decimal text in the offer's token.
+        sheet: SHA-256 of the offer sheet that the buyer read, 64 hexadecimal digits.
+        job: SHA-256 of the job's specification; empty for what is no job.
+        referrer: Address of whoever brought the buyer; empty for nobody.
+        shares: The offer's shares; None takes them from the ledger.
+    """
+
+    offer: str
+    recipient: str
+    most: str
+    sheet: str
+    job: str = ""
+    referrer: str = ""
+    shares: tuple[Share, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs."""
+
+    purchase: Purchase
+    shares: tuple[Share, ...]
+    order: str
+    price: Price
+    row: Row[Any]
+
+
+class Buying(Trades):
+    """What this home buys; see `Trades`."""
+
+    def buying(self, wanted: ToBuy, way: Way = "auto") -> tuple[TradeQuote, Callable[[Tell], Order]]:
+        """Returns what buying costs, moves and shows, and what does it.
+
+        Args:
+            wanted: What is to be bought.
+            way: How it is paid.
+
+        Raises:
+            NotFound: There is no such offer.
+            NotAllowed: It costs more, or is offered under another sheet, than the buyer read; or cannot be bought now.
+            OutOfFunds: The account holds less than the price.
+            InvalidInput: It cannot be bought so.
+        """
+        found = self._found(wanted)
+        title = f"buy the {kind_word(found.purchase.terms.kind)} for {found.price.text}"
+        calls, signs = self._paid(found, way, title)
+        trade = self._trade(title, calls, (found,), signs)
+        return self.plan(trade, lambda: self.shown_order(self.require_order(found.order)))
+
+    def buying_several(self, wanted: Sequence[ToBuy]) -> tuple[TradeQuote, Callable[[Tell], tuple[Order, ...]]]:
+        """Returns what buying several, all or nothing in one transaction, costs, and what does it; see `buying`.
+
+        They are paid with an allowance, which is given first where it is missing; all in one token.
+
+        Args:
+            wanted: Two to eight, of one token.
+        """
+        if not 1 < len(wanted) <= MOST_AT_ONCE:
+            raise InvalidInput(f"{len(wanted)} are to be bought at once", hint=f"two to {MOST_AT_ONCE}")
+        found = [self._found(each) for each in wanted]
+        if len({each.order for each in found}) != len(found):
+            raise InvalidInput("two of them have the same key and the same offer", hint="make a fresh key for each")
+        tokens = {each.purchase.terms.token for each in found if each.purchase.terms.price}
+        if len(tokens) > 1:
+            raise InvalidInput("they are priced in several tokens", hint="buy those of one token at a time")
+        token = next(iter(tokens), bytes(20))
+        price = self.price(token, sum(each.purchase.terms.price for each in found))
+        title = f"buy {len(found)} for {price.text}"
+        calldata = MarketContract.buy_many([each.purchase for each in found], [each.shares for each in found])
+
+        def is_made() -> bool:
+            return all(self._order(each.order) is not None for each in found)
+
+        is_made_now = is_made()
+        if not is_made_now:
+            self._require_open(found)
+        allowed = self._allowing(token, price, found[0].order, is_made) if not is_made_now else ()
+        gas = BUY_GAS * len(found) if allowed else None
+        call = self.call(f"bought {found[0].order}", calldata, title, is_made, gas=gas)
+        trade = self._trade(title, (*allowed, call), found, "")
+        return self.plan(trade, lambda: tuple(self.shown_order(self.require_order(each.order)) for each in found))
+
+    # Inner parts
+
+    def _trade(self, title: str, calls: tuple[ContractCall, ...], found: Sequence[_Wanted], signs: str) -> Trade:
+        done = tuple(
+            Done(
+                "bought",
+                each.row.asset,
+                each.row.offer,
+                each.order,
+                each.price.token,
+                each.price.amount,
+                each.purchase.terms.sheet.hex(),
+            )
+            for each in found
+        )
+
+        def told(of: Done) -> MarketEvent | None:
+            return self.newest("Bought", "Ordered", order=of.order)
+
+        first = found[0]
+        public = {
+            "offer": " ".join(each.row.offer for each in found),
+            "order": " ".join(each.order for each in found),
+            "recipient": " ".join(each.purchase.recipient.hex() for each in found),
+            "price": " ".join(each.price.text for each in found),
+            "job": first.purchase.job.hex() if any(first.purchase.job) else "",
+            "referrer": checksummed(first.purchase.referrer) if any(first.purchase.referrer) else "",
+        }
+        total = sum(each.price.units for each in found)
+        pays = self.price(next((e.purchase.terms.token for e in found if e.price.units), bytes(20)), total)
+        is_held = any(each.purchase.terms.is_held for each in found)
+        whither = "held by the market until it is delivered" if is_held else "paid to the seller at once"
+        moves = (f"{pays.text}, {whither}",) if total else ()
+        return Trade(title, calls, done, told, public, moves, pays if total else None, signs)
+
+    def _found(self, wanted: ToBuy) -> _Wanted:
+        """Returns what is wanted as it is offered now; refuses other terms than the buyer read."""
+        row = self.require_offer(wanted.offer)
+        terms = terms_of(row)
+        price = self.price(terms.token, terms.price)
+        recipient = read_word(wanted.recipient, "an X25519 key")
+        job = read_word(wanted.job, "the SHA-256 digest of a job") if wanted.job else bytes(32)
+        referrer = parse_address(wanted.referrer) if wanted.referrer else bytes(20)
+        order = f"0x{order_id(int(row.offer, 16), self.account, recipient).hex()}"
+        bought = self._order(order)
+        if bought is not None:
+            price = self.price(bytes.fromhex(bought.token[2:]), int(bought.price))
+        else:
+            if read_word(wanted.sheet, "the SHA-256 digest of an offer sheet") != terms.sheet:
+                raise NotAllowed(
+                    f"it is offered under the sheet {terms.sheet.hex()}, and not the one that was named",
+                    hint="its terms have changed: read them again",
+                )
+            if terms.price and terms.price > self.facts(terms.token).units(wanted.most):
+                raise NotAllowed(
+                    f"it costs {price.text}, and at most {wanted.most[:40]} may be paid", hint="allow more, or leave it"
+                )
+            if any(job) != (terms.kind == KINDS["job"]):
+                raise InvalidInput(
+                    f"it is a {kind_word(terms.kind)}", hint="a job's digest is named for a job, and for nothing else"
+                )
+        shares = self.opened.book.shares(row.split) if wanted.shares is None else wanted.shares
+        if shares is None:
+            raise NotAllowed(
+                "who gets a part of the price was not shown on the ledger, and a buyer has to name them",
+                hint="ask the seller for the offer's shares, and give them",
+            )
+        purchase = Purchase(int(row.asset, 16), int(row.number), terms, recipient, job, referrer)
+        return _Wanted(purchase, shares, order, price, row)
+
+    def _paid(self, found: _Wanted, way: Way, title: str) -> tuple[tuple[ContractCall, ...], str]:
+        """Returns the calls that buy one thing, and what the account signs for them."""
+        purchase, shares = found.purchase, found.shares
+        terms, token = purchase.terms, self.token(purchase.terms.token)
+
+        def is_made() -> bool:
+            return self._order(found.order) is not None
+
+        def buy(calldata: bytes, gas: int | None = None) -> ContractCall:
+            return self.call(f"bought {found.order}", calldata, title, is_made, is_any=True, gas=gas)
+
+        plain = buy(MarketContract.buy(purchase, shares))
+        if not self._calls.is_left(plain):
+            return (plain,), ""
+        self._require_open([found])
+        if way == "balance":
+            self._require_owed(found.price, terms.token)
+            return (buy(MarketContract.buy_from_balance(purchase, shares)),), ""
+        if not terms.price:
+            return (plain,), ""
+        self._require_balance(token, found.price)
+        is_allowed = token.allowance(self.account, self.opened.contract.address) >= terms.price
+        if is_allowed and way in ("auto", "allowance"):
+            return (plain,), ""
+        for name, signed in (("permit", self._permitted), ("authorization", self._authorized)):
+            calldata = signed(token, found) if way in ("auto", name) else None
+            if calldata is not None:
+                what = f"leave for the market to take {found.price.text}, for a day ({name})"
+                return (buy(calldata),), what
+        if way not in ("auto", "allowance"):
+            raise InvalidInput(
+                f"this token and this account cannot pay by {way}", hint="leave the way out, and what can be is chosen"
+            )
+        return (
+            *self._allowing(terms.token, found.price, found.order, is_made),
+            buy(MarketContract.buy(purchase, shares), BUY_GAS),
+        ), ""
+
+    def _permitted(self, token: Token, found: _Wanted) -> bytes | None:
+        """Returns the calldata that buys with a permit signed now; None where token or account take none."""
+        account, market = self._signer, self.opened.contract.address
+        nonce, domain = token.permits_given(self.account), token.domain()
+        if account is None or nonce is None or domain is None:
+            return None
+        permit = Permit(self.account, market, found.purchase.terms.price, nonce, self._deadline_s)
+        signature = account.sign_digest(permit.digest(domain))
+        try:
+            token.chain.call(token.address, permit.calldata(signature))
+        except Reverted:  # another form of permit than ERC-2612
+            return None
+        return MarketContract.buy_with_permit(found.purchase, found.shares, permit.deadline_s, signature)
+
+    def _authorized(self, token: Token, found: _Wanted) -> bytes | None:
+        """Returns the calldata that buys with a payment signed now; None where token or account know none."""
+        account, nonce = self._signer, found.purchase.nonce
+        if account is None or not token.takes_authorizations(self.account, nonce):
+            return None
+        domain, before_s = token.domain(), self._deadline_s
+        if domain is None:
+            return None
+        payment = Authorization(self.account, self.opened.contract.address, found.purchase.terms.price, before_s, nonce)
+        signature = account.sign_digest(payment.digest(domain))
+        return MarketContract.buy_with_authorization(found.purchase, found.shares, self.account, before_s, signature)
+
+    def _allowing(
+        self, token: bytes, price: Price, order: str, is_bought: Callable[[], bool]
+    ) -> tuple[ContractCall, ...]:
+        """Returns the call that lets the market take the price; none where it may."""
+        if not price.units:
+            return ()
+        spender, held = self.opened.contract.address, self.token(token)
+        self._require_balance(held, price)
+
+        def is_made() -> bool:
+            return held.allowance(self.account, spender) >= price.units or is_bought()
+
+        title = f"let the market take {price.text}"
+        call = self.call(f"allowed {order}", Token.approve(spender, price.units), title, is_made, contract=token)
+        return (call,) if self._calls.is_left(call) or not is_made() else ()
+
+    def _require_open(self, found: Sequence[_Wanted]) -> None:
+        for each in found:
+            purchase = each.purchase
+            if self.opened.contract.offered(purchase.asset, purchase.number, purchase.terms):
+                continue
+            row = each.row
+            why = "the market is paused" if self.opened.contract.rule().is_paused else ""
+            why = why or ("it was withdrawn" if row.is_withdrawn else "it is sold out" if not row.left else "")
+            raise NotAllowed(
+                f"the offer {row.offer} cannot be bought: {why or 'its asset has another owner, or is recalled'}",
+                hint="look at the offer again",
+            )
+
+    def _require_balance(self, token: Token, price: Price) -> None:
+        held = token.balance(self.account)
+        if held < price.units:
+            raise OutOfFunds(
+                f"the account {checksummed(self.account)} holds {self.price(token.address, held).text}, "
+                f"and {price.text} are to be paid",
+                hint="send it more of the token, then repeat",
+            )
+
+    def _require_owed(self, price: Price, token: bytes) -> None:
+        owed = self.opened.contract.owed(token, self.account)[0]
+        if owed < price.units:
+            raise OutOfFunds(
+                f"the market owes this account {self.price(token, owed).text}, and {price.text} are to be paid",
+                hint="pay in another way, or deposit more",
+            )
+
+    def _order(self, order: str) -> Row[Any] | None:
+        self.opened.scanner.step()
+        return self.opened.book.order(order)
+
+    @property
+    def _signer(self) -> LocalAccount | None:
+        """The account where its secret is here; None where a signer elsewhere signs transactions alone."""
+        account = self._ledger.opened.account
+        return account if isinstance(account, LocalAccount) else None
+
+    @property
+    def _deadline_s(self) -> int:
+        return self._ledger.opened.chain.require_block("latest").time_s + SIGNED_S

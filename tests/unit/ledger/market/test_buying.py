@@ -1,0 +1,257 @@
+"""How it is paid: once, whatever happens meanwhile, and by what token and account can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode
+from organisations import open_home
+from two_traders import Fair, done, joined, sent, trades
+
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed
+from counterfoil.ledger.accounts.account import LocalAccount
+from counterfoil.ledger.accounts.transaction import SignedTransaction, Transaction
+from counterfoil.ledger.market.buying import Way
+from counterfoil.ledger.market.token import Permit, Token
+from counterfoil.ledger.rpc.hexadecimal import data
+from counterfoil.ledger.sending.outbox import Outbox
+
+
+class Interrupted(Exception):
+    """Somebody does not wait."""
+
+
+def interrupt(_: str) -> None:
+    raise Interrupted
+
+
+@pytest.mark.parametrize(
+    ("way", "calls"),
+    [
+        ("permit", ["bought"]),
+        ("authorization", ["bought"]),
+        ("allowance", ["allowed", "bought"]),
+    ],
+)
+def test_each_way_buys_once_and_leaves_no_allowance(fair: Fair, way: Way, calls: list[str]) -> None:
+    offer = fair.offer(f"way {way}", price="2")
+    held, count = fair.buys.balance().units, len(sent(fair.buyer))
+    quote, carry_out = fair.buys.buying(fair.to_buy(offer), way=way)
+    assert quote.transactions == len(calls)
+    assert (way in quote.signs) == (way != "allowance")
+    order = carry_out(lambda _: None)
+    assert order.state == "paid"
+    assert sent(fair.buyer)[count:] == calls
+    assert held - fair.buys.balance().units == 2_000_000
+    token = fair.buys.token(fair.buys.opened.credits)
+    assert token.allowance(fair.buys.account, fair.buys.opened.contract.address) == 0
+
+
+@pytest.mark.parametrize("way", ["permit", "authorization", "allowance"])
+def test_an_interrupted_purchase_goes_on_where_it_stopped(fair: Fair, way: Way, tmp_path: Path) -> None:
+    offer = fair.offer(f"interrupted {way}", price="2")
+    wanted = fair.to_buy(offer)
+    with joined(tmp_path, fair.seller, fair.node, fair.clock) as buyer:
+        planned = buyer.ledger.market.buying(wanted, way=way)[1]
+        with pytest.raises(Interrupted):
+            planned(interrupt)
+    with open_home(tmp_path / "home", fair.clock) as buyer:
+        market = buyer.ledger.market
+        assert trades(buyer) == []
+        order = done(market.buying(wanted, way=way))
+        again = done(market.buying(wanted, way=way))
+        assert again == order
+        assert sent(buyer).count("bought") == 1
+        assert market.balance().units == 998_000_000
+        assert [each.action for each in trades(buyer)] == ["bought"]
+
+
+def test_what_was_final_before_its_record_was_written_is_recorded_by_the_next_call(fair: Fair) -> None:
+    """The process died between the ledger and the log."""
+    offer = fair.offer("unrecorded", price="0")
+    wanted = fair.to_buy(offer)
+    planned = fair.buys.buying(wanted)[1]
+    with pytest.raises(Interrupted):
+        planned(interrupt)
+    outbox: Outbox = fair.buyer.ledger.opened.outbox
+    assert outbox.wait(outbox.rows()[0].id).state == "final"
+    size = len(trades(fair.buyer))
+
+    order = done(fair.buys.buying(wanted))
+
+    assert [each.transaction for each in trades(fair.buyer)[size:]] == [order.transaction]
+
+
+def test_credits_that_were_made_before_the_record_are_not_made_again(fair: Fair) -> None:
+    account = fair.buyer.ledger.require_connection().account
+    before = fair.buys.balance().units
+    with pytest.raises(Interrupted):
+        fair.sells.minting(account, "7")[1](interrupt)
+    outbox = fair.seller.ledger.opened.outbox
+    assert outbox.wait(outbox.rows()[0].id).state == "final"
+    done(fair.sells.minting(account, "7"))
+    assert fair.buys.balance().units - before == 7_000_000
+    assert trades(fair.seller)[-1].amount == "7.00"
+
+
+# Whoever sees what was signed
+
+
+def test_a_permit_that_somebody_used_before_does_not_stop_the_purchase(fair: Fair) -> None:
+    offer = fair.offer("front-run permit", price="2")
+    _, carry_out = fair.buys.buying(fair.to_buy(offer), way="permit")
+    account, token = fair.buyer.ledger.opened.account, fair.buys.token(fair.buys.opened.credits)
+    spender, given, domain = fair.buys.opened.contract.address, token.permits_given(account.address), token.domain()
+    assert isinstance(account, LocalAccount)
+    assert given is not None
+    assert domain is not None
+    permit = Permit(account.address, spender, 2_000_000, given, fair.buys._deadline_s)  # signed the same each time
+    bring(fair, token.address, permit.calldata(account.sign_digest(permit.digest(domain))))
+    assert token.allowance(account.address, spender) == 2_000_000
+
+    assert carry_out(lambda _: None).state == "paid"
+    assert token.allowance(account.address, spender) == 0
+
+
+def test_an_authorization_that_somebody_brought_before_buys_the_same_once(fair: Fair) -> None:
+    offer = fair.offer("front-run authorization", price="2")
+    wanted, held = fair.to_buy(offer), fair.buys.balance().units
+    call = fair.buys.buying(wanted, way="authorization")[1]
+    row = signed_call(fair, wanted)
+    bring(fair, fair.buys.opened.contract.address, row)
+
+    order = call(lambda _: None)
+
+    assert (order.buyer, order.state) == (fair.buyer.ledger.require_connection().account, "paid")
+    assert held - fair.buys.balance().units == 2_000_000
+    assert trades(fair.buyer)[-1].transaction == order.transaction
+
+
+def signed_call(fair: Fair, wanted: Any) -> bytes:
+    """Returns what this buyer signed for a purchase, as its node saw it."""
+    found = fair.buys._found(wanted)
+    calldata = fair.buys._authorized(fair.buys.token(fair.buys.opened.credits), found)
+    assert calldata is not None
+    return calldata
+
+
+def bring(fair: Fair, to: bytes, calldata: bytes) -> None:
+    """Has the seller's account send what the buyer signed."""
+    outbox = fair.seller.ledger.opened.outbox
+    assert outbox.wait(outbox.submit(to, calldata, purpose="in front")).state == "final"
+
+
+# Accounts and tokens that cannot sign
+
+
+class Elsewhere:
+    """A signer that signs transactions alone, as one behind a URL does."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+        self.address = account.address
+
+    def sign(self, transaction: Transaction) -> SignedTransaction:
+        return self._account.sign(transaction)
+
+
+def test_a_signer_elsewhere_allows_the_price_first(fair: Fair) -> None:
+    offer = fair.offer("elsewhere", price="2")
+    opened = fair.buyer.ledger.opened
+    account = opened.account
+    assert isinstance(account, LocalAccount)
+    fair.buyer.ledger._opened = replace(opened, account=Elsewhere(account))
+    try:
+        with pytest.raises(InvalidInput, match="cannot pay by permit"):
+            fair.buys.buying(fair.to_buy(offer), way="permit")
+        quote, carry_out = fair.buys.buying(fair.to_buy(offer))
+        assert (quote.transactions, quote.signs) == (2, "")
+        assert carry_out(lambda _: None).state == "paid"
+    finally:
+        fair.buyer.ledger._opened = opened
+
+
+# A node that cannot be believed
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0x",
+        "0x01",
+        "0x" + "ff" * 32,
+        "0x" + "ff" * 4096,
+        data(encode(["string"], ["\x1b[31mCREDIT\n" * 50])),
+        data(encode(["uint256", "uint256"], [2**256 - 1, 2**256 - 1])),
+        "0xzz",
+        None,
+        7,
+        {"data": "0x"},
+    ],
+    ids=range(10),
+)
+def test_nothing_is_bought_on_an_answer_that_cannot_be(fair: Fair, answer: Any) -> None:
+    offer = fair.offer("hostile", price="2", number=1)
+    count, held = len(sent(fair.buyer)), fair.buys.balance().units
+    wanted = fair.to_buy(offer)
+    fair.buys._facts.clear()
+    fair.node.lie("eth_call", lambda _found, _params: answer)
+    try:
+        with pytest.raises(CounterfoilError) as refused:
+            done(fair.buys.buying(wanted))
+        assert refused.value.message.isprintable()
+        shown = fair.buys.offer(offer.offer)  # from the events; the token's own word is not believed
+        assert shown.price.text.isprintable()
+    finally:
+        fair.node.honest()
+        fair.buys._facts.clear()
+    assert (len(sent(fair.buyer)), fair.buys.balance().units) == (count, held)
+
+
+def test_nothing_is_signed_for_a_token_that_shows_another_ones_domain(fair: Fair) -> None:
+    """It would be a signature for that other token."""
+    other = b"\x77" * 32
+    token = fair.buys.token(fair.buys.opened.credits)
+    assert token.domain() is not None
+    separator = "0x3644e515"
+    fair.node.lie("eth_call", lambda found, params: data(other) if params[0]["data"].startswith(separator) else found)
+    try:
+        assert token.domain() is None
+        offer = fair.offer("another domain", price="2")
+        assert fair.buys.buying(fair.to_buy(offer))[0].signs == ""
+    finally:
+        fair.node.honest()
+
+
+def test_a_node_that_hides_the_offer_or_invents_one_sells_nothing(fair: Fair) -> None:
+    offer = fair.offer("hidden", price="2")
+    cheap = fair.to_buy(offer)
+    topic = data(bytes.fromhex(offer.offer[2:]))
+
+    def half_price(events: list[dict[str, Any]], _params: Any) -> list[dict[str, Any]]:
+        return [
+            each | {"data": each["data"].replace(f"{2_000_000:064x}", f"{1_000_000:064x}")}
+            if topic in each["topics"]
+            else each
+            for each in events
+        ]
+
+    fair.node.lie("eth_getLogs", half_price)
+    try:
+        assert fair.buys.offer(offer.offer).price.amount == "1.00"
+        with pytest.raises(NotAllowed, match="cannot be bought"):
+            fair.buys.buying(cheap)  # the contract knows other terms
+    finally:
+        fair.node.honest()
+
+
+def test_a_token_is_told_from_what_is_none(fair: Fair) -> None:
+    chain = fair.seller.ledger.opened.chain
+    facts = Token(chain, fair.sells.opened.credits).facts()
+    assert (facts.symbol, facts.decimals, facts.shown(12_500_000)) == ("CREDIT", 6, "12.50 CREDIT")
+    for address in (b"\x12" * 20, fair.sells.opened.contract.address):
+        with pytest.raises(InvalidInput, match="no token"):
+            Token(chain, address).facts()
