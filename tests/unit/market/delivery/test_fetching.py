@@ -106,7 +106,7 @@ def test_it_goes_on_from_what_is_right_on_the_disk(shop, there, resumed, tmp_pat
     assert fetched.path.read_bytes() == path.read_bytes()
 
 
-def test_over_tls_the_nodes_certificate_is_checked(tmp_path):
+def test_over_tls_the_nodes_certificate_is_checked(tmp_path, monkeypatch):
     path = tmp_path / "content.bin"
     path.write_bytes(made_bytes(MIB + 5))
     seller = Seller(tmp_path / "seller")
@@ -119,7 +119,8 @@ def test_over_tls_the_nodes_certificate_is_checked(tmp_path):
     with seller.serving(**tls) as url:
         with pytest.raises(NodeUnreachable):
             fetch(purchase, SellerWire(url, paid.order, ticket), tmp_path / "got.bin", patience_s=0)
-        wire = SellerWire(url, paid.order, ticket, ca_file=trusted)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        wire = SellerWire(url, paid.order, ticket)
         assert fetch(purchase, wire, tmp_path / "got.bin").path.read_bytes() == path.read_bytes()
 
 
