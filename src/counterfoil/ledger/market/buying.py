@@ -27,7 +27,9 @@ from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
 __all__ = ["Buying", "ToBuy", "Way"]
 
 Way = Literal["auto", "allowance", "permit", "authorization", "balance"]
-"""How it is paid: `balance` is what the market owes this account; `auto` takes what is cheapest of the others."""
+"""How it is paid. `balance` is what the market owes this account. `auto` takes the first of these that can be: an
+allowance that is there, an authorization (it has a number of its own, so that several purchases can be under way at
+once), a permit, an allowance that is given first."""
 
 MOST_AT_ONCE: Final = 8
 SIGNED_S: Final = 86_400
@@ -220,7 +222,7 @@ class Buying(Trades):
         is_allowed = token.allowance(self.account, self.opened.contract.address) >= terms.price
         if is_allowed and way in ("auto", "allowance"):
             return (plain,), ""
-        for name, signed in (("permit", self._permitted), ("authorization", self._authorized)):
+        for name, signed in (("authorization", self._authorized), ("permit", self._permitted)):
             calldata = signed(token, found) if way in ("auto", name) else None
             if calldata is not None:
                 what = f"leave for the market to take {found.price.text}, for a day ({name})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ def test_credits_that_were_made_before_the_record_are_not_made_again(fair: Fair)
     done(fair.sells.minting(account, "7"))
     assert fair.buys.balance().units - before == 7_000_000
     assert trades(fair.seller)[-1].amount == "7.00"
+
+
+def test_many_at_once_buy_the_same_once_and_different_things_once_each(fair: Fair) -> None:
+    one, others = fair.offer("at once", price="1"), [fair.offer(f"at once {place}", price="1") for place in range(3)]
+    held = fair.buys.balance().units
+    wanted = [fair.to_buy(each) for each in (one, one, one, *others)]
+    with ThreadPoolExecutor(6) as pool:
+        orders = list(pool.map(lambda each: done(fair.buys.buying(each)), wanted))
+    assert len({each.order for each in orders}) == 4
+    assert held - fair.buys.balance().units == 4_000_000
+    assert [each.order for each in trades(fair.buyer)].count(orders[0].order) == 1
 
 
 # Whoever sees what was signed
