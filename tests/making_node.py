@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import orjson
+from making_access import CHEAP
 from organisations import ROW, bank
 
 from counterfoil.node.access import HOME
@@ -61,7 +62,7 @@ def serving(folder: Path, *roles: Role | None, settings: NodeSettings | None = N
 @contextmanager
 def serving_home(org: Organisation, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
     """Serves an opened home; see `serving`."""
-    node = Node(org, settings or NodeSettings())
+    node = Node(org, settings or NodeSettings(), password_cost=CHEAP)
     deployments = org.decisions.deployments()
     who, headers = "", {}
     if None not in roles:
