@@ -64,12 +64,16 @@ class ToBuy:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs."""
+    """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs.
+
+    Where it is bought already, price and sheet are those of the order.
+    """
 
     purchase: Purchase
     shares: tuple[Share, ...]
     order: str
     price: Price
+    sheet: str
     row: Row[Any]
 
 
@@ -139,7 +143,7 @@ class Buying(Trades):
                 each.order,
                 each.price.token,
                 each.price.amount,
-                each.purchase.terms.sheet.hex(),
+                each.sheet,
             )
             for each in found
         )
@@ -172,8 +176,9 @@ class Buying(Trades):
         job = read_word(wanted.job, "the SHA-256 digest of a job") if wanted.job else bytes(32)
         referrer = parse_address(wanted.referrer) if wanted.referrer else bytes(20)
         order = f"0x{order_id(int(row.offer, 16), self.account, recipient).hex()}"
-        bought = self._order(order)
+        bought, sheet = self._order(order), terms.sheet.hex()
         if bought is not None:
+            sheet = bought.sheet[2:]
             price = self.price(bytes.fromhex(bought.token[2:]), int(bought.price))
         else:
             if read_word(wanted.sheet, "the SHA-256 digest of an offer sheet") != terms.sheet:
@@ -196,7 +201,7 @@ class Buying(Trades):
                 hint="ask the seller for the offer's shares, and give them",
             )
         purchase = Purchase(int(row.asset, 16), int(row.number), terms, recipient, job, referrer)
-        return _Wanted(purchase, shares, order, price, row)
+        return _Wanted(purchase, shares, order, price, sheet, row)
 
     def _paid(self, found: _Wanted, way: Way, title: str) -> tuple[tuple[ContractCall, ...], str]:
         """Returns the calls that buy one thing, and what the account signs for them."""
