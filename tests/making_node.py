@@ -85,10 +85,10 @@ def settled(is_so: Callable[[], bool], within_s: float = 60) -> None:
 
 
 @contextmanager
-def running(app: Any, settings: NodeSettings) -> Iterator[str]:
-    """Runs the real server on a free port of loopback, and yields its address."""
+def running(app: Any, settings: NodeSettings, listen: str = "127.0.0.1:0") -> Iterator[str]:
+    """Runs the real server, on a free port of loopback by default, and yields its address."""
     server = Server(app, settings)
-    listening = bind(replace(settings, listen="127.0.0.1:0"))
+    listening = bind(replace(settings, listen=listen))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:

@@ -14,6 +14,8 @@ from counterfoil.provenance.models.certificate import Certificate
 from counterfoil.provenance.models.features import Feature
 from counterfoil.provenance.models.fixedpoint import to_micro
 from counterfoil.provenance.models.integer import IntegerModel, probe_rows
+from counterfoil.provenance.models.integer import from_bytes as integer_model
+from counterfoil.provenance.passports.countries import is_jurisdiction
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.privacy.report import PrivacyReport
 from counterfoil.provenance.provenance import Provenance
@@ -57,6 +59,8 @@ __all__ = [
     "RunRecord",
     "Scorer",
     "Way",
+    "integer_model",
+    "is_jurisdiction",
     "probe_rows",
     "provenance_views",
     "stability_index",

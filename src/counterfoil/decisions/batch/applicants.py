@@ -11,8 +11,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Final
 
+from counterfoil.core.wording import did_you_mean
 from counterfoil.decisions.policy import Policy
-from counterfoil.decisions.policy.features import Feature, did_you_mean
+from counterfoil.decisions.policy.features import Feature
 from counterfoil.errors import InvalidInput, NotFound
 
 __all__ = ["Applicant", "read_applicants", "read_background", "tell_doubled"]

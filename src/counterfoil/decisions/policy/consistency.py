@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from counterfoil.decisions.policy.features import did_you_mean
+from counterfoil.core.wording import did_you_mean
 from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -7,16 +7,15 @@ is guessed: text is not turned into numbers, and a truth value is not a 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import isfinite, isnan
 from typing import Any, Final, Literal
 
 from counterfoil.core.canonical import MAX_SAFE_INTEGER
+from counterfoil.core.wording import did_you_mean
 from counterfoil.errors import InvalidInput
 
-__all__ = ["FEATURE_KINDS", "LONGEST_TEXT_CHARS", "Feature", "FeatureKind", "FeatureValue", "did_you_mean", "nearest"]
+__all__ = ["FEATURE_KINDS", "LONGEST_TEXT_CHARS", "Feature", "FeatureKind", "FeatureValue"]
 
 FeatureKind = Literal["number", "integer", "category", "text", "boolean"]
 FeatureValue = int | float | str | bool
@@ -163,18 +162,6 @@ class Feature:
             f"{self.called} is {_shorten(value)}, and {_EXPECTED[self.kind]} is expected",
             hint=hint,
         )
-
-
-def nearest(found: str, known: Iterable[Any]) -> str | None:
-    """Returns the known word that looks most like `found`, or None."""
-    near = get_close_matches(found[:100], [str(each) for each in known], n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def did_you_mean(found: str, known: Iterable[Any]) -> str:
-    """Returns "did you mean 'x'?" for the nearest known word, or an empty string."""
-    near = nearest(found, known)
-    return f"did you mean {near!r}?" if near else ""
 
 
 def _as_python(value: Any) -> Any:

@@ -18,7 +18,8 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from counterfoil.core import canonical
-from counterfoil.decisions.policy.features import Feature, FeatureValue, did_you_mean, nearest
+from counterfoil.core.wording import did_you_mean, nearest
+from counterfoil.decisions.policy.features import Feature, FeatureValue
 from counterfoil.errors import InvalidInput
 
 __all__ = [

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from counterfoil.core.strict_table import StrictTable
 from counterfoil.decisions.policy.features import FEATURE_KINDS, LONGEST_TEXT_CHARS, Feature
 from counterfoil.decisions.policy.policy import (
     MICRO,
@@ -24,7 +25,6 @@ from counterfoil.decisions.policy.policy import (
     ReasonSettings,
     round_to_micro,
 )
-from counterfoil.decisions.policy.strict_table import StrictTable
 from counterfoil.errors import InvalidInput, NotFound
 
 __all__ = ["FORMAT", "MAX_FILE_BYTES", "read_document", "read_toml", "write_document"]

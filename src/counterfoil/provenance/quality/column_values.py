@@ -64,6 +64,10 @@ class ColumnValues:
         """How many different values there are; `MOST_COUNTED` + 1 stands for more."""
         return MOST_COUNTED + 1 if self._counts is None else len(self._counts)
 
+    def counts(self) -> dict[str, int] | None:
+        """Returns how many rows hold each value; None where there are more than `MOST_COUNTED` different ones."""
+        return self._counts
+
     @property
     def is_constant(self) -> bool:
         """Whether all rows hold the same, or nothing."""

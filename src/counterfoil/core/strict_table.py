@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from math import isfinite
 from typing import Any, Final, cast
 
 from counterfoil.core.canonical import MAX_SAFE_INTEGER
-from counterfoil.decisions.policy.features import did_you_mean
+from counterfoil.core.statement import is_time
+from counterfoil.core.wording import did_you_mean
 from counterfoil.errors import InvalidInput
 
-__all__ = ["StrictTable"]
+__all__ = ["StrictTable", "is_real_time"]
 
 REQUIRED: Final = object()
+_TIME: Final = "2026-11-23T19:00:00Z"
+
+
+def is_real_time(text: str) -> bool:
+    """Whether `text` is a time as records write it, on a day that there is."""
+    try:
+        return is_time(text) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 class StrictTable:
@@ -90,8 +100,25 @@ class StrictTable:
             raise self._wrong(key, value, "a date without a time")
         return cast(date, value)
 
+    def time(self, key: str, *, default: Any = REQUIRED) -> Any:
+        """Returns a time as records write it: UTC, whole seconds. TOML's own times may have an offset."""
+        value = self._take(key, default, datetime | str, f"a time like {_TIME}")
+        if isinstance(value, datetime) and value.tzinfo is not None and not value.microsecond:
+            value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if value is not default and (not isinstance(value, str) or not is_real_time(value)):
+            raise self._wrong(key, value, f"a time like {_TIME}")
+        return value
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there at all."""
+        return key in self._values
+
     def table(self, key: str, *, default: Any = REQUIRED) -> StrictTable:
         return StrictTable(self._take(key, default, Mapping, "a table"), f"{self.place}, {key}")
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Returns a table that something else reads."""
+        return cast(Mapping[str, Any], self._take(key, REQUIRED, Mapping, "a table"))
 
     def tables(self, key: str, called: str, *, default: Any = REQUIRED) -> list[StrictTable]:
         values = self._take(key, default, list, f"[[{key}]] tables")
@@ -127,7 +154,7 @@ class StrictTable:
                 return default
             raise InvalidInput(f"{self.place} has no {key}", hint=self._misspelt(key) or f"add {key}: {expected}")
         value = self._values[key]
-        # bool is a kind of int to Python, never to a policy
+        # bool is a kind of int to Python, never to a document
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self._wrong(key, value, expected)
         return value
