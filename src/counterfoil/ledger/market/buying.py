@@ -38,6 +38,9 @@ SIGNED_S: Final = 86_400
 BUY_GAS: Final = 260_000
 """Of buying where the price is still to be allowed: it cannot be estimated."""
 
+APPROVE_GAS: Final = 80_000
+"""Of allowing the price where what is left of another allowance is still to be taken back, likewise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToBuy:
@@ -270,18 +273,33 @@ class Buying(Trades):
     def _allowing(
         self, token: bytes, price: Price, order: str, is_bought: Callable[[], bool]
     ) -> tuple[ContractCall, ...]:
-        """Returns the call that lets the market take the price; none where it may."""
+        """Returns the calls that let the market take the price; none where it may.
+
+        What is left of an earlier allowance is taken back first: some tokens let none be changed into another.
+        """
         if not price.units:
             return ()
         spender, held = self.opened.contract.address, self.token(token)
         self._require_balance(held, price)
 
-        def is_made() -> bool:
-            return held.allowance(self.account, spender) >= price.units or is_bought()
+        def allowed() -> int:
+            return held.allowance(self.account, spender)
 
-        title = f"let the market take {price.text}"
-        call = self.call(f"allowed {order}", Token.approve(spender, price.units), title, is_made, contract=token)
-        return (call,) if self._calls.is_left(call) or not is_made() else ()
+        def is_made() -> bool:
+            return allowed() >= price.units or is_bought()
+
+        if is_made():
+            return ()
+        title, back = f"let the market take {price.text}", "take back what it may take still"
+        rest = allowed()
+        nothing, all_of_it = Token.approve(spender, 0), Token.approve(spender, price.units)
+        call = self.call(
+            f"allowed {order}", all_of_it, title, is_made, contract=token, gas=APPROVE_GAS if rest else None
+        )
+        if not rest:
+            return (call,)
+        clear = self.call(f"cleared {order}", nothing, back, lambda: not allowed() or is_made(), contract=token)
+        return (clear, call)
 
     def _require_open(self, found: Sequence[_Wanted]) -> None:
         for each in found:

@@ -51,6 +51,21 @@ def test_each_way_buys_once_and_leaves_no_allowance(fair: Fair, way: Way, calls:
     assert token.allowance(fair.buys.account, fair.buys.opened.contract.address) == 0
 
 
+def test_what_is_left_of_another_allowance_is_taken_back_first(fair: Fair) -> None:
+    """Some tokens refuse to change one allowance into another."""
+    offer, opened = fair.offer("a rest", price="2"), fair.buyer.ledger.opened
+    market = fair.buys.opened
+    calldata = Token.approve(market.contract.address, 1)
+    opened.outbox.wait(opened.outbox.submit(market.credits, calldata, purpose="by hand"))
+    count = len(sent(fair.buyer))
+
+    quote, carry_out = fair.buys.buying(fair.to_buy(offer), way="allowance")
+
+    assert quote.transactions == 3
+    assert carry_out(lambda _: None).state == "paid"
+    assert sent(fair.buyer)[count:] == ["cleared", "allowed", "bought"]
+
+
 @pytest.mark.parametrize("way", ["permit", "authorization", "allowance"])
 def test_an_interrupted_purchase_goes_on_where_it_stopped(fair: Fair, way: Way, tmp_path: Path) -> None:
     offer = fair.offer(f"interrupted {way}", price="2")
