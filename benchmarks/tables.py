@@ -27,6 +27,7 @@ TITLES = {
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",
     "market_gas": "What the market costs on a ledger, beside Ocean",
+    "market_offers": "Looking through 1,000 offers",
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
     "node": "Deciding over HTTP",

@@ -85,6 +85,7 @@ PROMISED = {
         "compute_job_by_allowance_gas",
         "ocean_first_purchase_gas",
     },
+    "market_offers": {"indexed_s", "open_ms", "asset_ms", "seller_ms", "price_ms", "one_ms", "all_ms"},
     "gas": {"anchor_worst_gas", "keep_worst_gas", "anchor_median_gas", "anchor_worst_wider_gas"},
     "ledger": {
         "transactions_per_s_one_a_block",
