@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from making_market import Stall, market, offered
-from sandboxes import needs_sandbox
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotAllowed, Stale
@@ -17,7 +17,7 @@ from counterfoil.market.buying.computing import ToCompute
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.jobs.job_book import JobState
 
-pytestmark = needs_sandbox
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
 HEAD = '# /// counterfoil\n# name = "{name}"\n# version = "1"\n# ///\n'
 MEAN = HEAD.format(name="mean") + (
@@ -106,7 +106,11 @@ def test_what_may_leave_comes_back_with_a_receipt_that_the_ledger_names(
     receipt = result.receipt
     assert stall.buys.order(order).state == "delivered"
     assert stall.buys.order(order).digest == result.signed.digest_hex
-    assert (receipt.exit, receipt.algorithm, receipt.rerun) == ("finished", mean.digest_hex, {"differing": [], "environment": []})
+    assert (receipt.exit, receipt.algorithm, receipt.rerun) == (
+        "finished",
+        mean.digest_hex,
+        {"differing": [], "environment": []},
+    )
     found = json.loads((tmp_path / "result" / "out" / "result.json").read_bytes())
     expected = [round((each * 37) % 101 / 7, 6) for each in range(300)]
     kept = [each for each in expected if each >= 7]
@@ -114,7 +118,11 @@ def test_what_may_leave_comes_back_with_a_receipt_that_the_ledger_names(
     assert set(result.outputs) == {"result.json"}
     assert b"rows 300" in stall.seller.market.jobs.log(order)
     told = entries(stall, "execution")[-1]
-    assert (told["order"], told["receipt"], told["released"]) == (order, result.signed.digest_hex, [receipt.outputs[0].sha256])
+    assert (told["order"], told["receipt"], told["released"]) == (
+        order,
+        result.signed.digest_hex,
+        [receipt.outputs[0].sha256],
+    )
 
 
 def test_rows_do_not_leave_and_what_a_person_looks_at_waits_for_her(stall: Stall, doses: Path) -> None:
