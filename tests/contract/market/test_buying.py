@@ -89,9 +89,7 @@ def test_a_licence_is_for_good_and_its_seller_is_owed_at_once(bench: Bench) -> N
     key = bench.recipient()
     order = bench.buy(offer, recipient=key)
 
-    assert events(bench.market) == [
-        ("Bought", order.id, offer.id, BUYER.address, key, PRICE, FOR_GOOD, NOBODY, 300)
-    ]
+    assert events(bench.market) == [("Bought", order.id, offer.id, BUYER.address, key, PRICE, FOR_GOOD, NOBODY, 300)]
     assert bench.until(offer) == FOR_GOOD
     assert bench.until(offer, OTHER) == 0
     assert bench.market.access(offer.id, BUYER.address) == (0, 0, 1, order.id[:18])
@@ -146,7 +144,11 @@ def test_a_limited_supply_runs_out(bench: Bench) -> None:
 
 def test_the_same_order_is_not_made_twice(bench: Bench) -> None:
     """Whoever sends a purchase again, because no answer came, does not pay again."""
-    for offer in (bench.offer(), bench.offer(rules_of(PERIOD, 9, 1, 1), number=2), bench.offer(rules_of(JOB, 0, 1), number=3)):
+    for offer in (
+        bench.offer(),
+        bench.offer(rules_of(PERIOD, 9, 1, 1), number=2),
+        bench.offer(rules_of(JOB, 0, 1), number=3),
+    ):
         key = bench.recipient()
         bench.buy(offer, recipient=key)
         paid = bench.credits.balanceOf(bench.market.address)
@@ -352,7 +354,9 @@ def test_a_token_without_permits_takes_the_allowance(bench: Bench, coin: Any) ->
     bench.fund(BUYER, coin, 5)
     offer = bench.offer(price=5, token=coin.address)
 
-    bench.market.buy_with_permit(offer.purchase(bench.recipient()), [], 0, 27, bytes(32), bytes(32), sender=BUYER.address)
+    bench.market.buy_with_permit(
+        offer.purchase(bench.recipient()), [], 0, 27, bytes(32), bytes(32), sender=BUYER.address
+    )
     assert bench.until(offer) == FOR_GOOD
 
 

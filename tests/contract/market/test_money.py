@@ -217,7 +217,10 @@ def test_a_part_of_what_is_left_is_paid(bench: Bench) -> None:
     greedy = Claims([(PAYEES[0], WHOLE * 3 // 4), (PAYEES[1], WHOLE * 3 // 4)])
     offer = bench.offer(price=1_000, shares=((greedy.root, 10_000),))
     bench.buy(offer)
-    assert [bench.market.claim(*greedy.claim(at, bench.credits), sender=STRANGER.address) for at in (0, 1)] == [750, 250]
+    assert [bench.market.claim(*greedy.claim(at, bench.credits), sender=STRANGER.address) for at in (0, 1)] == [
+        750,
+        250,
+    ]
     bench.buy(offer)
     assert bench.market.claim(*greedy.claim(1, bench.credits), sender=STRANGER.address) == 1_000
 
@@ -236,7 +239,9 @@ def test_what_is_not_in_the_tree_is_not_paid(bench: Bench, place: int) -> None:
 def test_an_inner_hash_of_the_tree_is_no_claim(bench: Bench) -> None:
     bench.buy(bench.offer(shares=((THREE.root, 10_000),)))
     with refused("not in the tree"):
-        bench.market.claim(THREE.root, bench.credits.address, STRANGER.address, WHOLE, 0, 1, [], sender=STRANGER.address)
+        bench.market.claim(
+            THREE.root, bench.credits.address, STRANGER.address, WHOLE, 0, 1, [], sender=STRANGER.address
+        )
 
 
 @SLOW
