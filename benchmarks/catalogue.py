@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from measure import Figure, Run, spending, start
 
@@ -42,78 +44,14 @@ PLACE = MarketPlace(31_337, "0x" + "4d" * 20)
 SELLER = "0x" + "5e" * 20
 TOKENS = tuple(f"0x{number:040x}" for number in range(1, 4))
 LICENCES = ("CC-BY-4.0", "CC0-1.0", "ODbL-1.0", "MIT", "House terms")
-WORDS = tuple(
-    [
-        "ship",
-        "port",
-        "arrival",
-        "tide",
-        "storm",
-        "rain",
-        "river",
-        "bridge",
-        "road",
-        "train",
-        "timetable",
-        "bus",
-        "energy",
-        "wind",
-        "solar",
-        "meter",
-        "price",
-        "loan",
-        "bank",
-        "credit",
-        "income",
-        "health",
-        "clinic",
-        "image",
-        "scan",
-        "cell",
-        "tissue",
-        "tumour",
-        "blood",
-        "sample",
-        "genome",
-        "protein",
-        "crop",
-        "soil",
-        "harvest",
-        "field",
-        "forest",
-        "fire",
-        "satellite",
-        "radar",
-        "map",
-        "street",
-        "house",
-        "rent",
-        "language",
-        "speech",
-        "text",
-        "translation",
-        "news",
-        "review",
-        "sensor",
-        "machine",
-        "vibration",
-        "fault",
-        "repair",
-        "factory",
-        "order",
-        "parcel",
-        "traffic",
-        "camera",
-        "night",
-        "morning",
-        "north",
-        "south",
-        "coast",
-        "island",
-        "winter",
-        "summer",
-    ]
+_TEXT = (
+    "ship port arrival tide storm rain river bridge road train timetable bus energy wind solar meter "
+    "price loan bank credit income health clinic image scan cell tissue tumour blood sample genome "
+    "protein crop soil harvest field forest fire satellite radar map street house rent language speech "
+    "text translation news review sensor machine vibration fault repair factory order parcel traffic "
+    "camera night morning north south coast island winter summer "
 )
+WORDS = _TEXT.split()
 
 FIGURES = (
     Figure("index_s", "seconds", "1,000 offers indexed, sheets fetched from a node on loopback", "lower", INDEX_S),
@@ -145,7 +83,7 @@ def _measure(run: Run, folder: Path, random: Random, sheets: list[SignedSheet]) 
     shelf.put_licence(b"Use it well.\n")
     for each in sheets:
         shelf.put_sheet(each)
-    with MarketBook.open(folder / "book.db", bytes(20)) as book, _node(folder / "shelf") as base:
+    with MarketBook.open(folder / "book.db", bytes(20)) as book, _node(folder / "shelf", sheets[0].digest_hex) as base:
         _fill(book, random, sheets)
         source = Source(book, base)
         for name, fetcher in (
@@ -285,7 +223,7 @@ def _scan(run: Run, random: Random, path: Path) -> None:
 
 
 @contextmanager
-def _node(shelf: Path) -> Iterator[str]:
+def _node(shelf: Path, digest: str) -> Iterator[str]:
     """Serves a shelf from a process of its own, as a node does."""
     code = (
         "import sys; from pathlib import Path; import uvicorn; from fastapi import FastAPI;"
@@ -298,22 +236,18 @@ def _node(shelf: Path) -> Iterator[str]:
         try:
             assert process.stdout is not None
             base = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-            _wait(base)
+            _wait(f"{base}/api/v1/market/sheets/{digest}")
             yield base
         finally:
             process.terminate()
 
 
-def _wait(base: str) -> None:
+def _wait(url: str) -> None:
     """Waits until the node answers."""
-    from urllib.error import HTTPError, URLError
-    from urllib.request import urlopen
-
     for _ in range(600):
         try:
-            urlopen(f"{base}/api/v1/market/sheets/{'00' * 32}")
-        except HTTPError:
-            return
+            with urlopen(url):
+                return
         except URLError:
             time.sleep(0.05)
     raise SystemExit("the node did not begin to answer")

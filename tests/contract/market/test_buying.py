@@ -30,12 +30,12 @@ from contract.market.harness import (
     digest,
     encode,
     events,
+    now,
+    pass_time,
     refused,
     rules_of,
     split_of,
     struct_hash,
-    now,
-    pass_time,
 )
 
 from counterfoil.core.keccak import keccak256
