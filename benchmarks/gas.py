@@ -9,20 +9,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from eth.chains.base import MiningChain
-from eth.db.atomic import AtomicDB
-from eth.vm.forks import PragueVM
-from eth_abi import encode
-from eth_keys import keys
+from evm import Ledger
+from market_rows import Shop, credits_rows, market_rows
 from measure import Figure, Run, start
 
 from counterfoil.core.merkle import consistency_path, node_hash
-from counterfoil.ledger.contracts.artefact import Artefact
 
 SNAPSHOT = Path(__file__).parents[1] / "docs/reference/gas.json"
 PAIRS = 1_000
@@ -32,11 +27,6 @@ WIDER = (900_000, 1_100_000)
 DATASET, SERVICE, ORGANISATION = 1, 3, 4
 URI = "https://bank.example/log/record-1"
 """33 bytes: two words of storage, as any of up to 64."""
-
-_STORE_TERMS = bytes.fromhex("6084356004355560a43560043560010155600435600160206000a2")
-_ANSWER = bytes.fromhex("60003560e01c60e01b60005260206000f3")
-MARKET = bytes.fromhex(f"60{len(_STORE_TERMS + _ANSWER):02x}80600b6000396000f3") + _STORE_TERMS + _ANSWER
-"""The least a market does: it stores two words of terms under the asset's id, tells an event, and takes it."""
 
 FIGURES = (
     Figure(
@@ -62,64 +52,6 @@ def main() -> None:
             )
     else:
         _measure(run)
-
-
-class Ledger:
-    """A chain in memory with one contract on it; every call is a signed transaction of its own.
-
-    Attributes:
-        gas: What the last transaction used.
-        returned: What its contract returned.
-    """
-
-    def __init__(self, contract: str = "Evidence") -> None:
-        self.account = keys.PrivateKey(sha256(b"account").digest())
-        self.address = self.account.public_key.to_canonical_address()
-        chain = MiningChain.configure(vm_configuration=((0, PragueVM),), chain_id=1337)
-        genesis = {"difficulty": 0, "gas_limit": 2**40, "timestamp": 1_700_000_000, "base_fee_per_gas": 0}
-        funds = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
-        self._vm = chain.from_genesis(AtomicDB(), genesis, {self.address: funds}).get_vm()
-        self._header = self._vm.get_block().header
-        self.artefact = Artefact.load(contract)
-        self.gas, self.returned, self.contract = self._send(self.artefact.bytecode)
-
-    def call(self, function: str, *arguments: Any) -> bytes:
-        """Sends a transaction that calls a function; returns what it returned."""
-        selector = self.artefact.selector(function)
-        types = next(name for name, value in self.artefact.selectors.items() if value == selector)
-        types = types.removeprefix(f"{function}(").removesuffix(")")
-        self.gas, self.returned, _ = self._send(selector + encode(types.split(","), arguments), self.contract)
-        return self.returned
-
-    def deploy(self, code: bytes) -> bytes:
-        """Makes another contract; returns its address."""
-        return self._send(code)[2]
-
-    def open(self, origin: str) -> bytes:
-        """Opens a log of which this account is everything; returns its id."""
-        return self.call("open", origin, b"\x11" * 32, self.address, self.address)
-
-    def sign(self, digest: bytes) -> bytes:
-        """Returns r || s || v."""
-        signature = self.account.sign_msg_hash(digest)
-        return signature.to_bytes()[:64] + bytes([27 + signature.v])
-
-    def _send(self, data: bytes, to: bytes = b"") -> tuple[int, bytes, bytes]:
-        transaction = self._vm.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
-            chain_id=1337,
-            nonce=self._vm.state.get_nonce(self.address),
-            max_priority_fee_per_gas=0,
-            max_fee_per_gas=0,
-            gas=10_000_000,
-            to=to,
-            value=0,
-            data=data,
-            access_list=[],
-        )
-        receipt, computation = self._vm.apply_transaction(self._header, transaction.as_signed_transaction(self.account))
-        if computation.is_error:
-            raise SystemExit(f"the contract refused: {computation.error}")
-        return receipt.gas_used - self._header.gas_used, computation.output, computation.msg.storage_address
 
 
 def made_up_proof(old_size: int, new_size: int, random: Random) -> tuple[bytes, bytes, list[bytes]]:
@@ -179,7 +111,9 @@ def _costs(run: Run, ledger: Ledger, sizes: tuple[int, int], pairs: int) -> Iter
 def _snapshot() -> str:
     """Returns the file with the gas of every function that changes something, the same in every run."""
     rows = {f"Assets.{name}": gas for name, gas in _assets_rows().items()}
+    rows |= {f"Credits.{name}": gas for name, gas in credits_rows().items()}
     rows |= {f"Evidence.{name}": gas for name, gas in _evidence_rows().items()}
+    rows |= {f"Market.{name}": gas for name, gas in market_rows().items()}
     return json.dumps(rows, indent=2) + "\n"
 
 
@@ -197,9 +131,7 @@ def _assets_rows() -> dict[str, int]:
 
     ledger = Ledger("Assets")
     rows["deploy"] = ledger.gas
-    terms = (2_500_000).to_bytes(32, "big") + random.randbytes(32)
-    row("register_and_offer", DATASET, manifest(), URI, 250, [], ledger.deploy(MARKET), terms)
-    ledger = Ledger("Assets")
+    rows["register_and_offer"] = Shop().registering_gas
     row("register organisation", ORGANISATION, manifest(), "", 0, [])
     row("register service", SERVICE, manifest(), "", 0, [])
     ledger = Ledger("Assets")

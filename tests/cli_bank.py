@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -45,6 +49,12 @@ def write_people(path, count=PEOPLE):
         writer.writerows({"customer": f"customer {place}"} | row for place, row in enumerate(rows))
 
 
+def made_folder():
+    folder = Path(tempfile.mkdtemp(prefix="counterfoil-bank-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def decide_args(files):
     return [
         *("decide", str(files / "people.csv"), "--model", "credit", "--policy", str(files / "credit.toml")),
@@ -53,11 +63,16 @@ def decide_args(files):
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory):
+def files():
     """The files that a bank has before it starts."""
+    return made_files()
+
+
+@cache  # each module that imports the fixture would make them anew
+def made_files():
     from counterfoil.decisions import Policy
 
-    folder = tmp_path_factory.mktemp("files")
+    folder = made_folder()
     (folder / "credit.toml").write_text(german_credit_policy(), encoding="utf-8")
     export_model(folder / "model.json", Policy.from_toml(folder / "credit.toml"))
     write_people(folder / "people.csv")
@@ -66,9 +81,14 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def template(files, tmp_path_factory):
+def template():
     """A home with twelve decisions; each test works on a copy."""
-    home = tmp_path_factory.mktemp("template") / "bank"
+    return made_template()
+
+
+@cache
+def made_template():
+    files, home = made_files(), made_folder() / "bank"
     assert run(["init", str(home), "--name", "Bank AG", "--origin", "bank.example/credit"]) == 0
     for args in (
         ["dataset", "add", str(files / "training.csv"), "--note", "licence=CC-BY-4.0"],

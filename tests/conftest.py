@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +22,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 # titanoboa's plugin loads py_ecc, which lets Python recurse until the process dies: see ledger/recursion.py.
 sys.setrecursionlimit(12_288)
 
+# Tests speak with this machine alone: none of their HTTP clients needs to read a hundred certificates first.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
@@ -34,10 +39,8 @@ def views_on(request: pytest.FixtureRequest) -> Iterator[str]:
     """Homes of this test keep their searchable tables there; the test runs once for each."""
     import organisations  # heavy, and not for every test
 
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        organisations.views_url = server.new_database()
-    yield request.param
+    with database_on(request) as organisations.views_url:
+        yield request.param
     organisations.views_url = ""
 
 
@@ -46,8 +49,17 @@ def outbox_on(request: pytest.FixtureRequest) -> Iterator[str]:
     """Outboxes of this test keep their rows there; the test runs once for each."""
     import counter
 
+    with database_on(request) as counter.outbox_url:
+        yield request.param
+    counter.outbox_url = ""
+
+
+@contextmanager
+def database_on(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty database where the test asks for PostgreSQL, and nothing where it asks for a file."""
     if request.param == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
-        counter.outbox_url = server.new_database()
-    yield request.param
-    counter.outbox_url = ""
+        with server.empty_database() as url:
+            yield url
+    else:
+        yield ""

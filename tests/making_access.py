@@ -16,7 +16,7 @@ from counterfoil.web.roles import Principal
 __all__ = ["CHEAP", "Home", "request"]
 
 CHEAP = Cost(passes=1, memory_kib=8, lanes=1)
-"""Passwords that cost nothing, where many are checked."""
+"""Passwords that cost nothing: tests sign in a thousand times, and one holds what a node's own cost."""
 
 
 def request(method: str = "GET", *headers: tuple[bytes, bytes], path: str = "/", query: bytes = b"") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from making_access import CHEAP
 from making_node import running, settled
 from making_passports import on_record
 from organisations import DAY_S, START_S, Clock
@@ -63,7 +64,7 @@ def showing(home: Path, *roles: Role, settings: NodeSettings | None = None, now_
     """Serves a home; the key's holder has `roles`, an admin's without any."""
     clock = Clock(now_s or START_S + DAYS * DAY_S)
     with Organisation.open(home, now=clock) as org:
-        node = Node(org, settings or NodeSettings())
+        node = Node(org, settings or NodeSettings(), password_cost=CHEAP)
         made = node.access.keys.add("browser", frozenset(roles or (Role.ADMIN,)), by=HOME)
         with running(build_app(node), node.settings) as url:
             yield Shown(node, org, url, made.token)

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import orjson
+from making_access import CHEAP
 from organisations import ROW, bank
 
 from counterfoil.node.access import HOME
@@ -61,7 +62,7 @@ def serving(folder: Path, *roles: Role | None, settings: NodeSettings | None = N
 @contextmanager
 def serving_home(org: Organisation, *roles: Role | None, settings: NodeSettings | None = None) -> Iterator[Serving]:
     """Serves an opened home; see `serving`."""
-    node = Node(org, settings or NodeSettings())
+    node = Node(org, settings or NodeSettings(), password_cost=CHEAP)
     deployments = org.decisions.deployments()
     who, headers = "", {}
     if None not in roles:
@@ -84,10 +85,10 @@ def settled(is_so: Callable[[], bool], within_s: float = 60) -> None:
 
 
 @contextmanager
-def running(app: Any, settings: NodeSettings) -> Iterator[str]:
-    """Runs the real server on a free port of loopback, and yields its address."""
+def running(app: Any, settings: NodeSettings, listen: str = "127.0.0.1:0") -> Iterator[str]:
+    """Runs the real server, on a free port of loopback by default, and yields its address."""
     server = Server(app, settings)
-    listening = bind(replace(settings, listen="127.0.0.1:0"))
+    listening = bind(replace(settings, listen=listen))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:

@@ -181,12 +181,13 @@ def gated(folder: Path, *rules: str) -> Organisation:
     return Organisation.create(folder / "gated", settings, unlock)
 
 
-def copy_home(folder: Path) -> Path:
-    """Copies the template and its key file into `folder` and returns the home."""
+def copy_home(folder: Path, settings: str = "") -> Path:
+    """Copies the template and its key file into `folder`, adds settings, and returns the home."""
     shutil.copytree(_template(), folder, dirs_exist_ok=True)
     if views_url:
-        with (folder / "home" / "counterfoil.toml").open("a") as settings:
-            settings.write(f'views_url = "{views_url}"\n')
+        settings += f'views_url = "{views_url}"\n'
+    with (folder / "home" / "counterfoil.toml").open("a") as file:
+        file.write(settings)
     return folder / "home"
 
 

@@ -87,10 +87,12 @@ class Fair:
 
 
 @contextmanager
-def joined(folder: Path, seller: Organisation, node: LyingNode, clock: Clock) -> Iterator[Organisation]:
-    """Opens another home on the seller's ledger, with funds and 1,000 credits."""
+def joined(
+    folder: Path, seller: Organisation, node: LyingNode, clock: Clock, settings: str = ""
+) -> Iterator[Organisation]:
+    """Opens another home on the seller's ledger, with funds, 1,000 credits, and settings of its own."""
     contracts = seller.ledger.require_connection()
-    with open_home(copy_home(folder), clock) as org:
+    with open_home(copy_home(folder, settings), clock) as org:
         account = org.ledger.joining.accounts.create().address
         assert account is not None
         outbox = seller.ledger.opened.outbox

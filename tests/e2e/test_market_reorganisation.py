@@ -60,6 +60,7 @@ def test_a_purchase_that_is_taken_back_goes_out_again_and_is_paid_once(
         market.buying(wanted, way=way)[1](leave)
     outbox.step()
     anvil.call("evm_mine")
+    outbox.step()
     [seen] = market.orders(offer=offer.offer)  # in a block, and that may still be taken back
     assert market.events(offer=offer.offer, names=("Bought",), is_final=True) == []
     assert market.offer(offer.offer).is_open is False

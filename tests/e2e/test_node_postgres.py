@@ -15,7 +15,7 @@ from postgres import PostgresServer, running_server
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     with running_server() as found:
-        organisations.views_url = found.new_database()
+        organisations.views_url = found.url()
         yield found
         organisations.views_url = ""
 

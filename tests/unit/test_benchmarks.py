@@ -30,6 +30,15 @@ PROMISED = {
     },
     "check": {"range_records_checked_per_cpu_s", "range_records_with_16_fields_per_cpu_s", "bundle_bytes_per_record"},
     "many_files": {"files", "first_cpu_s", "first_peak_memory_mib", "again_cpu_s", "file_mib"},
+    "delivery": {
+        "delivery_megabytes_per_core_s",
+        "seller_megabytes_per_core_s",
+        "buyer_megabytes_per_core_s",
+        "delivery_megabytes_per_s",
+        "prepare_megabytes_per_core_s",
+        "seller_peak_mib",
+        "buyer_peak_mib",
+    },
     "rows": {
         "membership_rows_per_cpu_s",
         "non_membership_ids_per_cpu_s",
@@ -38,6 +47,7 @@ PROMISED = {
         "absence_check_ms",
         "membership_peak_memory_mib",
     },
+    "gate": {"index_rows_per_cpu_s", "tensors_mb_per_cpu_s", "json_mb_per_cpu_s", "table_rows_per_cpu_s"},
     "lineage": {
         "graph_ms",
         "graph_cpu_ms",
@@ -67,6 +77,15 @@ PROMISED = {
         "measures_rows_per_cpu_s",
     },
     "anchor_proof": {"event_proof_bytes", "storage_proof_bytes", "event_check_ms", "storage_check_ms"},
+    "market_gas": {
+        "publish_gas",
+        "first_purchase_gas",
+        "repeat_purchase_gas",
+        "further_payee_gas",
+        "compute_job_gas",
+        "compute_job_by_allowance_gas",
+        "ocean_first_purchase_gas",
+    },
     "gas": {"anchor_worst_gas", "keep_worst_gas", "anchor_median_gas", "anchor_worst_wider_gas"},
     "ledger": {
         "transactions_per_s_one_a_block",

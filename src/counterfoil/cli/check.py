@@ -29,7 +29,11 @@ _MOST_SHOWN: Final = 1_000
 
 
 @click.command()
-@click.argument("file", type=PATH, help="A receipt, a promise, a passport, a proof about rows, or a bundle.")
+@click.argument(
+    "file",
+    type=PATH,
+    help="A receipt, a promise, a passport, a proof about rows, evidence of a false delivery, or a bundle.",
+)
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
 @click.option(
@@ -71,13 +75,14 @@ def check(
     require: tuple[str, ...],
     now: bool,
 ) -> int:
-    """Check a receipt, a promise, a passport, a proof about rows or a bundle, step by step.
+    """Check a receipt, a promise, a passport, a proof about rows, evidence or a bundle, step by step.
 
     Works offline and needs no home; only --rpc uses the network. Without --issuer it
     can say that a file is intact, and not whose it is; without --block or --rpc, not
     whether the log's head is on a ledger; without --witnesses, not whether anybody
     else saw that head. With --data, a passport also says whether a file or folder is
-    what it is about, and otherwise what changed. Exit code 0: nothing failed; 4: something
+    what it is about, and otherwise what changed. Of a delivery that does not match, the
+    issuer is the seller's market key. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
     from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses, require_fitting

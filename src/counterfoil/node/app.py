@@ -19,6 +19,7 @@ from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.ledger.contract_api import ContractRoutes
+from counterfoil.market.public_api import PublicMarketRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.console import Console
@@ -62,6 +63,7 @@ ROOMS: Final = (
     RecallRoutes,
     LedgerRoutes,
     ContractRoutes,
+    PublicMarketRoutes,
 )
 """The rooms of the capabilities."""
 

@@ -12,6 +12,7 @@ from fastapi import Request
 
 from counterfoil.errors import CounterfoilError, InvalidInput, LogUnavailable
 from counterfoil.node.access import Access
+from counterfoil.node.access.passwords import COST, Cost
 from counterfoil.node.alarms import Alarms
 from counterfoil.node.answers import Answers
 from counterfoil.node.background import chores_of
@@ -43,6 +44,11 @@ INCOMING: Final = "incoming"
 class Node:
     """Serves one opened home. The HTTP app around it is `node.app`.
 
+    Args:
+        org: The organisation.
+        settings: What node.toml says.
+        password_cost: Of hashing one password.
+
     Attributes:
         org: The organisation.
         settings: What node.toml says.
@@ -59,7 +65,7 @@ class Node:
         is_stopping: Whether it takes nothing in any more.
     """
 
-    def __init__(self, org: Organisation, settings: NodeSettings) -> None:
+    def __init__(self, org: Organisation, settings: NodeSettings, *, password_cost: Cost = COST) -> None:
         """Opens the node's state, and brings the searchable tables up to date."""
         self.org = org
         self.settings = settings
@@ -72,7 +78,7 @@ class Node:
         org.provenance.recalls.bar.refresh()  # the tables are up to date; nobody who decides waits for it later
         self.answers = Answers(self.state, org.recorder.now_s)
         self.incoming = emptied(org.home.paths.folder / INCOMING)
-        self.access = Access(self.state, settings, org, org.recorder.now_s)
+        self.access = Access(self.state, settings, org, org.recorder.now_s, password_cost)
         self.access.signer()  # so that there is a key to hand to other nodes' admins
         self.webhooks = Webhooks(self.state)
         self.alarms = Alarms(self.state, self.webhooks)

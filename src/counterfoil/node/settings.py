@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from counterfoil.errors import HomeDamaged, InvalidInput
+from counterfoil.store.networks import require_networks
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["NODE_FILE", "NODE_FORMAT", "NodeSettings"]
@@ -89,13 +90,7 @@ class NodeSettings:
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}", hint="0 sets no limit")
         for name in ("proxies", "snapshot_networks"):
-            for network in getattr(self, name):
-                try:
-                    ipaddress.ip_network(network)
-                except ValueError:
-                    raise InvalidInput(
-                        f"{name} names {network[:60]!r}", hint="an address or a network, 10.0.0.0/8"
-                    ) from None
+            require_networks(name, getattr(self, name))
 
     @property
     def host(self) -> str:

@@ -20,6 +20,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.ledger.market.views import TradesView
+from counterfoil.market.market import Market
 from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
 from counterfoil.organisation.depot import HomeDepot
@@ -69,6 +70,7 @@ class Organisation:
         calls: Calls of models, tools and agents.
         bundles: Writes the auditor's files.
         ledger: Keeps the log's head where nobody can rewrite it, once connected.
+        market: What it offers, sells and buys.
         witness: Signs the heads of others' logs, and has this log's heads signed by others.
         erasures: Erases what is private.
         looks: Records who looked at what is private.
@@ -168,6 +170,19 @@ class Organisation:
                 now=now,
             )
             stack.callback(self.ledger.close)
+            self.market = Market(
+                paths.market,
+                self.ledger,
+                self.recorder,
+                self.archive,
+                self.views,
+                self.provenance,
+                self.own_keys.market,
+                settings.name,
+                settings.public_url,
+                settings.market_networks,
+            )
+            stack.callback(self.market.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)
             stack.callback(self.witness.close)
             self.recovered = log.recovered
@@ -257,7 +272,8 @@ class Organisation:
     def close(self) -> None:
         """Signs the newest head, saves the log's state and lets go of the home."""
         with self._stack:  # lets go of everything, also when the disk refuses
-            self.witness.close()  # first: both read the log while they work
+            self.witness.close()  # first: all three read the log while they work
+            self.market.close()
             self.ledger.close()
             try:
                 if self.recorder.is_sound:

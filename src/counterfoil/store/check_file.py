@@ -1,4 +1,4 @@
-"""Checks a receipt, a promise, a passport, a proof about rows or a bundle from disk. Needs no home and no keys."""
+"""Checks a receipt, a promise, a passport, a proof about rows, evidence or a bundle from disk. Needs no home."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor, parse_hex
 from counterfoil.core.bundle import ANCHOR_MEMBER
 from counterfoil.core.check_anchor import LedgerView
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
+from counterfoil.core.check_mismatch import check_mismatch
 from counterfoil.core.check_passport import check_passport
 from counterfoil.core.check_receipt import LogView, check_receipt
 from counterfoil.core.check_rows import check_rows_proof
 from counterfoil.core.checkpoint import SignedCheckpoint
+from counterfoil.core.mismatch_file import MAX_MISMATCH_BYTES, is_mismatch_file
 from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, is_passport_file, parse_passport_file
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
@@ -45,7 +47,7 @@ _FOREIGN: Final = {
 """How they begin; what this project signs has none of these members before its own."""
 
 _FIRST_BYTES: Final = 16
-"""So many tell a passport from a receipt."""
+"""So many tell a passport or evidence from a receipt."""
 
 Progress = Callable[[int, int], None]
 
@@ -66,8 +68,8 @@ def check_file(
     """Checks one file and returns the report.
 
     Args:
-        path: A receipt, promise, passport, proof about rows or bundle; or a saved page with a receipt in it, of which
-            nothing else is looked at.
+        path: A receipt, promise, passport, proof about rows, evidence of a delivery that does not match, or bundle;
+            or a saved page with a receipt in it, of which nothing else is looked at.
         issuer: The key the checker trusts.
         against: For a receipt or passport: a bundle, another receipt or a signed head of
             the same log as it is today.
@@ -84,6 +86,8 @@ def check_file(
         InvalidInput: For a web page that holds no receipt.
     """
     head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
+    if is_mismatch_file(head):
+        return check_mismatch(_read(path, MAX_MISMATCH_BYTES), issuer=issuer)
     if is_passport_file(head):
         data = _read(path, MAX_PASSPORT_BYTES)
         log = _view_for_passport(against, data, issuer, progress)

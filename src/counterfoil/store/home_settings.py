@@ -10,6 +10,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.store.database_url import require_database_url
 from counterfoil.store.dataset_rules import read_rules
 from counterfoil.store.depot import require_depot_url
+from counterfoil.store.networks import require_networks
 from counterfoil.store.toml_settings import parse_settings, settings_toml
 
 __all__ = ["CONFIG_FILE", "DEFAULT_EPOCH_S", "HOME_FORMAT", "HomeSettings", "require_origin"]
@@ -50,6 +51,7 @@ class HomeSettings:
         depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
         depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
         dataset_gate: What a dataset must have passed before a model may rest on it; see `dataset_rules`.
+        market_networks: Networks beside the public internet in which nodes of buyers and sellers may be asked.
     """
 
     name: str
@@ -63,6 +65,7 @@ class HomeSettings:
     depot_url: str = ""
     depot_cache_mib: int = 1_024
     dataset_gate: tuple[str, ...] = ()
+    market_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -79,6 +82,7 @@ class HomeSettings:
         if self.depot_url:
             require_depot_url(self.depot_url)
         read_rules(self.dataset_gate)
+        require_networks("market_networks", self.market_networks)
         if not 1 <= self.depot_cache_mib <= _MAX_CACHE_MIB:
             raise InvalidInput(f"depot_cache_mib is {self.depot_cache_mib}", hint=f"between 1 and {_MAX_CACHE_MIB}")
         if not self.spool_dir:

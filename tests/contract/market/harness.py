@@ -1,4 +1,4 @@
-"""The Market contract on an EVM in this process, over Assets, with Credits to pay; and what tests buy and sell there."""
+"""The Market contract on an EVM in this process, over Assets, with Credits to pay; and what tests sell there."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from counterfoil.core.keccak import keccak256
 from counterfoil.ledger.contracts.build import FOLDER
 
 __all__ = [
-    "BUYER", "DAY_S", "FOR_GOOD", "GOVERNOR", "HELD", "JOB", "LICENCE", "NOBODY", "OPERATOR", "OTHER", "PAYEES", "PERIOD",
-    "PRICE", "PRICER", "REFERRER", "SALE", "SELLER", "STRANGER", "UNLIMITED", "Account", "Bench", "Offer", "Order",
-    "account_share", "digest", "encode", "events", "load", "now", "pass_time", "refused", "register", "rules_of",
-    "split_of", "struct_hash",
+    "BUYER", "DAY_S", "DELIVERED", "FOR_GOOD", "GOVERNOR", "HELD", "JOB", "LICENCE", "NOBODY", "OPERATOR", "OTHER",
+    "PAYEES", "PERIOD", "PRICE", "PRICER", "REFERRER", "REFUNDED", "SALE", "SELLER", "SETTLED", "STRANGER",
+    "UNLIMITED", "Account", "Bench", "Offer", "Order", "account_share", "digest", "encode", "events", "load", "now",
+    "pass_time", "refused", "register", "rules_of", "split_of", "struct_hash",
 ]  # fmt: skip
 
 SELLER, BUYER, OTHER, GOVERNOR, REFERRER, OPERATOR, PRICER, STRANGER = (

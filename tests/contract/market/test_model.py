@@ -109,7 +109,7 @@ class Machine(RuleBasedStateMachine):
         self.fees[token] += fee
 
     def access_of(self, offer: Offer, buyer: Account) -> int:
-        """Replays every purchase of what is not refunded: licences are for good, periods add up from where they began."""
+        """Replays what was bought and not refunded: licences are for good, periods add up from their beginning."""
         mine = [each for each in self.orders if each.order.offer.id == offer.id and each.order.buyer == buyer.address]
         valid = [each.order for each in mine if each.state != REFUNDED]
         if any(order.rules & 255 == LICENCE for order in valid):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from counterfoil.organisation import Organisation
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_database()
+def url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.empty_database() as url:
+        yield url
 
 
 @pytest.fixture

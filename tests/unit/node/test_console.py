@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from making_node import serving
+from making_node import serving, settled
 from serving_witness import GrowingLog, witness_signer
 from signing_in import PAGE, PASSWORD, field, newest, sign_in
 
@@ -22,6 +22,13 @@ from counterfoil.web.roles import Role
 @pytest.fixture
 def node(tmp_path):
     with serving(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests that leave nothing in it that another would see: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node")) as found:
         yield found
 
 
@@ -67,8 +74,8 @@ def test_programs_get_problems_where_people_get_pages(node):
 @pytest.mark.parametrize(
     "path", ["/", "/decisions", "/login", "/errors", "/nowhere", "/erase", "/recalls", "/me", "/webhooks", "/witnesses"]
 )
-def test_every_page_forbids_scripts_and_styles_inside_it(node, path):
-    page = node.client.get(path, headers=PAGE, follow_redirects=True)
+def test_every_page_forbids_scripts_and_styles_inside_it(shared_node, path):
+    page = shared_node.client.get(path, headers=PAGE, follow_redirects=True)
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -186,6 +193,7 @@ def test_an_alarm_leads_to_the_page_where_it_is_looked_into(tmp_path):
     told = Concern("witness", "club does not answer", "see Witnesses")
     for role, may_open in ((Role.ADMIN, True), (Role.AUDITOR, False)):
         with serving(tmp_path / role, role) as node:
+            settled(lambda node=node: all(each.last_s for each in node.node.chores.list()))  # they look for alarms, too
             node.node.alarms.settle([alarm, told])
             shown = node.client.get("/", headers=PAGE).text
             assert "Open Witnesses" in shown
@@ -268,9 +276,9 @@ def test_a_page_does_not_call_a_table_whole_that_lacks_values_in_a_column_it_doe
 
 
 @pytest.mark.parametrize("query", ["since=yesterday", "policy=x", "before=-1"])
-def test_a_search_that_cannot_be_says_why(node, query):
-    decide(node)
-    page = node.client.get(f"/decisions?{query}", headers=PAGE)
+def test_a_search_that_cannot_be_says_why(shared_node, query):
+    decide(shared_node)
+    page = shared_node.client.get(f"/decisions?{query}", headers=PAGE)
     assert (page.status_code, 'class="alert"' in page.text) == (422, True)
 
 

@@ -32,6 +32,7 @@ def long_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         prepared = org.recorder.prepare(Draft("event", "events", "padding"))
         while org.archive.size < FULL:
             org.recorder.record([prepared] * 4_000)
+        org.views.catch_up()  # once, and not in every copy
     return folder
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from making_deliveries import CHUNKS, MadeDelivery
 from organisations import DAY_S, START_S, Bank, bank, full_log, open_home, put_to_work
 
-from counterfoil.core.note import Signer
+from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.steps import Report
 from counterfoil.core.trust import sign_handover
 from counterfoil.decisions import Decision
@@ -226,3 +227,15 @@ def test_comparing_with_something_else_is_refused_in_words(home: Bank, tmp_path:
     (tmp_path / "deep").write_bytes(b'{"a":' * 60_000)
     home.org.bundles.write_range(tmp_path / "b.zip")
     assert check_file(tmp_path / "deep", against=tmp_path / "b.zip").exit_code() == 4
+
+
+def test_evidence_of_a_false_delivery_is_checked_against_the_sellers_key(tmp_path: Path) -> None:
+    made = MadeDelivery([CHUNKS[0], bytes(len(CHUNKS[1])), CHUNKS[2]])
+    path = tmp_path / "scans.mismatch.json"
+    path.write_bytes(made.evidence().encode())
+    report = check_file(path, issuer=made.sheet.key)
+    assert report.what == "delivery that does not match"
+    assert report.exit_code(["issuer", "mismatch"]) == 0
+    assert check_file(path, issuer=VerifierKey("other", 1, bytes(32))).exit_code() == 4
+    path.write_bytes(made.evidence().encode()[:-1])
+    assert [step.id for step in check_file(path).steps] == ["format"]

@@ -22,8 +22,8 @@ from counterfoil.store.home_settings import HomeSettings
 
 @pytest.fixture
 def database(postgres: PostgresServer) -> Iterator[str]:
-    organisations.views_url = postgres.new_database()
-    yield organisations.views_url
+    with postgres.empty_database() as organisations.views_url:
+        yield organisations.views_url
     organisations.views_url = ""
 
 
@@ -37,7 +37,7 @@ def home(tmp_path: Path, database: str) -> Iterator[Bank]:
 def own_server() -> Iterator[PostgresServer]:
     """A server that only this test uses, to be stopped."""
     with running_server() as server:
-        organisations.views_url = server.new_database()
+        organisations.views_url = server.url()
         yield server
         organisations.views_url = ""
 

@@ -25,6 +25,13 @@ def node(tmp_path):
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests that leave nothing in it that another would see: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
 def add(node, name="club", key=KEY, url="", quorum=""):
     """Adds a witness in the two steps that the pages have."""
     asked = {"name": name, "key": key, "url": url, "quorum": quorum}
@@ -79,13 +86,13 @@ def test_a_policy_that_changed_since_it_was_shown_is_shown_again(node):
     ids=str,
 )
 @pytest.mark.parametrize("path", [PLACE, f"{PLACE}/add"])
-def test_a_refused_witness_says_why_and_keeps_what_was_typed(node, path, wrong):
+def test_a_refused_witness_says_why_and_keeps_what_was_typed(shared_node, path, wrong):
     asked = {"name": "club", "key": KEY, "url": "https://club.example/", "quorum": ""} | wrong
-    refused = send(node, path, **asked)
+    refused = send(shared_node, path, **asked)
     assert (refused.status_code, "Nothing was changed" in refused.text) == (422, True)
     for name in {"name", "key", "url"} - wrong.keys():
         assert f'value="{asked[name]}"' in refused.text, name
-    assert names(node) == []
+    assert names(shared_node) == []
 
 
 def test_what_a_removal_leaves_is_shown_before_it_is_done(node):
@@ -142,10 +149,10 @@ def test_logs_are_added_by_key_and_removed(node):
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", KEY])
-def test_what_is_no_log_is_not_watched(node, key):
-    refused = send(node, f"{PLACE}/logs", log=key)
+def test_what_is_no_log_is_not_watched(shared_node, key):
+    refused = send(shared_node, f"{PLACE}/logs", log=key)
     assert (refused.status_code, f'value="{key}"' in refused.text) == (422, True)
-    assert node.org.witness.settings.logs == ()
+    assert shared_node.org.witness.settings.logs == ()
 
 
 def test_a_log_that_contradicted_itself_is_an_alarm_with_both_heads(node):

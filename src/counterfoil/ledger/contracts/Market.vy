@@ -24,6 +24,7 @@
 """
 
 from ethereum.ercs import IERC20
+from modules import agreement
 from modules import governor
 from modules import holders
 from modules import purse
@@ -131,74 +132,24 @@ interface Authorized:
         v: uint8, r: bytes32, s: bytes32,
     ): nonpayable
 
-# `rules`: kind in bits 0..7, duration_s from 8, delivery_s from 40, window_s from 72, referrer_bps from 104 (16 bits).
-# In an order also: the market's fee_bps from 120 (16 bits) and from 136 the beginning of the access it adds to.
-struct Terms:
-    seller: address
-    token: address
-    price: uint256
-    rules: uint256
-    sheet: bytes32
-    split: bytes32
-
 struct Purchase:
     asset: uint256
     number: uint256
-    terms: Terms
+    terms: agreement.Terms
     recipient: bytes32
     job: bytes32
     referrer: address
 
-# An account, 12 zero bytes before it, or else the root of a tree of claims; and its part of what is left after fees.
-struct Share:
-    payee: bytes32
-    bps: uint256
-
-# What an order that is held was bought for; with seller, rules and charge its hash is in the order's word.
-struct Deal:
-    offer: uint256
-    buyer: address
-    token: address
-    price: uint256
-    referrer: address
-    split: bytes32
-
 struct Registration:
     number: uint256
     supply: uint256
-    terms: Terms
-
-LICENCE: constant(uint256) = 1
-PERIOD: constant(uint256) = 2
-JOB: constant(uint256) = 3
-SALE: constant(uint256) = 4
-DURATION_AT: constant(uint256) = 8
-DELIVERY_AT: constant(uint256) = 40
-WINDOW_AT: constant(uint256) = 72
-REFERRER_AT: constant(uint256) = 104
-FEE_AT: constant(uint256) = 120
-BEGINNING_AT: constant(uint256) = 136
-MASK_8: constant(uint256) = 2**8 - 1
-MASK_16: constant(uint256) = 2**16 - 1
-MASK_32: constant(uint256) = 2**32 - 1
-MASK_40: constant(uint256) = 2**40 - 1
-
-# States of an order, in bits 0..2 of its word; above a time of 40 bits, and the rest is the hash of what was agreed.
-HELD: constant(uint256) = 1
-DELIVERED: constant(uint256) = 2
-SETTLED: constant(uint256) = 3
-REFUNDED: constant(uint256) = 4
-STATE_MASK: constant(uint256) = 7
-TIME_AT: constant(uint256) = 3
-HASH_AT: constant(uint256) = 43
+    terms: agreement.Terms
 
 LAST_FOR_SALE: constant(uint256) = 1  # of an asset's states: active, deprecated
 OPERATOR: constant(uint256) = 2
 PRICER: constant(uint256) = 4
-MAX_REFERRER_BPS: constant(uint256) = 1_000
-MAX_WAIT_S: constant(uint256) = 366 * 86_400
-MAX_SHARES: constant(uint256) = 32
 MAX_PURCHASES: constant(uint256) = 8
+MAX_SHARES: constant(uint256) = agreement.MAX_SHARES
 MAX_PRICE: constant(uint256) = 2**96 - 1
 UNLIMITED: constant(uint256) = 2**32 - 1
 
@@ -225,7 +176,7 @@ def __init__(assets: address):
 
 
 @external
-def offer(asset: uint256, number: uint256, supply: uint256, terms: Terms) -> uint256:
+def offer(asset: uint256, number: uint256, supply: uint256, terms: agreement.Terms) -> uint256:
     """
     @notice A pricer offers an asset; what was offered under this number before is replaced
     @dev Emits Offered. An offer lapses while somebody else than its seller owns the asset. A pricer other than the owner
@@ -240,7 +191,7 @@ def offer(asset: uint256, number: uint256, supply: uint256, terms: Terms) -> uin
     owner: address = self._owner_and_state(asset)[0]
     if msg.sender != owner:
         assert staticcall Assets(ASSETS).may(asset, msg.sender, PRICER), "not in this role"
-        assert terms.rules & MASK_8 != SALE, "only the owner may do this"
+        assert terms.rules & agreement.MASK_8 != agreement.SALE, "only the owner may do this"
         assert terms.split == self._splits[asset][owner], "other shares than the owner set"
     return self._offer(asset, owner, Registration(number=number, supply=supply, terms=terms))
 
@@ -267,14 +218,14 @@ def withdraw_offer(asset: uint256, number: uint256):
     @param number The offer's number
     """
     assert staticcall Assets(ASSETS).may(asset, msg.sender, PRICER), "not in this role"
-    offer: uint256 = self._offer_id(asset, number)
+    offer: uint256 = agreement._offer_id(asset, number)
     assert self._offers[offer] != 0, "no such offer"
     self._offers[offer] = 0
     log Withdrawn(offer=offer, by=msg.sender)
 
 
 @external
-def set_split(asset: uint256, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
+def set_split(asset: uint256, shares: DynArray[agreement.Share, MAX_SHARES]) -> bytes32:
     """
     @notice The owner sets the shares that other pricers have to name from now on, and puts them where buyers can read
             them. What is offered and ordered already keeps its own
@@ -283,7 +234,7 @@ def set_split(asset: uint256, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
     @return Their hash, as terms name it
     """
     assert self._owner_and_state(asset)[0] == msg.sender, "only the owner may do this"
-    split: bytes32 = self._split(shares)
+    split: bytes32 = agreement._split(shares)
     self._splits[asset][msg.sender] = split
     log SplitSet(asset=asset, owner=msg.sender, split=split, shares=abi_encode(shares))
     return split
@@ -293,7 +244,7 @@ def set_split(asset: uint256, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
 
 
 @external
-def buy(purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
+def buy(purchase: Purchase, shares: DynArray[agreement.Share, MAX_SHARES]) -> bytes32:
     """
     @notice Buys what is offered, with tokens that the sender allowed the market to take
     @param purchase Asset, number, the exact terms; recipient (a fresh X25519 key, 32 bytes); job (SHA-256 of what is to
@@ -307,7 +258,10 @@ def buy(purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
 
 
 @external
-def buy_many(purchases: DynArray[Purchase, MAX_PURCHASES], shares: DynArray[DynArray[Share, MAX_SHARES], MAX_PURCHASES]):
+def buy_many(
+    purchases: DynArray[Purchase, MAX_PURCHASES],
+    shares: DynArray[DynArray[agreement.Share, MAX_SHARES], MAX_PURCHASES],
+):
     """
     @notice Buys up to 8 offers, all or nothing, with tokens that the sender allowed the market to take
     @param purchases Each as for `buy`
@@ -322,7 +276,12 @@ def buy_many(purchases: DynArray[Purchase, MAX_PURCHASES], shares: DynArray[DynA
 
 @external
 def buy_with_permit(
-    purchase: Purchase, shares: DynArray[Share, MAX_SHARES], deadline: uint256, v: uint8, r: bytes32, s: bytes32
+    purchase: Purchase,
+    shares: DynArray[agreement.Share, MAX_SHARES],
+    deadline: uint256,
+    v: uint8,
+    r: bytes32,
+    s: bytes32,
 ) -> bytes32:
     """
     @notice The same as `buy`, with an allowance of just the price that the sender signed (ERC-2612)
@@ -351,7 +310,7 @@ def buy_with_permit(
 @external
 def buy_with_authorization(
     purchase: Purchase,
-    shares: DynArray[Share, MAX_SHARES],
+    shares: DynArray[agreement.Share, MAX_SHARES],
     buyer: address,
     after: uint256,
     before: uint256,
@@ -385,7 +344,7 @@ def buy_with_authorization(
 
 
 @external
-def buy_from_balance(purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
+def buy_from_balance(purchase: Purchase, shares: DynArray[agreement.Share, MAX_SHARES]) -> bytes32:
     """
     @notice The same as `buy`, with what the market owes the sender
     @param purchase As for `buy`
@@ -423,7 +382,7 @@ def deliver_as_operator(
     recipient: bytes32,
     seller: address,
     rules: uint256,
-    deal: Deal,
+    deal: agreement.Deal,
     charge: uint256,
     digest: bytes32,
 ):
@@ -439,13 +398,18 @@ def deliver_as_operator(
     @param digest As for `deliver`
     """
     self._require_operator(asset, number, seller, deal.offer)
-    order: bytes32 = self._order_id(deal.offer, deal.buyer, recipient)
+    order: bytes32 = agreement._order_id(deal.offer, deal.buyer, recipient)
     self._deliver(order, seller, rules, deal.price, keccak256(abi_encode(deal)), charge, digest)
 
 
 @external
 def settle(
-    order: bytes32, seller: address, rules: uint256, charge: uint256, deal: Deal, shares: DynArray[Share, MAX_SHARES]
+    order: bytes32,
+    seller: address,
+    rules: uint256,
+    charge: uint256,
+    deal: agreement.Deal,
+    shares: DynArray[agreement.Share, MAX_SHARES],
 ):
     """
     @notice Pays out an order when its window is over; anybody may. The buyer may before: that accepts it
@@ -457,10 +421,10 @@ def settle(
     @param shares The shares it was bought with
     """
     word: uint256 = self._word(order, seller, rules, charge, deal)
-    assert word & STATE_MASK == DELIVERED, "not delivered, or closed already"
+    assert word & agreement.STATE_MASK == agreement.DELIVERED, "not delivered, or closed already"
     if msg.sender != deal.buyer:
-        assert block.timestamp >= (word >> TIME_AT) & MASK_40, "the window is open"
-    self._orders[order] = unsafe_add(word, SETTLED - DELIVERED)
+        assert block.timestamp >= (word >> agreement.TIME_AT) & agreement.MASK_40, "the window is open"
+    self._orders[order] = unsafe_add(word, agreement.SETTLED - agreement.DELIVERED)
     if charge < deal.price:
         purse._credit(deal.token, deal.buyer, unsafe_sub(deal.price, charge))
     self._pay(seller, deal.token, charge, rules, deal.referrer, deal.split, shares)
@@ -468,7 +432,15 @@ def settle(
 
 
 @external
-def refund(order: bytes32, asset: uint256, number: uint256, seller: address, rules: uint256, charge: uint256, deal: Deal):
+def refund(
+    order: bytes32,
+    asset: uint256,
+    number: uint256,
+    seller: address,
+    rules: uint256,
+    charge: uint256,
+    deal: agreement.Deal,
+):
     """
     @notice Gives the buyer everything back, and takes away what the order gave: by the seller or an operator of the asset
             before it is settled, by the governor inside its window, by the buyer when it was due and not delivered
@@ -481,19 +453,20 @@ def refund(order: bytes32, asset: uint256, number: uint256, seller: address, rul
     @param deal What was bought
     """
     word: uint256 = self._word(order, seller, rules, charge, deal)
-    state: uint256 = word & STATE_MASK
-    assert state == HELD or state == DELIVERED, "closed already"
+    state: uint256 = word & agreement.STATE_MASK
+    assert state == agreement.HELD or state == agreement.DELIVERED, "closed already"
     if msg.sender != seller:
-        is_over: bool = block.timestamp >= (word >> TIME_AT) & MASK_40
-        if msg.sender == deal.buyer and state == HELD:
+        is_over: bool = block.timestamp >= (word >> agreement.TIME_AT) & agreement.MASK_40
+        if msg.sender == deal.buyer and state == agreement.HELD:
             assert is_over, "not due yet"
-        elif msg.sender == governor._governor() and msg.sender != deal.buyer and state == DELIVERED:
+        elif msg.sender == governor._governor() and msg.sender != deal.buyer and state == agreement.DELIVERED:
             assert not is_over, "the window is over"
         else:
             self._require_operator(asset, number, seller, deal.offer)
-    self._orders[order] = (word & ~STATE_MASK) | REFUNDED
-    if rules & MASK_8 <= PERIOD:
-        holders._take_away(deal.offer, deal.buyer, (rules >> DURATION_AT) & MASK_32, rules >> BEGINNING_AT)
+    self._orders[order] = (word & ~agreement.STATE_MASK) | agreement.REFUNDED
+    if rules & agreement.MASK_8 <= agreement.PERIOD:
+        duration_s: uint256 = (rules >> agreement.DURATION_AT) & agreement.MASK_32
+        holders._take_away(deal.offer, deal.buyer, duration_s, rules >> agreement.BEGINNING_AT)
     purse._credit(deal.token, deal.buyer, deal.price)
     log Refunded(order=order, by=msg.sender)
 
@@ -515,7 +488,13 @@ def review(offer: uint256, stars: uint256, digest: bytes32):
 
 @external
 def review_order(
-    order: bytes32, seller: address, rules: uint256, charge: uint256, deal: Deal, stars: uint256, digest: bytes32
+    order: bytes32,
+    seller: address,
+    rules: uint256,
+    charge: uint256,
+    deal: agreement.Deal,
+    stars: uint256,
+    digest: bytes32,
 ):
     """
     @notice The buyer of an order that was settled reviews its offer; for jobs
@@ -528,7 +507,7 @@ def review_order(
     @param digest SHA-256 of the review, 32 bytes
     """
     word: uint256 = self._word(order, seller, rules, charge, deal)
-    assert word & STATE_MASK == SETTLED and msg.sender == deal.buyer, "not bought"
+    assert word & agreement.STATE_MASK == agreement.SETTLED and msg.sender == deal.buyer, "not bought"
     self._review(deal.offer, stars, digest)
 
 
@@ -547,7 +526,7 @@ def assets() -> address:
 
 @external
 @view
-def offered(asset: uint256, number: uint256, terms: Terms) -> uint256:
+def offered(asset: uint256, number: uint256, terms: agreement.Terms) -> uint256:
     """
     @notice How many can be bought on exactly these terms now
     @param asset The asset
@@ -559,10 +538,10 @@ def offered(asset: uint256, number: uint256, terms: Terms) -> uint256:
     owner: address = empty(address)
     state: uint256 = 0
     owner, state = self._owner_and_state(asset)
-    word: uint256 = self._offers[self._offer_id(asset, number)]
+    word: uint256 = self._offers[agreement._offer_id(asset, number)]
     if owner != terms.seller or state > LAST_FOR_SALE or governor._word >> governor.PAUSED_AT != 0:
         return 0
-    return word & MASK_32 if (word ^ self._terms_hash(terms)) >> 32 == 0 else 0
+    return word & agreement.MASK_32 if (word ^ agreement._terms_hash(terms)) >> 32 == 0 else 0
 
 
 @external
@@ -575,28 +554,10 @@ def order(order: bytes32) -> (uint256, uint256):
             window is over (2)
     """
     word: uint256 = self._orders[order]
-    return word & STATE_MASK, (word >> TIME_AT) & MASK_40
+    return word & agreement.STATE_MASK, (word >> agreement.TIME_AT) & agreement.MASK_40
 
 
 # Inside
-
-
-@internal
-@pure
-def _offer_id(asset: uint256, number: uint256) -> uint256:
-    return convert(keccak256(abi_encode(asset, number)), uint256)
-
-
-@internal
-@pure
-def _order_id(offer: uint256, buyer: address, recipient: bytes32) -> bytes32:
-    return keccak256(abi_encode(offer, buyer, recipient))
-
-
-@internal
-@pure
-def _terms_hash(terms: Terms) -> uint256:
-    return convert(keccak256(abi_encode(terms)), uint256)
 
 
 @internal
@@ -616,15 +577,15 @@ def _offer(asset: uint256, owner: address, made: Registration) -> uint256:
     """
     @notice Holds an offer whose terms make sense
     """
-    terms: Terms = made.terms
+    terms: agreement.Terms = made.terms
     assert terms.seller == owner, "the seller is not the owner"
     assert terms.price <= MAX_PRICE, "price out of range"
     assert terms.price == 0 or terms.token != empty(address), "a price needs a token"
     assert terms.sheet != empty(bytes32), "an offer needs a sheet"
     assert made.supply != 0 and made.supply <= UNLIMITED, "supply out of range"
-    self._require_rules(terms.rules)
-    offer: uint256 = self._offer_id(asset, made.number)
-    self._offers[offer] = ((self._terms_hash(terms) >> 32) << 32) | made.supply
+    agreement._require_rules(terms.rules)
+    offer: uint256 = agreement._offer_id(asset, made.number)
+    self._offers[offer] = ((agreement._terms_hash(terms) >> 32) << 32) | made.supply
     log Offered(
         offer=offer,
         asset=asset,
@@ -641,47 +602,14 @@ def _offer(asset: uint256, owner: address, made: Registration) -> uint256:
 
 
 @internal
-@pure
-def _require_rules(rules: uint256):
-    kind: uint256 = rules & MASK_8
-    duration_s: uint256 = (rules >> DURATION_AT) & MASK_32
-    delivery_s: uint256 = (rules >> DELIVERY_AT) & MASK_32
-    window_s: uint256 = (rules >> WINDOW_AT) & MASK_32
-    assert kind != 0 and kind <= SALE and rules >> FEE_AT == 0, "no such rules"
-    assert rules >> REFERRER_AT <= MAX_REFERRER_BPS, "referrer's part above the ceiling"
-    assert (duration_s != 0) == (kind == PERIOD), "a period has a duration, and nothing else has"
-    assert window_s <= MAX_WAIT_S and delivery_s <= MAX_WAIT_S, "more than a year to wait"
-    if kind == JOB or window_s != 0:
-        assert delivery_s != 0 and kind != SALE, "no time to deliver"
-    else:
-        assert delivery_s == 0, "what is paid at once is not delivered"
-
-
-@internal
-@pure
-def _split(shares: DynArray[Share, MAX_SHARES]) -> bytes32:
-    """
-    @notice The hash of shares that make sense; zero for none
-    """
-    if len(shares) == 0:
-        return empty(bytes32)
-    total: uint256 = 0
-    for share: Share in shares:
-        assert share.bps <= 10_000 and share.payee != empty(bytes32), "no such share"
-        total = unsafe_add(total, share.bps)
-    assert total <= 10_000, "more than the whole"
-    return keccak256(abi_encode(shares))
-
-
-@internal
 def _take_from_supply(purchase: Purchase) -> uint256:
     """
     @notice Makes sure that this is offered on these terms, and takes one
     """
-    offer: uint256 = self._offer_id(purchase.asset, purchase.number)
+    offer: uint256 = agreement._offer_id(purchase.asset, purchase.number)
     word: uint256 = self._offers[offer]
-    left: uint256 = word & MASK_32
-    assert (word ^ self._terms_hash(purchase.terms)) >> 32 == 0, "not offered on these terms"
+    left: uint256 = word & agreement.MASK_32
+    assert (word ^ agreement._terms_hash(purchase.terms)) >> 32 == 0, "not offered on these terms"
     assert left != 0, "sold out"
     if left != UNLIMITED:
         self._offers[offer] = unsafe_sub(word, 1)
@@ -694,24 +622,26 @@ def _take_from_supply(purchase: Purchase) -> uint256:
 
 
 @internal
-def _complete(offer: uint256, buyer: address, purchase: Purchase, shares: DynArray[Share, MAX_SHARES]) -> bytes32:
+def _complete(
+    offer: uint256, buyer: address, purchase: Purchase, shares: DynArray[agreement.Share, MAX_SHARES]
+) -> bytes32:
     """
     @notice Makes the order of a purchase that is paid for
     """
     market: uint256 = governor._word
     assert market >> governor.PAUSED_AT == 0, "buying is paused"
-    order: bytes32 = self._order_id(offer, buyer, purchase.recipient)
-    rules: uint256 = purchase.terms.rules | ((market >> governor.FEE_AT) << FEE_AT)
-    kind: uint256 = rules & MASK_8
-    assert (purchase.job != empty(bytes32)) == (kind == JOB), "a job is named for a job"
+    order: bytes32 = agreement._order_id(offer, buyer, purchase.recipient)
+    rules: uint256 = purchase.terms.rules | ((market >> governor.FEE_AT) << agreement.FEE_AT)
+    kind: uint256 = rules & agreement.MASK_8
+    assert (purchase.job != empty(bytes32)) == (kind == agreement.JOB), "a job is named for a job"
     until: uint256 = 0
-    if kind <= PERIOD:
+    if kind <= agreement.PERIOD:
         beginning: uint256 = 0
-        until, beginning = holders._give(offer, buyer, (rules >> DURATION_AT) & MASK_32, order)
-        rules |= beginning << BEGINNING_AT
-    delivery_s: uint256 = (rules >> DELIVERY_AT) & MASK_32
+        until, beginning = holders._give(offer, buyer, (rules >> agreement.DURATION_AT) & agreement.MASK_32, order)
+        rules |= beginning << agreement.BEGINNING_AT
+    delivery_s: uint256 = (rules >> agreement.DELIVERY_AT) & agreement.MASK_32
     if delivery_s == 0:
-        if kind == SALE:
+        if kind == agreement.SALE:
             self._sell(order, purchase.asset, buyer, purchase.terms, rules, purchase.referrer, shares)
         else:
             self._pay(
@@ -726,12 +656,12 @@ def _complete(offer: uint256, buyer: address, purchase: Purchase, shares: DynArr
             paid=purchase.terms.price,
             until=until,
             referrer=purchase.referrer,
-            fee_bps=(rules >> FEE_AT) & MASK_16,
+            fee_bps=(rules >> agreement.FEE_AT) & agreement.MASK_16,
         )
     else:
-        assert self._split(shares) == purchase.terms.split, "other shares than the terms name"
+        assert agreement._split(shares) == purchase.terms.split, "other shares than the terms name"
         assert self._orders[order] == 0, "ordered already"
-        deal: Deal = Deal(
+        deal: agreement.Deal = agreement.Deal(
             offer=offer,
             buyer=buyer,
             token=purchase.terms.token,
@@ -740,8 +670,8 @@ def _complete(offer: uint256, buyer: address, purchase: Purchase, shares: DynArr
             split=purchase.terms.split,
         )
         due: uint256 = block.timestamp + delivery_s
-        self._orders[order] = self._sealed(
-            HELD, due, purchase.terms.seller, rules, deal.price, keccak256(abi_encode(deal))
+        self._orders[order] = agreement._sealed(
+            agreement.HELD, due, purchase.terms.seller, rules, deal.price, keccak256(abi_encode(deal))
         )
         log Ordered(
             order=order,
@@ -763,10 +693,10 @@ def _sell(
     order: bytes32,
     asset: uint256,
     buyer: address,
-    terms: Terms,
+    terms: agreement.Terms,
     rules: uint256,
     referrer: address,
-    shares: DynArray[Share, MAX_SHARES],
+    shares: DynArray[agreement.Share, MAX_SHARES],
 ):
     """
     @notice Hands the asset over, and owes the royalty to whom it belongs
@@ -789,22 +719,22 @@ def _pay(
     rules: uint256,
     referrer: address,
     split: bytes32,
-    shares: DynArray[Share, MAX_SHARES],
+    shares: DynArray[agreement.Share, MAX_SHARES],
 ):
     """
     @notice Owes an amount to all whom it is for: fees first, then shares of the rest, and what is left to the seller
     """
-    assert self._split(shares) == split, "other shares than the terms name"
+    assert agreement._split(shares) == split, "other shares than the terms name"
     if amount == 0:
         return
-    fee: uint256 = unsafe_div(unsafe_mul(amount, (rules >> FEE_AT) & MASK_16), 10_000)
+    fee: uint256 = unsafe_div(unsafe_mul(amount, (rules >> agreement.FEE_AT) & agreement.MASK_16), 10_000)
     left: uint256 = unsafe_sub(amount, fee)
     if referrer != empty(address):
-        cut: uint256 = unsafe_div(unsafe_mul(amount, (rules >> REFERRER_AT) & MASK_16), 10_000)
+        cut: uint256 = unsafe_div(unsafe_mul(amount, (rules >> agreement.REFERRER_AT) & agreement.MASK_16), 10_000)
         left = unsafe_sub(left, cut)
         purse._credit(token, referrer, cut)
     whole: uint256 = left
-    for share: Share in shares:
+    for share: agreement.Share in shares:
         cut: uint256 = unsafe_div(unsafe_mul(whole, share.bps), 10_000)
         left = unsafe_sub(left, cut)
         purse._credit_payee(token, share.payee, cut)
@@ -812,24 +742,14 @@ def _pay(
 
 
 @internal
-@pure
-def _sealed(state: uint256, time: uint256, seller: address, rules: uint256, charge: uint256, deal: bytes32) -> uint256:
-    """
-    @notice An order's word: its state, its time and 213 bits of the hash of what was agreed
-    """
-    agreed: uint256 = convert(keccak256(abi_encode(seller, rules, charge, deal)), uint256)
-    return state | (time << TIME_AT) | ((agreed >> HASH_AT) << HASH_AT)
-
-
-@internal
 @view
-def _word(order: bytes32, seller: address, rules: uint256, charge: uint256, deal: Deal) -> uint256:
+def _word(order: bytes32, seller: address, rules: uint256, charge: uint256, deal: agreement.Deal) -> uint256:
     """
     @notice The word of an order that was bought for just this
     """
     word: uint256 = self._orders[order]
-    hash: uint256 = self._sealed(0, 0, seller, rules, charge, keccak256(abi_encode(deal)))
-    assert word >> HASH_AT == hash >> HASH_AT, "no such order"
+    hash: uint256 = agreement._sealed(0, 0, seller, rules, charge, keccak256(abi_encode(deal)))
+    assert word >> agreement.HASH_AT == hash >> agreement.HASH_AT, "no such order"
     return word
 
 
@@ -838,13 +758,13 @@ def _deliver(
     order: bytes32, seller: address, rules: uint256, price: uint256, deal: bytes32, charge: uint256, digest: bytes32
 ):
     word: uint256 = self._orders[order]
-    agreed: uint256 = self._sealed(0, 0, seller, rules, price, deal)
-    assert word >> HASH_AT == agreed >> HASH_AT, "no such order"
-    assert word & STATE_MASK == HELD, "delivered or closed already"
-    assert block.timestamp < (word >> TIME_AT) & MASK_40, "it was due before"
-    assert charge == price or (charge < price and rules & MASK_8 == JOB), "more than was agreed"
-    ends: uint256 = block.timestamp + ((rules >> WINDOW_AT) & MASK_32)
-    self._orders[order] = self._sealed(DELIVERED, ends, seller, rules, charge, deal)
+    agreed: uint256 = agreement._sealed(0, 0, seller, rules, price, deal)
+    assert word >> agreement.HASH_AT == agreed >> agreement.HASH_AT, "no such order"
+    assert word & agreement.STATE_MASK == agreement.HELD, "delivered or closed already"
+    assert block.timestamp < (word >> agreement.TIME_AT) & agreement.MASK_40, "it was due before"
+    assert charge == price or (charge < price and rules & agreement.MASK_8 == agreement.JOB), "more than was agreed"
+    ends: uint256 = block.timestamp + ((rules >> agreement.WINDOW_AT) & agreement.MASK_32)
+    self._orders[order] = agreement._sealed(agreement.DELIVERED, ends, seller, rules, charge, deal)
     log Delivered(order=order, digest=digest, charge=charge, ends=ends)
 
 
@@ -854,7 +774,7 @@ def _require_operator(asset: uint256, number: uint256, seller: address, offer: u
     """
     @notice Makes sure that the sender is an operator of an offer's asset, and that the order's seller still owns it
     """
-    assert self._offer_id(asset, number) == offer, "another offer"
+    assert agreement._offer_id(asset, number) == offer, "another offer"
     assert self._owner_and_state(asset)[0] == seller, "the asset has another owner"
     assert staticcall Assets(ASSETS).may(asset, msg.sender, OPERATOR), "not in this role"
 

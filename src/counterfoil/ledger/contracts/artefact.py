@@ -31,7 +31,7 @@ class Artefact:
         compiler: `vyper 0.4.3`.
         evm_version: The oldest rules of a chain it runs under, `cancun`.
         abi: The functions and events, as Ethereum's tools read them.
-        bytecode: What a transaction without a receiver deploys; a contract with immutables takes its arguments after it.
+        bytecode: What a transaction without a receiver deploys; arguments follow, where there are immutables.
         runtime_code_hash: keccak256 of the code at the contract's address, 32 bytes, the same on every chain; without
             the immutables, which follow the code.
         immutables: Where each value that was fixed at deployment begins in what follows the code, one word of 32
@@ -81,7 +81,7 @@ class Artefact:
         return self._only(self.selectors, function, "function")
 
     def parted(self, code: bytes) -> tuple[bytes, Mapping[str, bytes]]:
-        """Parts what is at a contract's address into its code and its immutables, one word of 32 bytes each, by name."""
+        """Parts what is at a contract's address into code and immutables, each a word of 32 bytes, by name."""
         end = max(0, len(code) - 32 * len(self.immutables))
         words = {name: code[end + offset : end + offset + 32] for name, offset in self.immutables.items()}
         return code[:end], MappingProxyType(words)

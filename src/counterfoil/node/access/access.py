@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.note import VerifierKey
 from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotSignedIn
+from counterfoil.market.delivery.tickets import is_ticket
 from counterfoil.node.access.admins import HOME, Admins
 from counterfoil.node.access.forgery import (
     CSRF_FIELD,
@@ -108,7 +109,8 @@ class Access:
     def identify(self, scope: Scope) -> Principal | None:
         """Returns who sends a request; see `node.gate.Identify`.
 
-        A key in Authorization counts before a signature, and that before a session's cookie. A session that has
+        A key in Authorization counts before a signature, and that before a session's cookie. A ticket for something
+        that was bought is no key: the market looks at it, and here it is nobody's. A session that has
         ended is nobody's, not an error: whoever has the old cookie must be able to sign in.
 
         Raises:
@@ -128,7 +130,8 @@ class Access:
         if given:
             if len(given) > 1:
                 raise NotSignedIn("this request names two keys", hint="send one Authorization header")
-            return self.keys.identify(_bearer(given[0]))
+            key = _bearer(given[0])
+            return None if is_ticket(key) else self.keys.identify(key)  # tickets are for the market's own routes
         if is_signed:
             return self.peers.identify(scope)
         if scope["method"] not in SAFE_METHODS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
@@ -60,6 +61,24 @@ def test_the_slots_of_a_module_are_found_by_its_name() -> None:
     for entry in assets.abi:
         if entry["type"] == "event":
             assert f"`{entry['name']}`" in page, entry["name"]
+
+
+def test_the_page_of_the_market_tells_every_function_event_and_refusal() -> None:
+    page = (ROOT / "docs/reference/market-contract.md").read_text(encoding="utf-8")
+    market = Artefact.load("Market")
+    assert market.runtime_code_hash.hex() in page
+    assert Artefact.load("Credits").runtime_code_hash.hex() in page
+    assert dict(market.immutables) == {"ASSETS": 0}
+    for function in market.selectors:
+        assert f"`{function.partition('(')[0]}(" in page, function
+    for entry in market.abi:
+        if entry["type"] == "event":
+            values = ", ".join(f"`{each['name']}`{'*' * each['indexed']}" for each in entry["inputs"])
+            assert f"| `{entry['name']}` | {values} |" in page, entry["name"]
+    for source in market.sources_sha256:
+        text = (ROOT / "src/counterfoil/ledger/contracts" / source).read_text(encoding="utf-8")
+        for refusal in re.findall(r'assert .*, "(.+)"$', text, re.MULTILINE):
+            assert f"`{refusal}`" in page, refusal
 
 
 @pytest.mark.parametrize("name", ["Nothing", "../contracts/Evidence", "", "evidence/"])

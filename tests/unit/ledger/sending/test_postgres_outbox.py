@@ -37,8 +37,9 @@ def submit(outbox: Outbox, key: str) -> int:
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new_database()
+def url(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.empty_database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -166,3 +166,11 @@ def test_the_first_admin_is_made_where_there_is_none(home):
     assert home.access.first_admin() is None
     home.access.keys.revoke(first.key.id, by=HOME)
     assert home.access.first_admin() is not None
+
+
+def test_a_ticket_of_the_market_is_no_key_and_gives_no_rights(home):
+    """The market's own routes look at it; everywhere else whoever shows it is nobody."""
+    ticket = b"Bearer cft_" + b"A" * 43
+    assert home.access.identify(request("GET", (b"authorization", ticket))) is None
+    with pytest.raises(NotSignedIn):
+        home.access.identify(request("GET", (b"authorization", ticket + b"A")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from making_access import CHEAP, Home, request
 from organisations import full_log
@@ -21,6 +23,7 @@ from counterfoil.node.access.forgery import csrf_token
 from counterfoil.node.access.lockouts import ADDRESS_FACTOR
 from counterfoil.node.access.passwords import COST, Cost, Passwords
 from counterfoil.node.access.tables import sessions
+from counterfoil.node.node import Node
 from counterfoil.web.roles import FORM_GUARD, Principal, Role
 
 PASSWORD = "correct horse battery"
@@ -412,6 +415,11 @@ def test_the_cost_is_the_one_that_the_standard_recommends():
     assert (COST.passes, COST.memory_kib, COST.lanes) == (3, 65_536, 4)
     kept = Passwords().hash(PASSWORD)
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_a_node_asks_that_cost_unless_told_otherwise():
+    assert inspect.signature(Node).parameters["password_cost"].default is COST
+    assert inspect.signature(Access).parameters["cost"].default is COST
 
 
 def test_a_hash_of_another_cost_is_made_anew_at_sign_in(home):

@@ -178,21 +178,21 @@ def test_what_names_no_database_is_refused(tmp_path, url):
 
 @pytest.fixture
 def server(postgres):
-    url = postgres.new_database()
-    name = url.partition("///")[2].partition("?")[0]
-    postgres.execute(
-        "CREATE TABLE kinds (id int, price numeric(10, 2), made timestamptz, day date, at time, raw bytea, told jsonb,"
-        " number uuid, is_good boolean, names text[], net inet)",
-        name,
-    )
-    postgres.execute(
-        "INSERT INTO kinds VALUES (1, 12.50, '2026-11-01 10:00+02', '2026-11-01', '08:30', '\\x00ff',"
-        ' \'{"b": 1, "a": 2}\','
-        " '00000000-0000-0000-0000-000000000001', true, '{x,y}', '10.0.0.1'), (2, null, null, null, null, null, null,"
-        " null, null, null, null)",
-        name,
-    )
-    return postgres, url, name
+    with postgres.empty_database() as url:
+        name = url.partition("///")[2].partition("?")[0]
+        postgres.execute(
+            "CREATE TABLE kinds (id int, price numeric(10, 2), made timestamptz, day date, at time, raw bytea,"
+            " told jsonb, number uuid, is_good boolean, names text[], net inet)",
+            name,
+        )
+        postgres.execute(
+            "INSERT INTO kinds VALUES (1, 12.50, '2026-11-01 10:00+02', '2026-11-01', '08:30', '\\x00ff',"
+            ' \'{"b": 1, "a": 2}\','
+            " '00000000-0000-0000-0000-000000000001', true, '{x,y}', '10.0.0.1'), (2, null, null, null, null, null,"
+            " null, null, null, null, null)",
+            name,
+        )
+        yield postgres, url, name
 
 
 def test_postgres_values_keep_their_types(tmp_path, server):

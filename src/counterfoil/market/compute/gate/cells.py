@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -69,17 +70,18 @@ def value_cells(values: Iterable[Any]) -> Cells:
     """Returns the cells of numbers, texts, truth values and None, mixed."""
     import numpy as np
 
-    numbers: list[float] = []
-    texts: list[tuple[int, int, bool]] = []
-    for place, value in enumerate(values):
-        number = _as_number(value)
+    given = values if isinstance(values, np.ndarray) else list(values)
+    with suppress(ValueError, OverflowError):
+        plain = np.asarray(given)
+        if plain.ndim == 1 and plain.dtype.kind in "bfiu":
+            return number_cells(plain)
+    numbers = [_as_number(value) for value in given]
+    cells = number_cells([0.0 if each is None else each for each in numbers])
+    for place, number in enumerate(numbers):
         if number is None:
-            texts.append((place, _text_key(str(value)), len(str(value).strip()) >= LEAST_TEXT))
-        numbers.append(0.0 if number is None else number)
-    cells = number_cells(np.array(numbers, dtype=np.float64))
-    for place, key, telling in texts:
-        cells.keys[place] = key
-        cells.telling[place] = telling
+            text = str(given[place])
+            cells.keys[place] = _text_key(text)
+            cells.telling[place] = len(text.strip()) >= LEAST_TEXT
     return cells
 
 

@@ -55,11 +55,10 @@ def _runs(document: Mapping[str, Any]) -> Iterator[Run]:
             "weights", number_cells([each / 10 ** term["decimals"] for term in terms for each in term["weights"]])
         )
         return
-    leaves: list[float] = []
-    for tree in document["trees"]:
-        splits = [node for node in tree if isinstance(node, list) and isinstance(node[1], int)]
-        yield Run("splits", number_cells([condition / 10 ** decimals[feature] for feature, condition, _ in splits]))
-        leaves += [node / 10 ** document["decimals"] for node in tree if isinstance(node, int)]
+    nodes = [node for tree in document["trees"] for node in tree]
+    splits = [node for node in nodes if isinstance(node, list) and isinstance(node[1], int)]
+    leaves = [node / 10 ** document["decimals"] for node in nodes if isinstance(node, int)]
+    yield Run("splits", number_cells([condition / 10 ** decimals[feature] for feature, condition, _ in splits]))
     yield Run("leaves", number_cells(leaves), (len(leaves),))
 
 

@@ -49,12 +49,16 @@ def rounded(value: Any, digits: int) -> Any:
 
 
 def _runs(value: Any) -> Iterator[Run]:
+    """Returns all values in order, keys, numbers within texts, and the columns of lists of lists or objects.
+
+    Few long runs, however many small lists there are: each costs a dozen calls.
+    """
     scalars = list(_scalars(value))
-    yield Run("all values", value_cells(scalars))
-    texts = [each for each in scalars if isinstance(each, str)] + list(_keys(value))
-    yield Run("numbers in texts", numbers_in_texts(texts))
-    yield Run("keys", value_cells(_keys(value)))
-    yield from _lists(value, "")
+    keys = list(_keys(value))
+    yield Run("its values", value_cells(scalars), tuple({len(each) for each in _containers(value)}))
+    yield Run("its names", value_cells(keys))
+    yield Run("numbers in its texts", numbers_in_texts([each for each in (*scalars, *keys) if isinstance(each, str)]))
+    yield Run("its columns", value_cells(_columns(value)))
 
 
 def _scalars(value: Any) -> Iterator[Any]:
@@ -78,21 +82,19 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(each)
 
 
-def _lists(value: Any, where: str) -> Iterator[Run]:
-    """Returns every list by itself, and for lists of lists or objects of one shape their columns."""
-    if isinstance(value, dict):
-        yield Run(f"{where or 'the whole'}", value_cells([]), (len(value),))
-        for key, each in value.items():
-            yield from _lists(each, f"{where}.{key}"[:100])
-    elif isinstance(value, list):
-        yield Run(where or "the whole", value_cells([each for each in value if _is_scalar(each)]), (len(value),))
-        inner = [list(each.values()) if isinstance(each, dict) else each for each in value]
-        if inner and all(isinstance(each, list) and len(each) == len(inner[0]) for each in inner):
-            for number, column in enumerate(zip(*inner, strict=True)):
-                yield Run(f"{where}, column {number}", value_cells([each for each in column if _is_scalar(each)]))
-        for each in value:
-            yield from _lists(each, f"{where}[]"[:100])
+def _containers(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | dict):
+        yield value
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _containers(each)
 
 
-def _is_scalar(value: Any) -> bool:
-    return not isinstance(value, list | dict)
+def _columns(value: Any) -> Iterator[Any]:
+    """Returns the values of every list of equally long lists or objects, column after column."""
+    for each in _containers(value):
+        if isinstance(each, dict) or len(each) < 2:
+            continue
+        rows = [list(row.values()) if isinstance(row, dict) else row for row in each]
+        if all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
+            for column in zip(*rows, strict=True):
+                yield from (cell for cell in column if not isinstance(cell, list | dict))

@@ -13,6 +13,7 @@ from counterfoil.market.compute.gate.rules import ModelRule
 
 if TYPE_CHECKING:
     import onnx
+    from numpy.typing import NDArray
 
 __all__ = ["check_onnx"]
 
@@ -54,19 +55,19 @@ def check_onnx(data: bytes, rule: ModelRule) -> Checked:
     if not allowed.issuperset(operators) or sum(each in _PRODUCTS for each in operators) > 1:
         raise Refusal("family", f"it has operators beyond {' and '.join(rule.families)} models")
     texts: list[str] = []
-    runs: list[Run] = []
+    arrays: list[NDArray[Any]] = []
     count = 0
-    for where, part in _parts(model, ""):
+    for part in _parts(model):
         if isinstance(part, str):
             texts.append(part)
-        else:
-            count += part.size
-            runs.append(_numbers(where, part))
-    if count > rule.max_parameters:
-        raise Refusal("parameters", f"it has more than {rule.max_parameters:,} numbers")
+            continue
+        count += part.size
+        if count > rule.max_parameters:
+            raise Refusal("parameters", f"it has more than {rule.max_parameters:,} numbers")
+        arrays.append(part)
     if sum(map(len, texts)) > _MOST_TEXT_BYTES or any(len(each) > _MOST_WORD for each in texts):
         raise Refusal("text", "its names are longer than names are")
-    runs += [Run("names", value_cells(texts)), Run("numbers in names", numbers_in_texts(texts))]
+    runs = [_numbers(arrays), Run("names", value_cells(texts)), Run("numbers in names", numbers_in_texts(texts))]
     return Checked(model.SerializeToString(deterministic=True), runs)
 
 
@@ -88,13 +89,13 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     return model
 
 
-def _parts(message: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Returns every text and every list of numbers in a message, wherever it lies."""
+def _parts(message: Any) -> Iterator[Any]:
+    """Returns every text and every array of numbers in a message, wherever it lies."""
     import numpy as np
 
     if type(message).__name__ == "TensorProto":
-        yield f"{where} {message.name}", _tensor(message)
-        yield where, message.name
+        yield _tensor(message)
+        yield message.name
         return
     for field, value in message.ListFields():
         if field.name in _FORBIDDEN and value != "":  # an empty doc_string is what converters write
@@ -102,11 +103,11 @@ def _parts(message: Any, where: str) -> Iterator[tuple[str, Any]]:
         values = value if field.is_repeated else [value]
         if field.type == field.TYPE_MESSAGE:
             for each in values:
-                yield from _parts(each, f"{where} {field.name}".strip()[:100])
+                yield from _parts(each)
         elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
-            yield from ((where, each if isinstance(each, str) else _word(each)) for each in values)
+            yield from (each if isinstance(each, str) else _word(each) for each in values)
         else:
-            yield where, np.array(list(values), dtype=np.float64)
+            yield np.array(list(values), dtype=np.float64)
 
 
 def _word(value: bytes) -> str:
@@ -142,9 +143,11 @@ def _tensor(message: Any) -> Any:
     return np.asarray(array)
 
 
-def _numbers(where: str, array: Any) -> Run:
+def _numbers(arrays: list[NDArray[Any]]) -> Run:
+    """Returns all numbers as one run, with the lengths of all arrays."""
     import numpy as np
 
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    numbers = np.concatenate([np.zeros(0), *(array.ravel().astype(np.float64) for array in arrays)])
+    if not np.isfinite(numbers).all():
         raise Refusal("numbers", "it holds what is no number: NaN or infinities, which can carry data")
-    return Run(where.strip() or "the model", number_cells(array), array.shape)
+    return Run("its numbers", number_cells(numbers), tuple({length for array in arrays for length in array.shape}))

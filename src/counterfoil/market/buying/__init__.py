@@ -1,0 +1,1 @@
+"""Buying: what this home bought, and fetching it."""

@@ -1,0 +1,67 @@
+"""What a buyer asks a seller's node before it has a ticket: would I be let in, and let me in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from counterfoil.errors import MalformedEvidence
+from counterfoil.market.delivery.wire import NodeWire
+from counterfoil.provenance.snapshots.addresses import Reach
+
+__all__ = ["BuyersWire", "Preview"]
+
+MOST_ANSWER_BYTES: Final = 65_536
+
+
+class Preview:
+    """What the terms would decide: whether, and why in words that the seller's node chose."""
+
+    __slots__ = ("is_allowed", "why")
+
+    def __init__(self, is_allowed: bool, why: str) -> None:
+        self.is_allowed = is_allowed
+        self.why = why
+
+
+class BuyersWire:
+    """Asks one seller's node.
+
+    Args:
+        url: Address of the node.
+        reach: Which addresses may be asked.
+    """
+
+    def __init__(self, url: str, reach: Reach) -> None:
+        self._wire = NodeWire(url, reach)
+
+    def preview(self, offer: str, claims: Mapping[str, Any]) -> Preview:
+        """Asks how the terms would decide over claims about an order that is not made yet.
+
+        Raises:
+            NodeUnreachable: The node does not answer as it should.
+            CounterfoilError: What it said was wrong.
+        """
+        told = self._posted(f"/market/offers/{offer}/preview", {"claims": dict(claims)})
+        try:
+            answer = json.loads(told)
+            return Preview(bool(answer["allowed"]), _words(str(answer["why"])))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise MalformedEvidence("the seller's node answers something else than a decision") from error
+
+    def challenge(self, order: str) -> bytes:
+        """Asks for the word that shows whose the order is, as a file of the age format."""
+        return self._posted(f"/market/orders/{order}/challenge", {})
+
+    def ticket(self, order: str, claims: Mapping[str, Any], challenge: str) -> bytes:
+        """Asks to be let in; returns the ticket as a file of the age format."""
+        return self._posted(f"/market/orders/{order}/ticket", {"challenge": challenge, "claims": dict(claims)})
+
+    def _posted(self, path: str, body: Mapping[str, Any]) -> bytes:
+        return self._wire.post(path, json.dumps(body).encode(), most_bytes=MOST_ANSWER_BYTES)
+
+
+def _words(text: str) -> str:
+    """Returns somebody else's words, cut and printable."""
+    return "".join(each for each in text[:1_000] if each.isprintable())

@@ -1,0 +1,58 @@
+"""Finds the sheet of an offer: on this home's shelf, or at the node that the asset names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from counterfoil.errors import DoesNotMatch, NotFound
+from counterfoil.market.catalogue.fetching import Fetcher, Wanted
+from counterfoil.market.catalogue.node_reader import base_of
+from counterfoil.market.checks import SHEET_CHECKS
+from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
+from counterfoil.market.sheets.shelf import Shelf
+from counterfoil.market.sheets.wares import KINDS
+from counterfoil.provenance.snapshots.addresses import Reach
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.offer import Offer
+
+__all__ = ["SheetFinder"]
+
+
+class SheetFinder:
+    """Finds sheets for one home.
+
+    Args:
+        ledger: Knows where assets say they are found.
+        shelf: Of this home.
+        reach: Which addresses may be asked.
+    """
+
+    def __init__(self, ledger: Ledger, shelf: Shelf, reach: Reach) -> None:
+        self._ledger = ledger
+        self._fetcher = Fetcher(reach, shelf)
+
+    def sheet_of(self, offer: Offer) -> SignedSheet:
+        """Returns the sheet whose digest the ledger has for an offer.
+
+        Raises:
+            NotFound: It cannot be had; the message says why.
+            DoesNotMatch: What was had is another, or is about another offer.
+        """
+        base = base_of(self._ledger.assets.show(offer.asset).asset.uri)
+        wanted = Wanted(0, "sheets", offer.sheet, (base,) if base else ())
+        answer = next(iter(self._fetcher.fetch([wanted])))
+        if answer.data is None:
+            raise NotFound(f"the offer sheet cannot be had: {answer.why}", hint="ask the seller, or try again later")
+        signed = read_sheet(answer.data, SHEET_CHECKS)
+        if signed.digest_hex != offer.sheet:
+            raise DoesNotMatch("the seller's node hands out another offer sheet than the ledger names")
+        opened = self._ledger.market.opened
+        return signed.require_offer(
+            chain_id=self._ledger.require_connection().chain_id,
+            market=f"0x{opened.contract.address.hex()}",
+            offer=offer.offer,
+            asset=offer.asset,
+            kind=KINDS[offer.kind],
+        )

@@ -1,0 +1,1 @@
+"""Selling: what this home offers, who is let in, and what orders are given."""

@@ -1,0 +1,133 @@
+"""Who is let in: terms decide over what a buyer states, the log says by which rule, and a ticket opens the door.
+
+One way for everybody, also for what costs nothing:
+
+1. the order is on the ledger, final, and gives access;
+2. the claims are about this order, signed, fresh, and of the account that bought;
+3. the terms of the sheet that was bought under decide;
+4. the decision is put on record;
+5. only then a ticket is made, encrypted to the order's key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+
+from counterfoil.errors import NotAllowed
+from counterfoil.market.delivery.tickets import Tickets
+from counterfoil.market.records import ADMISSION, AdmissionRecord
+from counterfoil.market.selling.known_buyers import KnownBuyers
+from counterfoil.market.selling.sold_orders import SoldOrders
+from counterfoil.market.sheets.sheet import SignedSheet
+from counterfoil.market.terms import Access, Claims, Context, Terms, decide, read_claims
+from counterfoil.market.views import market_records
+from counterfoil.store.archive import Archive
+from counterfoil.store.prepared import Private
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.schemas import keep_schema
+from counterfoil.store.streams import time_text
+from counterfoil.store.views import Views
+
+__all__ = ["Admissions"]
+
+
+class Admissions:
+    """Lets buyers in at one seller's home. Safe to use from several threads.
+
+    Args:
+        orders: The orders.
+        tickets: The tickets.
+        known: Whose market keys are known.
+        recorder: Writes what was decided.
+        archive: Keeps the schema of its private fields.
+        views: Counts what was decided before.
+        orders_of: Returns the ids of the orders of an account for an offer.
+    """
+
+    def __init__(
+        self,
+        orders: SoldOrders,
+        tickets: Tickets,
+        known: KnownBuyers,
+        recorder: Recorder,
+        archive: Archive,
+        views: Views,
+        orders_of: Callable[[str, str], Sequence[str]],
+    ) -> None:
+        self._orders = orders
+        self._tickets = tickets
+        self._known = known
+        self._recorder = recorder
+        self._archive = archive
+        self._views = views
+        self._orders_of = orders_of
+        self._deciding = threading.Lock()  # between counting earlier uses and recording this one
+
+    def preview(self, signed: SignedSheet, given: Mapping[str, Any]) -> Access:
+        """Says how the terms of a sheet would decide over claims about an order that is not made yet. Records nothing.
+
+        Raises:
+            InvalidInput: They are about something else.
+            Stale: They are too old.
+            MalformedEvidence, DoesNotMatch: They are none, or not signed by their key.
+        """
+        claims = read_claims(given)
+        now = time_text(self._recorder.now_s())
+        claims.require_for(claims.order, claims.account, now)
+        uses = self._uses_of_buyer(signed.sheet.offer, claims.account)
+        return decide(_terms(signed), claims, Context(self._known.by_origin(), 0, uses), now)
+
+    def admit(self, order_id: str, given: Mapping[str, Any]) -> bytes:
+        """Returns a ticket as a file of the age format, which the order's key alone opens.
+
+        Raises:
+            NotFound: There is no such order here.
+            NotAllowed: The order gives no access, or the terms do not; the latter is on record.
+            InvalidInput: The claims are about another order or buyer.
+            Stale: They are too old.
+        """
+        paid = self._orders.order(order_id)
+        if not paid.is_wanted:
+            raise NotAllowed(
+                "this order gives no access, or not yet", hint="an order counts when its block is final; ask again"
+            )
+        order, _ = self._orders.look_up(order_id)
+        signed = self._orders.sheet_of(order)
+        now = time_text(self._recorder.now_s())
+        claims = read_claims(given).require_for(order.order, order.buyer.lower(), now)
+        with self._deciding:
+            context = Context(
+                self._known.by_origin(), self._uses(order.order), self._uses_of_buyer(order.offer, order.buyer.lower())
+            )
+            access = decide(_terms(signed), claims, context, now)
+            self._record(AdmissionRecord(order.order, order.offer, order.sheet, access.allowed, access.why), claims)
+        if not access.allowed:
+            raise NotAllowed(f"the seller's terms do not let you in: {access.why}")
+        return self._tickets.issue(order.order, paid.recipient)
+
+    def _record(self, record: AdmissionRecord, claims: Claims) -> None:
+        keep_schema(self._recorder, self._archive, ADMISSION)
+        private = {
+            "/organisation": claims.organisation,
+            "/purpose": claims.purpose or "",
+            "/jurisdiction": claims.jurisdiction or "",
+        }
+        self._recorder.write(record.draft({}), Private(ADMISSION, private))
+
+    def _uses(self, *orders: str) -> int:
+        """Returns how often access was given for orders."""
+        query = select(func.count()).select_from(market_records)
+        query = query.where(market_records.c.kind == "admission", market_records.c.is_allowed.is_(True))
+        with self._views.reading() as connection:
+            return int(connection.execute(query.where(market_records.c.order.in_(orders))).scalar() or 0)
+
+    def _uses_of_buyer(self, offer: str, account: str) -> int:
+        return self._uses(*self._orders_of(account, offer))
+
+
+def _terms(signed: SignedSheet) -> Terms:
+    return Terms.from_json(signed.sheet.wares.terms)
