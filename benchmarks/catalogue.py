@@ -227,9 +227,10 @@ def _node(shelf: Path, digest: str) -> Iterator[str]:
     """Serves a shelf from a process of its own, as a node does."""
     code = (
         "import sys; from pathlib import Path; import uvicorn; from fastapi import FastAPI;"
-        "from counterfoil.market.sheets.api import SheetRoutes; from counterfoil.market.sheets.shelf import Shelf;"
+        "from starlette.responses import Response; from counterfoil.market.sheets.shelf import Shelf;"
         "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True);"
-        "app = FastAPI(); app.include_router(SheetRoutes(Shelf(Path(sys.argv[1]))).router());"
+        "app = FastAPI(); shelf = Shelf(Path(sys.argv[1]));"
+        "app.get('/api/v1/market/sheets/{digest}')(lambda digest: Response(shelf.raw('sheets', digest)));"
         "uvicorn.Server(uvicorn.Config(app, log_level='error')).run([s])"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(shelf)], stdout=subprocess.PIPE, text=True) as process:
