@@ -8,6 +8,7 @@ rows by a plain scan (`LIKE`), which tells the page alone.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from urllib.request import urlopen
 from measure import Figure, Run, spending, start
 
 from counterfoil.core.keccak import keccak256
+from counterfoil.ledger.assets.book import AssetBook, asset_events
 from counterfoil.ledger.market.book import MarketBook
 from counterfoil.ledger.market.tables import amount_key, assets, events, offers
 from counterfoil.ledger.market.terms import UNLIMITED
@@ -83,9 +85,14 @@ def _measure(run: Run, folder: Path, random: Random, sheets: list[SignedSheet]) 
     shelf.put_licence(b"Use it well.\n")
     for each in sheets:
         shelf.put_sheet(each)
-    with MarketBook.open(folder / "book.db", bytes(20)) as book, _node(folder / "shelf", sheets[0].digest_hex) as base:
+    with (
+        MarketBook.open(folder / "book.db", bytes(20)) as book,
+        AssetBook.open(folder / "assets.db") as registered,
+        _node(folder / "shelf", sheets[0].digest_hex) as base,
+    ):
         _fill(book, random, sheets)
-        source = Source(book, base)
+        _register(registered, sheets, base)
+        source = BookSource(book, registered, lambda: 10**9)
         for name, fetcher in (
             ("index_s", Fetcher(Reach(["127.0.0.0/8"]))),
             ("index_from_shelf_s", Fetcher(Reach([]), shelf)),
@@ -104,17 +111,6 @@ def _measure(run: Run, folder: Path, random: Random, sheets: list[SignedSheet]) 
             catalogue.refresh(NOW)
             run.add("follow_s", time.perf_counter() - began)
         _scan(run, random, folder / "index_s.db")
-
-
-class Source(BookSource):
-    """The book, and one node for every asset."""
-
-    def __init__(self, book: MarketBook, base: str) -> None:
-        super().__init__(book, None, lambda: 10**9)  # type: ignore[arg-type]
-        self._base = base
-
-    def uri(self, asset: str) -> str:
-        return self._base
 
 
 class Nobody(Fetcher):
@@ -170,6 +166,19 @@ def _fill(book: MarketBook, random: Random, sheets: list[SignedSheet]) -> None:
         connection.execute(events.insert(), told)
         connection.execute(offers.insert(), listed)
         connection.execute(assets.insert(), owned)
+
+
+def _register(book: AssetBook, sheets: list[SignedSheet], base: str) -> None:
+    """Writes what the Assets contract told: each asset is found at the node."""
+    told = {"creator": SELLER, "kind": 1, "manifest": "0x" + "00" * 32, "royalty_bps": 0}
+    told["uri"] = f"{base}/api/v1/assets"
+    rows = [
+        {"block": block, "event": 1, "name": "Registered", "asset": each.sheet.asset}
+        | {"transaction_hash": bytes(32), "told": json.dumps(told)}
+        for block, each in enumerate(sheets, 1)
+    ]
+    with book.engine.begin() as connection:
+        connection.execute(asset_events.insert(), rows)
 
 
 def _search(run: Run, random: Random, catalogue: Catalogue) -> None:

@@ -202,10 +202,9 @@ class Catalogue:
             now_s,
             MOST_FETCHED,
         )
-        bases: dict[str, str] = {}
-        for each in (*sheets, *texts):
-            if each.asset not in bases:
-                bases[each.asset] = base_of(self._source.uri(each.asset))
+        assets = list(dict.fromkeys(each.asset for each in (*sheets, *texts)))
+        uris = self._source.uris(assets) if assets else {}
+        bases = {asset: base_of(uris.get(asset, "")) for asset in assets}
         return [
             *(Wanted(each.id, "sheets", each.digest, self._bases(bases[each.asset])) for each in sheets),
             *(Wanted(each.id, "reviews", each.digest, self._bases(each.node, bases[each.asset])) for each in texts),

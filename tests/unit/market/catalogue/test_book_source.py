@@ -83,4 +83,9 @@ def test_what_happens_on_the_ledger_is_in_the_catalogue(fair: Fair, tmp_path: Pa
         assert catalogue.show(first.offer).reviews[0].hidden == "refunded"
         assert catalogue.show(first.offer).listing.stars_micro is None
         assert [each.offer for each in catalogue.search(Query()).listings] == [first.offer]
-        assert source.uri(first.asset) == ""
+        assert source.uris([first.asset]) == {}
+        fair.seller.ledger.assets.register("dataset", "77" * 32, uri="https://node.example/api/v1/assets")
+        assets.scanner.step()
+        assert list(source.uris([each.asset for each in assets.book.listed()]).values()) == [
+            "https://node.example/api/v1/assets"
+        ]
