@@ -32,6 +32,7 @@ TITLES = {
     "ledger": "The embedded ledger",
     "node": "Deciding over HTTP",
     "adapters": "Spans of model calls, and what a slow sink loses",
+    "sandbox": "Running a job locked in",
     "console": "The console with a million decisions",
 }
 HEAD = """# Benchmarks

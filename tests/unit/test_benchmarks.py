@@ -108,6 +108,7 @@ PROMISED = {
         "half_load_p50_ms",
         "half_load_p99_ms",
     },
+    "sandbox": {"sandbox_start_ms", "sandbox_start_p95_ms", "sandbox_numpy_ms", "process_start_ms", "probe_ms"},
     "start": {"help_s", "check_receipt_s"},
     "console": {
         "page_kib",
