@@ -25,6 +25,7 @@ OPEN = frozenset(
         ("GET", "/api/v1/openapi.json"),
         ("GET", "/api/v1/organisation"),
         ("GET", "/api/v1/market/licences/{digest}"),
+        ("GET", "/api/v1/market/reviews/{digest}"),
         ("GET", "/api/v1/market/sheets/{digest}"),
         ("POST", "/api/v1/market/offers/{offer}/preview"),
         ("POST", "/api/v1/market/orders/{order}/challenge"),
