@@ -130,6 +130,8 @@ def writes(node) -> dict[str, dict]:
         "/api/v1/assets/contract": {"json": {}},
         f"/api/v1/market/offers/{ASSET}/preview": {"json": {"claims": {}}},  # no ledger: refused, like the next two
         f"/api/v1/market/orders/{ASSET}/challenge": {},
+        f"/api/v1/market/orders/{ASSET}/job": {"files": {"spec": b"{}"}},
+        f"/api/v1/market/orders/{ASSET}/cancel": {},
         f"/api/v1/market/orders/{ASSET}/ticket": {"json": {"claims": {}, "challenge": ""}},
         "/api/v1/models?name=twice": {"content": b"{}"},
         "/api/v1/passports": {"json": passport.to_json()},

@@ -2,6 +2,7 @@
 
 GET  …/market/sheets/{digest}             an offer sheet, as it was signed
 GET  …/market/licences/{digest}           the text of a licence
+GET  …/market/reviews/{digest}            a review that was left here, as it was signed
 POST …/market/offers/{offer}/preview      how the terms would decide over claims
 POST …/market/orders/{order}/challenge    a word that only the order's key reads
 POST …/market/orders/{order}/ticket       a ticket, for who read the word and is let in by the terms
@@ -55,6 +56,7 @@ class PublicMarketRoutes:
         room = Room("market")
         room.reads("/market/sheets/{digest}", self.sheet, PUBLIC, responses=_FILE)
         room.reads("/market/licences/{digest}", self.licence, PUBLIC, responses=_FILE)
+        room.reads("/market/reviews/{digest}", self.review, PUBLIC, responses=_FILE)
         room.writes("/market/offers/{offer}/preview", self.preview, PUBLIC, AdmissionPreview, status=200)
         room.writes("/market/orders/{order}/challenge", self.challenge, PUBLIC, status=200, responses=_FILE)
         room.writes("/market/orders/{order}/ticket", self.ticket, PUBLIC, status=200, responses=_FILE)
@@ -72,6 +74,10 @@ class PublicMarketRoutes:
         """Sends the text of a licence by its digest."""
         text = self._org.market.shelf.licence(digest)
         return Response(text, media_type="text/plain; charset=utf-8", headers=_KEPT)
+
+    def review(self, digest: Digest) -> Response:
+        """Sends a review that was left with this home, by its digest."""
+        return Response(self._org.market.shelf.raw("reviews", digest), media_type="application/json", headers=_KEPT)
 
     def preview(self, offer: Offer, wanted: ToPreview) -> dict[str, Any]:
         """Says how the terms of an offer would decide over claims about an order that is not made yet."""

@@ -152,6 +152,7 @@ class Purchases:
     """
 
     def __init__(self, state: MarketState, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
+        state.make(purchases)
         self._state = state
         self._secret = secret
         self._now = now

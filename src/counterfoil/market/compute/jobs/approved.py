@@ -34,6 +34,7 @@ class Approved:
     """
 
     def __init__(self, state: MarketState, now: Callable[[], int]) -> None:
+        state.make(approved)
         self._state = state
         self._now = now
 

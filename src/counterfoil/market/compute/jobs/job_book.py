@@ -112,6 +112,7 @@ class JobBook:
     """
 
     def __init__(self, state: MarketState, now: Callable[[], int]) -> None:
+        state.make(jobs_table)
         self._state = state
         self._now = now
 

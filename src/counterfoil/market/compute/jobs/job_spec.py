@@ -127,8 +127,8 @@ class JobSpec:
             algorithm = AlgorithmNamed(_digest(named, "digest"), named.text("name"), named.text("version"))
             named.require_empty()
         else:
-            statistics = _statistics(value.get("statistics"))
-            table.has("statistics")
+            table.tables("statistics", "statistic")
+            statistics = _statistics(value["statistics"])
         limits = dict(table.mapping("limits"))
         _require_limits(limits)
         offer = table.text("offer", pattern=_OFFER, like="0x and 64 digits")
