@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.opened import OpenedMarket
     from counterfoil.market.buying.buying import Buying
+    from counterfoil.market.buying.computing import Computing
     from counterfoil.market.buying.purchases import Purchases
     from counterfoil.market.buying.reviews import Reviews
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
+    from counterfoil.market.compute.jobs.jobs import Jobs
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -81,6 +83,8 @@ class Market:
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
         self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
+        self._computing: Computing | None = None
+        self._jobs: Jobs | None = None
         self.shelf = Shelf(folder)
         self.bought = folder / "bought"
 
@@ -227,11 +231,59 @@ class Market:
         """Whether this home's ledger has a market."""
         return self._ledger.is_connected and self._ledger.require_connection().market != ""
 
+    @property
+    def jobs(self) -> Jobs:
+        """Computations that others bought, next to this home's data.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        selling = self.selling
+        from counterfoil.market.compute.jobs.jobs import Jobs
+
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = Jobs(
+                    self._folder,
+                    self.state,
+                    self._ledger,
+                    selling.orders,
+                    selling.goods,
+                    self._recorder,
+                    self._archive,
+                    selling.sign,
+                )
+                self._stack.callback(self._jobs.close)
+            return self._jobs
+
+    @property
+    def computing(self) -> Computing:
+        """Computations that this home buys, next to the data of others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        buying = self.buying
+        from counterfoil.market.buying.computing import Computing
+
+        with self._lock:
+            if self._computing is None:
+                self._computing = Computing(
+                    self._folder / "handed-in",
+                    self._ledger,
+                    buying,
+                    self.purchases,
+                    self._recorder,
+                    self._views,
+                    self._reach,
+                )
+            return self._computing
+
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
         if not self.is_open:
             return ""
-        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume())
+        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
 
@@ -239,11 +291,14 @@ class Market:
         """Lets go of everything."""
         with self._lock:
             self._state = self._selling = self._purchases = self._buying = self._catalogue = None
+            self._computing = self._jobs = None
             self._stack.close()
 
 
 def _know_tables() -> None:
     """Loads every module that keeps a table in the market's state: the file is made with all of them."""
     import counterfoil.market.buying.purchases
+    import counterfoil.market.compute.jobs.approved
+    import counterfoil.market.compute.jobs.job_book
     import counterfoil.market.selling.goods
     import counterfoil.market.selling.known_buyers  # noqa: F401 - loaded for its table, like the others

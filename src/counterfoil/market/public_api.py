@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from counterfoil.errors import NotFound
 from counterfoil.market.bodies import ToAdmit, ToPreview, ToReview
+from counterfoil.market.compute.jobs.api import JobRoutes
 from counterfoil.market.delivery.api import DeliveryRoutes
 from counterfoil.market.shapes import AdmissionPreview, ReviewTaken
 from counterfoil.web.desk import Desk
@@ -66,6 +67,7 @@ class PublicMarketRoutes:
         router = APIRouter()
         router.include_router(room.router)
         router.include_router(DeliveryRoutes(lambda: self._selling).router())
+        router.include_router(JobRoutes(self._desk, lambda: self._selling, lambda: self._org.market.jobs).router())
         return router
 
     def sheet(self, digest: Digest) -> Response:

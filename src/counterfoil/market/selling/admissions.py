@@ -104,7 +104,7 @@ class Admissions:
                 self._known.by_origin(), self._uses(order.order), self._uses_of_buyer(order.offer, order.buyer.lower())
             )
             access = decide(_terms(signed), claims, context, now)
-            self._record(AdmissionRecord(order.order, order.offer, order.sheet, access.allowed, access.why), claims)
+            self._record(AdmissionRecord(order.order, order.offer, order.sheet, access.allowed, access.name), claims)
         if not access.allowed:
             raise NotAllowed(f"the seller's terms do not let you in: {access.why}")
         return self._tickets.issue(order.order, paid.recipient)
