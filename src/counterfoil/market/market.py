@@ -79,6 +79,7 @@ class Market:
         self._buying: Buying | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
+        self._serves = False
         self.shelf = Shelf(folder)
 
     @property
@@ -212,10 +213,16 @@ class Market:
                 )
             return self._computing
 
+    def serve(self) -> None:
+        """Has jobs that are bought run in the background from here on, once `step` finds a market."""
+        self._serves = True
+
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
         if not self._ledger.is_connected or self._ledger.require_connection().market == "":
             return ""
+        if self._serves:
+            self.jobs.start()
         sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
