@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.computing import Computing
     from counterfoil.market.buying.purchases import Purchases
-    from counterfoil.market.compute.jobs.jobs import Jobs
     from counterfoil.market.buying.reviews import Reviews
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
+    from counterfoil.market.compute.jobs.jobs import Jobs
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -98,7 +98,6 @@ class Market:
         """What is under way."""
         with self._lock:
             if self._state is None:
-                _know_tables()
                 self._state = MarketState(self._folder)
                 self._stack.callback(self._state.close)
             return self._state
@@ -174,16 +173,6 @@ class Market:
     @property
     def jobs(self) -> Jobs:
         """Computations that others bought, next to this home's data.
-    def sheets(self) -> SheetFinder:
-        """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
-        require_packages()
-        from counterfoil.market.buying.sheet_finder import SheetFinder
-
-        return SheetFinder(self._ledger, self.shelf, self._reach)
-
-    @property
-    def reviews(self) -> Reviews:
-        """The reviews that this home gives.
 
         Raises:
             NotSetUp: A package is missing.
@@ -228,6 +217,22 @@ class Market:
                     self._reach,
                 )
             return self._computing
+
+    @property
+    def sheets(self) -> SheetFinder:
+        """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
+        require_packages()
+        from counterfoil.market.buying.sheet_finder import SheetFinder
+
+        return SheetFinder(self._ledger, self.shelf, self._reach)
+
+    @property
+    def reviews(self) -> Reviews:
+        """The reviews that this home gives.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
         require_packages()
         from counterfoil.market.buying.reviews import Reviews
 
@@ -284,13 +289,6 @@ class Market:
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._buying = self._computing = self._jobs = None
-            self._state = self._selling = self._purchases = self._buying = self._catalogue = None
+            self._state = self._selling = self._purchases = None
+            self._buying = self._computing = self._jobs = self._catalogue = None
             self._stack.close()
-
-
-def _know_tables() -> None:
-    """Loads every module that keeps a table in the market's state: the file is made with all of them."""
-    import counterfoil.market.buying.purchases
-    import counterfoil.market.selling.goods
-    import counterfoil.market.selling.known_buyers  # noqa: F401 - loaded for its table, like the others
