@@ -2,7 +2,6 @@
 
 GET  …/market/sheets/{digest}             an offer sheet, as it was signed
 GET  …/market/licences/{digest}           the text of a licence
-GET  …/market/reviews/{digest}            a review that was left here, as it was signed
 GET  …/market/passports/{digest}          the passport's file, by the leaf hash of its record
 GET  …/market/reviews/{digest}            the text of a review
 POST …/market/offers/{offer}/reviews      the text of a review that the ledger names
@@ -19,9 +18,8 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from counterfoil.errors import NotFound
-from counterfoil.market.bodies import ToAdmit, ToPreview
-from counterfoil.market.compute.jobs.api import JobRoutes
 from counterfoil.market.bodies import ToAdmit, ToPreview, ToReview
+from counterfoil.market.compute.jobs.api import JobRoutes
 from counterfoil.market.delivery.api import DeliveryRoutes
 from counterfoil.market.shapes import AdmissionPreview, ReviewTaken
 from counterfoil.web.desk import Desk
@@ -60,7 +58,6 @@ class PublicMarketRoutes:
         room = Room("market")
         room.reads("/market/sheets/{digest}", self.sheet, PUBLIC, responses=_FILE)
         room.reads("/market/licences/{digest}", self.licence, PUBLIC, responses=_FILE)
-        room.reads("/market/reviews/{digest}", self.review, PUBLIC, responses=_FILE)
         room.reads("/market/passports/{digest}", self.passport, PUBLIC, responses=_FILE)
         room.reads("/market/reviews/{digest}", self.review, PUBLIC, responses=_FILE)
         room.writes("/market/offers/{offer}/reviews", self.take_review, PUBLIC, ReviewTaken, status=200)
@@ -81,10 +78,6 @@ class PublicMarketRoutes:
         """Sends the text of a licence by its digest."""
         text = self._org.market.shelf.licence(digest)
         return Response(text, media_type="text/plain; charset=utf-8", headers=_KEPT)
-
-    def review(self, digest: Digest) -> Response:
-        """Sends a review that was left with this home, by its digest."""
-        return Response(self._org.market.shelf.raw("reviews", digest), media_type="application/json", headers=_KEPT)
 
     def passport(self, digest: Digest) -> Response:
         """Sends the file of a passport that an offer sheet names, by the leaf hash of its record."""
