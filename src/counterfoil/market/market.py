@@ -84,6 +84,7 @@ class Market:
         self._buying: Buying | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
+        self._serves = False
         self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
         self.bought = folder / "bought"
@@ -278,10 +279,16 @@ class Market:
         """Whether this home's ledger has a market."""
         return self._ledger.is_connected and self._ledger.require_connection().market != ""
 
+    def serve(self) -> None:
+        """Has jobs that are bought run in the background from here on, once `step` finds a market."""
+        self._serves = True
+
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
         if not self.is_open:
             return ""
+        if self._serves:
+            self.jobs.start()
         sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)

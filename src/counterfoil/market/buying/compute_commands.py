@@ -11,7 +11,7 @@ import click
 
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
-from counterfoil.market.buying.commands import stated_options, stated_of
+from counterfoil.market.buying.stating import stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, sheet_lines
 
@@ -39,7 +39,7 @@ _OVER: Final = ("delivered", "cancelled")
 @click.option("--max", "most", default="", metavar="AMOUNT", help="The most it may cost; the offer's price without.")
 @click.option("--to", type=PATH, help="Folder for the result; it must be new.")
 @click.option("--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the result.", show_default=True)
-@stated_options
+@stating
 @sending
 @click.pass_obj
 def compute(
@@ -54,7 +54,10 @@ def compute(
     wait: int,
     dry_run: bool,
     yes: bool,
-    **stated: Any,
+    purpose: str | None,
+    jurisdiction: str | None,
+    accept_licence: bool,
+    credentials: tuple[Path, ...],
 ) -> None:
     """Have an algorithm run next to data that never leave, and get what may leave with a signed receipt.
 
@@ -66,7 +69,14 @@ def compute(
     with session.open() as org:
         found = org.ledger.market.offer(offer_id)
         signed = org.market.sheets.sheet_of(found)
-        planned = org.market.computing.planning(offer_id, wanted, stated_of(signed, **stated), to=to, most=most)
+        stated = stated_of(
+            signed,
+            purpose=purpose,
+            jurisdiction=jurisdiction,
+            accept_licence=accept_licence,
+            credentials=credentials,
+        )
+        planned = org.market.computing.planning(offer_id, wanted, stated, to=to, most=most)
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)
         told: dict[str, Any] = {"admission": planned.admission, "order": planned.order}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +64,9 @@ def approve(session: Session, what: str, remove: bool) -> None:
             org.market.jobs.approved.remove(what)
         else:
             named = org.market.jobs.approved.add(what)
-    session.emit({"approved": not remove, "what": named}, [f"{'No longer approved' if remove else 'Approved'}: {named}"])
+    session.emit(
+        {"approved": not remove, "what": named}, [f"{'No longer approved' if remove else 'Approved'}: {named}"]
+    )
 
 
 @click.command()
@@ -91,7 +94,7 @@ def jobs(session: Session, order_id: str | None, log: bool, run: bool) -> None:
         moved = market.jobs.step() if run else 0
         found = [market.jobs.book.at(order_id)] if order_id is not None else market.jobs.book.all()
         text = market.jobs.log(found[0].order).decode("utf-8", "replace") if log else ""
-        settled = [each.to_json() for each in market.jobs.settled(found[0].job)] if order_id is not None else []
+        settled = [asdict(each) for each in market.jobs.settled(found[0].job)] if order_id is not None else []
     if run:
         session.remark(f"{counted(moved, 'step')} done.")
     header = ("state", "title", "order", "what is known")
