@@ -86,9 +86,10 @@ class Market:
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
-        self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
+        self._serves = False
+        self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
         self.bought = folder / "bought"
 
@@ -102,7 +103,6 @@ class Market:
         """What is under way."""
         with self._lock:
             if self._state is None:
-                _know_tables()
                 self._state = MarketState(self._folder)
                 self._stack.callback(self._state.close)
             return self._state
@@ -175,6 +175,54 @@ class Market:
                     self._reach,
                 )
             return self._buying
+
+    @property
+    def jobs(self) -> Jobs:
+        """Computations that others bought, next to this home's data.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        selling = self.selling
+        from counterfoil.market.compute.jobs.jobs import Jobs
+
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = Jobs(
+                    self._folder,
+                    self.state,
+                    self._ledger,
+                    selling.orders,
+                    selling.goods,
+                    self._recorder,
+                    self._archive,
+                    selling.sign,
+                )
+                self._stack.callback(self._jobs.close)
+            return self._jobs
+
+    @property
+    def computing(self) -> Computing:
+        """Computations that this home buys, next to the data of others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        buying = self.buying
+        from counterfoil.market.buying.computing import Computing
+
+        with self._lock:
+            if self._computing is None:
+                self._computing = Computing(
+                    self._folder / "handed-in",
+                    self._ledger,
+                    buying,
+                    self.purchases,
+                    self._recorder,
+                    self._views,
+                    self._reach,
+                )
+            return self._computing
 
     @property
     def sheets(self) -> SheetFinder:
@@ -253,58 +301,16 @@ class Market:
         """Whether this home's ledger has a market."""
         return self._ledger.is_connected and self._ledger.require_connection().market != ""
 
-    @property
-    def jobs(self) -> Jobs:
-        """Computations that others bought, next to this home's data.
-
-        Raises:
-            NotSetUp: A package is missing.
-        """
-        selling = self.selling
-        from counterfoil.market.compute.jobs.jobs import Jobs
-
-        with self._lock:
-            if self._jobs is None:
-                self._jobs = Jobs(
-                    self._folder,
-                    self.state,
-                    self._ledger,
-                    selling.orders,
-                    selling.goods,
-                    self._recorder,
-                    self._archive,
-                    selling.sign,
-                )
-                self._stack.callback(self._jobs.close)
-            return self._jobs
-
-    @property
-    def computing(self) -> Computing:
-        """Computations that this home buys, next to the data of others.
-
-        Raises:
-            NotSetUp: A package is missing.
-        """
-        buying = self.buying
-        from counterfoil.market.buying.computing import Computing
-
-        with self._lock:
-            if self._computing is None:
-                self._computing = Computing(
-                    self._folder / "handed-in",
-                    self._ledger,
-                    buying,
-                    self.purchases,
-                    self._recorder,
-                    self._views,
-                    self._reach,
-                )
-            return self._computing
+    def serve(self) -> None:
+        """Has jobs that are bought run in the background from here on, once `step` finds a market."""
+        self._serves = True
 
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
         if not self.is_open:
             return ""
+        if self._serves:
+            self.jobs.start()
         sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
@@ -312,15 +318,6 @@ class Market:
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._buying = self._catalogue = None
-            self._computing = self._jobs = None
+            self._state = self._selling = self._purchases = None
+            self._buying = self._computing = self._jobs = self._catalogue = None
             self._stack.close()
-
-
-def _know_tables() -> None:
-    """Loads every module that keeps a table in the market's state: the file is made with all of them."""
-    import counterfoil.market.buying.purchases
-    import counterfoil.market.compute.jobs.approved
-    import counterfoil.market.compute.jobs.job_book
-    import counterfoil.market.selling.goods
-    import counterfoil.market.selling.known_buyers  # noqa: F401 - loaded for its table, like the others
