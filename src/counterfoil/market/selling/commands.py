@@ -296,7 +296,7 @@ def read_parts(parts: tuple[str, ...]) -> Any:
             bps = Decimal(percent) * 100
         except InvalidOperation:
             bps = Decimal(0)
-        if not bps.is_finite() or bps != bps.to_integral_value():
+        if not bps.is_finite() or bps <= 0 or bps != bps.to_integral_value():
             raise InvalidInput(f"{part[:90]!a} is no share", hint="ADDRESS=PERCENT, of at most two digits: 0x…=12.5")
         found.append(Share.of(payee, int(bps)))
     return tuple(found)
