@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.purchases import Purchases
+    from counterfoil.market.buying.resuming import Resuming
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -75,6 +76,7 @@ class Market:
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
+        self._resuming: Resuming | None = None
         self.shelf = Shelf(folder)
 
     @property
@@ -160,16 +162,35 @@ class Market:
                 )
             return self._buying
 
+    @property
+    def resuming(self) -> Resuming:
+        """Goes on with purchases by itself.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        require_packages()
+        from counterfoil.market.buying.resuming import Resuming
+
+        with self._lock:
+            if self._resuming is None:
+                self._resuming = Resuming(self.buying)
+                self._stack.callback(self._resuming.close)
+            return self._resuming
+
     def step(self) -> str:
-        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
+        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do.
+
+        Fetching what was bought goes on behind it: a seller that is slow does not hold up this home's own orders.
+        """
         if not self._ledger.is_connected or self._ledger.require_connection().market == "":
             return ""
-        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume())
+        sold, bought = self.selling.fulfilment.step(), self.resuming.step()
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
 
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._buying = None
+            self._state = self._selling = self._purchases = self._buying = self._resuming = None
             self._stack.close()

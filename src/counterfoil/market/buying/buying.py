@@ -8,13 +8,16 @@
 6. when its block is final the seller's node is asked for a ticket, which only our key opens;
 7. what was bought is fetched, checked against what was published, and put on record.
 
-Killed between any two steps, `resume` goes on: the ledger says whether the order was made.
+Killed between any two steps, `resume` goes on: the ledger says whether the order was made. The same command repeated
+goes on, too: as long as a purchase of this offer is on its way to the ledger, no second one is begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +26,20 @@ from sqlalchemy import select
 from counterfoil.core.age import recipient_of
 from counterfoil.core.age_payload import decrypt
 from counterfoil.core.signed_document import read_document
-from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
+from counterfoil.errors import (
+    CounterfoilError,
+    DoesNotMatch,
+    InvalidInput,
+    NodeUnreachable,
+    NotAllowed,
+    NotFound,
+    Stale,
+)
+from counterfoil.ledger.accounts.account import parse_address
+from counterfoil.ledger.sending.rows import OPEN
 from counterfoil.market.buying.node_wire import BuyersWire
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
-from counterfoil.market.delivery.fetching import Fetched, fetch
+from counterfoil.market.delivery.fetching import PATIENCE_S, Fetched, fetch
 from counterfoil.market.delivery.purchase import Purchase as OrderToFetch
 from counterfoil.market.delivery.source import Progress
 from counterfoil.market.delivery.tickets import is_ticket
@@ -109,6 +122,7 @@ class Buying:
         self._origin = origin
         self._sheet_of = sheet_of
         self._reach = reach
+        self._recording = threading.Lock()  # between looking for a record and writing it
 
     # Buying
 
@@ -124,7 +138,8 @@ class Buying:
     ) -> Planned:
         """Does steps 1 to 3; returns what step 5 would cost, and what does it.
 
-        Where the same purchase was begun before and is not known to be made, it is that one.
+        Where a purchase of this offer was begun before and is not known to be made, it is that one, with what is
+        stated now; unless it was never sent, and the offer has another sheet since.
 
         Args:
             offer: The offer's id, `0x` and 64 digits.
@@ -143,16 +158,30 @@ class Buying:
         found = self._ledger.market.offer(offer)
         if found.kind == "job":
             raise InvalidInput("a job is bought with what is to be run", hint="`counterfoil market compute` does it")
-        signed = self._sheet_of(found)  # step 1
-        purchase = self._begun(found, signed, stated or Stated())  # step 2
-        admission = self._asked(purchase, signed) if asks_seller else ""  # step 3
-        return self._planned(purchase, found, signed, admission, most=most, way=way, referrer=referrer)
+        before = self._purchases.of_offer(found.offer, self._ledger.market.account)
+        begun = [each for each in before if each.state is PurchaseState.PLANNED]
+        sent = next((each for each in begun if self._is_sent(each)), None)
+        if sent is not None:
+            purchase, signed = replace(sent, stated=stated or sent.stated), read_sheet(sent.sheet)
+        else:
+            signed = self._sheet_of(found)  # step 1
+            purchase = self._begun(found, signed, stated or Stated(), begun)  # step 2
+        admission = self._asked(purchase, signed) if asks_seller and sent is None else ""  # step 3
+        seen = {each.order for each in before}
+        return self._planned(purchase, found, signed, admission, seen, most=most, way=way, referrer=referrer)
 
-    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated) -> Purchase:
+    def _is_sent(self, purchase: Purchase) -> bool:
+        """Whether a purchase is on the ledger, or on its way there."""
+        with suppress(NotFound):
+            self._ledger.market.order(purchase.order)
+            return True
+        return bool(self._ledger.opened.outbox.rows(purpose=f"trade bought {purchase.order}", states=OPEN))
+
+    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated, before: Sequence[Purchase]) -> Purchase:
         account = self._ledger.market.account
-        known = self._purchases.under_way(offer.offer, account)
-        if known is not None and known.sheet == signed.data and known.stated == stated:
-            return known
+        known = next((each for each in before if each.sheet == signed.data), None)
+        if known is not None:
+            return replace(known, stated=stated)
         return self._purchases.begin(
             offer=offer.offer,
             asset=offer.asset,
@@ -178,10 +207,11 @@ class Buying:
         offer: Offer,
         signed: SignedSheet,
         admission: str,
+        seen: Collection[str] | None = None,
         *,
-        most: str,
-        way: Way,
-        referrer: str,
+        most: str = "",
+        way: Way = "auto",
+        referrer: str = "",
     ) -> Planned:
         from counterfoil.ledger.market.buying import ToBuy
 
@@ -190,7 +220,7 @@ class Buying:
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:
-            self._purchases.keep(purchase)  # step 5
+            self._purchases.keep(purchase, seen)  # step 5
             self._made(buy(tell), purchase)
             return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
 
@@ -201,13 +231,21 @@ class Buying:
 
     # Fetching
 
-    def fetch(self, order: str, to: Path | None = None, progress: Progress | None = None) -> Purchase:
+    def fetch(
+        self,
+        order: str,
+        to: Path | None = None,
+        progress: Progress | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> Purchase:
         """Does steps 6 and 7; goes on where it broke off.
 
         Args:
             order: The order's id.
             to: The file to be, or the folder it is put in; where it was to be before, without it.
             progress: Told (bytes done, bytes in all).
+            patience_s: So long a node that is away is asked again; with 0 nothing is waited for.
 
         Raises:
             NotFound: This home has no such purchase.
@@ -216,9 +254,11 @@ class Buying:
             DoesNotMatch: The seller sends something else than it published; the hint names the evidence.
             NodeUnreachable: The seller's node does not answer.
         """
-        purchase = self._settled(self._purchases.at(order))
-        if purchase.state is PurchaseState.PLANNED:
+        purchase = self._settled(self._known(order))
+        if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
             raise Stale("this purchase is not on the ledger yet", hint="`counterfoil market buy` goes on with it")
+        if purchase.state is PurchaseState.REFUNDED:
+            raise NotAllowed("this purchase was refunded, and gives no access", hint="buy it again to have it")
         if purchase.kind not in _FETCHABLE:
             raise InvalidInput(f"nothing is fetched for a {purchase.kind}", hint="see `counterfoil market purchases`")
         path = self._path(purchase, to)
@@ -226,14 +266,14 @@ class Buying:
             return purchase
         self._purchases.change(order, path=str(path))
         try:
-            found = self._fetched(purchase, path, progress)
+            found = self._fetched(purchase, path, progress, patience_s)
         except CounterfoilError as error:
             self._purchases.change(order, fault=error.message)
             raise
         self._record(purchase, found)
         return self._purchases.change(order, state=PurchaseState.FETCHED, fault="")
 
-    def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None) -> Fetched:
+    def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None, patience_s: float) -> Fetched:
         signed = read_sheet(purchase.sheet)
         ticket = self._ticket(purchase, signed)  # step 6
         sheet = read_document(purchase.sheet, SHEET_FORMAT)
@@ -246,7 +286,7 @@ class Buying:
             sheet,
         )
         wire = SellerWire(signed.sheet.wares.node, purchase.order, ticket, self._reach)
-        return fetch(known, wire, path, progress)  # step 7
+        return fetch(known, wire, path, progress, patience_s=patience_s)  # step 7
 
     def ticket(self, order: str) -> str:
         """Asks the seller's node for a ticket, by which other programs can fetch what was bought.
@@ -256,7 +296,7 @@ class Buying:
             NotAllowed: The order gives no access, or the terms do not.
             NodeUnreachable: The seller's node does not answer.
         """
-        purchase = self._purchases.at(order)
+        purchase = self._known(order)
         return self._ticket(purchase, read_sheet(purchase.sheet))
 
     def claims(self, purchase: Purchase) -> dict[str, Any]:
@@ -277,19 +317,25 @@ class Buying:
 
     # Going on
 
-    def resume(self, progress: Progress | None = None) -> list[Purchase]:
+    def resume(
+        self, progress: Progress | None = None, *, may: Callable[[Purchase], bool] = lambda _: True
+    ) -> list[Purchase]:
         """Goes on with every purchase that was interrupted, and returns those that moved.
 
         What cannot go on now says why in its `fault`, and is tried again the next time.
+
+        Args:
+            progress: As for `fetch`.
+            may: Whether one that is on the ledger is fetched now.
         """
         moved = []
         for each in self._purchases.all():
-            if each.state in (PurchaseState.FETCHED, PurchaseState.DROPPED):
+            if each.state in (PurchaseState.FETCHED, PurchaseState.REFUNDED):
                 continue
             now = self._settled(each)
-            if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE:
+            if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE and may(now):
                 try:
-                    now = self.fetch(now.order, progress=progress)
+                    now = self.fetch(now.order, progress=progress, patience_s=0)
                 except CounterfoilError as error:
                     now = self._purchases.change(now.order, fault=error.message)
             if now.state is not each.state:
@@ -297,25 +343,55 @@ class Buying:
         return moved
 
     def _settled(self, purchase: Purchase) -> Purchase:
-        """Asks the ledger whether the order of a purchase was made."""
-        if purchase.state is not PurchaseState.PLANNED:
-            return purchase
-        try:
-            order = self._ledger.market.order(purchase.order)
-        except NotFound:
-            return purchase
-        if order.block > self._ledger.opened.chain.final_block().number:
-            return purchase
-        return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
+        """Asks the ledger what became of a purchase, as far as it will not take that back."""
+        market = self._ledger.market
+        if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
+            if not market.events(names=("Bought", "Ordered"), order=purchase.order, is_final=True, limit=1):
+                return purchase
+            if not market.records(order=purchase.order):  # killed before its log said so
+                found = market.offer(purchase.offer)
+                return self._planned(purchase, found, read_sheet(purchase.sheet), "").carry_out(_silent)
+            return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
+        if purchase.state is PurchaseState.BOUGHT and market.events(
+            names=("Refunded",), order=purchase.order, is_final=True, limit=1
+        ):
+            return self._purchases.change(purchase.order, state=PurchaseState.REFUNDED, fault="")
+        return purchase
 
     # Inner parts
+
+    def _known(self, order: str) -> Purchase:
+        """Returns a purchase of this home.
+
+        Raises:
+            NotFound: It has none of this order; where the ledger says that it bought it, that is said plainly.
+        """
+        with suppress(NotFound):
+            return self._purchases.at(order)
+        bought = None
+        with suppress(CounterfoilError):
+            bought = self._ledger.market.order(order)
+        if bought is not None and parse_address(bought.buyer) == self._ledger.market.account:
+            raise NotFound(
+                f"this home bought the order {bought.order}, but its key is gone: the home was restored from an "
+                "older backup, and nothing that is delivered for it can be read",
+                hint="look for a newer backup of market.db; or ask the seller to refund it, or take the money back "
+                "when it was due and is not delivered",
+            )
+        return self._purchases.at(order)
 
     def _wire(self, signed: SignedSheet) -> BuyersWire:
         return BuyersWire(signed.sheet.wares.node, self._reach)
 
     def _ticket(self, purchase: Purchase, signed: SignedSheet) -> str:
         secret, wire = self._purchases.secret_of(purchase), self._wire(signed)
-        word = decrypt(wire.challenge(purchase.order), secret).decode("ascii", "replace")
+        try:
+            word = decrypt(wire.challenge(purchase.order), secret).decode("ascii", "replace")
+        except DoesNotMatch as error:
+            raise NodeUnreachable(
+                "the seller's node does not know this order, or not yet",
+                hint="it counts when its block is final for the seller, too: try again in a moment",
+            ) from error
         ticket = decrypt(wire.ticket(purchase.order, self.claims(purchase), word), secret).decode("ascii", "replace")
         if not is_ticket(ticket):
             raise NotAllowed("the seller's node handed out something else than a ticket", hint="ask the seller")
@@ -342,7 +418,12 @@ class Buying:
             market_records.c.order == purchase.order,
             market_records.c.digest == made.statement,
         )
-        with self._views.reading() as connection:
-            known: Sequence[Any] = connection.execute(query).all()
-        if not known:
-            self._recorder.write(made.draft())
+        with self._recording:
+            with self._views.reading() as connection:
+                known = connection.execute(query).first()
+            if known is None:
+                self._recorder.write(made.draft())
+
+
+def _silent(_: str) -> None:
+    """Tells nobody."""

@@ -46,7 +46,7 @@ class BuyersWire:
         told = self._posted(f"/market/offers/{offer}/preview", {"claims": dict(claims)})
         try:
             answer = json.loads(told)
-            return Preview(bool(answer["allowed"]), _words(str(answer["why"])))
+            return Preview(answer["allowed"] is True, _words(str(answer["why"])))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise MalformedEvidence("the seller's node answers something else than a decision") from error
 
