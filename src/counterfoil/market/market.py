@@ -69,7 +69,7 @@ class Market:
         self._secret = secret
         self._name = name
         self._node = node
-        self._reach = Reach(networks)
+        self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._state: MarketState | None = None

@@ -45,6 +45,7 @@ from counterfoil.market.delivery.source import Progress
 from counterfoil.market.delivery.tickets import is_ticket
 from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
+from counterfoil.market.selling.challenges import is_challenge_word
 from counterfoil.market.sheets.sheet import SHEET_FORMAT, SignedSheet, read_sheet
 from counterfoil.market.terms import Credential, sign_claims
 from counterfoil.market.views import market_records
@@ -392,6 +393,8 @@ class Buying:
                 "the seller's node does not know this order, or not yet",
                 hint="it counts when its block is final for the seller, too: try again in a moment",
             ) from error
+        if not is_challenge_word(word):
+            raise NodeUnreachable("the seller's node hands out something else than a challenge", hint="ask the seller")
         ticket = decrypt(wire.ticket(purchase.order, self.claims(purchase), word), secret).decode("ascii", "replace")
         if not is_ticket(ticket):
             raise NotAllowed("the seller's node handed out something else than a ticket", hint="ask the seller")

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ from counterfoil.errors import (
 )
 from counterfoil.provenance.snapshots.addresses import Reach
 
-__all__ = ["Incoming", "NodeWire", "Patience", "SellerWire"]
+__all__ = ["PATIENCE", "Incoming", "NodeWire", "Patience", "SellerWire"]
 
 _TAKEN_BYTES: Final = 65_536
 _MOST_PROBLEM_BYTES: Final = 65_536
@@ -176,8 +176,9 @@ class NodeWire:
             with _clock(connection, self._patience.answer_s):
                 connection.request(method, f"{self._api}{path}", body, asked)
                 answer = connection.getresponse()
-            length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
-            yield Incoming(answer, length, self._patience.mib_s)
+            with closing(answer):  # it outlives its connection, where the node closes that
+                length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+                yield Incoming(answer, length, self._patience.mib_s)
         except (OSError, http.client.HTTPException) as error:
             raise NodeUnreachable(
                 f"the node at {self._host} does not answer: {type(error).__name__}",
