@@ -36,7 +36,11 @@ FIGURES = (
     ),
     Figure("seller_megabytes_per_core_s", _PER_CORE, "The seller's part: read, check, encrypt, send", "higher", 250),
     Figure(
-        "buyer_megabytes_per_core_s", _PER_CORE, "The buyer's part: both hashes, decryption, writing", "higher", 250
+        "buyer_megabytes_per_core_s",
+        _PER_CORE,
+        "The buyer's part: receive, decrypt, check, write",
+        "higher",
+        250,
     ),
     Figure("delivery_megabytes_per_s", "MB per second", "The same by the clock, with whatever else ran", "higher"),
     Figure("prepare_megabytes_per_core_s", _PER_CORE, "The pass before the statement, once an order", "higher"),

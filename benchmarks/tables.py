@@ -16,6 +16,7 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
     "recall": "Recalls at a million decisions",
+    "catalogue": "The market's catalogue",
     "fingerprints": "Fingerprints of files and tables",
     "deidentify": "De-identifying and checking a million rows",
     "lineage": "Lineage among 100,000 steps",
@@ -27,10 +28,12 @@ TITLES = {
     "start": "Starting the command line",
     "gas": "What anchoring costs on a ledger",
     "market_gas": "What the market costs on a ledger, beside Ocean",
+    "market_offers": "Looking through 1,000 offers",
     "anchor_proof": "Checking an anchor offline",
     "ledger": "The embedded ledger",
     "node": "Deciding over HTTP",
     "adapters": "Spans of model calls, and what a slow sink loses",
+    "sandbox": "Running a job locked in",
     "console": "The console with a million decisions",
 }
 HEAD = """# Benchmarks

@@ -182,18 +182,18 @@ class Seller:
         return app
 
     @contextmanager
-    def serving(self) -> Iterator[str]:
+    def serving(self, **tls: str) -> Iterator[str]:
         """Serves on loopback by the node's own server; yields the address."""
         from counterfoil.node.server import Server, bind
         from counterfoil.node.settings import NodeSettings
 
-        settings = NodeSettings(listen="127.0.0.1:0")
+        settings = NodeSettings(listen="127.0.0.1:0", **tls)
         found = bind(settings)
         server = Server(self.app(), settings)
         thread = Thread(target=lambda: server.run([found]))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{found.getsockname()[1]}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{found.getsockname()[1]}"
         finally:
             server.stop()
             thread.join()

@@ -112,7 +112,7 @@ def test_every_command_named_in_passing_exists() -> None:
         (page.name, word)
         for page in PAGES
         # what ends in a number is the name of a format, such as the one of an offer
-        for word in re.findall(r"`counterfoil ([a-z][a-z-]*)(?![a-z -]* \d+`)", page.read_text(encoding="utf-8"))
+        for word in re.findall(r"`counterfoil ([a-z][a-z-]*)(?![a-z -]* \d+[` ])", page.read_text(encoding="utf-8"))
     }
     assert {(page, word) for page, word in named if word not in COMMANDS} == set()
 

@@ -119,6 +119,20 @@ def test_a_decent_answer_is_taken(tmp_path):
     assert got(made, tmp_path, answers_of(made)) == DATA
 
 
+def test_connections_that_break_again_and_again_are_outlasted(tmp_path):
+    """Each answer promises all and ends early; every one brings it further."""
+    made, asked = MadeDelivery(), []
+
+    def breaks(handler):
+        start = int(handler.headers["range"].removeprefix("bytes=").split("-")[0])
+        asked.append(start)
+        data = b"".join(made.pieces)[start:] if start else made.pieces[0]
+        handler.send(data[: CHUNK_BYTES + 300], 206, length=len(data))
+
+    assert got(made, tmp_path, answers_of(made, content=breaks)) == DATA
+    assert asked == [0, 184, 184 + 1_048_832, 184 + 2 * 1_048_832]
+
+
 def spoilt_head():
     return MadeDelivery(head=bytes(184))
 

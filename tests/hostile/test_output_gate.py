@@ -86,7 +86,7 @@ def test_what_stands_between_the_values_does_not_leave(tmp_path: Path) -> None:
         (b"region,people,mean\nnorth,5,\x001\n", "table"),
         (b"\xef\xbb\xbfregion,people,mean\n", "table"),
         (b"region,people,mean\n\xff,5,1\n", "table"),
-        (b"region,people,mean\n" + b"north,5,1\n" * 1_001, "rows"),
+        (b"region,people,mean\n" + b"north,5,1\n" * 1_001, "length"),
         (b'region,people,mean\n"' + b"a" * 99_000 + b'",5,1\n', "cell"),
         (b"region,people,mean\n" + b"\n" * 50, "columns"),
     ],
@@ -178,6 +178,16 @@ def spoiled(kind: str) -> bytes:
     elif kind == "bytes":
         attribute = model.graph.node[0].attribute.add()
         attribute.name, attribute.s, attribute.type = "a", b"\xff\xfe\x00", 3
+    elif kind == "segment":
+        weight.segment.begin = 1799
+    elif kind == "beside":
+        del weight.float_data[:]
+        weight.dims[0] = 0
+        weight.int32_data.append(1799)
+    elif kind == "more":
+        weight.float_data.append(17.99)
+    elif kind == "domain":
+        model.graph.node[0].domain = "com.example"
     elif kind == "long":
         model.graph.name = "a" * 201
     elif kind == "names":
@@ -201,6 +211,10 @@ def spoiled(kind: str) -> bytes:
         ("shape", "model"),
         ("twice", "model"),
         ("bytes", "text"),
+        ("segment", "model"),
+        ("beside", "model"),
+        ("more", "model"),
+        ("domain", "family"),
         ("long", "text"),
         ("names", "text"),
         ("unknown", "model"),
@@ -257,7 +271,7 @@ def test_a_folder_of_very_many_files_is_refused_as_a_whole(tmp_path: Path) -> No
     for number in range(1_001):
         (tmp_path / str(number)).touch()
     result = made.gated(tmp_path, made.rules(made.json_rule()), None, result_json={"count": 1})
-    assert [(each.name, each.rule) for each in result.decision.files] == [("*", "entries")]
+    assert [(each.name, each.rule) for each in result.decision.files] == [("*", "files")]
     assert result.passed == {}
 
 

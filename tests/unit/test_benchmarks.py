@@ -63,6 +63,7 @@ PROMISED = {
         "large_file_sha256_gb_per_cpu_s",
         "table_rows_per_cpu_s",
     },
+    "catalogue": {"index_s", "index_from_shelf_s", "follow_s", "search_words_ms", "search_all_ms", "like_words_ms"},
     "recall": {"sqlite_recall_s", "sqlite_open_s", "notices_per_cpu_s", "idle_cpu_us", "guarded_cpu_us"},
     "snapshots": {"take_s", "check_s", "export_s", "file_peak_mib", "query_s", "query_peak_mib"},
     "memory": {"append_growth_mib", "rebuild_growth_mib", "bundle_growth_mib", "check_growth_mib"},
@@ -85,6 +86,7 @@ PROMISED = {
         "compute_job_by_allowance_gas",
         "ocean_first_purchase_gas",
     },
+    "market_offers": {"indexed_s", "open_ms", "asset_ms", "seller_ms", "price_ms", "one_ms", "all_ms"},
     "gas": {"anchor_worst_gas", "keep_worst_gas", "anchor_median_gas", "anchor_worst_wider_gas"},
     "ledger": {
         "transactions_per_s_one_a_block",
@@ -107,6 +109,7 @@ PROMISED = {
         "half_load_p50_ms",
         "half_load_p99_ms",
     },
+    "sandbox": {"sandbox_start_ms", "sandbox_start_p95_ms", "sandbox_numpy_ms", "process_start_ms", "probe_ms"},
     "start": {"help_s", "check_receipt_s"},
     "console": {
         "page_kib",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from counterfoil.errors import LedgerUnreachable, Reverted
 from counterfoil.ledger.accounts.account import Account
 from counterfoil.ledger.anchors.anchoring import Anchoring
 from counterfoil.ledger.anchors.book import AnchorBook
@@ -17,6 +16,7 @@ from counterfoil.ledger.market.opened import OpenedMarket, open_market
 from counterfoil.ledger.outbox_place import outbox_place
 from counterfoil.ledger.packages import use_fast_keccak
 from counterfoil.ledger.rpc.chain import Chain
+from counterfoil.ledger.sending.awaited import awaited
 from counterfoil.ledger.sending.outbox import Outbox
 from counterfoil.ledger.sending.scanner import Scanner
 from counterfoil.ledger.sending.sender import SendingSettings
@@ -58,14 +58,8 @@ class OpenedLedger:
         """
         contract = log_contract or self.evidence.address
         self.chain.call(contract, calldata, sender=self.account.address)
-        row = self.outbox.wait(self.outbox.submit(contract, calldata, purpose=purpose, key=key), timeout_s=timeout_s)
-        if not row.state.is_done:
-            raise LedgerUnreachable(
-                f"transaction {row.id} ({purpose}) is not final after {timeout_s:,.0f} seconds",
-                hint="nothing is lost: it goes on by itself; `counterfoil ledger log` tells how far it is",
-            )
-        if row.state != "final":
-            raise Reverted(f"the contract refused: {row.error or row.state}")
+        row_id = self.outbox.submit(contract, calldata, purpose=purpose, key=key)
+        awaited(self.outbox, row_id, purpose, lambda _: None, timeout_s=timeout_s)
 
 
 def open_ledger(

@@ -76,6 +76,7 @@ def _around(home: Home) -> Iterator[Finding]:
     yield _folder_mode(home)
     yield _key_file(home)
     yield from _disks(home)
+    yield _jobs()
 
 
 def _folder_mode(home: Home) -> Finding:
@@ -120,6 +121,17 @@ def _disks(home: Home) -> Iterator[Finding]:
             free = shutil.disk_usage(path).free
             found = f"{free / (1 << 30):,.1f} GiB are free where {path} lies"
             yield Finding("disk", found, "free some space" if free < LEAST_FREE_BYTES else "")
+
+
+def _jobs() -> Finding:
+    """Whether algorithms of others could run here. Most homes run none, so that nothing needs doing about it."""
+    from counterfoil.market.compute.sandbox import Sandbox
+
+    try:
+        Sandbox.open()
+    except CounterfoilError as error:
+        return Finding("jobs", f"{error.message}; needed only where others' algorithms are to run")
+    return Finding("jobs", "others' algorithms can be locked in here: the walls were tried and hold")
 
 
 def _inside(organisation: Organisation) -> Iterator[Finding]:

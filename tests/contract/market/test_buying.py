@@ -115,6 +115,19 @@ def test_a_period_begins_now_and_a_renewal_adds_to_what_is_left(bench: Bench) ->
     assert bench.until(offer) == now() + MONTH_S
 
 
+def test_periods_add_up_to_no_more_than_can_be_held(bench: Bench) -> None:
+    """2**40 seconds; what is above would run into the beginning beside it."""
+    offer = bench.offer(rules_of(PERIOD, 2**32 - 1), price=0)
+    while bench.until(offer) < 2**40 - 8 * 2**32:
+        purchases = [offer.purchase(bench.recipient()) for _ in range(8)]
+        bench.market.buy_many(purchases, [[]] * 8, sender=BUYER.address)
+    with refused("more than can be held"):
+        for _ in range(9):
+            bench.buy(offer)
+    assert 2**40 - 2**32 <= bench.until(offer) < 2**40
+    assert bench.market.access(offer.id, BUYER.address)[1:3] == (now(), 0)
+
+
 def test_access_is_by_offer_and_by_holder(bench: Bench) -> None:
     one, two = bench.offer(number=1), bench.offer(rules_of(PERIOD, MONTH_S), number=2)
     bench.buy(one)

@@ -108,6 +108,17 @@ def test_it_takes_no_value_out_of_range(bench: Bench, function: Any) -> None:
             at += 32
 
 
+@functions
+def test_it_takes_no_address_out_of_range_wherever_it_is(bench: Bench, function: Any) -> None:
+    """In lists and structs, too."""
+    data = call(function, [value_of(each) for each in function["inputs"]])
+    word = bytes(12) + bytes.fromhex(BUYER.address[2:])
+    places = [at for at in range(4, len(data), 32) if data[at : at + 32] == word]
+    assert len(places) == str([type_of(each) for each in function["inputs"]]).count("address")
+    for at in places:
+        assert is_refused_unread(bench, data[:at] + b"\1" + data[at + 1 :])
+
+
 def _members(entry: Any) -> list[str]:
     """The types of the words that an argument takes among the others."""
     if entry["type"] != "tuple":

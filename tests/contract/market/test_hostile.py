@@ -94,6 +94,41 @@ def test_what_is_no_token_buys_nothing(bench: Bench, token: str) -> None:
         )
 
 
+@pytest.mark.parametrize("mode", range(1, 9))
+def test_a_token_that_answers_oddly_is_refused(bench: Bench, mode: int) -> None:
+    odd = load("Odd")
+    bench.fund(BUYER, odd, 100)
+    offer = bench.offer(price=10, token=odd.address)
+    none = (BUYER.address, 0, 1, 27, bytes(32), bytes(32))
+    bench.buy(offer)
+    bench.market.buy_with_authorization(offer.purchase(bench.recipient()), [], *none, sender=STRANGER.address)
+    purchase = offer.purchase(bench.recipient())
+    calls: list[Callable[[], Any]] = [lambda: bench.buy(offer)]
+    if mode not in (5, 6):  # it is asked for no answer
+        calls.append(lambda: bench.market.buy_with_authorization(purchase, [], *none, sender=STRANGER.address))
+    if mode in (5, 6, 7):
+        calls.append(lambda: bench.market.withdraw(odd.address, SELLER.address, sender=SELLER.address))
+    for call in calls:
+        odd.behave(mode)
+        with boa.reverts():
+            call()
+    assert bench.owed(SELLER, odd) == 20
+
+
+def test_what_is_authorized_and_not_sent_buys_nothing(bench: Bench, coin: Any) -> None:
+    """A token whose code is that of Credits, and that sends to nobody: the balance decides."""
+    odd = load("Odd")
+    odd.mint(bench.market.address, 10)
+    offer = bench.offer(price=10, token=odd.address)
+    none = (bench.market.address, 0, 1, 27, bytes(32), bytes(32))  # from the market to the market
+    with refused("the token did not send the price"):
+        bench.market.buy_with_authorization(offer.purchase(bench.recipient()), [], *none, sender=STRANGER.address)
+    for token in (OTHER.address, coin.address):
+        offer = bench.offer(price=10, token=token)
+        with boa.reverts():
+            bench.market.buy_with_authorization(offer.purchase(bench.recipient()), [], *none, sender=STRANGER.address)
+
+
 def test_a_payee_on_a_tokens_list_is_in_nobodys_way(bench: Bench, coin: Any) -> None:
     """A payee that the token refuses stops neither sales nor anybody else's money; nor does a buyer stop a refund."""
     bench.fund(BUYER, coin, 1_000)

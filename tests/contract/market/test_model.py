@@ -84,7 +84,9 @@ class Machine(RuleBasedStateMachine):
         self.pots = dict.fromkeys(self.tokens, 0)
         self.paid_in = dict.fromkeys(self.tokens, 0)
         self.orders: list[Kept] = []
-        self.fee_bps = 0
+        for kind in KINDS[2:]:
+            for shares in SHARES[1:]:
+                self.buy_one(SELLER, BUYER, kind, shares, 0, 10_000, is_referred=True, from_balance=False)
 
     def teardown(self) -> None:
         if hasattr(self, "anchor"):
@@ -148,6 +150,20 @@ class Machine(RuleBasedStateMachine):
         is_referred: bool,
         from_balance: bool,
     ) -> None:
+        self.buy_one(seller, buyer, kind, shares, token, price, is_referred=is_referred, from_balance=from_balance)
+
+    def buy_one(
+        self,
+        seller: Account,
+        buyer: Account,
+        kind: int,
+        shares: tuple[tuple[bytes, int], ...],
+        token: int,
+        price: int,
+        *,
+        is_referred: bool,
+        from_balance: bool,
+    ) -> None:
         bench, coin = self.bench, self.tokens[token]
         number = KINDS.index(kind) // 2  # one offer may come to be of another kind
         offer = Offer(
@@ -182,11 +198,12 @@ class Machine(RuleBasedStateMachine):
             with boa.reverts():
                 self.bench.deliver(kept.order, charge, seller)
 
-    @rule(place=st.integers(0, 99), by=st.sampled_from((*BUYERS, *SELLERS)))
-    def settle(self, place: int, by: Account) -> None:
+    @rule(place=st.integers(0, 99), who=st.sampled_from(("buyer", "seller", "stranger")))
+    def settle(self, place: int, who: str) -> None:
         kept = self.closable(place)
         if kept is None:
             return
+        by = party(kept.order, who)
         if kept.state == DELIVERED and (now() >= kept.time or by.address == kept.order.buyer):
             self.bench.settle(kept.order, by)
             kept.state = SETTLED
@@ -197,11 +214,12 @@ class Machine(RuleBasedStateMachine):
             with boa.reverts():
                 self.bench.settle(kept.order, by)
 
-    @rule(place=st.integers(0, 99), by=st.sampled_from((*BUYERS, *SELLERS, GOVERNOR)))
-    def refund(self, place: int, by: Account) -> None:
+    @rule(place=st.integers(0, 99), who=st.sampled_from(("seller", "buyer", "governor", "stranger")))
+    def refund(self, place: int, who: str) -> None:
         kept = self.closable(place)
         if kept is None:
             return
+        by = party(kept.order, who)
         order = kept.order
         may = kept.state in (HELD, DELIVERED) and (
             by.address == order.offer.seller
@@ -278,11 +296,16 @@ class Machine(RuleBasedStateMachine):
             assert found == expected or max(found, expected) <= now()
 
 
+def party(order: Order, who: str) -> Account:
+    others = {"governor": GOVERNOR, "stranger": PAYEES[30]}
+    return others.get(who) or account_of(order.buyer if who == "buyer" else order.offer.seller)
+
+
 def account_of(address: str) -> Account:
     return next(each for each in (*ACCOUNTS, GOVERNOR) if each.address == address)
 
 
 TestMarket = Machine.TestCase
 TestMarket.settings = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

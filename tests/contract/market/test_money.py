@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from counterfoil.core.merkle import inclusion_path, leaf_hash, root_of
 
 WHOLE = 10**12
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Claims:
@@ -234,6 +234,16 @@ def test_what_is_not_in_the_tree_is_not_paid(bench: Bench, place: int) -> None:
     )[place]  # fmt: skip
     with refused("nothing is owed" if place == 1 else "not in the tree"):
         bench.market.claim(*claim, sender=PAYEES[0].address)
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 2), (0, 4), (0, 1), (0, 0), (3, 3), (2, 3), (2**255, 3)])
+def test_a_proof_has_the_length_of_its_place(bench: Bench, index: int, size: int) -> None:
+    bench.buy(bench.offer(shares=((THREE.root, 10_000),)))
+    root, token, account, weight, _, _, proof = THREE.claim(0, bench.credits)
+    for shown in (proof, proof[:-1], [*proof, digest("more")], []):
+        if (index, size, shown) != (0, 4, proof):  # where the way up is the same, the place is too
+            with refused("not in the tree"):
+                bench.market.claim(root, token, account, weight, index, size, shown, sender=STRANGER.address)
 
 
 def test_an_inner_hash_of_the_tree_is_no_claim(bench: Bench) -> None:

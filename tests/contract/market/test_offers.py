@@ -69,7 +69,14 @@ def test_only_assets_says_what_was_registered(bench: Bench) -> None:
     for account in (SELLER, STRANGER):
         with refused("not from these assets"):
             bench.market.on_registered(bench.asset, SELLER.address, data, sender=account.address)
-    for wrong in (data[:-1], data[:-32], b""):
+    for wrong in (
+        data[:-1],
+        data[:-32],
+        b"",
+        data + bytes(32),
+        data[:64] + b"\1" + data[65:],
+        data[:96] + b"\1" + data[97:],
+    ):
         with boa.reverts():
             bench.market.on_registered(bench.asset, SELLER.address, wrong, sender=bench.assets.address)
     bench.market.on_registered(bench.asset, SELLER.address, data, sender=bench.assets.address)

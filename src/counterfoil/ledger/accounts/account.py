@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Final, Protocol, Self
 
 from coincurve import PrivateKey, PublicKey
@@ -91,6 +92,7 @@ def address_of(key: PublicKey) -> bytes:
     return keccak256(key.format(compressed=False)[1:])[12:]
 
 
+@lru_cache(4_096)
 def checksummed(address: bytes) -> str:
     """Returns an address as people read it, with its checksum in the case of the letters (ERC-55)."""
     text = address.hex()

@@ -102,7 +102,19 @@ class AssetsContract:
         types = ("address", "address", "uint256")
         return _ABI.calldata("safeTransferFrom", types, (sender, receiver, asset))
 
+    @staticmethod
+    def approve(spender: bytes, asset: int) -> bytes:
+        """Returns the calldata that lets an account transfer an asset, until it changes hands."""
+        return _ABI.calldata("approve", ("address", "uint256"), (checksummed(spender), asset))
+
     # What is read
+
+    def may_transfer(self, asset: int, owner: bytes, spender: bytes) -> bool:
+        """Whether an account may transfer an asset of an owner: it alone, or all of theirs."""
+        approved = _bytes(self._ask("getApproved", (asset,), ("address",), "latest")[0])
+        given = (checksummed(owner), checksummed(spender))
+        asked = _ABI.ask(self.chain, self.address, "isApprovedForAll", ("address", "address"), given, ("bool",))
+        return approved == spender or bool(asked[0])
 
     def held(self, asset: int, which: Which = "latest") -> HeldAsset | None:
         """Returns what the contract holds of an asset, None when there is none."""

@@ -27,7 +27,9 @@ from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
 __all__ = ["Buying", "ToBuy", "Way"]
 
 Way = Literal["auto", "allowance", "permit", "authorization", "balance"]
-"""How it is paid: `balance` is what the market owes this account; `auto` takes what is cheapest of the others."""
+"""How it is paid. `balance` is what the market owes this account. `auto` takes the first of these that can be: an
+allowance that is there, an authorization (it has a number of its own, so that several purchases can be under way at
+once), a permit, an allowance that is given first."""
 
 MOST_AT_ONCE: Final = 8
 SIGNED_S: Final = 86_400
@@ -35,6 +37,9 @@ SIGNED_S: Final = 86_400
 
 BUY_GAS: Final = 260_000
 """Of buying where the price is still to be allowed: it cannot be estimated."""
+
+APPROVE_GAS: Final = 80_000
+"""Of allowing the price where what is left of another allowance is still to be taken back, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,16 @@ class ToBuy:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs."""
+    """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs.
+
+    Where it is bought already, price and sheet are those of the order.
+    """
 
     purchase: Purchase
     shares: tuple[Share, ...]
     order: str
     price: Price
+    sheet: str
     row: Row[Any]
 
 
@@ -137,7 +146,7 @@ class Buying(Trades):
                 each.order,
                 each.price.token,
                 each.price.amount,
-                each.purchase.terms.sheet.hex(),
+                each.sheet,
             )
             for each in found
         )
@@ -170,8 +179,9 @@ class Buying(Trades):
         job = read_word(wanted.job, "the SHA-256 digest of a job") if wanted.job else bytes(32)
         referrer = parse_address(wanted.referrer) if wanted.referrer else bytes(20)
         order = f"0x{order_id(int(row.offer, 16), self.account, recipient).hex()}"
-        bought = self._order(order)
+        bought, sheet = self._order(order), terms.sheet.hex()
         if bought is not None:
+            sheet = bought.sheet[2:]
             price = self.price(bytes.fromhex(bought.token[2:]), int(bought.price))
         else:
             if read_word(wanted.sheet, "the SHA-256 digest of an offer sheet") != terms.sheet:
@@ -194,7 +204,7 @@ class Buying(Trades):
                 hint="ask the seller for the offer's shares, and give them",
             )
         purchase = Purchase(int(row.asset, 16), int(row.number), terms, recipient, job, referrer)
-        return _Wanted(purchase, shares, order, price, row)
+        return _Wanted(purchase, shares, order, price, sheet, row)
 
     def _paid(self, found: _Wanted, way: Way, title: str) -> tuple[tuple[ContractCall, ...], str]:
         """Returns the calls that buy one thing, and what the account signs for them."""
@@ -220,7 +230,7 @@ class Buying(Trades):
         is_allowed = token.allowance(self.account, self.opened.contract.address) >= terms.price
         if is_allowed and way in ("auto", "allowance"):
             return (plain,), ""
-        for name, signed in (("permit", self._permitted), ("authorization", self._authorized)):
+        for name, signed in (("authorization", self._authorized), ("permit", self._permitted)):
             calldata = signed(token, found) if way in ("auto", name) else None
             if calldata is not None:
                 what = f"leave for the market to take {found.price.text}, for a day ({name})"
@@ -263,18 +273,33 @@ class Buying(Trades):
     def _allowing(
         self, token: bytes, price: Price, order: str, is_bought: Callable[[], bool]
     ) -> tuple[ContractCall, ...]:
-        """Returns the call that lets the market take the price; none where it may."""
+        """Returns the calls that let the market take the price; none where it may.
+
+        What is left of an earlier allowance is taken back first: some tokens let none be changed into another.
+        """
         if not price.units:
             return ()
         spender, held = self.opened.contract.address, self.token(token)
         self._require_balance(held, price)
 
-        def is_made() -> bool:
-            return held.allowance(self.account, spender) >= price.units or is_bought()
+        def allowed() -> int:
+            return held.allowance(self.account, spender)
 
-        title = f"let the market take {price.text}"
-        call = self.call(f"allowed {order}", Token.approve(spender, price.units), title, is_made, contract=token)
-        return (call,) if self._calls.is_left(call) or not is_made() else ()
+        def is_made() -> bool:
+            return allowed() >= price.units or is_bought()
+
+        if is_made():
+            return ()
+        title, back = f"let the market take {price.text}", "take back what it may take still"
+        rest = allowed()
+        nothing, all_of_it = Token.approve(spender, 0), Token.approve(spender, price.units)
+        call = self.call(
+            f"allowed {order}", all_of_it, title, is_made, contract=token, gas=APPROVE_GAS if rest else None
+        )
+        if not rest:
+            return (call,)
+        clear = self.call(f"cleared {order}", nothing, back, lambda: not allowed() or is_made(), contract=token)
+        return (clear, call)
 
     def _require_open(self, found: Sequence[_Wanted]) -> None:
         for each in found:

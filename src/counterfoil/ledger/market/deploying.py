@@ -14,7 +14,7 @@ __all__ = ["CREDITS_GAS", "FIRST_CREDITS", "MARKET_GAS", "market_steps", "put_ma
 
 MARKET_GAS: Final = 4_900_000
 CREDITS_GAS: Final = 1_300_000
-MINT_GAS: Final = 110_000
+MINT_GAS: Final = 80_000
 
 FIRST_CREDITS: Final = 1_000_000
 """What whoever puts Credits there is given, so that something can be bought with them."""

@@ -13,6 +13,9 @@ __all__ = ["ORDER_STATES", "MarketEvent", "Offer", "Order", "Price"]
 ORDER_STATES: Final = ("paid", "held", "delivered", "settled", "refunded")
 """How an order stands: paid at once; or held, delivered, then settled or refunded."""
 
+_EXACT: Final = 2**53
+"""From here on a double does not hold every whole number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -206,6 +209,13 @@ class MarketEvent:
             "name": self.name,
             "offer": self.offer or None,
             "order": self.order or None,
-            "told": self.told,
+            "told": {name: _exact(value) for name, value in self.told.items()},
             "transaction": self.transaction,
         }
+
+
+def _exact(value: Any) -> Any:
+    """Returns a whole number that programs which count in doubles would spoil as text, and everything else as it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= _EXACT:
+        return str(value)
+    return [_exact(each) for each in value] if isinstance(value, list) else value

@@ -82,7 +82,11 @@ class Selling(Trades):
             return row is not None and not row.is_withdrawn and (terms_of(row), row.supply) == (terms, supply)
 
         title = f"offer the asset as a {draft.kind}"
-        calls = (*self._split_calls(held.asset, draft.shares), self._offer(held.asset, draft, supply, terms, is_made))
+        calls = (
+            *self._split_calls(held.asset, draft.shares),
+            *self._handing_over(held.asset, draft),
+            self._offer(held.asset, draft, supply, terms, is_made),
+        )
         return self._offer_plan(title, calls, held.asset, offer, terms, supply)
 
     def repricing(self, offer: str, price: str) -> tuple[TradeQuote, Callable[[Tell], Offer]]:
@@ -191,8 +195,8 @@ class Selling(Trades):
         calldata = _ASSETS.calldata("register_and_offer", types, values)
         contract = self.opened.assets
         call = self.call(purpose, calldata, title, lambda: self._row(offer) is not None, contract=contract)
-        split = self._split_calls(asset, draft.shares, gas=_SPLIT_GAS)
-        return self._offer_plan(title, (call, *split), asset, offer, terms, supply)
+        after = (*self._split_calls(asset, draft.shares, gas=_SPLIT_GAS), *self._handing_over(asset, draft, _HAND_GAS))
+        return self._offer_plan(title, (call, *after), asset, offer, terms, supply)
 
     def _offer_plan(
         self, title: str, calls: tuple[ContractCall, ...], asset: int, offer: int, terms: Terms, supply: int
@@ -211,6 +215,7 @@ class Selling(Trades):
             "window_s": str(terms.window_s or ""),
             "referrer_bps": str(terms.referrer_bps or ""),
             "shares": f"0x{terms.split.hex()}" if terms.split != NO_SPLIT else "",
+            "handed over by": "the market, to whoever buys it" if terms.kind == KINDS["sale"] else "",
         }
 
         def told(_: Done) -> MarketEvent | None:
@@ -256,6 +261,21 @@ class Selling(Trades):
 
         calldata = MarketContract.set_split(asset, shares)
         return (self.call(f"shared {asset_text(asset)}", calldata, "show its shares", is_made, gas=gas),)
+
+    def _handing_over(self, asset: int, draft: OfferDraft, gas: int | None = None) -> tuple[ContractCall, ...]:
+        """Returns what lets the market hand an asset over to whoever buys it; nothing where it is not for sale."""
+        if draft.kind != "sale":
+            return ()
+        contract, market = AssetsContract(self._ledger.opened.chain, self.opened.assets), self.opened.contract.address
+
+        def is_made() -> bool:
+            held = contract.held(asset)
+            return held is not None and contract.may_transfer(asset, held.owner, market)
+
+        title = "let the market hand the asset over to whoever buys it"
+        calldata = AssetsContract.approve(market, asset)
+        purpose = f"for sale {asset_text(asset)}"
+        return (self.call(purpose, calldata, title, is_made, contract=contract.address, gas=gas),)
 
     def _terms(self, seller: bytes, draft: OfferDraft) -> Terms:
         if draft.kind not in KINDS:
@@ -308,6 +328,9 @@ class Selling(Trades):
 
 _SPLIT_GAS: Final = 90_000
 """Of showing shares of an asset that is not registered yet: it cannot be estimated."""
+
+_HAND_GAS: Final = 80_000
+"""Of letting the market hand over an asset that is not registered yet, likewise."""
 
 
 def _supply(draft: OfferDraft) -> int:

@@ -42,6 +42,8 @@ OfferKind = Literal["licence", "period", "job", "sale"]
 KINDS: Final[Mapping[str, int]] = {"licence": 1, "period": 2, "job": 3, "sale": 4}
 """A licence for good, a licence for a period, a job next to the data, the asset itself."""
 
+_WORDS: Final = {number: word for word, number in KINDS.items()}
+
 UNLIMITED: Final = 2**32 - 1
 """The supply of what may be bought any number of times."""
 
@@ -233,7 +235,7 @@ class Deal:
 
 def kind_word(number: int) -> str:
     """Returns what is offered in a word."""
-    return next((word for word, value in KINDS.items() if value == number), f"kind {number}")
+    return _WORDS.get(number, f"kind {number}")
 
 
 def offer_id(asset: int, number: int) -> int:

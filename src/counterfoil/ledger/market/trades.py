@@ -181,9 +181,10 @@ class Trades:
         transaction = event.transaction if event is not None else self._sent(call)
         if not transaction:  # it always was so
             return
+        contract = call.contract if event is None else self.opened.contract.address
         made = TradeRecord(
             chain_id=self._ledger.opened.chain.chain_id,
-            contract=checksummed(call.contract),
+            contract=checksummed(contract),
             transaction=transaction,
             **{name: getattr(done, name) for name in Done.__dataclass_fields__},
         )

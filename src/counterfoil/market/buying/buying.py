@@ -14,80 +14,53 @@ goes on, too: as long as a purchase of this offer is on its way to the ledger, n
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-
+from counterfoil.core import canonical
 from counterfoil.core.age import recipient_of
-from counterfoil.core.age_payload import decrypt
 from counterfoil.core.signed_document import read_document
 from counterfoil.errors import (
     CounterfoilError,
-    DoesNotMatch,
     InvalidInput,
-    NodeUnreachable,
     NotAllowed,
     NotFound,
     Stale,
 )
 from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.sending.rows import OPEN
-from counterfoil.market.buying.node_wire import BuyersWire
+from counterfoil.market.buying.entrance import Entrance
+from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
+from counterfoil.market.buying.received import Received
 from counterfoil.market.delivery.fetching import PATIENCE_S, Fetched, fetch
 from counterfoil.market.delivery.purchase import Purchase as OrderToFetch
 from counterfoil.market.delivery.source import Progress
-from counterfoil.market.delivery.tickets import is_ticket
 from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
-from counterfoil.market.selling.challenges import is_challenge_word
 from counterfoil.market.sheets.sheet import SHEET_FORMAT, SignedSheet, read_sheet
-from counterfoil.market.terms import Credential, sign_claims
-from counterfoil.market.views import market_records
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.streams import time_text
 from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.buying import Way
     from counterfoil.ledger.market.offer import Offer, Order
-    from counterfoil.ledger.market.quote import TradeQuote
 
-__all__ = ["Buying", "Planned"]
+__all__ = ["Buying"]
 
-Tell = Callable[[str], None]
 SheetOf = Callable[["Offer"], SignedSheet]
 """Returns the sheet of an offer, from wherever it can be had; its digest is the one on the ledger."""
 
+JobOf = Callable[[SignedSheet], bytes]
+"""Returns what is to be run under a sheet: the specification, canonical JSON."""
+
 _FETCHABLE: Final = ("licence", "period")
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A purchase before anything is sent.
-
-    Attributes:
-        quote: What it costs and shows.
-        offer: As the ledger has it.
-        sheet: As the seller signed it.
-        order: The id that the order will have.
-        admission: What the seller's terms say, in words; empty where its node was not asked.
-        carry_out: Does step 5, and returns the purchase when the order is final.
-    """
-
-    quote: TradeQuote
-    offer: Offer
-    sheet: SignedSheet
-    order: str
-    admission: str
-    carry_out: Callable[[Tell], Purchase]
 
 
 class Buying:
@@ -102,6 +75,9 @@ class Buying:
         origin: The home's origin, under which it signs.
         sheet_of: Finds the sheet of an offer.
         reach: Which addresses may be asked.
+
+    Attributes:
+        entrance: Asks sellers' nodes to be let in.
     """
 
     def __init__(
@@ -117,13 +93,10 @@ class Buying:
     ) -> None:
         self._ledger = ledger
         self._purchases = purchases
-        self._recorder = recorder
-        self._views = views
-        self._secret = secret
-        self._origin = origin
+        self._received = Received(recorder, views)
+        self.entrance = Entrance(purchases, secret, origin, recorder.now_s, reach)
         self._sheet_of = sheet_of
         self._reach = reach
-        self._recording = threading.Lock()  # between looking for a record and writing it
 
     # Buying
 
@@ -136,6 +109,7 @@ class Buying:
         way: Way = "auto",
         referrer: str = "",
         asks_seller: bool = True,
+        job_of: JobOf | None = None,
     ) -> Planned:
         """Does steps 1 to 3; returns what step 5 would cost, and what does it.
 
@@ -149,6 +123,7 @@ class Buying:
             way: How it is paid.
             referrer: Address of whoever brought the buyer.
             asks_seller: Whether the seller's node is asked first whether it would let us in.
+            job_of: Returns the specification of the job that is bought; only for an offer of jobs.
 
         Raises:
             NotFound: There is no such offer, or its sheet cannot be had.
@@ -157,18 +132,18 @@ class Buying:
             DoesNotMatch: The sheet is not the one on the ledger.
         """
         found = self._ledger.market.offer(offer)
-        if found.kind == "job":
+        if found.kind == "job" and job_of is None:
             raise InvalidInput("a job is bought with what is to be run", hint="`counterfoil market compute` does it")
         before = self._purchases.of_offer(found.offer, self._ledger.market.account)
         begun = [each for each in before if each.state is PurchaseState.PLANNED]
-        sent = next((each for each in begun if self._is_sent(each)), None)
+        sent = next((each for each in begun if job_of is None and self._is_sent(each)), None)
         if sent is not None:
             purchase, signed = replace(sent, stated=stated or sent.stated), read_sheet(sent.sheet)
         else:
             signed = self._sheet_of(found)  # step 1
-            purchase = self._begun(found, signed, stated or Stated(), begun)  # step 2
-        admission = self._asked(purchase, signed) if asks_seller and sent is None else ""  # step 3
-        seen = {each.order for each in before}
+            purchase = self._begun(found, signed, stated or Stated(), begun, job_of)  # step 2
+        admission = self.entrance.preview(purchase, signed) if asks_seller and sent is None else ""  # step 3
+        seen = {each.order for each in before} if job_of is None else None
         return self._planned(purchase, found, signed, admission, seen, most=most, way=way, referrer=referrer)
 
     def _is_sent(self, purchase: Purchase) -> bool:
@@ -178,9 +153,12 @@ class Buying:
             return True
         return bool(self._ledger.opened.outbox.rows(purpose=f"trade bought {purchase.order}", states=OPEN))
 
-    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated, before: Sequence[Purchase]) -> Purchase:
+    def _begun(
+        self, offer: Offer, signed: SignedSheet, stated: Stated, before: Sequence[Purchase], job_of: JobOf | None
+    ) -> Purchase:
         account = self._ledger.market.account
-        known = next((each for each in before if each.sheet == signed.data), None)
+        job = job_of(signed) if job_of is not None else b""
+        known = next((each for each in before if each.sheet == signed.data and _is_same_job(each.job, job)), None)
         if known is not None:
             return replace(known, stated=stated)
         return self._purchases.begin(
@@ -191,16 +169,8 @@ class Buying:
             sheet=signed.data,
             account=account,
             stated=stated,
+            job=job,
         )
-
-    def _asked(self, purchase: Purchase, signed: SignedSheet) -> str:
-        preview = self._wire(signed).preview(purchase.offer, self.claims(purchase))
-        if not preview.is_allowed:
-            raise NotAllowed(
-                f"the seller's terms would not let you in: {preview.why}",
-                hint="state a purpose, accept the licence, or show a credential, if that is what lacks",
-            )
-        return preview.why
 
     def _planned(
         self,
@@ -217,7 +187,8 @@ class Buying:
         from counterfoil.ledger.market.buying import ToBuy
 
         recipient = recipient_of(self._purchases.secret_of(purchase)).hex()
-        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, referrer=referrer)
+        job = sha256(purchase.job).hexdigest() if purchase.job else ""
+        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, job, referrer)
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:
@@ -276,7 +247,7 @@ class Buying:
 
     def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None, patience_s: float) -> Fetched:
         signed = read_sheet(purchase.sheet)
-        ticket = self._ticket(purchase, signed)  # step 6
+        ticket = self.entrance.ticket(purchase, signed)  # step 6
         sheet = read_document(purchase.sheet, SHEET_FORMAT)
         known = OrderToFetch(
             purchase.order,
@@ -298,23 +269,11 @@ class Buying:
             NodeUnreachable: The seller's node does not answer.
         """
         purchase = self._known(order)
-        return self._ticket(purchase, read_sheet(purchase.sheet))
+        return self.entrance.ticket(purchase, read_sheet(purchase.sheet))
 
-    def claims(self, purchase: Purchase) -> dict[str, Any]:
-        """Returns, freshly signed, what is stated for a purchase."""
-        stated = purchase.stated
-        return sign_claims(
-            self._secret(),
-            self._origin,
-            order=purchase.order,
-            account=purchase.account,
-            organisation=self._origin,
-            created=time_text(self._recorder.now_s()),
-            purpose=stated.purpose,
-            jurisdiction=stated.jurisdiction,
-            accepts=stated.accepts,
-            credentials=[Credential.read(each) for each in stated.credentials],
-        )
+    def settled(self, order: str) -> Purchase:
+        """Returns a purchase as far as the ledger says it is (NotFound where this home has none)."""
+        return self._settled(self._known(order))
 
     # Going on
 
@@ -381,25 +340,6 @@ class Buying:
             )
         return self._purchases.at(order)
 
-    def _wire(self, signed: SignedSheet) -> BuyersWire:
-        return BuyersWire(signed.sheet.wares.node, self._reach)
-
-    def _ticket(self, purchase: Purchase, signed: SignedSheet) -> str:
-        secret, wire = self._purchases.secret_of(purchase), self._wire(signed)
-        try:
-            word = decrypt(wire.challenge(purchase.order), secret).decode("ascii", "replace")
-        except DoesNotMatch as error:
-            raise NodeUnreachable(
-                "the seller's node does not know this order, or not yet",
-                hint="it counts when its block is final for the seller, too: try again in a moment",
-            ) from error
-        if not is_challenge_word(word):
-            raise NodeUnreachable("the seller's node hands out something else than a challenge", hint="ask the seller")
-        ticket = decrypt(wire.ticket(purchase.order, self.claims(purchase), word), secret).decode("ascii", "replace")
-        if not is_ticket(ticket):
-            raise NotAllowed("the seller's node handed out something else than a ticket", hint="ask the seller")
-        return ticket
-
     def _path(self, purchase: Purchase, to: Path | None) -> Path:
         if to is None and purchase.path:
             return Path(purchase.path)
@@ -410,22 +350,20 @@ class Buying:
         return (folder / content.name if folder.is_dir() else folder).absolute()
 
     def _record(self, purchase: Purchase, found: Fetched) -> None:
-        """Puts on record that what was bought is here, once for each statement."""
+        """Puts on record that what was bought is here."""
         content = read_sheet(purchase.sheet).sheet.wares.content
         assert content is not None
         made = ReceivedRecord(
             purchase.order, purchase.offer, found.statement.digest_hex, content.root, content.size_bytes
         )
-        query = select(market_records.c.idx).where(
-            market_records.c.kind == "received",
-            market_records.c.order == purchase.order,
-            market_records.c.digest == made.statement,
-        )
-        with self._recording:
-            with self._views.reading() as connection:
-                known = connection.execute(query).first()
-            if known is None:
-                self._recorder.write(made.draft())
+        self._received.record(made)
+
+
+def _is_same_job(job: bytes, other: bytes) -> bool:
+    """Whether two specifications ask for the same, but for the number that tells one job from the next."""
+    if not job or not other:
+        return job == other
+    return bool(canonical.loads(job) | {"nonce": ""} == canonical.loads(other) | {"nonce": ""})
 
 
 def _silent(_: str) -> None:

@@ -154,12 +154,22 @@ class Purchases:
     """
 
     def __init__(self, state: MarketState, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
+        state.make(purchases)
         self._state = state
         self._secret = secret
         self._now = now
 
     def begin(
-        self, *, offer: str, asset: str, kind: str, title: str, sheet: bytes, account: bytes, stated: Stated
+        self,
+        *,
+        offer: str,
+        asset: str,
+        kind: str,
+        title: str,
+        sheet: bytes,
+        account: bytes,
+        stated: Stated,
+        job: bytes = b"",
     ) -> Purchase:
         """Returns a purchase with a key of its own; nothing is kept yet."""
         nonce = token_bytes(NONCE_BYTES)
@@ -167,17 +177,16 @@ class Purchases:
         order = f"0x{order_id(int(offer, 16), account, recipient).hex()}"
         address, state = f"0x{account.hex()}", PurchaseState.PLANNED
         return Purchase(
-            order, offer, asset, kind, title, sheet, address, nonce, stated, b"", "", state, "", self._now()
+            order, offer, asset, kind, title, sheet, address, nonce, stated, job, "", state, "", self._now()
         )
 
     def keep(self, purchase: Purchase, seen: Collection[str] | None = None) -> Purchase:
         """Keeps a purchase that was begun, durably; its key must be there before the order is. Safe to repeat.
 
-        What was begun for the same offer before and was never sent is dropped.
-
         Args:
             purchase: The purchase; where it is kept already, what it states is taken from here.
-            seen: The orders of this offer that were known when it was planned; None does not ask.
+            seen: The orders of this offer that were known when it was planned: what was begun for it before and never
+                sent is dropped. None where several may be under way at once, as of jobs.
 
         Raises:
             Stale: The same was bought meanwhile, or is being bought.
@@ -188,14 +197,15 @@ class Purchases:
             known = connection.execute(select(purchases.c.order).where(own)).first()
             if known is None:
                 there = set(connection.execute(select(purchases.c.order).where(others)).scalars())
-                if seen is not None and not there <= set(seen):
-                    raise Stale(
-                        "this offer was bought meanwhile, or is being bought",
-                        hint="repeat it: it goes on with that one",
-                    )
-                unsent = others & (purchases.c.state == PurchaseState.PLANNED)
-                dropped = {"state": PurchaseState.DROPPED.value, "changed_s": self._now()}
-                connection.execute(purchases.update().where(unsent).values(**dropped))
+                if seen is not None:
+                    if not there <= set(seen):
+                        raise Stale(
+                            "this offer was bought meanwhile, or is being bought",
+                            hint="repeat it: it goes on with that one",
+                        )
+                    unsent = others & (purchases.c.state == PurchaseState.PLANNED)
+                    dropped = {"state": PurchaseState.DROPPED.value, "changed_s": self._now()}
+                    connection.execute(purchases.update().where(unsent).values(**dropped))
                 connection.execute(purchases.insert().values(**_row(purchase), changed_s=self._now()))
             else:
                 stated = {"stated": purchase.stated.encode(), "changed_s": self._now()}
@@ -221,6 +231,11 @@ class Purchases:
     def all(self) -> list[Purchase]:
         """Returns all purchases, newest first."""
         return self._where(purchases.c.order != "")
+
+    def under_way(self, offer: str, account: bytes) -> Purchase | None:
+        """Returns the newest purchase of an offer that was begun and is not known to be made; None without one."""
+        begun = (each for each in self.of_offer(offer, account) if each.state is PurchaseState.PLANNED)
+        return next(begun, None)
 
     def of_offer(self, offer: str, account: bytes) -> list[Purchase]:
         """Returns the purchases of an offer by an account, newest first."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from counterfoil.errors import CounterfoilError, HomeBusy
 from counterfoil.market.buying.buying import Buying
+from counterfoil.market.buying.computing import Computing
 from counterfoil.market.buying.purchases import Purchase
 
 __all__ = ["Resuming"]
@@ -30,11 +31,13 @@ class Resuming:
 
     Args:
         buying: The buyer's side.
+        computing: What it has computed elsewhere.
         now: Returns seconds of a clock that is never set back.
     """
 
-    def __init__(self, buying: Buying, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, buying: Buying, computing: Computing, now: Callable[[], float] = time.monotonic) -> None:
         self._buying = buying
+        self._computing = computing
         self._now = now
         self._lock = threading.Lock()  # owns the thread, and what came of it
         self._thread: threading.Thread | None = None
@@ -69,7 +72,7 @@ class Resuming:
 
     def _run(self) -> None:
         try:
-            found = self._buying.resume(self._progress, may=self._may)
+            found = [*self._buying.resume(self._progress, may=self._may), *self._computing.resume(may=self._may)]
         except CounterfoilError:  # the ledger is not there: its own part says so
             return
         with self._lock:

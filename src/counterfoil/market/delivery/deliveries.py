@@ -247,10 +247,6 @@ class Deliveries:
             raise HomeBusy(
                 f"the delivery is being prepared: {done:,} of {total:,} bytes", hint="ask again in a moment"
             ) from None
-        finally:
-            if work.done():
-                with self._lock:
-                    self._preparing.pop(paid.order, None)
 
     def _prepare(self, paid: PaidOrder) -> None:
         """Makes the statement of an order, and gives it away only when it is on record."""
@@ -264,6 +260,9 @@ class Deliveries:
             sync_folder(folder)
         except OSError as error:
             raise LogUnavailable(f"a delivery could not be prepared: {error.strerror}") from error
+        finally:
+            with self._lock:  # who waits has the work in hand; who asks later finds the statement, or begins anew
+                del self._preparing[paid.order]
 
     def _new_statement(self, paid: PaidOrder, folder: Path) -> bytes:
         """Returns a signed statement, after one pass over the content."""

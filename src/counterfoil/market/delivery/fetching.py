@@ -4,7 +4,8 @@
 2. then the hashes of the chunks, which must give the published root, and of the pieces, which must give the signed one;
 3. what is on the disk from an earlier try is held against the published hashes, and kept as far as it is right;
 4. the first piece must open for the order's key;
-5. each piece is held against its signed hash, opened, held against the published hash of its chunk, and written;
+5. each piece is opened, its chunk held against the published hash, and written; what is not right is held against the
+   hash that the seller signed: a piece that is under it is evidence, any other is asked for again;
 6. when all is there it is made durable and gets its name.
 
 Where what was signed contradicts what was published, evidence of it is written beside the
@@ -208,8 +209,6 @@ class _Fetch:
                 break
             number += 1
         os.ftruncate(fd, min(number * CHUNK_BYTES, self._plan.size_bytes))
-        if hasattr(os, "posix_fallocate"):  # a full disk is known now, and writing costs less
-            os.posix_fallocate(fd, 0, self._plan.size_bytes)
         return number
 
     def _payload(self, pieces: HashList) -> Payload:
@@ -258,14 +257,16 @@ class _Fetch:
         """Takes one piece, and writes its chunk when it is the published one."""
         piece = self._buffer[: self._plan.piece_bytes(number + 1)]
         incoming.read_into(piece)
-        if chunk_leaf(piece) != pieces[number + 1]:
-            raise NodeUnreachable(f"the node sends another piece {number + 1} than it signed")
         try:
             chunk = open_piece(payload, number, piece, is_last=self._plan.is_last(number))
             is_true = chunk_leaf(*chunk) == leaves[number]
         except (DoesNotMatch, MalformedEvidence):
             is_true = False
         if not is_true:
+            # A piece that opens to the published chunk is right, whatever its own hash. That hash is needed where
+            # it does not: to tell what the seller signed falsely from what went wrong on the way.
+            if chunk_leaf(piece) != pieces[number + 1]:
+                raise NodeUnreachable(f"the node sends another piece {number + 1} than it signed")
             shown = PieceShown(bytes(piece), pieces.proof(number + 1))
             file = self._evidence(self._head, ChunkShown(number, leaves[number], leaves.proof(number), shown))
             raise self._convicted(file, f"chunk {number} is not the one that the seller published")

@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["span_of"]
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def span_of(header: str, size_bytes: int) -> tuple[int, int] | bool | None:

@@ -80,7 +80,11 @@ class Incoming:
         """
         done, ends = 0, time.monotonic() + self._mib_s
         while done < len(buffer):
-            data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
+            try:
+                data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
+            except (OSError, http.client.HTTPException) as error:
+                told = f"the node stopped sending: {type(error).__name__}"
+                raise NodeUnreachable(told, hint="it goes on where it was") from error
             if not data:
                 raise NodeUnreachable("the node closed the connection too early", hint="it goes on where it was")
             buffer[done : done + len(data)] = data
@@ -173,19 +177,26 @@ class NodeWire:
         if start or end:
             asked["range"] = f"bytes={start}-{end - 1 if end else ''}"
         try:
-            with _clock(connection, self._patience.answer_s):
+            with self._naming_faults(), _clock(connection, self._patience.answer_s):
                 connection.request(method, f"{self._api}{path}", body, asked)
                 answer = connection.getresponse()
             with closing(answer):  # it outlives its connection, where the node closes that
-                length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+                with self._naming_faults():
+                    length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+                # What goes wrong while this is used, such as a full disk, is no fault of the node.
                 yield Incoming(answer, length, self._patience.mib_s)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, http.client.HTTPException) as error:
             raise NodeUnreachable(
                 f"the node at {self._host} does not answer: {type(error).__name__}",
                 hint="is it running, and is the address right?",
             ) from error
-        finally:
-            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         port = self._port or (443 if self._tls is not None else 80)
@@ -230,9 +241,9 @@ class SellerWire:
         with self.open(name) as incoming:
             return _short(incoming, most_bytes)
 
-    def post(self, name: str, body: bytes, *, most_bytes: int) -> bytes:
-        """Sends JSON, and returns a short answer; errors are those of `get`."""
-        headers = self._headers | {"content-type": "application/json"}
+    def post(self, name: str, body: bytes, *, most_bytes: int, content_type: str = "application/json") -> bytes:
+        """Sends a body, and returns a short answer; errors are those of `get`."""
+        headers = self._headers | {"content-type": content_type}
         with self._wire.open("POST", f"{self._path}/{name}", headers, body) as incoming:
             return _short(incoming, most_bytes)
 

@@ -51,7 +51,7 @@ class Access:
         allowed: Whether the buyer may have it.
         rule: Number of the rule that decided, from 1; None where no rule allowed it.
         name: Name of that rule, as records have it; `default` where there is none.
-        why: The decision in words that name no person; records and answers carry it.
+        why: The decision in words that quote nothing of the claims; records and answers carry it.
     """
 
     allowed: bool
@@ -105,7 +105,7 @@ def _lack(rule: Rule, claims: Claims, context: Context, now: str) -> str | None:
     if rule.organisations and not any(_is(each, claims, context) for each in rule.organisations):
         return "is for other organisations"
     if rule.purposes and claims.purpose not in rule.purposes:
-        return f"is for {' or '.join(rule.purposes[:5])}, and the purpose stated is {claims.purpose or 'none'}"
+        return f"is for {' or '.join(rule.purposes[:5])}"
     missing = next((each for each in rule.credentials if not _is_held(each, claims, context, now)), None)
     if missing is not None:
         return f"asks for the credential {missing.kind!r} of {missing.issuer.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,21 @@ def test_each_way_buys_once_and_leaves_no_allowance(fair: Fair, way: Way, calls:
     assert token.allowance(fair.buys.account, fair.buys.opened.contract.address) == 0
 
 
+def test_what_is_left_of_another_allowance_is_taken_back_first(fair: Fair) -> None:
+    """Some tokens refuse to change one allowance into another."""
+    offer, opened = fair.offer("a rest", price="2"), fair.buyer.ledger.opened
+    market = fair.buys.opened
+    calldata = Token.approve(market.contract.address, 1)
+    opened.outbox.wait(opened.outbox.submit(market.credits, calldata, purpose="by hand"))
+    count = len(sent(fair.buyer))
+
+    quote, carry_out = fair.buys.buying(fair.to_buy(offer), way="allowance")
+
+    assert quote.transactions == 3
+    assert carry_out(lambda _: None).state == "paid"
+    assert sent(fair.buyer)[count:] == ["cleared", "allowed", "bought"]
+
+
 @pytest.mark.parametrize("way", ["permit", "authorization", "allowance"])
 def test_an_interrupted_purchase_goes_on_where_it_stopped(fair: Fair, way: Way, tmp_path: Path) -> None:
     offer = fair.offer(f"interrupted {way}", price="2")
@@ -95,6 +111,17 @@ def test_credits_that_were_made_before_the_record_are_not_made_again(fair: Fair)
     done(fair.sells.minting(account, "7"))
     assert fair.buys.balance().units - before == 7_000_000
     assert trades(fair.seller)[-1].amount == "7.00"
+
+
+def test_many_at_once_buy_the_same_once_and_different_things_once_each(fair: Fair) -> None:
+    one, others = fair.offer("at once", price="1"), [fair.offer(f"at once {place}", price="1") for place in range(3)]
+    held = fair.buys.balance().units
+    wanted = [fair.to_buy(each) for each in (one, one, one, *others)]
+    with ThreadPoolExecutor(6) as pool:
+        orders = list(pool.map(lambda each: done(fair.buys.buying(each)), wanted))
+    assert len({each.order for each in orders}) == 4
+    assert held - fair.buys.balance().units == 4_000_000
+    assert [each.order for each in trades(fair.buyer)].count(orders[0].order) == 1
 
 
 # Whoever sees what was signed

@@ -9,6 +9,7 @@ from eth_abi.abi import encode
 from two_traders import SHEET, Fair, digest, done, sent, trades
 
 from counterfoil.errors import InvalidInput, NotAllowed, NotFound, OutOfFunds, Reverted
+from counterfoil.ledger.assets.kinds import ROLES
 from counterfoil.ledger.contracts.abi import ContractAbi
 from counterfoil.ledger.market.selling import OfferDraft
 from counterfoil.ledger.market.terms import Share
@@ -158,7 +159,7 @@ def test_a_licence_is_bought_with_a_signature_and_paid_at_once(fair: Fair) -> No
     quote, carry_out = fair.buys.buying(fair.to_buy(offer))
     assert quote.transactions == 1
     assert quote.moves == ("12.50 CREDIT, paid to the seller at once",)
-    assert "permit" in quote.signs
+    assert "authorization" in quote.signs
     assert quote.to_json()["pays"]["amount"] == "12.50"
     order = carry_out(lambda _: None)
 
@@ -208,11 +209,10 @@ def test_several_are_bought_in_one_transaction(fair: Fair) -> None:
 
 def test_an_asset_is_sold_and_its_creator_gets_a_royalty(fair: Fair) -> None:
     made = fair.seller.ledger.assets.register("dataset", digest("sold"), royalty_bps=1_000)
-    market = fair.seller.ledger.require_connection().market
-    approve = fair.seller.ledger.opened
-    calldata = ContractAbi("Assets").calldata("approve", ("address", "uint256"), (market, int(made.asset, 16)))
-    approve.outbox.wait(approve.outbox.submit(approve.assets.contract.address, calldata, purpose="approve"))
-    offer = done(fair.sells.offering(made.asset, OfferDraft("sale", "100", SHEET, supply=1)))
+    quote, carry_out = fair.sells.offering(made.asset, OfferDraft("sale", "100", SHEET, supply=1))
+    assert quote.transactions == 2
+    assert quote.public["handed over by"] == "the market, to whoever buys it"
+    offer = carry_out(lambda _: None)
     owed = fair.sells.owed().units
 
     order = done(fair.buys.buying(fair.to_buy(offer)))
@@ -221,6 +221,33 @@ def test_an_asset_is_sold_and_its_creator_gets_a_royalty(fair: Fair) -> None:
     assert (order.kind, order.until, fair.sells.owed().units - owed) == ("sale", 0, 100_000_000)
     [sold] = fair.buys.events(names=("Sold",), asset=made.asset)
     assert (sold.order, sold.told["royalty"]) == (order.order, 10_000_000)
+
+
+def test_an_asset_is_registered_and_put_up_for_sale_at_once(fair: Fair) -> None:
+    shares = (Share.of(fair.buyer.ledger.require_connection().account, 1_000),)
+    draft = OfferDraft("sale", "10", SHEET, supply=1, shares=shares)
+    quote, carry_out = fair.sells.registering_and_offering("dataset", digest("at once"), draft)
+    assert quote.transactions == 3
+    offer = carry_out(lambda _: None)
+    assert offer.shares == shares
+    assert trades(fair.seller)[-1].contract == fair.seller.ledger.require_connection().market
+    done(fair.buys.buying(fair.to_buy(offer)))
+    assert fair.buyer.ledger.assets.show(offer.asset).asset.is_ours
+
+
+def test_others_offer_and_deliver_for_the_owner_in_their_roles(fair: Fair) -> None:
+    asset, helper = fair.asset("in roles"), fair.buyer.ledger.require_connection().account
+    opened = fair.seller.ledger.opened
+    calldata = ContractAbi("Assets").calldata(
+        "set_roles", ("uint256", "address", "uint256"), (int(asset, 16), helper, ROLES["operator"] + ROLES["pricer"])
+    )
+    opened.outbox.wait(opened.outbox.submit(opened.assets.contract.address, calldata, purpose="roles"))
+
+    offer = done(fair.buys.offering(asset, OfferDraft("licence", "4", SHEET, **HELD)))
+    assert (offer.is_ours, offer.seller) == (False, fair.seller.ledger.require_connection().account)
+    order = done(fair.buys.buying(fair.to_buy(offer)))
+    assert done(fair.buys.delivering(order.order, digest("by an operator"))).state == "delivered"
+    assert done(fair.buys.refunding(order.order)).state == "refunded"
 
 
 def test_what_cannot_be_paid_is_refused_before_anything_is_signed(fair: Fair) -> None:
@@ -456,5 +483,7 @@ def test_whoever_follows_reads_each_event_once(fair: Fair) -> None:
     assert told == []
     found = fair.buys.events(order=order.order)
     assert [(each.offer, each.asset, each.name) for each in found] == [(offer.offer, offer.asset, "Bought")]
+    assert found[0].to_json()["told"]["until"] == str(2**256 - 1)  # exact for those who count in doubles
+    assert found[0].to_json()["told"]["paid"] == 1_000_000
     with pytest.raises(InvalidInput, match="no place"):
         fair.sells.events(after="yesterday")

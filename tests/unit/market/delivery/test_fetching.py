@@ -9,11 +9,12 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
+from certificates import server_context
 from making_deliveries import CHAIN_ID, MARKET, Seller, made_bytes, word
 
 from counterfoil.core.age import secret_text
 from counterfoil.core.age_payload import decrypt
-from counterfoil.errors import DoesNotMatch, HomeBusy, InvalidInput, NotSignedIn
+from counterfoil.errors import DoesNotMatch, HomeBusy, InvalidInput, NodeUnreachable, NotSignedIn
 from counterfoil.market.delivery.fetching import fetch
 from counterfoil.market.delivery.purchase import Purchase
 from counterfoil.market.delivery.wire import SellerWire
@@ -103,6 +104,24 @@ def test_it_goes_on_from_what_is_right_on_the_disk(shop, there, resumed, tmp_pat
     fetched = fetch(purchase, wire, tmp_path / "got.bin")
     assert fetched.resumed_bytes == resumed
     assert fetched.path.read_bytes() == path.read_bytes()
+
+
+def test_over_tls_the_nodes_certificate_is_checked(tmp_path, monkeypatch):
+    path = tmp_path / "content.bin"
+    path.write_bytes(made_bytes(MIB + 5))
+    seller = Seller(tmp_path / "seller")
+    sheet = seller.offer(path)
+    paid = seller.sell(sheet, SECRET)
+    ticket = decrypt(seller.tickets.issue(paid.order, paid.recipient), SECRET).decode()
+    purchase = Purchase(paid.order, paid.offer, CHAIN_ID, MARKET, SECRET, sheet)
+    _, trusted = server_context(tmp_path, "127.0.0.1")
+    tls = {"tls_cert": str(tmp_path / "server.pem"), "tls_key": str(tmp_path / "server.key")}
+    with seller.serving(**tls) as url:
+        with pytest.raises(NodeUnreachable):
+            fetch(purchase, SellerWire(url, paid.order, ticket), tmp_path / "got.bin", patience_s=0)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        wire = SellerWire(url, paid.order, ticket)
+        assert fetch(purchase, wire, tmp_path / "got.bin").path.read_bytes() == path.read_bytes()
 
 
 def test_two_cannot_fetch_into_one_file(shop, tmp_path):

@@ -46,6 +46,10 @@ def test_what_no_rule_allows_is_denied_and_says_what_lacks() -> None:
     answer = decided({"licence": made.LICENCE})
     assert (answer.allowed, answer.rule) == (False, None)
     assert "asks that the licence" in answer.why
+    stated = decided(
+        {"purposes": ["research"], "jurisdictions": {"in": ["DE"]}}, purpose="marketing", jurisdiction="ES"
+    )
+    assert stated.why == "no rule allows it: rule 1 'rule 1' is for research"  # what was stated is private
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def _as_number(value: Any) -> float | None:
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, int | float):
-        return float(value) if abs(value) < 2**1000 else 0.0
+        return float(value) if isinstance(value, float) or abs(value) < 2**1000 else 0.0
     if isinstance(value, str):
         text = value.strip()
         return float(text) if _NUMBER.fullmatch(text) and len(text) < 50 else None

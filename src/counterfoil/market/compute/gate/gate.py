@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -82,14 +82,7 @@ def check_outputs(
     leaving: dict[str, dict[str, bytes]] = {"passed": {}, "held": {}}
     findings: dict[str, tuple[Finding, ...]] = {}
     left_bytes = rules.max_bytes
-    wanted: list[tuple[FileRule, Callable[[], bytes]]] = [
-        (rules.files[name], partial(read_output, folder, name, rules.files[name].max_bytes))
-        for name in names
-        if name in rules.files
-    ]
-    if log and rules.log_bytes:
-        wanted.append((TextRule(LOG, rules.log_bytes), lambda: log[: rules.log_bytes]))
-    for rule, read in wanted:
+    for rule, read in _wanted(folder, names, rules, log):
         found: list[Finding] = []
         try:
             outcome, word, why, may_leave = _check_one(read, rule, data, left_bytes, found)
@@ -105,6 +98,17 @@ def check_outputs(
     compared = None if data is None else {"columns": data.columns, "compared": data.compared, "rows": data.rows}
     decision = GateDecision(job, rules.digest_hex, exit_code == 0, tuple(files), compared)
     return Gated(decision, leaving["passed"], leaving["held"], findings)
+
+
+def _wanted(
+    folder: Path, names: list[str], rules: GateRules, log: bytes
+) -> Iterator[tuple[FileRule, Callable[[], bytes]]]:
+    """Returns what has a rule, and how its bytes are read."""
+    for name in names:
+        if name in rules.files:
+            yield rules.files[name], partial(read_output, folder, name, rules.files[name].max_bytes)
+    if log and rules.log_bytes:
+        yield TextRule(LOG, rules.log_bytes), lambda: log[: rules.log_bytes]
 
 
 def _check_one(

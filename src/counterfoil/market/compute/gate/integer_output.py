@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core import canonical
 from counterfoil.errors import InvalidInput
@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 
 __all__ = ["check_integer", "least_rows_in_leaves"]
 
+_MOST_TEXT_CHARS: Final = 65_536
+
 
 def check_integer(data: bytes, rule: ModelRule) -> Checked:
     """Returns an integer model as it may leave: as it is, since its bytes are canonical.
 
     Raises:
-        Refusal: `model` for what is none, `family` for another kind, `parameters` for too many numbers.
+        Refusal: `model` for what is none, `family` for another kind, `text`, `parameters` for too many numbers.
     """
     try:
         integer_model(data)
     except InvalidInput as error:
         raise Refusal("model", "it is no canonical integer model") from error
     document = canonical.loads(data)
+    texts = [text for feature in document["features"] for text in (feature["name"], *feature.get("categories", []))]
+    if sum(len(str(each)) for each in texts) > _MOST_TEXT_CHARS:
+        raise Refusal("text", "its names and categories are longer than names are")
     if document["kind"] not in rule.families:
         raise Refusal(
             "family", f"it is of the family {document['kind']}, and its rule takes {' and '.join(rule.families)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from counterfoil.core import canonical
@@ -38,9 +39,16 @@ def check_json(data: bytes, rule: JsonRule) -> Checked:
 
 
 def rounded(value: Any, digits: int) -> Any:
-    """Returns a JSON value with each number that has a fraction rounded to so many significant digits."""
+    """Returns a JSON value with each number that has a fraction rounded to so many significant digits.
+
+    Raises:
+        Refusal: `numbers` where one would be rounded to infinity.
+    """
     if isinstance(value, float):
-        return float(f"{value:.{digits - 1}e}")
+        near = float(f"{value:.{digits - 1}e}")
+        if not isfinite(near):
+            raise Refusal("numbers", "a number is too large to be rounded")
+        return near
     if isinstance(value, list):
         return [rounded(each, digits) for each in value]
     if isinstance(value, dict):

@@ -37,6 +37,10 @@ _FORBIDDEN: Final = frozenset(
         "training_info",
     ]
 )
+_DOMAINS: Final = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_DATA_OF: Final = {1: "float_data", 6: "int32_data", 7: "int64_data", 11: "double_data"}
+"""Where arrays of FLOAT, INT32, INT64 and DOUBLE have their numbers, if not in `raw_data`."""
+
 _MOST_TEXT_BYTES: Final = 65_536
 _MOST_WORD: Final = 200
 
@@ -52,7 +56,8 @@ def check_onnx(data: bytes, rule: ModelRule) -> Checked:
     allowed = _SHARED.union(*(_FAMILIES[each] for each in rule.families))
     operators = [node.op_type for node in model.graph.node]
     # Two products after one another are the layers of a network, and no linear model.
-    if not allowed.issuperset(operators) or sum(each in _PRODUCTS for each in operators) > 1:
+    known = all(node.domain in _DOMAINS for node in model.graph.node)
+    if not known or not allowed.issuperset(operators) or sum(each in _PRODUCTS for each in operators) > 1:
         raise Refusal("family", f"it has operators beyond {' and '.join(rule.families)} models")
     texts: list[str] = []
     arrays: list[NDArray[Any]] = []
@@ -117,30 +122,25 @@ def _word(value: bytes) -> str:
         raise Refusal("text", "a text in it is none") from error
 
 
-def _tensor(message: Any) -> Any:
+def _tensor(message: Any) -> NDArray[Any]:
+    """Returns an array; it may have its name, its type, its shape and its numbers once, and nothing else."""
     import numpy as np
-    from onnx import TensorProto, numpy_helper
+    from onnx import numpy_helper
 
-    if (
-        message.data_location == TensorProto.EXTERNAL
-        or message.external_data
-        or message.doc_string
-        or message.metadata_props
-    ):
-        raise Refusal("model", "an array in it lies in another file, or carries text")
-    if message.data_type not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.INT32):
+    field = _DATA_OF.get(message.data_type)
+    if field is None:
         raise Refusal("model", "an array in it is of another type than FLOAT, DOUBLE, INT64 and INT32")
+    parts = {each.name for each, value in message.ListFields() if value not in ("", 0)}
+    data = parts - {"data_type", "dims", "name"}
+    if data not in ({field}, {"raw_data"}, set()):
+        raise Refusal("model", "an array in it lies in another file, or holds more than its numbers")
     try:
-        array = numpy_helper.to_array(message)
+        array = np.asarray(numpy_helper.to_array(message))
     except (ValueError, TypeError, RuntimeError) as error:
         raise Refusal("model", "an array in it does not fit its shape") from error
-    filled = sum(
-        bool(len(getattr(message, name)))
-        for name in ("raw_data", "float_data", "int32_data", "int64_data", "double_data")
-    )
-    if filled > 1 or message.string_data or message.uint64_data:
-        raise Refusal("model", "an array in it has its numbers twice")
-    return np.asarray(array)
+    if len(message.raw_data) not in (0, array.nbytes) or len(getattr(message, field)) not in (0, array.size):
+        raise Refusal("model", "an array in it has more numbers than its shape")
+    return array
 
 
 def _numbers(arrays: list[NDArray[Any]]) -> Run:

@@ -22,7 +22,7 @@ def names_in(folder: Path) -> list[str]:
 
     Raises:
         NotFound: There is no such folder.
-        Refusal: `entries` where there are too many.
+        Refusal: `files` where there are too many.
     """
     try:
         with os.scandir(folder) as entries:
@@ -35,7 +35,7 @@ def names_in(folder: Path) -> list[str]:
 def _few(entries: Iterator[os.DirEntry[str]]) -> Iterator[str]:
     for number, entry in enumerate(entries):
         if number >= MOST_ENTRIES:
-            raise Refusal("entries", f"the job left more than {MOST_ENTRIES:,} files")
+            raise Refusal("files", f"the job left more than {MOST_ENTRIES:,} files")
         yield entry.name
 
 

@@ -26,7 +26,7 @@ def check_table(data: bytes, rule: TableRule) -> Checked:
     """Returns a table as it may leave: declared columns, numbers as canonical JSON writes them, small groups gone.
 
     Raises:
-        Refusal: `table` for what is no such CSV, `columns`, `rows`, `cell`, or `group` for a count below the smallest.
+        Refusal: `table` for what is no such CSV; `columns`, `length`, `cell`; `group` for a count below the smallest.
     """
     rows = _parsed(data, rule)
     kept: list[list[Any]] = []
@@ -54,7 +54,7 @@ def _parsed(data: bytes, rule: TableRule) -> list[list[str]]:
         rows: list[list[str]] = []
         for row in reader:
             if len(rows) > rule.max_rows:
-                raise Refusal("rows", f"it has more than {rule.max_rows:,} rows")
+                raise Refusal("length", f"it has more than {rule.max_rows:,} rows")
             rows.append(row)
     except (ValueError, csv.Error) as error:
         raise Refusal("table", "it is no CSV in UTF-8") from error

@@ -85,6 +85,11 @@ def test_numbers_are_rounded_before_they_leave(tmp_path: Path) -> None:
     assert result.passed["result.json"] == b'{"weights":[1.23,-0.000123,123456,1e+300]}'
 
 
+def test_a_number_that_cannot_be_rounded_is_refused(tmp_path: Path) -> None:
+    result = made.gated(tmp_path, made.rules(made.json_rule(digits=1)), None, result_json={"weights": [1.7e308]})
+    assert made.outcome(result, "result.json") == ("refused", "numbers")
+
+
 def test_rows_of_small_groups_are_left_out_or_refused(tmp_path: Path) -> None:
     table = b"region,people,mean\nnorth,50,1.23456\nsouth,4,9.5\n"
     result = made.gated(tmp_path, made.rules(made.table_rule()), None, groups_csv=table)

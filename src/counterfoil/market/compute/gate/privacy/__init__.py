@@ -2,6 +2,8 @@
 
 from counterfoil.market.compute.gate.privacy.blocks import Aggregate, Output, aggregate, split
 from counterfoil.market.compute.gate.privacy.budget import Budget, Cost, Limit, Spent
+from counterfoil.market.compute.gate.privacy.private_answer import Paying, answer_blocks, answer_privately
+from counterfoil.market.compute.gate.privacy.rules import PrivacyRules
 from counterfoil.market.compute.gate.privacy.statistics import (
     Answer,
     Statistic,
@@ -17,9 +19,13 @@ __all__ = [
     "Cost",
     "Limit",
     "Output",
+    "Paying",
+    "PrivacyRules",
     "Spent",
     "Statistic",
     "aggregate",
+    "answer_blocks",
+    "answer_privately",
     "answer_statistics",
     "read_statistics",
     "split",

@@ -19,7 +19,7 @@ from counterfoil.core.strict_table import StrictTable
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.market.compute.gate.privacy.noise import STEPS, Noisy, add_laplace, choose_noisily, standard_deviation
 
-__all__ = ["Answer", "Statistic", "answer_statistics", "read_statistics", "total_epsilon"]
+__all__ = ["Answer", "Statistic", "answer_statistics", "read_statistics", "require_columns", "total_epsilon"]
 
 Kind = Literal["count", "sum", "mean", "histogram", "quantile"]
 
@@ -117,9 +117,7 @@ def answer_statistics(
         InvalidInput: `rows_per_person` is not usable.
         NotSetUp: OpenDP is not installed.
     """
-    for name in [each.column for each in statistics if each.column] + ([person] if person is not None else []):
-        if name not in columns:
-            raise NotFound(f"the data have no column {name!r}", hint=f"they have {', '.join(columns)}"[:300])
+    require_columns(statistics, columns, person)
     if rows_per_person < 1 or (person is None and rows_per_person != 1):
         raise InvalidInput(
             f"rows_per_person is {rows_per_person}", hint="1 without a person column, at least 1 with one"
@@ -127,6 +125,13 @@ def answer_statistics(
     length = len(next(iter(columns.values()), ()))
     kept = range(length) if person is None else _first_rows(columns[person], rows_per_person)
     return [_answer(each, _values(each, columns, kept, length), rows_per_person) for each in statistics]
+
+
+def require_columns(statistics: Sequence[Statistic], columns: Mapping[str, Sequence[Any]], person: str | None) -> None:
+    """Refuses statistics of columns that are not there (NotFound)."""
+    for name in [each.column for each in statistics if each.column] + ([person] if person is not None else []):
+        if name not in columns:
+            raise NotFound(f"the data have no column {name!r}", hint=f"they have {', '.join(columns)}"[:300])
 
 
 def _first_rows(persons: Sequence[Any], most: int) -> list[int]:

@@ -1,0 +1,42 @@
+"""Tries the walls of a sandbox before it is used: a real job looks for gaps from inside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from counterfoil.errors import NotSetUp
+from counterfoil.market.compute.sandbox import inspection
+from counterfoil.market.compute.sandbox.launch import HINT
+from counterfoil.market.compute.sandbox.limits import Limits
+from counterfoil.market.compute.sandbox.outcome import Exit, Outcome
+from counterfoil.market.compute.sandbox.placing import Task
+
+__all__ = ["require_walls"]
+
+_ENTRY = "inspection.py"
+_LIMITS = Limits(cpu_s=10, wall_s=30, memory_bytes=256 * 2**20, disk_bytes=2**20, processes=8)
+
+
+class _Run(Protocol):
+    def __call__(self, task: Task, into: Path, limits: Limits) -> Outcome: ...
+
+
+def require_walls(run: _Run) -> None:
+    """Runs the inspection inside.
+
+    Raises:
+        NotSetUp: When it could not run, or found a gap.
+    """
+    with tempfile.TemporaryDirectory(prefix="counterfoil-probe-") as name:
+        algorithm = Path(name) / "algorithm"
+        algorithm.mkdir()
+        shutil.copyfile(inspection.__file__, algorithm / _ENTRY)
+        outcome = run(Task(algorithm, _ENTRY, {}), Path(name) / "out", _LIMITS)
+        if outcome.exit is Exit.FINISHED and json.loads((outcome.folder / "gaps.json").read_bytes()) == []:
+            return
+    said = outcome.log.decode("utf-8", "replace").strip().splitlines()
+    raise NotSetUp(f"jobs cannot run here: {outcome.detail}, {said[-1] if said else 'and said nothing'}", hint=HINT)

@@ -1,0 +1,166 @@
+"""Watches the processes of one job from outside: what they use together, which no limit of one process tells.
+
+All of a job descends from the first process of its namespace, so its tree is the
+whole job. Memory is the resident memory of all processes, the tables that map it, what
+lies in the scratch space, and the buffers of sockets at their fullest. When that is above
+the limit, pages that processes share are counted once before anything is ended.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from counterfoil.market.compute.sandbox.limits import Limits
+from counterfoil.market.compute.sandbox.outcome import Exit
+
+__all__ = ["Overrun", "Watch"]
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_KIB: Final = 1024
+_SOCKET_BYTES: Final = 212_992
+"""Most that waits in one socket (net.core.wmem_default, socket(7)); a job cannot ask for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """A limit that was passed.
+
+    Attributes:
+        exit: What it means for the job.
+        detail: Which limit, and what was found.
+    """
+
+    exit: Exit
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One process at one moment: own CPU ticks, those of children it has waited for, pages, tables, threads."""
+
+    own_ticks: int
+    waited_ticks: int
+    resident_pages: int
+    table_bytes: int
+    threads: int
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at one job again and again, and keeps the highest figures.
+
+    Attributes:
+        first_pid: The first process of the job's namespace, as this machine numbers it.
+        scratch_fd: Descriptor of the scratch space's folder.
+        limits: The job's.
+        peak_bytes: Most memory seen.
+        written_bytes: Most seen in the scratch space.
+        cpu_ms: Milliseconds of processor time seen so far.
+    """
+
+    first_pid: int
+    scratch_fd: int
+    limits: Limits
+    peak_bytes: int = 0
+    written_bytes: int = 0
+    cpu_ms: int = 0
+    _own_ticks: dict[int, int] = field(default_factory=dict)
+
+    def look(self) -> Overrun | None:
+        """Looks once; returns the first limit that was passed, or None."""
+        pids = processes_of(self.first_pid)
+        seen = {pid: found for pid in pids if (found := _seen(pid)) is not None}
+        return self._processes(seen) or self._disk() or self._memory(seen) or self._cpu(seen)
+
+    def _processes(self, seen: dict[int, _Seen]) -> Overrun | None:
+        count = sum(each.threads for pid, each in seen.items() if pid != self.first_pid)
+        if count > self.limits.processes:
+            return Overrun(
+                Exit.PROCESSES, f"{count:,} processes and threads, and {self.limits.processes:,} are allowed"
+            )
+        return None
+
+    def _disk(self) -> Overrun | None:
+        space = os.fstatvfs(self.scratch_fd)
+        used, files = (space.f_blocks - space.f_bfree) * space.f_frsize, space.f_files - space.f_ffree
+        self.written_bytes = max(self.written_bytes, used)
+        if used > self.limits.disk_bytes:
+            return Overrun(Exit.DISK, f"{used:,} bytes of files, and {self.limits.disk_bytes:,} are allowed")
+        if files > self.limits.files:
+            return Overrun(Exit.DISK, f"{files:,} files, and {self.limits.files:,} are allowed")
+        return None
+
+    def _memory(self, seen: dict[int, _Seen]) -> Overrun | None:
+        space = os.fstatvfs(self.scratch_fd)
+        apart = (space.f_blocks - space.f_bfree) * space.f_frsize + _socket_bytes(self.first_pid)
+        apart += sum(each.table_bytes for each in seen.values())
+        used = sum(each.resident_pages for each in seen.values()) * _PAGE_BYTES + apart
+        if used > self.limits.memory_bytes:
+            used = sum(_proportional_bytes(pid, each) for pid, each in seen.items()) + apart
+        self.peak_bytes = max(self.peak_bytes, used)
+        if used > self.limits.memory_bytes:
+            return Overrun(Exit.MEMORY, f"{used:,} bytes of memory, and {self.limits.memory_bytes:,} are allowed")
+        return None
+
+    def _cpu(self, seen: dict[int, _Seen]) -> Overrun | None:
+        """A process that ended counts through whoever waited for it, or as it was last seen: the higher of both."""
+        for pid, each in seen.items():
+            self._own_ticks[pid] = max(self._own_ticks.get(pid, 0), each.own_ticks)
+        waited = sum(each.own_ticks + each.waited_ticks for each in seen.values())
+        ticks = max(waited, sum(self._own_ticks.values()))
+        self.cpu_ms = max(self.cpu_ms, ticks * 1000 // _TICKS_PER_S)
+        if self.cpu_ms > self.limits.cpu_s * 1000:
+            return Overrun(Exit.TIME, f"{self.cpu_ms:,} ms of processor time, and {self.limits.cpu_s:,} s are allowed")
+        return None
+
+
+def processes_of(first_pid: int) -> list[int]:
+    """Returns the process and all that descend from it, as far as they are still there."""
+    found, waiting = [], [first_pid]
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        try:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_bytes().split())
+        except OSError:
+            continue
+    return found
+
+
+def _seen(pid: int) -> _Seen | None:
+    """Returns what /proc says of one process (proc(5): stat, fields after the name), or None when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return None
+    own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    return _Seen(own, waited, int(fields[21]), _kib(status, b"VmPTE:"), int(fields[17]))
+
+
+def _kib(text: bytes, name: bytes) -> int:
+    """Returns the bytes that a line of /proc tells in KiB; a process that is just ending has no such line."""
+    found = text.partition(b"\n" + name)[2].split(maxsplit=1)
+    return int(found[0]) * _KIB if found else 0
+
+
+def _socket_bytes(pid: int) -> int:
+    """Returns the most that can wait in all sockets of the network namespace that `pid` is in."""
+    try:
+        lines = Path(f"/proc/{pid}/net/unix").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+    return max(0, lines - 1) * _SOCKET_BYTES
+
+
+def _proportional_bytes(pid: int, seen: _Seen) -> int:
+    """Returns the memory of one process, a page shared by n counted as an nth; all of it where that is not told."""
+    try:
+        return _kib(Path(f"/proc/{pid}/smaps_rollup").read_bytes(), b"Pss:")
+    except OSError:
+        return seen.resident_pages * _PAGE_BYTES
