@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.computing import Computing
     from counterfoil.market.buying.purchases import Purchase, Purchases
+    from counterfoil.market.buying.resuming import Resuming
     from counterfoil.market.buying.reviews import Reviews
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
@@ -78,7 +79,7 @@ class Market:
         self._secret = secret
         self._name = name
         self._node = node
-        self._reach = Reach(networks)
+        self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
         self._goods = goods
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
@@ -86,6 +87,7 @@ class Market:
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
+        self._resuming: Resuming | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
         self._serves = False
@@ -225,6 +227,22 @@ class Market:
             return self._computing
 
     @property
+    def resuming(self) -> Resuming:
+        """Goes on with purchases by itself.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        buying, computing = self.buying, self.computing
+        from counterfoil.market.buying.resuming import Resuming
+
+        with self._lock:
+            if self._resuming is None:
+                self._resuming = Resuming(buying, computing)
+                self._stack.callback(self._resuming.close)
+            return self._resuming
+
+    @property
     def sheets(self) -> SheetFinder:
         """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
         require_packages()
@@ -306,18 +324,21 @@ class Market:
         self._serves = True
 
     def step(self) -> str:
-        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
+        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do.
+
+        Fetching what was bought goes on behind it: a seller that is slow does not hold up this home's own orders.
+        """
         if not self.is_open:
             return ""
         if self._serves:
             self.jobs.start()
-        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
+        sold, bought = self.selling.fulfilment.step(), self.resuming.step()
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
 
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = None
+            self._state = self._selling = self._purchases = self._resuming = None
             self._buying = self._computing = self._jobs = self._catalogue = None
             self._stack.close()
