@@ -197,6 +197,24 @@ def test_an_offer_is_made_once_more_repriced_shared_and_withdrawn(typed: Typed, 
     assert told(typed, "clinic", "market", "offer", "withdraw", offer, "--yes")["open"] is False
 
 
+def test_computations_next_to_the_table_are_offered(typed: Typed, two: Two, tmp_path: Path) -> None:
+    rules, schema = tmp_path / "rules.toml", tmp_path / "schema.json"
+    rules.write_text(
+        '[gate]\nmaxBytes = 100\n[[gate.files]]\nname = "n.json"\ntype = "json"\nmaxBytes = 90\n'
+        '[gate.files.schema]\ntype = "number"\n'
+    )
+    schema.write_text('{"type": "object", "properties": {"least": {"type": "number"}}, "additionalProperties": false}')
+    terms = ("--licence", two.folder / "licence.txt", "--anybody", "--price", "3", "--compute", rules)
+    offering = ("market", "offer", "add", "scans", two.folder / "scans.csv", *terms, "--parameters", schema)
+    _, err = typed("clinic", *offering, "--sale", code=2)
+    assert "an offer is for a job or a sale, not both" in err
+    made = told(typed, "clinic", *offering, "--yes")
+    assert (made["kind"], made["delivery_s"]) == ("job", 86_400)
+    shown = told(typed, "clinic", "market", "show", made["offer"])["document"]
+    assert shown["compute"]["gate"]["maxBytes"] == 100
+    assert list(shown["parameters"]["properties"]) == ["least"]
+
+
 def test_keys_are_known_and_forgotten(typed: Typed) -> None:
     key = told(typed, "lab", "market", "key")["key"]
     assert told(typed, "clinic", "market", "known", "add", key) == {"key": key, "origin": "lab.example"}

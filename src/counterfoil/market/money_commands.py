@@ -93,7 +93,7 @@ def show_shares(session: Session, offer_id: str) -> None:
 def set_shares(session: Session, offer_id: str, parts: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Share what an offer brings from now on; what was bought before keeps its shares."""
     require_packages()
-    from counterfoil.market.selling.commands import read_parts
+    from counterfoil.market.selling.listing_options import read_parts
 
     with session.open() as org:
         plan = org.ledger.market.setting_shares(offer_id, read_parts(parts))
