@@ -73,7 +73,9 @@ def buy(
             _require_no_access(org, found.offer, found.kind)
         accepts = (signed.sheet.wares.licence.sha256,) if accept_licence else ()
         stated = _stated(purpose, jurisdiction, accepts, credentials)
-        planned = org.market.buying.planning(offer_id, stated, most=most, way=way, referrer=referrer)
+        planned = org.market.buying.planning(
+            offer_id, stated, most=most, way=way, referrer=referrer, to=None if no_download else to or Path()
+        )
         told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)
