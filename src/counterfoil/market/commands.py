@@ -8,7 +8,9 @@ import click
 
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.commands import accept, buy, download, purchases, reclaim, resume, review
+from counterfoil.market.buying.compute_commands import compute, job
 from counterfoil.market.catalogue.commands import search, show
+from counterfoil.market.compute.commands import algorithm, approve, approved, jobs, release
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.money_commands import credits, payouts, shares
 from counterfoil.market.ocean.commands import export_offer, import_offer
@@ -90,5 +92,12 @@ for _command in (
     import_offer,
     export_offer,
     credits,
+    compute,
+    job,
+    jobs,
+    release,
+    approve,
+    approved,
+    algorithm,
 ):
     market.add_command(_command)

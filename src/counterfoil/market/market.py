@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.core.note import Signer, VerifierKey
+from counterfoil.errors import NotFound
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.state import MarketState
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.market.opened import OpenedMarket
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.computing import Computing
-    from counterfoil.market.buying.purchases import Purchases
+    from counterfoil.market.buying.purchases import Purchase, Purchases
     from counterfoil.market.buying.resuming import Resuming
     from counterfoil.market.buying.reviews import Reviews
     from counterfoil.market.buying.sheet_finder import SheetFinder
@@ -48,6 +49,7 @@ class Market:
         name: Legal name of the organisation.
         node: Base address of the home's node; empty where the settings name none.
         networks: Beside the public internet, networks in which other nodes may be asked.
+        goods: Folder whose files may be named over the network to be offered; None for none.
 
     Attributes:
         shelf: Offer sheets, licence texts, passports and reviews, for everybody to read.
@@ -66,6 +68,7 @@ class Market:
         name: str,
         node: str,
         networks: Sequence[str] = (),
+        goods: Path | None = None,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
@@ -77,6 +80,7 @@ class Market:
         self._name = name
         self._node = node
         self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
+        self._goods = goods
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._state: MarketState | None = None
@@ -86,6 +90,7 @@ class Market:
         self._resuming: Resuming | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
+        self._serves = False
         self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
         self.bought = folder / "bought"
@@ -129,6 +134,7 @@ class Market:
                     self._secret,
                     Seller(self._name, self._archive.origin),
                     self._node,
+                    self._goods,
                 )
                 self._stack.callback(self._selling.close)
             return self._selling
@@ -291,10 +297,31 @@ class Market:
             assets.scanner.step()
         return catalogue.refresh(self._recorder.now_s())
 
+    def fetch(self, order: str, progress: Callable[[int, int], None] | None = None) -> Purchase:
+        """Fetches what was bought into the home; see `Buying.fetch`."""
+        folder = self.bought / self.purchases.at(order).order
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.buying.fetch(order, folder, progress)
+
+    def fetched(self, order: str) -> Path:
+        """Returns the file that `fetch` made.
+
+        Raises:
+            NotFound: There is no such purchase, or it was not fetched into the home.
+        """
+        path = Path(self.purchases.at(order).path)
+        if self.bought.absolute() not in path.parents or not path.is_file():
+            raise NotFound("what was bought is not in this home", hint="fetch it first: POST …/fetch does")
+        return path
+
     @property
     def is_open(self) -> bool:
         """Whether this home's ledger has a market."""
         return self._ledger.is_connected and self._ledger.require_connection().market != ""
+
+    def serve(self) -> None:
+        """Has jobs that are bought run in the background from here on, once `step` finds a market."""
+        self._serves = True
 
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do.
@@ -303,6 +330,8 @@ class Market:
         """
         if not self.is_open:
             return ""
+        if self._serves:
+            self.jobs.start()
         sold, bought = self.selling.fulfilment.step(), self.resuming.step()
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)

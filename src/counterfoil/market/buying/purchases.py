@@ -224,7 +224,8 @@ class Purchases:
         found = self._where(purchases.c.order == order.lower())
         if not found:
             raise NotFound(
-                f"this home has no purchase of the order {order[:80]}", hint="`counterfoil market purchases` lists them"
+                f"this home has no purchase of the order {order[:80]!a}",
+                hint="`counterfoil market purchases` lists them",
             )
         return found[0]
 

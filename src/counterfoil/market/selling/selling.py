@@ -62,6 +62,7 @@ class Selling:
         secret: Returns the secret market key.
         seller: Who sells.
         node: Base address of the home's node; empty where the settings name none.
+        goods: Folder whose files may be named over the network to be offered; None for none.
 
     Attributes:
         admissions: Lets buyers in.
@@ -90,6 +91,7 @@ class Selling:
         secret: Callable[[], bytes],
         seller: Seller,
         node: str,
+        goods: Path | None,
     ) -> None:
         self._ledger = ledger
         self._shelf = shelf
@@ -118,7 +120,7 @@ class Selling:
         self.admissions = Admissions(self.orders, self.tickets, self.known, recorder, archive, views, orders_of)
         self.earnings = Earnings(ledger, recorder.now_s)
         self.reviews = ReceivedReviews(ledger, shelf)
-        self.drafts = ListingDrafts(provenance, archive, shelf, seller, node)
+        self.drafts = ListingDrafts(provenance, archive, shelf, seller, node, goods)
         self.offering = Offering(
             ledger, shelf, self.goods, lambda: self.deliveries, recorder, views, secret, seller, node
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core.signed_document import read_document
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, Stale
+from counterfoil.ledger.worker import Worker
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import PUBLICATION_FORMAT
 from counterfoil.market.compute.gate import Desk, Pending, Preview, Settled
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from counterfoil.store.recorder import Recorder
 
 __all__ = ["Jobs"]
+
+LOOK_EVERY_S: Final = 1.0
+"""How often it is looked whether a job waits."""
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
 
@@ -97,6 +101,7 @@ class Jobs:
         self._running = threading.Lock()  # one job runs at a time
         self._live: Live | None = None
         self._begin_anew()
+        self._worker = Worker(self._is_due, lambda: self.step() > 0, poll_s=0.1, idle_s=LOOK_EVERY_S, work="computing")
 
     # What the buyer asks; whoever calls has seen the order's ticket
 
@@ -210,6 +215,10 @@ class Jobs:
 
     # What a node does by itself
 
+    def start(self) -> None:
+        """Runs and delivers jobs from here on, in a thread of its own."""
+        self._worker.notice()
+
     def step(self) -> int:
         """Runs what waits and delivers what is decided; returns how many jobs moved. One thread at a time."""
         if not self._running.acquire(blocking=False):
@@ -222,13 +231,18 @@ class Jobs:
 
     def close(self) -> None:
         """Stops the job that runs, which is begun anew later, and lets go of everything."""
-        if self._live is not None:
-            self._live.is_abandoned = self._live.is_stopped = True
+        live = self._live
+        if live is not None:
+            live.is_abandoned = live.is_stopped = True
+        self._worker.stop()
         with self._running:
             self._desk.close()
             self.budget.close()
 
     # Inner parts
+
+    def _is_due(self) -> bool:
+        return bool(self.book.all((JobState.QUEUED, JobState.READY)))
 
     def _run(self, job: KeptJob) -> KeptJob:
         self._live = Live(job.order, [])
