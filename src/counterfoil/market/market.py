@@ -300,7 +300,7 @@ class Market:
 
     def fetch(self, order: str, progress: Callable[[int, int], None] | None = None) -> Purchase:
         """Fetches what was bought into the home; see `Buying.fetch`."""
-        folder = self.bought / self.purchases.at(order).order
+        folder = self.bought / self.buying.settled(order).order
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.buying.fetch(order, folder, progress)
 
