@@ -84,12 +84,8 @@ def main(folder: Path) -> int:
             hospital.provenance.register_dataset(data, name="breast cancer cases")
             jobs = offered(hospital, data, 1, "25", {"gate": GATE, "algorithms": {"digests": [train.digest_hex]}})
             figures = offered(hospital, data, 2, "5", {"gate": {"maxBytes": 1}, "privacy": PRIVACY})
-            told(
-                "1. The hospital offers 569 cases to be computed on. It hands out none, and its node runs what is bought."
-            )
-            print(
-                f"   25 credits for a job, at most; one algorithm is approved, by the digest {train.digest_hex[:16]}…"
-            )
+            told("1. The hospital offers 569 cases to be computed on. Its node runs what is bought.")
+            print(f"   25 credits for a job, at most; one algorithm is approved: {train.digest_hex[:16]}…")
             trains(hospital, lab, jobs, train, data, folder / "model")
             leaks(hospital, lab, jobs, leak)
             asks(lab, figures)
@@ -107,10 +103,8 @@ def trains(hospital: Organisation, lab: Organisation, offer: Offer, train: Algor
     print(f"   The job is {state}. In {to.name}/out: {', '.join(result.outputs)}")
     print(f"   Accuracy on cases it was not trained on: {json.loads(result.outputs['result.json'])['accuracy']}")
     receipt = result.receipt
-    print(
-        f"   Receipt: algorithm {receipt.algorithm[:16]}… ran on data {receipt.inputs[:16]}…, signed by the hospital,"
-    )
-    print(f"   and its digest {result.signed.digest_hex[:16]}… is the one on the ledger: the laboratory checked both.")
+    print(f"   Receipt: algorithm {receipt.algorithm[:16]}… ran on data {receipt.inputs[:16]}…,")
+    print(f"   signed by the hospital; its digest {result.signed.digest_hex[:16]}… is the one on the ledger.")
     print("   Whoever may see the data can run it again. The hospital's auditor does, and compares:")
     sheet = hospital.market.sheets.sheet_of(offer)
     spec = JobSpec.decode(lab.market.purchases.at(order).job)
