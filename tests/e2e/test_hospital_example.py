@@ -23,7 +23,7 @@ pytestmark = [
 def test_a_model_comes_back_rows_do_not_and_the_money_ends_where_it_should(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", str(EXAMPLE), str(tmp_path / "example")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=240)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     said = done.stdout
     assert "model.safetensors, result.json" in said
     steps = [line for line in said.splitlines() if re.match(r" +[1-7]\. .*\?", line)]
