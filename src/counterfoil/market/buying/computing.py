@@ -35,7 +35,7 @@ from counterfoil.market.buying.buying import Buying, Planned, Tell
 from counterfoil.market.buying.job_parts import encode_parts
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
 from counterfoil.market.compute.algorithms import Algorithm
-from counterfoil.market.compute.jobs.job_spec import AlgorithmNamed, JobSpec
+from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, AlgorithmNamed, JobSpec
 from counterfoil.market.compute.jobs.receipt import require_receipt
 from counterfoil.market.compute.jobs.result_file import MOST_RESULT_BYTES, Result, read_result
 from counterfoil.market.compute.jobs.rules import ComputeRules
@@ -220,9 +220,7 @@ class Computing:
         if wares.kind != "job" or wares.compute is None or wares.content is None:
             raise InvalidInput("nothing can be computed under this offer", hint="see `counterfoil market show`")
         rules = ComputeRules.from_json(wares.compute)
-        parameters = dict(wanted.parameters)
-        if wares.parameters:
-            parameters = fill_parameters(wares.parameters, parameters)
+        parameters = fill_parameters(wares.parameters or NO_PARAMETERS, dict(wanted.parameters))
         named = AlgorithmNamed.of(wanted.algorithm) if wanted.algorithm is not None else None
         if named is None and rules.privacy is None:
             raise InvalidInput("this offer gives no statistics", hint="bring an algorithm")
