@@ -198,6 +198,7 @@ class Market:
                     selling.orders,
                     selling.goods,
                     self._recorder,
+                    self._views,
                     self._archive,
                     selling.sign,
                 )
