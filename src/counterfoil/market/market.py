@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.purchases import Purchases
+    from counterfoil.market.contributions.contributions import Contributions
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -75,6 +76,7 @@ class Market:
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
+        self._contributions: Contributions | None = None
         self.shelf = Shelf(folder)
 
     @property
@@ -85,6 +87,12 @@ class Market:
     @property
     def state(self) -> MarketState:
         """What is under way."""
+        # Each of them adds its tables, which the file is given when it is opened, whoever opens it first.
+        import counterfoil.market.buying.purchases
+        import counterfoil.market.contributions.tables
+        import counterfoil.market.selling.goods
+        import counterfoil.market.selling.known_buyers  # noqa: F401
+
         with self._lock:
             if self._state is None:
                 self._state = MarketState(self._folder)
@@ -160,6 +168,35 @@ class Market:
                 )
             return self._buying
 
+    @property
+    def contributions(self) -> Contributions:
+        """What others propose to this home, and this home to others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        require_packages()
+        from counterfoil.market.buying.sheet_finder import SheetFinder
+        from counterfoil.market.contributions.contributions import Contributions
+
+        with self._lock:
+            if self._contributions is None:
+                self._contributions = Contributions(
+                    self._folder,
+                    self.state,
+                    self.selling,
+                    self.shelf,
+                    self._ledger,
+                    self._recorder,
+                    self._archive,
+                    self._views,
+                    self._provenance,
+                    SheetFinder(self._ledger, self.shelf, self._reach).sheet_of,
+                    self._secret,
+                    self._reach,
+                )
+            return self._contributions
+
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
         if not self._ledger.is_connected or self._ledger.require_connection().market == "":
@@ -171,5 +208,5 @@ class Market:
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._buying = None
+            self._state = self._selling = self._purchases = self._buying = self._contributions = None
             self._stack.close()

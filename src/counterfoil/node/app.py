@@ -19,6 +19,7 @@ from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.ledger.contract_api import ContractRoutes
+from counterfoil.market.contributions.api import ContributionRoutes
 from counterfoil.market.public_api import PublicMarketRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
@@ -64,6 +65,7 @@ ROOMS: Final = (
     LedgerRoutes,
     ContractRoutes,
     PublicMarketRoutes,
+    ContributionRoutes,
 )
 """The rooms of the capabilities."""
 
