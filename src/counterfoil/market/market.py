@@ -101,6 +101,8 @@ class Market:
         """What is under way."""
         # Each of them adds its tables, which the file is given when it is opened, whoever opens it first.
         import counterfoil.market.buying.purchases
+        import counterfoil.market.compute.jobs.approved
+        import counterfoil.market.compute.jobs.job_book
         import counterfoil.market.contributions.tables
         import counterfoil.market.selling.goods
         import counterfoil.market.selling.known_buyers  # noqa: F401
