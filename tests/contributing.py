@@ -39,7 +39,7 @@ def opened(stall: Stall, folder: Path, *, name: str = "scans", rows: int = 600, 
     path = folder / "scans.csv"
     path.write_text("person,dose\n" + "".join(f"{name}-{each},{each % 7}\n" for each in range(rows)))
     offer, _ = offered(stall, path, name=name, **(draft or {}))
-    stall.seller.market.contributions.taking  # noqa: B018  # the home's tables are there
+
     licence = stall.seller.market.shelf.put_licence(LICENCE)
     told = OpeningDraft(offer.asset, (offer.offer,), (licence,), **{"who": "anybody"} | more)
     return Open(offer, path, licence, stall.seller.market.contributions.taking.open(told))

@@ -120,6 +120,7 @@ class Proposal:
     Attributes:
         chain_id: Of the ledger.
         asset: The owner's asset there, `0x` and 64 digits.
+        contributor: Public market key of who proposes, in note form; it signs. So no other key can hand it in.
         opening: SHA-256 of the owner's opening that it answers, hex: whoever proposes agrees to what it says.
         base: SHA-256 of the manifest of the version it changes, hex.
         base_root: Root (hex) of that version's fingerprint.
@@ -137,6 +138,7 @@ class Proposal:
 
     chain_id: int
     asset: str
+    contributor: str
     opening: str
     base: str
     base_root: str
@@ -159,6 +161,7 @@ class Proposal:
         made = cls(
             told.whole("chainId", least=1),
             told.asset("asset"),
+            told.text("contributor", 400),
             told.digest("opening"),
             base.digest("manifest"),
             base.digest("fingerprint"),
@@ -186,6 +189,7 @@ class Proposal:
             "bps": self.bps,
             "chainId": self.chain_id,
             "content": self.content.to_json(),
+            "contributor": self.contributor,
             "created": self.created,
             "format": PROPOSAL_FORMAT,
             "licence": self.licence,
@@ -250,6 +254,8 @@ def read_proposal(given: bytes | Mapping[str, Any]) -> SignedProposal:
         proposal = Proposal.read(signed.document)
     except InvalidInput as error:
         raise MalformedEvidence(error.message, hint=error.hint) from error
+    if proposal.contributor != str(signed.key):
+        raise DoesNotMatch("the proposal is signed by another key than it names")
     return SignedProposal(proposal, signed.key, signed.digest_hex, signed.encode())
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from counterfoil.core.note import Signer
 from counterfoil.errors import DoesNotMatch, InvalidInput, NotAllowed, NotFound, TooLarge
 from counterfoil.market.catalogue.node_reader import base_of
 from counterfoil.market.contributions.node_wire import OwnersWire
@@ -199,6 +200,7 @@ class Proposing:
         proposal = Proposal(
             opening.chain_id,
             draft.asset,
+            str(Signer(self._archive.origin, self._secret()).key),
             call.opening.digest_hex,
             call.base,
             before.root.hex(),

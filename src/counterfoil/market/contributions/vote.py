@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.core import canonical
-from counterfoil.core.note import VerifierKey
+from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.signed_document import read_document, sign_document
-from counterfoil.errors import InvalidInput, MalformedEvidence
+from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
 from counterfoil.market.sheets.members import Members
 
 __all__ = ["VOTE_FORMAT", "WITHDRAWAL_FORMAT", "Vote", "read_vote", "read_withdrawal", "sign_vote", "sign_withdrawal"]
@@ -45,7 +45,13 @@ class Vote:
 
 def sign_vote(proposal: str, agrees: bool, words: str, created: str, secret: bytes, key_name: str) -> Vote:
     """Returns a vote as it is handed in (InvalidInput where something in it is not usable)."""
-    document: dict[str, Any] = {"agrees": agrees, "created": created, "format": VOTE_FORMAT, "proposal": proposal}
+    document: dict[str, Any] = {
+        "agrees": agrees,
+        "created": created,
+        "format": VOTE_FORMAT,
+        "proposal": proposal,
+        "reviewer": str(Signer(key_name, secret).key),
+    }
     document |= {"words": words} if words else {}
     try:
         return read_vote(canonical.dumps(sign_document(document, secret, key_name)))
@@ -61,7 +67,7 @@ def read_vote(given: bytes | Mapping[str, Any]) -> Vote:
         DoesNotMatch: The signature is not the key's.
     """
     signed = read_document(given, VOTE_FORMAT, max_bytes=MOST_VOTE_BYTES)
-    signed.require_members({"agrees", "created", "proposal"}, {"words"})
+    signed.require_members({"agrees", "created", "proposal", "reviewer"}, {"words"})
     if type(signed.document["agrees"]) is not bool:
         raise MalformedEvidence("the vote's agrees is neither true nor false")
     told = Members(signed.document, whose="the vote")
@@ -70,6 +76,8 @@ def read_vote(given: bytes | Mapping[str, Any]) -> Vote:
         proposal, created = told.digest("proposal"), told.time("created")
     except InvalidInput as error:
         raise MalformedEvidence(error.message, hint=error.hint) from error
+    if signed.document["reviewer"] != str(signed.key):
+        raise DoesNotMatch("the vote is signed by another key than it names")
     agrees = signed.document["agrees"]
     return Vote(proposal, agrees, words, created, signed.key, signed.digest_hex, signed.encode())
 
