@@ -23,6 +23,7 @@ from counterfoil.node.app import description
 
 PASSWORD = "correct horse battery"
 ASSET = "0x" + "11" * 32
+DIGEST = "ab" * 32
 DESCRIPTION = description()
 OPERATIONS = [
     (method, path, operation) for path, item in DESCRIPTION["paths"].items() for method, operation in item.items()
@@ -128,8 +129,28 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/assets/{ASSET}/transfer": {"json": {"to": "0x" + "12" * 20}},
         f"/api/v1/assets/{ASSET}/versions": {"json": {"what": "twice"}},
         "/api/v1/assets/contract": {"json": {}},
+        "/api/v1/market/contract": {"json": {}},  # no ledger: refused, like all that follow but the key
+        "/api/v1/market/known": {"json": {"key": keyed}},
+        "/api/v1/market/offers": {"json": {"what": "twice", "where": "twice", "dry_run": False}},
+        f"/api/v1/market/offers/{ASSET}/price": {"json": {"price": "1", "dry_run": False}},
+        f"/api/v1/market/offers/{ASSET}/shares": {"json": {"shares": []}},
+        f"/api/v1/market/offers/{ASSET}/withdrawal": {"json": {}},
+        "/api/v1/market/payouts": {"json": {"dry_run": False}},
+        "/api/v1/market/purchases": {"json": {"offer": ASSET, "dry_run": False}},
+        f"/api/v1/market/purchases/{ASSET}/accept": {"json": {}},
+        f"/api/v1/market/purchases/{ASSET}/fetch": {},
+        f"/api/v1/market/purchases/{ASSET}/reclaim": {"json": {}},
+        f"/api/v1/market/purchases/{ASSET}/review": {"json": {"stars": 5}},
+        f"/api/v1/market/sold/{ASSET}/refund": {"json": {}},
+        f"/api/v1/market/sold/{ASSET}/settle": {"json": {}},
         f"/api/v1/market/offers/{ASSET}/preview": {"json": {"claims": {}}},  # no ledger: refused, like the next three
         f"/api/v1/market/offers/{ASSET}/reviews": {"json": {"review": {}}},
+        "/api/v1/market/proposals": {"json": {"proposal": {}}},  # no ledger: refused, like the next ones
+        f"/api/v1/market/proposals/{DIGEST}/contents": {"content": b"x"},
+        f"/api/v1/market/proposals/{DIGEST}/votes": {"json": {"vote": {}}},
+        f"/api/v1/market/proposals/{DIGEST}/withdrawal": {"json": {"withdrawal": {}}},
+        f"/api/v1/market/proposals/{DIGEST}/decline": {"json": {}},
+        f"/api/v1/market/proposals/{DIGEST}/acceptance": {"json": {"dry_run": True}},
         f"/api/v1/market/orders/{ASSET}/challenge": {},
         f"/api/v1/market/orders/{ASSET}/job": {"files": {"spec": b"{}"}},
         f"/api/v1/market/orders/{ASSET}/cancel": {},

@@ -43,6 +43,7 @@ WORDS: Final = {
     "push": "Copy finished parts to the depot",
     "rebuild": "Remake the searchable tables",
     "replay": "Replay decisions",
+    "fetch": "Fetch what was bought",
     "snapshot": "Take a snapshot",
 }
 _WHO_ACTS: Final[tuple[tuple[type[CounterfoilError], str], ...]] = (

@@ -57,6 +57,7 @@ READERS: Final = (Role.SERVICE, Role.OPERATOR, Role.AUDITOR)
 JOBS: Final[Mapping[str, tuple[Role, ...]]] = {
     "anchor": (),
     "bundle": STAFF,
+    "fetch": (Role.OPERATOR,),
     "push": (),
     "rebuild": (),
     "replay": STAFF,

@@ -60,7 +60,7 @@ class ContributionRoutes:
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
-        room, operator = Room("market"), (Role.OPERATOR,)
+        room = Room("market")
         one = "/market/proposals/{digest}"
         room.reads("/market/openings/{asset}", self.opening, PUBLIC, responses=_SIGNED)
         room.writes("/market/proposals", self.propose, PUBLIC, Standing, status=200)
@@ -71,8 +71,8 @@ class ContributionRoutes:
         room.writes(f"{one}/withdrawal", self.withdraw, PUBLIC, Standing, status=200)
         room.reads("/market/proposals", self.list_proposals, STAFF, list[ProposalShown])
         room.reads(one, self.show, STAFF, ProposalShown)
-        room.writes(f"{one}/decline", self.decline, operator, Standing, status=200)
-        room.writes(f"{one}/acceptance", self.accept, operator, ProposalAccepted, status=200)
+        room.writes(f"{one}/decline", self.decline, (Role.OPERATOR,), Standing, status=200)
+        room.writes(f"{one}/acceptance", self.accept, (), ProposalAccepted, status=200)
         return room.router
 
     def opening(self, asset: Asset) -> Response:
@@ -126,7 +126,8 @@ class ContributionRoutes:
     def accept(self, digest: Digest, request: Request, wanted: ToAccept) -> Response:
         """Accepts a proposal: the next version of dataset, asset and offers, and a share for who contributed.
 
-        Contents that were not sent along are given on the command line.
+        For admins, as everything that gives a part away. Contents that were not sent along are given on the command
+        line.
         """
 
         def accept() -> Answer | Callable[[], Answer]:

@@ -85,6 +85,13 @@ def push(run: Run) -> Mapping[str, Any]:
     return {"freed_bytes": done.freed_bytes, "parts": done.parts, "size_bytes": done.size_bytes}
 
 
+def fetch(run: Run) -> Mapping[str, Any]:
+    """Fetches what was bought on the market into the home, checked; after a crash it goes on where it was."""
+    asked = _asked(run, "order")
+    found = run.org.market.fetch(str(asked.get("order", "")), run.progress)
+    return {"order": found.order, "title": found.title}
+
+
 def snapshot(run: Run) -> Mapping[str, Any]:
     """Fetches what a source on the web gives and records it; after a crash it starts over."""
     asked = _asked(run, "api", "file_name", "most_bytes", "name", "networks", "notes", "url", "version")
@@ -104,6 +111,7 @@ def snapshot(run: Run) -> Mapping[str, Any]:
 TASKS: Final[Mapping[str, Task]] = {
     "anchor": anchor,
     "bundle": bundle,
+    "fetch": fetch,
     "push": push,
     "rebuild": rebuild,
     "replay": replay,

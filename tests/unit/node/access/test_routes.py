@@ -68,6 +68,10 @@ OPEN = frozenset(
 
 ALLOWED = {
     "admin": """
+        POST /api/v1/market/contract
+        POST /api/v1/market/offers/{offer}/shares
+        POST /api/v1/market/payouts
+        POST /api/v1/market/proposals/{digest}/acceptance
         GET /access
         POST /access/keys
         POST /access/keys/{key_id}/revoke
@@ -132,6 +136,11 @@ ALLOWED = {
         GET /settings
     """,
     "auditor operator": """
+        GET /api/v1/market/earnings
+        GET /api/v1/market/known
+        GET /api/v1/market/payouts
+        GET /api/v1/market/proposals
+        GET /api/v1/market/proposals/{digest}
         GET /
         POST /api/v1/bundles
         GET /api/v1/calls
@@ -184,6 +193,13 @@ ALLOWED = {
         POST /work
     """,
     "auditor operator service": """
+        GET /api/v1/market/key
+        GET /api/v1/market/offers
+        GET /api/v1/market/offers/{offer}
+        GET /api/v1/market/purchases
+        GET /api/v1/market/purchases/{order}
+        GET /api/v1/market/sold
+        GET /api/v1/market/sold/{order}
         GET /api/v1/access/me
         POST /api/v1/access/me/password
         GET /api/v1/assets
@@ -217,6 +233,20 @@ ALLOWED = {
         GET /metrics
     """,
     "operator": """
+        POST /api/v1/market/offers
+        POST /api/v1/market/offers/{offer}/price
+        POST /api/v1/market/offers/{offer}/withdrawal
+        POST /api/v1/market/proposals/{digest}/decline
+        POST /api/v1/market/sold/{order}/refund
+        POST /api/v1/market/sold/{order}/settle
+        POST /api/v1/market/known
+        DELETE /api/v1/market/known/{key:path}
+        POST /api/v1/market/purchases
+        POST /api/v1/market/purchases/{order}/accept
+        POST /api/v1/market/purchases/{order}/fetch
+        GET /api/v1/market/purchases/{order}/file
+        POST /api/v1/market/purchases/{order}/reclaim
+        POST /api/v1/market/purchases/{order}/review
         POST /api/v1/assets
         POST /api/v1/assets/{asset}/state
         POST /api/v1/assets/{asset}/versions
