@@ -60,7 +60,7 @@ class ContributionRoutes:
 
     def router(self) -> APIRouter:
         """Returns the table of routes."""
-        room = Room("market")
+        room = Room("contributions")
         one = "/market/proposals/{digest}"
         room.reads("/market/openings/{asset}", self.opening, PUBLIC, responses=_SIGNED)
         room.writes("/market/proposals", self.propose, PUBLIC, Standing, status=200)
