@@ -80,7 +80,7 @@ def test_a_change_is_proposed_reviewed_accepted_and_shared(typed: Typed, tmp_pat
         assert "not one of those that review" in refused
 
     accept = ("market", "proposals", "accept", digest)
-    assert "0 of 1 reviewers" in typed("seller", *accept, code=3, json_=False)
+    assert "0 of 1 reviewers" in typed("seller", *accept, code=6, json_=False)
     saved = tmp_path / "to-look-at.csv"
     assert typed("seller", "market", "proposals", "show", digest, "--save", saved)["checked"] is True
     assert saved.read_bytes() == changed.read_bytes()
@@ -90,5 +90,5 @@ def test_a_change_is_proposed_reviewed_accepted_and_shared(typed: Typed, tmp_pat
     assert (made["done"], made["version"]) == (True, 2)
     [share] = typed("seller", "market", "shares", "show", offer.offer)["shares"]
     assert share["bps"] == 1_000
-    assert "is accepted" in typed("seller", "market", "proposals", "decline", digest, code=3, json_=False)
+    assert "is accepted" in typed("seller", "market", "proposals", "decline", digest, code=6, json_=False)
     assert typed("seller", "market", "proposals", "list", "--active") == {"proposals": []}

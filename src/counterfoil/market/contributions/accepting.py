@@ -15,31 +15,24 @@ down before anything is sent: repeated, it is not diluted twice.
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
-
 from counterfoil.errors import DoesNotMatch, InvalidInput, NotAllowed, NotFound, Stale
-from counterfoil.market.checks import SHEET_CHECKS
-from counterfoil.market.contributions.dilution import with_contribution
+from counterfoil.market.contributions.offer_plans import OfferPlans, plan_draft
 from counterfoil.market.contributions.opening import Opening
 from counterfoil.market.contributions.proposal import SignedProposal, root_of_contents
 from counterfoil.market.contributions.records import ContributionRecord, VerdictRecord
 from counterfoil.market.contributions.registry import Held, Registry
 from counterfoil.market.contributions.table_changes import table_changes
-from counterfoil.market.contributions.tables import plans
 from counterfoil.market.contributions.taking import Taking
 from counterfoil.market.contributions.told import Told
-from counterfoil.market.selling.goods import Place
 from counterfoil.market.selling.selling import Selling
-from counterfoil.market.sheets.sheet import sign_sheet
 from counterfoil.market.sheets.shelf import Shelf
-from counterfoil.market.sheets.wares import Content
 from counterfoil.market.state import MarketState
 from counterfoil.provenance import Provenance
 from counterfoil.provenance.dataset_content import content_of
@@ -53,7 +46,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.offer import Offer
     from counterfoil.ledger.market.quote import TradeQuote
-    from counterfoil.ledger.market.selling import OfferDraft
 
 __all__ = ["Accepted", "Accepting"]
 
@@ -88,7 +80,7 @@ class Accepted:
 
 
 class Accepting:
-    """Accepts proposals at one owner's home. One at a time.
+    """Accepts proposals at one owner's home, one after the other. Safe to use from several threads.
 
     Args:
         registry: Keeps them.
@@ -121,14 +113,11 @@ class Accepting:
         self._registry = registry
         self._taking = taking
         self._told = told
-        self._state = state
-        self._selling = selling
-        self._shelf = shelf
+        self._plans = OfferPlans(state, selling, shelf, ledger, secret, origin, now_s)
         self._ledger = ledger
         self._provenance = provenance
-        self._secret = secret
-        self._origin = origin
         self._now_s = now_s
+        self._lock = threading.Lock()  # held while one is carried out
 
     def look(self, digest: str, contents: Path | None = None) -> bytes:
         """Returns the contents of a proposal that says the truth of them: root, fingerprint, what changed in a table.
@@ -181,9 +170,16 @@ class Accepting:
         base = self._base(held)
         data = None if held.state == "accepting" and self._placed(held).exists() else self.look(digest, contents)
         self._require_newest(held)
+        if held.state != "accepting" and data is not None:
+            self._require_new(base, data)
         offers = [self._ledger.market.offer(each) for each in self._opening(held).offers]
         quote = self._quote(held, offers)
-        return quote, lambda tell: self._carry_out(held, base, data, tell)
+
+        def carry_out(tell: Tell) -> Accepted:
+            with self._lock:
+                return self._carry_out(held, base, data, tell)
+
+        return quote, carry_out
 
     # Before anything is done
 
@@ -210,21 +206,32 @@ class Accepting:
                 hint="decline it, and ask for the change to the newest version",
             )
 
+    def _require_new(self, base: Dataset, data: bytes) -> None:
+        """Refuses what the dataset was before: a version cannot come from what came from it."""
+        digest = sha256(data).hexdigest()
+        for known in self._provenance.datasets(base.record.name):
+            if known.record.sha256 == digest:
+                raise InvalidInput(
+                    f"it is what {known.record.name} {known.record.version} was, word for word",
+                    hint="decline it; an earlier version is offered again with `counterfoil asset publish`",
+                )
+
     def _quote(self, held: Held, offers: list[Offer]) -> TradeQuote:
         """Adds up what is still to be sent; digests that are not known yet are stood in for by the proposal's."""
         from counterfoil.ledger.market.quote import TradeQuote
 
-        told, known = held.signed.proposal, self._plans(held)
+        told, known = held.signed.proposal, self._plans.known(held)
+        rule, named = self._opening(held).rule, self._opening(held).offers
         asset, stand_in = self._ledger.assets.show(told.asset).asset, held.signed.digest_hex
         quotes = []
         public = {"asset": told.asset, "next version": "the digest of its record"}
         if asset.manifest == told.base:
             quotes.append(self._ledger.assets.publishing(told.asset, stand_in)[0])
         for offer in offers:
-            if self._is_past(held, offer.offer):
+            if self._plans.is_past(held, named, offer.offer):
                 continue
-            planned = known.get(offer.offer) or self._planned(held, offer, stand_in)
-            quotes.append(self._ledger.market.offering(told.asset, _draft(planned))[0])
+            planned = known.get(offer.offer) or self._plans.planned(held, rule, offer, stand_in)
+            quotes.append(self._ledger.market.offering(told.asset, plan_draft(planned))[0])
             public[f"offer {offer.offer[:10]}…"] = "another sheet, and the shares " + "; ".join(
                 f"{each['bps'] / 100:g} percent for {each['payee']}" for each in planned["shares"]
             )
@@ -244,15 +251,18 @@ class Accepting:
         run = self._recorded(held, base, dataset)
         asset = self._published(told.asset, dataset, tell)  # 3
         made = []
-        for offer in self._opening(held).offers:  # 4
-            if self._is_past(held, offer):
+        opening = self._opening(held)
+        named = opening.offers
+        for offer in named:  # 4
+            if self._plans.is_past(held, named, offer):
                 made.append(self._ledger.market.offer(offer))
                 continue
-            planned = self._plans(held).get(offer) or self._write_plan(held, offer, path, dataset)
-            quote, carry_out = self._ledger.market.offering(told.asset, _draft(planned))
+            planned = self._plans.known(held).get(offer) or self._plans.write(held, opening.rule, offer, path, dataset)
+            quote, carry_out = self._ledger.market.offering(told.asset, plan_draft(planned))
             quote.require_funds()
             made.append(carry_out(tell))
-        offers = [{"offer": each.offer, **self._shown(held, each.offer)} for each in made]
+        plans = self._plans.known(held)
+        offers = [{name: plans[each][name] for name in ("shares", "sheet")} | {"offer": each} for each in named]
         record = ContributionRecord(digest, told.asset, dataset.leaf, asset.version, run.leaf, offers, leaf)
         self._told.write(record.draft())  # 5
         self._registry.move(digest, "accepted", of=("accepting",))
@@ -266,10 +276,11 @@ class Accepting:
             return known
         told, now = held.signed.proposal, time_text(self._now_s())
         parameters = {
-            "contributor": held.signed.key.fingerprint,
+            "contributor": sha256(held.signed.key.public).hexdigest(),
             "licence": told.licence,
-            "lineage": json.dumps(told.lineage.to_json(), sort_keys=True),
+            "parents": " ".join(told.lineage.parents),
             "proposal": held.signed.digest_hex,
+            "record": told.lineage.record,
         }
         run = RunRecord(
             RUN_KIND,
@@ -291,76 +302,6 @@ class Accepting:
         quote.require_funds()
         return carry_out(tell)
 
-    def _write_plan(self, held: Held, offer_id: str, path: Path, dataset: Dataset) -> dict[str, Any]:
-        """Signs an offer's next sheet, puts it on the shelf, and writes down what the offer is to become."""
-        offer = self._ledger.market.offer(offer_id)
-        place = Place("path", str(path))
-        with closing(self._selling.goods.open(place)) as source:
-            found = self._selling.deliveries.index(source)
-        self._selling.goods.put(found.root.hex(), place)
-        told = held.signed.proposal.content
-        content = Content(
-            root=found.root.hex(),
-            size_bytes=found.size_bytes,
-            name=told.name,
-            media_type=told.media_type,
-            version=dataset.record.version,
-            record=dataset.leaf,
-            fingerprint=dataset.record.root,
-        )
-        before = self._shelf.sheet(offer.sheet).sheet
-        # What was said of the contents before is not said of these: sample, figures, passport.
-        wares = replace(before.wares, content=content, sample=None, profile=None, quality=None, passport=None)
-        sheet = replace(before, wares=wares, created=time_text(self._now_s()))
-        signed = sign_sheet(sheet, self._secret(), self._origin, SHEET_CHECKS)
-        self._shelf.put_sheet(signed)
-        planned = self._planned(held, offer, signed.digest_hex)
-        with self._state.writing() as connection:
-            row = {"offer": offer_id, "plan": json.dumps(planned), "proposal": held.signed.digest_hex}
-            connection.execute(plans.insert().values(**row))
-        return planned
-
-    def _planned(self, held: Held, offer: Offer, sheet: str) -> dict[str, Any]:
-        """Returns what an offer is to become."""
-        from counterfoil.ledger.market.terms import Share
-
-        told = held.signed.proposal
-        if offer.shares is None:
-            raise NotFound(
-                f"the ledger does not show how the offer {offer.offer} is shared now",
-                hint="say it anew with `counterfoil market shares set`",
-            )
-        shares = offer.shares
-        if told.bps:
-            shares = with_contribution(shares, Share.of(told.account, told.bps), self._opening(held).rule)
-        return {
-            "delivery_s": offer.delivery_s,
-            "duration_s": offer.duration_s,
-            "kind": offer.kind,
-            "number": str(offer.number),
-            "price": offer.price.amount,
-            "referrer_bps": offer.referrer_bps,
-            "shares": [each.to_json() for each in shares],
-            "sheet": sheet,
-            "supply": offer.left,
-            "token": offer.price.token,
-            "window_s": offer.window_s,
-        }
-
-    def _plans(self, held: Held) -> dict[str, dict[str, Any]]:
-        query = select(plans.c.offer, plans.c.plan).where(plans.c.proposal == held.signed.digest_hex)
-        with self._state.reading() as connection:
-            return {row.offer: json.loads(row.plan) for row in connection.execute(query)}
-
-    def _is_past(self, held: Held, offer: str) -> bool:
-        """Whether an offer was changed before: the next one is planned when all of it is final and on record."""
-        named = self._opening(held).offers
-        return bool(self._plans(held).keys() & set(named[named.index(offer) + 1 :]))
-
-    def _shown(self, held: Held, offer: str) -> dict[str, Any]:
-        planned = self._plans(held)[offer]
-        return {"shares": planned["shares"], "sheet": planned["sheet"]}
-
     # Looking
 
     def _base(self, held: Held) -> Dataset:
@@ -381,17 +322,6 @@ class Accepting:
 
 def _source(held: Held) -> Mapping[str, str]:
     return {"id": held.signed.digest_hex, "system": RUN_KIND}
-
-
-def _draft(planned: Mapping[str, Any]) -> OfferDraft:
-    from counterfoil.ledger.market.selling import OfferDraft
-    from counterfoil.ledger.market.terms import Share
-
-    told = dict(planned) | {
-        "number": int(planned["number"]),
-        "shares": tuple(Share.of(each["payee"], each["bps"]) for each in planned["shares"]),
-    }
-    return OfferDraft(**told)
 
 
 def _read(path: Path, signed: SignedProposal) -> bytes:

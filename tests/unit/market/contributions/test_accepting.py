@@ -19,7 +19,7 @@ from counterfoil.ledger.accounts.account import checksummed
 from counterfoil.ledger.market.terms import Share
 from counterfoil.market.buying.purchases import PurchaseState
 from counterfoil.market.contributions.node_wire import OwnersWire
-from counterfoil.market.contributions.proposal import sign_proposal
+from counterfoil.market.contributions.proposal import Lineage, sign_proposal
 from counterfoil.market.contributions.taking import OpeningDraft
 from counterfoil.market.delivery.tickets import sealed_for
 
@@ -187,6 +187,28 @@ def test_contents_that_were_not_sent_along_are_given_as_a_file(stall: Stall, tmp
     with pytest.raises(DoesNotMatch, match="another root"):
         owner.accepting.planning(digest, other)
     assert done(owner.accepting.planning(digest, path)).version == 2
+
+
+def test_what_the_dataset_was_before_is_no_next_version(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="back again")
+    path = changed(open_, tmp_path)
+    parents = Lineage("77" * 32, "a log with a password=hunter2", ("88" * 32,))
+    done(sides(stall)[0].accepting.planning(proposed(stall, open_, path, lineage=parents)))
+    run = stall.seller.provenance.runs.find("contribution").record
+    assert (run.parameters["record"], run.parameters["parents"]) == ("77" * 32, "88" * 32)
+    was = tmp_path / "was.csv"
+    was.write_bytes(open_.path.read_bytes())
+    now = Open(open_.offer, path, open_.licence, open_.opening)
+    with pytest.raises(InvalidInput, match="back again 1 was, word for word"):
+        sides(stall)[0].accepting.planning(proposed(stall, now, was))
+
+
+def test_an_offer_that_was_withdrawn_is_not_offered_anew(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="withdrawn")
+    digest = proposed(stall, open_, changed(open_, tmp_path))
+    done(stall.sells.withdrawing_offer(open_.offer.offer))
+    with pytest.raises(InvalidInput, match="would offer it anew"):
+        sides(stall)[0].accepting.planning(digest)
 
 
 def test_what_the_shares_leave_no_room_for_is_not_accepted(stall: Stall, tmp_path: Path) -> None:
