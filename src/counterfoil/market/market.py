@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
     from counterfoil.market.compute.jobs.jobs import Jobs
+    from counterfoil.market.contributions.contributions import Contributions
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -91,6 +92,7 @@ class Market:
         self._resuming: Resuming | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
+        self._contributions: Contributions | None = None
         self._serves = False
         self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
@@ -104,6 +106,14 @@ class Market:
     @property
     def state(self) -> MarketState:
         """What is under way."""
+        # Each of them adds its tables, which the file is given when it is opened, whoever opens it first.
+        import counterfoil.market.buying.purchases
+        import counterfoil.market.compute.jobs.approved
+        import counterfoil.market.compute.jobs.job_book
+        import counterfoil.market.contributions.tables
+        import counterfoil.market.selling.goods
+        import counterfoil.market.selling.known_buyers  # noqa: F401
+
         with self._lock:
             if self._state is None:
                 self._state = MarketState(self._folder)
@@ -245,6 +255,34 @@ class Market:
             return self._resuming
 
     @property
+    def contributions(self) -> Contributions:
+        """What others propose to this home, and this home to others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        selling = self.selling
+        from counterfoil.market.contributions.contributions import Contributions
+
+        with self._lock:
+            if self._contributions is None:
+                self._contributions = Contributions(
+                    self._folder,
+                    self.state,
+                    selling,
+                    self.shelf,
+                    self._ledger,
+                    self._recorder,
+                    self._archive,
+                    self._views,
+                    self._provenance,
+                    self.sheets.sheet_of,
+                    self._secret,
+                    self._reach,
+                )
+            return self._contributions
+
+    @property
     def sheets(self) -> SheetFinder:
         """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
         require_packages()
@@ -354,5 +392,5 @@ class Market:
         """Lets go of everything."""
         with self._lock:
             self._state = self._selling = self._purchases = self._resuming = None
-            self._buying = self._computing = self._jobs = self._catalogue = None
+            self._buying = self._computing = self._jobs = self._catalogue = self._contributions = None
             self._stack.close()

@@ -27,7 +27,13 @@ OPEN = frozenset(
         ("GET", "/api/v1/market/licences/{digest}"),
         ("GET", "/api/v1/market/passports/{digest}"),
         ("GET", "/api/v1/market/reviews/{digest}"),
+        ("GET", "/api/v1/market/openings/{asset}"),
+        ("GET", "/api/v1/market/proposals/{digest}/standing"),
         ("GET", "/api/v1/market/sheets/{digest}"),
+        ("POST", "/api/v1/market/proposals"),
+        ("POST", "/api/v1/market/proposals/{digest}/contents"),
+        ("POST", "/api/v1/market/proposals/{digest}/votes"),
+        ("POST", "/api/v1/market/proposals/{digest}/withdrawal"),
         ("POST", "/api/v1/market/offers/{offer}/reviews"),
         ("POST", "/api/v1/market/offers/{offer}/preview"),
         ("POST", "/api/v1/market/orders/{order}/challenge"),
@@ -65,6 +71,7 @@ ALLOWED = {
         POST /api/v1/market/contract
         POST /api/v1/market/offers/{offer}/shares
         POST /api/v1/market/payouts
+        POST /api/v1/market/proposals/{digest}/acceptance
         GET /access
         POST /access/keys
         POST /access/keys/{key_id}/revoke
@@ -132,6 +139,8 @@ ALLOWED = {
         GET /api/v1/market/earnings
         GET /api/v1/market/known
         GET /api/v1/market/payouts
+        GET /api/v1/market/proposals
+        GET /api/v1/market/proposals/{digest}
         GET /
         POST /api/v1/bundles
         GET /api/v1/calls
@@ -227,6 +236,7 @@ ALLOWED = {
         POST /api/v1/market/offers
         POST /api/v1/market/offers/{offer}/price
         POST /api/v1/market/offers/{offer}/withdrawal
+        POST /api/v1/market/proposals/{digest}/decline
         POST /api/v1/market/sold/{order}/refund
         POST /api/v1/market/sold/{order}/settle
         POST /api/v1/market/known
