@@ -57,10 +57,12 @@ READERS: Final = (Role.SERVICE, Role.OPERATOR, Role.AUDITOR)
 JOBS: Final[Mapping[str, tuple[Role, ...]]] = {
     "anchor": (),
     "bundle": STAFF,
+    "fetch": (Role.OPERATOR,),
     "push": (),
     "rebuild": (),
     "replay": STAFF,
     "snapshot": (Role.OPERATOR,),
+    "trade": (Role.OPERATOR,),
 }
 """Who may start which long work, over the API and in the console alike; empty for admins only."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.market.deals import carry_out_deal
 from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
 from counterfoil.organisation.bundles import read_show
 from counterfoil.provenance.snapshots.api import guarded_source
@@ -101,13 +102,52 @@ def snapshot(run: Run) -> Mapping[str, Any]:
     return taken_json(taken)
 
 
+def trade(run: Run) -> Mapping[str, Any]:
+    """Does on the ledger what was agreed to; after a crash it goes on with what was being made, never twice."""
+    asked = _asked(run, "deal", "given", "most_wei", "seen")
+    if asked.keys() != {"deal", "given", "most_wei", "seen"}:
+        raise InvalidInput("a trade needs a deal that was agreed to", hint="begin it on the market's pages")
+    kept = dict(run.told)
+
+    def begin(order: str) -> None:
+        kept["order"] = order
+        run.keep(kept)
+
+    def tell(step: str) -> None:
+        run.keep(kept | {"step": step})
+
+    words, see = carry_out_deal(
+        run.org,
+        str(asked["deal"]),
+        {str(name): str(text) for name, text in asked["given"].items()},
+        seen=str(asked["seen"]),
+        most_wei=int(asked["most_wei"]),
+        begun=kept.get("order"),
+        begin=begin,
+        tell=tell,
+    )
+    return {"see": see, "words": words}
+
+
+def fetch(run: Run) -> Mapping[str, Any]:
+    """Fetches what was bought into a folder of the home; after a crash it goes on where it broke off."""
+    order = str(_asked(run, "order").get("order", ""))
+    run.keep({"see": f"/market/purchases/{order}"})
+    folder = run.org.market.bought / order
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    bought = run.org.market.buying.fetch(order, folder, run.progress)
+    return {"see": f"/market/purchases/{order}", "words": f"{bought.title} is here, and is what was published."}
+
+
 TASKS: Final[Mapping[str, Task]] = {
     "anchor": anchor,
     "bundle": bundle,
+    "fetch": fetch,
     "push": push,
     "rebuild": rebuild,
     "replay": replay,
     "snapshot": snapshot,
+    "trade": trade,
 }
 """Every kind of job."""
 

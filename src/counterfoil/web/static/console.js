@@ -64,7 +64,7 @@ function follow(row) {
       bar.max = job.total;
       bar.value = job.done;
     }
-    words.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
+    words.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : (job.told?.step ?? job.state);
     if (!["waiting", "running"].includes(job.state)) {
       events.close();
       location.reload();
