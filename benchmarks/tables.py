@@ -16,6 +16,7 @@ TITLES = {
     "check": "Checking an auditor's bundle",
     "views": "Searching a million decisions",
     "recall": "Recalls at a million decisions",
+    "catalogue": "The market's catalogue",
     "fingerprints": "Fingerprints of files and tables",
     "deidentify": "De-identifying and checking a million rows",
     "lineage": "Lineage among 100,000 steps",

@@ -64,7 +64,14 @@ def market(folder: Path) -> Iterator[Stall]:
 
 
 def offered(
-    stall: Stall, path: Path, *, terms: dict[str, Any] | None = None, name: str = "scans", **draft: Any
+    stall: Stall,
+    path: Path,
+    *,
+    terms: dict[str, Any] | None = None,
+    name: str = "scans",
+    compute: dict[str, Any] | None = None,
+    parameters: dict[str, Any] | None = None,
+    **draft: Any,
 ) -> tuple[Offer, SignedSheet]:
     """Lists a file or folder, and returns the offer and its sheet."""
     seller = stall.seller
@@ -81,6 +88,8 @@ def offered(
         Seller("Bank", seller.archive.origin),
         tags=("health",),
         terms=terms or ANYBODY,
+        compute=compute,
+        parameters=parameters or {},
     )
     listing = Listing(
         wares, of, Place("path", str(path)), OfferDraft(**{"price": "12.50", "sheet": ""} | draft), uri=f"{stall.url}/"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -33,7 +33,7 @@ class SmallMarket:
 
     told: list[_Told] = field(default_factory=list)
     final: int = -1
-    uris: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     block: int = 0
 
     # What happens
@@ -72,7 +72,7 @@ class SmallMarket:
             0,
         )
         made = replace(made, **changes)
-        self.uris.setdefault(said.asset, "")
+        self.places.setdefault(said.asset, "")
         self.say("Offered", made.offer, made.asset, ("offer", made), price=price, sheet=made.sheet)
         return made.offer
 
@@ -113,8 +113,8 @@ class SmallMarket:
     def reviews(self, ids: Sequence[str]) -> Sequence[LedgerReview]:
         return [each for each in self._state()[1] if each.offer in set(ids)]
 
-    def uri(self, asset: str) -> str:
-        return self.uris.get(asset, "")
+    def uris(self, assets: Sequence[str]) -> Mapping[str, str]:
+        return {asset: self.places[asset] for asset in assets if self.places.get(asset)}
 
     def _state(self) -> tuple[dict[str, LedgerOffer], list[LedgerReview]]:
         offers: dict[str, LedgerOffer] = {}

@@ -128,8 +128,11 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/assets/{ASSET}/transfer": {"json": {"to": "0x" + "12" * 20}},
         f"/api/v1/assets/{ASSET}/versions": {"json": {"what": "twice"}},
         "/api/v1/assets/contract": {"json": {}},
-        f"/api/v1/market/offers/{ASSET}/preview": {"json": {"claims": {}}},  # no ledger: refused, like the next two
+        f"/api/v1/market/offers/{ASSET}/preview": {"json": {"claims": {}}},  # no ledger: refused, like the next three
+        f"/api/v1/market/offers/{ASSET}/reviews": {"json": {"review": {}}},
         f"/api/v1/market/orders/{ASSET}/challenge": {},
+        f"/api/v1/market/orders/{ASSET}/job": {"files": {"spec": b"{}"}},
+        f"/api/v1/market/orders/{ASSET}/cancel": {},
         f"/api/v1/market/orders/{ASSET}/ticket": {"json": {"claims": {}, "challenge": ""}},
         "/api/v1/models?name=twice": {"content": b"{}"},
         "/api/v1/passports": {"json": passport.to_json()},

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "asset": Place(
         "counterfoil.provenance.assets.commands:asset", "Put datasets and models on the ledger, and say how they stand."
     ),
+    "market": Place("counterfoil.market.commands:market", "Sell and buy data and models: offers, orders, money."),
     "passport": Place(
         "counterfoil.provenance.passports.commands:passport", "Say who, when, why and whence of data and models."
     ),
@@ -72,6 +73,6 @@ COMMANDS: Final = {
 """Every command, in the order in which they are listed."""
 
 WITHOUT_HOME: Final = frozenset(
-    {"check", "checker", "demo", "fingerprint", "init", "ledger cost", "model check", "policy check"}
+    {"check", "checker", "demo", "fingerprint", "init", "ledger cost", "market import", "model check", "policy check"}
 )
 """Commands that open no home, and so take no --home and no key."""

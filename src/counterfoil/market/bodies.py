@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ToAdmit", "ToPreview"]
+__all__ = ["ToAdmit", "ToPreview", "ToReview"]
 
 
 class ToPreview(BaseModel):
@@ -21,3 +21,11 @@ class ToAdmit(ToPreview):
     """Claims about an order, and the answer to its challenge."""
 
     challenge: str = Field(max_length=64, description="The word that the challenge gave, read with the order's key.")
+
+
+class ToReview(BaseModel):
+    """The text of a review."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    review: dict[str, Any] = Field(description="A signed document `counterfoil review 1`.")

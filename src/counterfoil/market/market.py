@@ -16,8 +16,14 @@ from counterfoil.provenance.snapshots.addresses import Reach
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.opened import OpenedMarket
     from counterfoil.market.buying.buying import Buying
+    from counterfoil.market.buying.computing import Computing
     from counterfoil.market.buying.purchases import Purchases
+    from counterfoil.market.buying.reviews import Reviews
+    from counterfoil.market.buying.sheet_finder import SheetFinder
+    from counterfoil.market.catalogue import Catalogue, Refreshed
+    from counterfoil.market.compute.jobs.jobs import Jobs
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -43,7 +49,8 @@ class Market:
         networks: Beside the public internet, networks in which other nodes may be asked.
 
     Attributes:
-        shelf: Offer sheets and licence texts, for everybody to read.
+        shelf: Offer sheets, licence texts, passports and reviews, for everybody to read.
+        bought: Folder of what was bought over the API, a folder an order.
     """
 
     def __init__(
@@ -75,7 +82,12 @@ class Market:
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
+        self._computing: Computing | None = None
+        self._jobs: Jobs | None = None
+        self._serves = False
+        self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
+        self.bought = folder / "bought"
 
     @property
     def key(self) -> VerifierKey:
@@ -144,7 +156,6 @@ class Market:
         """
         require_packages()
         from counterfoil.market.buying.buying import Buying
-        from counterfoil.market.buying.sheet_finder import SheetFinder
 
         with self._lock:
             if self._buying is None:
@@ -155,21 +166,136 @@ class Market:
                     self._views,
                     self._secret,
                     self._archive.origin,
-                    SheetFinder(self._ledger, self.shelf, self._reach).sheet_of,
+                    self.sheets.sheet_of,
                     self._reach,
                 )
             return self._buying
 
+    @property
+    def jobs(self) -> Jobs:
+        """Computations that others bought, next to this home's data.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        selling = self.selling
+        from counterfoil.market.compute.jobs.jobs import Jobs
+
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = Jobs(
+                    self._folder,
+                    self.state,
+                    self._ledger,
+                    selling.orders,
+                    selling.goods,
+                    self._recorder,
+                    self._archive,
+                    selling.sign,
+                )
+                self._stack.callback(self._jobs.close)
+            return self._jobs
+
+    @property
+    def computing(self) -> Computing:
+        """Computations that this home buys, next to the data of others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        buying = self.buying
+        from counterfoil.market.buying.computing import Computing
+
+        with self._lock:
+            if self._computing is None:
+                self._computing = Computing(
+                    self._folder / "handed-in",
+                    self._ledger,
+                    buying,
+                    self.purchases,
+                    self._recorder,
+                    self._views,
+                    self._reach,
+                )
+            return self._computing
+
+    @property
+    def sheets(self) -> SheetFinder:
+        """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
+        require_packages()
+        from counterfoil.market.buying.sheet_finder import SheetFinder
+
+        return SheetFinder(self._ledger, self.shelf, self._reach)
+
+    @property
+    def reviews(self) -> Reviews:
+        """The reviews that this home gives.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        require_packages()
+        from counterfoil.market.buying.reviews import Reviews
+
+        origin = self._archive.origin
+        return Reviews(self._ledger, self.shelf, self._recorder, self.sheets, self._secret, origin, self._reach)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is offered on the ledger's market, as far as it was read; see `refresh`.
+
+        Raises:
+            NotSetUp: A package is missing; or not connected, or to no Market contract.
+        """
+        require_packages()
+        from counterfoil.market.catalogue import Catalogue
+        from counterfoil.market.catalogue.book_source import BookSource
+        from counterfoil.market.catalogue.fetching import Fetcher
+        from counterfoil.market.catalogue.taking import MarketPlace
+        from counterfoil.market.checks import SHEET_CHECKS
+
+        with self._lock:
+            opened, ledger = self._ledger.market.opened, self._ledger.opened
+            if self._catalogue is None or self._catalogue[0] is not opened:
+                assert ledger.assets is not None, "a market is opened with the assets that are sold there"
+                source = BookSource(opened.book, ledger.assets.book, lambda: ledger.chain.final_block().number)
+                place = MarketPlace(ledger.chain.chain_id, f"0x{opened.contract.address.hex()}")
+                path = self._folder / f"catalogue-{place.chain_id}-{place.address[2:]}.db"
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                found = Catalogue.open(path, place, source, Fetcher(self._reach, self.shelf), SHEET_CHECKS)
+                self._catalogue = opened, self._stack.enter_context(found)
+            return self._catalogue[1]
+
+    def refresh(self) -> Refreshed:
+        """Reads on in the ledger, and fetches the offer sheets whose time has come."""
+        catalogue, opened = self.catalogue, self._ledger.market.opened
+        opened.scanner.step()
+        if (assets := self._ledger.opened.assets) is not None:
+            assets.scanner.step()
+        return catalogue.refresh(self._recorder.now_s())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this home's ledger has a market."""
+        return self._ledger.is_connected and self._ledger.require_connection().market != ""
+
+    def serve(self) -> None:
+        """Has jobs that are bought run in the background from here on, once `step` finds a market."""
+        self._serves = True
+
     def step(self) -> str:
         """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
-        if not self._ledger.is_connected or self._ledger.require_connection().market == "":
+        if not self.is_open:
             return ""
-        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume())
+        if self._serves:
+            self.jobs.start()
+        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
 
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._buying = None
+            self._state = self._selling = self._purchases = None
+            self._buying = self._computing = self._jobs = self._catalogue = None
             self._stack.close()

@@ -2,6 +2,9 @@
 
 GET  …/market/sheets/{digest}             an offer sheet, as it was signed
 GET  …/market/licences/{digest}           the text of a licence
+GET  …/market/passports/{digest}          the passport's file, by the leaf hash of its record
+GET  …/market/reviews/{digest}            the text of a review
+POST …/market/offers/{offer}/reviews      the text of a review that the ledger names
 POST …/market/offers/{offer}/preview      how the terms would decide over claims
 POST …/market/orders/{order}/challenge    a word that only the order's key reads
 POST …/market/orders/{order}/ticket       a ticket, for who read the word and is let in by the terms
@@ -15,9 +18,10 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from counterfoil.errors import NotFound
-from counterfoil.market.bodies import ToAdmit, ToPreview
+from counterfoil.market.bodies import ToAdmit, ToPreview, ToReview
+from counterfoil.market.compute.jobs.api import JobRoutes
 from counterfoil.market.delivery.api import DeliveryRoutes
-from counterfoil.market.shapes import AdmissionPreview
+from counterfoil.market.shapes import AdmissionPreview, ReviewTaken
 from counterfoil.web.desk import Desk
 from counterfoil.web.room import PUBLIC, Room
 
@@ -54,12 +58,16 @@ class PublicMarketRoutes:
         room = Room("market")
         room.reads("/market/sheets/{digest}", self.sheet, PUBLIC, responses=_FILE)
         room.reads("/market/licences/{digest}", self.licence, PUBLIC, responses=_FILE)
+        room.reads("/market/passports/{digest}", self.passport, PUBLIC, responses=_FILE)
+        room.reads("/market/reviews/{digest}", self.review, PUBLIC, responses=_FILE)
+        room.writes("/market/offers/{offer}/reviews", self.take_review, PUBLIC, ReviewTaken, status=200)
         room.writes("/market/offers/{offer}/preview", self.preview, PUBLIC, AdmissionPreview, status=200)
         room.writes("/market/orders/{order}/challenge", self.challenge, PUBLIC, status=200, responses=_FILE)
         room.writes("/market/orders/{order}/ticket", self.ticket, PUBLIC, status=200, responses=_FILE)
         router = APIRouter()
         router.include_router(room.router)
         router.include_router(DeliveryRoutes(lambda: self._selling).router())
+        router.include_router(JobRoutes(self._desk, lambda: self._selling, lambda: self._org.market.jobs).router())
         return router
 
     def sheet(self, digest: Digest) -> Response:
@@ -70,6 +78,18 @@ class PublicMarketRoutes:
         """Sends the text of a licence by its digest."""
         text = self._org.market.shelf.licence(digest)
         return Response(text, media_type="text/plain; charset=utf-8", headers=_KEPT)
+
+    def passport(self, digest: Digest) -> Response:
+        """Sends the file of a passport that an offer sheet names, by the leaf hash of its record."""
+        return Response(self._org.market.shelf.passport(digest), media_type="application/json", headers=_KEPT)
+
+    def review(self, digest: Digest) -> Response:
+        """Sends the text of a review by the digest that the ledger has of it, as its author signed it."""
+        return Response(self._org.market.shelf.raw("reviews", digest), media_type="application/json", headers=_KEPT)
+
+    def take_review(self, offer: Offer, wanted: ToReview) -> dict[str, Any]:
+        """Takes the text of a review of an offer of this node, where the ledger names it by its digest."""
+        return {"digest": self._selling.reviews.take(offer, wanted.review).digest_hex}
 
     def preview(self, offer: Offer, wanted: ToPreview) -> dict[str, Any]:
         """Says how the terms of an offer would decide over claims about an order that is not made yet."""

@@ -22,6 +22,8 @@ FILES_EVERY_S: Final = 600.0
 DEPOT_EVERY_S: Final = 300.0
 ALARMS_EVERY_S: Final = 10.0
 ACCESS_EVERY_S: Final = 60.0
+MARKET_EVERY_S: Final = 5.0
+CATALOGUE_EVERY_S: Final = 30.0
 
 
 def chores_of(node: Node) -> list[Chore]:
@@ -64,6 +66,13 @@ def chores_of(node: Node) -> list[Chore]:
         node.access.keep()
         return ""
 
+    def market() -> str:
+        return org.market.step()
+
+    def catalogue() -> str:
+        found = org.market.refresh().found if org.market.is_open else 0
+        return f"found {counted(found, 'offer sheet')}" if found else ""
+
     return [
         Chore("requests", "Notes which named requests were answered.", REQUESTS_EVERY_S, requests),
         Chore("tables", "Takes new records into the searchable tables.", TABLES_EVERY_S, tables),
@@ -79,4 +88,18 @@ def chores_of(node: Node) -> list[Chore]:
             depot,
         ),
         Chore("alarms", "Looks whether anything needs a person.", ALARMS_EVERY_S, alarms),
+        Chore(
+            "market",
+            "Delivers and settles what was sold, and goes on with what is being bought.",
+            MARKET_EVERY_S,
+            market,
+            waits_for_others=True,
+        ),
+        Chore(
+            "catalogue",
+            "Reads what is offered on the ledger, and fetches the offer sheets.",
+            CATALOGUE_EVERY_S,
+            catalogue,
+            waits_for_others=True,
+        ),
     ]

@@ -45,12 +45,15 @@ class Chore:
         does: What it does, in a sentence for people.
         every_s: Pause between two times.
         work: Does it; returns what it did in words, empty when there was nothing to do.
+        waits_for_others: Whether it asks a ledger or other nodes, which take their time: it has a thread of its own
+            then, and holds up no other chore.
     """
 
     name: str
     does: str
     every_s: float
     work: Callable[[], str]
+    waits_for_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class ChoreView:
 
 
 class Chores:
-    """Does the chores of one node in one thread.
+    """Does the chores of one node in one thread, and in one more for each that waits for others.
 
     Args:
         state: Where is kept when they last ran.
@@ -89,7 +92,7 @@ class Chores:
         self._chores = tuple(chores)
         self._now = now
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         with state.reading() as connection:
             known = {row.name: row for row in connection.execute(select(chores_table))}
         self._views = {
@@ -101,14 +104,17 @@ class Chores:
 
     def start_work(self) -> None:
         """Begins, with everything at once."""
-        self._thread = threading.Thread(target=self._work, name="counterfoil-chores", daemon=True)
-        self._thread.start()
+        quick = tuple(each for each in self._chores if not each.waits_for_others)
+        for some in (quick, *((each,) for each in self._chores if each.waits_for_others)):
+            thread = threading.Thread(target=self._work, args=(some,), name="counterfoil-chores", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def stop_work(self) -> None:
-        """Stops after what it is doing."""
+        """Stops after what it is doing; what waits for others may be broken off, and is done again."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(30)
+        for thread in self._threads:
+            thread.join(30)
 
     def list(self) -> list[ChoreView]:
         """Returns how each stands."""
@@ -143,10 +149,10 @@ class Chores:
         except CounterfoilError as error:  # a full disk is told by the chore that needs it
             _LOGGER.warning("how %s went could not be kept: %s", view.name, error.message)
 
-    def _work(self) -> None:
-        due = dict.fromkeys((chore.name for chore in self._chores), 0.0)
+    def _work(self, chores: Sequence[Chore]) -> None:
+        due = dict.fromkeys((chore.name for chore in chores), 0.0)
         while not self._stop.is_set():
-            for chore in self._chores:
+            for chore in chores:
                 if time.monotonic() >= due[chore.name] and not self._stop.is_set():
                     self.run(chore)
                     due[chore.name] = time.monotonic() + chore.every_s

@@ -97,6 +97,7 @@ class Node:
         self._writer = Writer(self.org.recorder, self.requests)
         self.org.ledger.start()
         self.org.witness.start()
+        self.org.market.serve()
         self.webhooks.start_work()
         self.jobs.start_work()
         self.chores.start_work()

@@ -57,6 +57,12 @@ class StateFile:
         if version != STATE_VERSION:
             raise NotSetUp(f"{path.name} was written by another version of Counterfoil", hint="install that version")
 
+    def make(self, *tables: Table) -> None:
+        """Makes tables that are missing: those of parts that were not known when the file was opened."""
+        with _naming_faults(self.path), self._engine.begin() as connection:
+            for table in tables:
+                table.create(connection, checkfirst=True)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Opens the state for queries."""

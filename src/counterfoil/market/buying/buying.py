@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,6 +52,9 @@ __all__ = ["Buying", "Planned"]
 Tell = Callable[[str], None]
 SheetOf = Callable[["Offer"], SignedSheet]
 """Returns the sheet of an offer, from wherever it can be had; its digest is the one on the ledger."""
+
+JobOf = Callable[[SignedSheet], bytes]
+"""Returns what is to be run under a sheet: the specification, canonical JSON."""
 
 _FETCHABLE: Final = ("licence", "period")
 
@@ -121,6 +125,7 @@ class Buying:
         way: Way = "auto",
         referrer: str = "",
         asks_seller: bool = True,
+        job_of: JobOf | None = None,
     ) -> Planned:
         """Does steps 1 to 3; returns what step 5 would cost, and what does it.
 
@@ -133,6 +138,7 @@ class Buying:
             way: How it is paid.
             referrer: Address of whoever brought the buyer.
             asks_seller: Whether the seller's node is asked first whether it would let us in.
+            job_of: Returns the specification of the job that is bought; only for an offer of jobs.
 
         Raises:
             NotFound: There is no such offer, or its sheet cannot be had.
@@ -141,17 +147,17 @@ class Buying:
             DoesNotMatch: The sheet is not the one on the ledger.
         """
         found = self._ledger.market.offer(offer)
-        if found.kind == "job":
+        if found.kind == "job" and job_of is None:
             raise InvalidInput("a job is bought with what is to be run", hint="`counterfoil market compute` does it")
         signed = self._sheet_of(found)  # step 1
-        purchase = self._begun(found, signed, stated or Stated())  # step 2
+        purchase = self._begun(found, signed, stated or Stated(), job_of)  # step 2
         admission = self._asked(purchase, signed) if asks_seller else ""  # step 3
         return self._planned(purchase, found, signed, admission, most=most, way=way, referrer=referrer)
 
-    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated) -> Purchase:
+    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated, job_of: JobOf | None) -> Purchase:
         account = self._ledger.market.account
         known = self._purchases.under_way(offer.offer, account)
-        if known is not None and known.sheet == signed.data and known.stated == stated:
+        if job_of is None and known is not None and known.sheet == signed.data and known.stated == stated:
             return known
         return self._purchases.begin(
             offer=offer.offer,
@@ -161,6 +167,7 @@ class Buying:
             sheet=signed.data,
             account=account,
             stated=stated,
+            job=job_of(signed) if job_of is not None else b"",
         )
 
     def _asked(self, purchase: Purchase, signed: SignedSheet) -> str:
@@ -186,7 +193,8 @@ class Buying:
         from counterfoil.ledger.market.buying import ToBuy
 
         recipient = recipient_of(self._purchases.secret_of(purchase)).hex()
-        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, referrer=referrer)
+        job = sha256(purchase.job).hexdigest() if purchase.job else ""
+        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, job, referrer)
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:
@@ -258,6 +266,10 @@ class Buying:
         """
         purchase = self._purchases.at(order)
         return self._ticket(purchase, read_sheet(purchase.sheet))
+
+    def settled(self, order: str) -> Purchase:
+        """Returns a purchase as far as the ledger says it is (NotFound where this home has none)."""
+        return self._settled(self._purchases.at(order))
 
     def claims(self, purchase: Purchase) -> dict[str, Any]:
         """Returns, freshly signed, what is stated for a purchase."""

@@ -152,12 +152,22 @@ class Purchases:
     """
 
     def __init__(self, state: MarketState, secret: Callable[[], bytes], now: Callable[[], int]) -> None:
+        state.make(purchases)
         self._state = state
         self._secret = secret
         self._now = now
 
     def begin(
-        self, *, offer: str, asset: str, kind: str, title: str, sheet: bytes, account: bytes, stated: Stated
+        self,
+        *,
+        offer: str,
+        asset: str,
+        kind: str,
+        title: str,
+        sheet: bytes,
+        account: bytes,
+        stated: Stated,
+        job: bytes = b"",
     ) -> Purchase:
         """Returns a purchase with a key of its own; nothing is kept yet."""
         nonce = token_bytes(NONCE_BYTES)
@@ -165,7 +175,7 @@ class Purchases:
         order = f"0x{order_id(int(offer, 16), account, recipient).hex()}"
         address, state = f"0x{account.hex()}", PurchaseState.PLANNED
         return Purchase(
-            order, offer, asset, kind, title, sheet, address, nonce, stated, b"", "", state, "", self._now()
+            order, offer, asset, kind, title, sheet, address, nonce, stated, job, "", state, "", self._now()
         )
 
     def keep(self, purchase: Purchase) -> Purchase:

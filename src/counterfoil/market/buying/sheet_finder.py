@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from counterfoil.errors import DoesNotMatch, NotFound
 from counterfoil.market.catalogue.fetching import Fetcher, Wanted
-from counterfoil.market.catalogue.node_reader import base_of
+from counterfoil.market.catalogue.node_reader import NodeReader, VisitLimits, base_of
 from counterfoil.market.checks import SHEET_CHECKS
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
-from counterfoil.market.sheets.shelf import Shelf
+from counterfoil.market.sheets.shelf import MOST_LICENCE_BYTES, Shelf
 from counterfoil.market.sheets.wares import KINDS
 from counterfoil.provenance.snapshots.addresses import Reach
 
@@ -31,6 +32,8 @@ class SheetFinder:
 
     def __init__(self, ledger: Ledger, shelf: Shelf, reach: Reach) -> None:
         self._ledger = ledger
+        self._shelf = shelf
+        self._reach = reach
         self._fetcher = Fetcher(reach, shelf)
 
     def sheet_of(self, offer: Offer) -> SignedSheet:
@@ -56,3 +59,20 @@ class SheetFinder:
             asset=offer.asset,
             kind=KINDS[offer.kind],
         )
+
+    def licence_of(self, signed: SignedSheet) -> str:
+        """Returns the text that a buyer agrees to, whose digest the sheet has.
+
+        Raises:
+            NotFound, NodeUnreachable: It cannot be had.
+            DoesNotMatch: What was had is another text.
+        """
+        digest = signed.sheet.wares.licence.sha256
+        try:
+            text = self._shelf.licence(digest)
+        except NotFound:
+            with NodeReader(signed.sheet.wares.node, self._reach, VisitLimits()).visit() as reader:
+                text = reader.get(f"market/licences/{digest}", MOST_LICENCE_BYTES)
+        if sha256(text).hexdigest() != digest:
+            raise DoesNotMatch("the seller's node hands out another licence text than the offer sheet names")
+        return text.decode("utf-8", "replace")

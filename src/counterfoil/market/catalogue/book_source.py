@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 
-from counterfoil.ledger.assets.book import AssetBook
+from counterfoil.ledger.assets.book import AssetBook, asset_events
 from counterfoil.ledger.market.book import MarketBook
 from counterfoil.ledger.market.folding import OrderState
 from counterfoil.ledger.market.tables import events, offers, orders
@@ -18,6 +18,7 @@ from counterfoil.market.catalogue.source import Change, LedgerOffer, LedgerRevie
 __all__ = ["BookSource"]
 
 _CHUNK: Final = 500
+_SAYS_URI: Final = ("Registered", "Published", "UriSet")
 _T = TypeVar("_T")
 
 
@@ -69,9 +70,15 @@ class BookSource:
     def reviews(self, ids: Sequence[str]) -> Sequence[LedgerReview]:
         return [each for some in _chunks(ids) for each in self._reviews(some)]
 
-    def uri(self, asset: str) -> str:
-        found = self._assets.find(asset)
-        return found.uri if found is not None else ""
+    def uris(self, assets: Sequence[str]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        by = (asset_events.c.block, asset_events.c.event)
+        with self._assets.engine.connect() as connection:
+            for some in _chunks(assets):
+                query = select(asset_events.c.asset, asset_events.c.told).order_by(*by)
+                query = query.where(asset_events.c.asset.in_(some), asset_events.c.name.in_(_SAYS_URI))
+                found |= {asset: str(json.loads(told)["uri"]) for asset, told in connection.execute(query)}
+        return {asset: uri for asset, uri in found.items() if uri}
 
     def _reviews(self, ids: Sequence[str]) -> Iterator[LedgerReview]:
         query = select(events).where(events.c.offer.in_(ids), events.c.name == "Reviewed")

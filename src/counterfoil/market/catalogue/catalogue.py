@@ -134,7 +134,7 @@ class Catalogue:
     def rebuild(self, now_s: int) -> Refreshed:
         """Forgets everything and reads it again; see `refresh`."""
         with writing(self._engine) as connection:
-            delete(connection, ("seen", "offers", "found", "wanted", "tags", "reviews", "texts", "words"))
+            delete(connection, ("seen", "offers", "found", "files", "wanted", "tags", "reviews", "texts", "words"))
             connection.exec_driver_sql("UPDATE place SET block = -1, event = -1, settled = -1, revision = revision + 1")
         return self.refresh(now_s)
 
@@ -159,7 +159,7 @@ class Catalogue:
             if not found:
                 raise NotFound(f"there is no offer {offer[:20]}… in the catalogue", hint="refresh it, or check the id")
             row = found[0].id
-            data = rows(connection, "SELECT data FROM found WHERE id = ?", row)
+            data = rows(connection, "SELECT data FROM files WHERE id = ?", row)
             reviews = rows(
                 connection,
                 "SELECT r.author, r.stars, r.hidden, r.block, t.text FROM reviews r LEFT JOIN texts t"
@@ -202,10 +202,9 @@ class Catalogue:
             now_s,
             MOST_FETCHED,
         )
-        bases: dict[str, str] = {}
-        for each in (*sheets, *texts):
-            if each.asset not in bases:
-                bases[each.asset] = base_of(self._source.uri(each.asset))
+        assets = list(dict.fromkeys(each.asset for each in (*sheets, *texts)))
+        uris = self._source.uris(assets) if assets else {}
+        bases = {asset: base_of(uris.get(asset, "")) for asset in assets}
         return [
             *(Wanted(each.id, "sheets", each.digest, self._bases(bases[each.asset])) for each in sheets),
             *(Wanted(each.id, "reviews", each.digest, self._bases(each.node, bases[each.asset])) for each in texts),

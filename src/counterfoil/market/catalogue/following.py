@@ -194,7 +194,7 @@ def _want(connection: Connection, row: int, sheet: str, now_s: int) -> None:
 
 def forget_sheet(connection: Connection, row: int) -> None:
     """Takes away what a sheet said."""
-    delete(connection, ("found", "tags", "words"), row)
+    delete(connection, ("found", "files", "tags", "words"), row)
     connection.exec_driver_sql("UPDATE place SET revision = revision + 1")
 
 

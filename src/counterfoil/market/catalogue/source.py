@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -114,5 +114,5 @@ class OfferSource(Protocol):
     def reviews(self, ids: Sequence[str]) -> Sequence[LedgerReview]:
         """Returns the reviews of some offers, oldest first."""
 
-    def uri(self, asset: str) -> str:
-        """Returns where the asset says that it is found; empty where it does not."""
+    def uris(self, assets: Sequence[str]) -> Mapping[str, str]:
+        """Returns where some assets say that they are found, by asset; without those that do not."""

@@ -100,10 +100,10 @@ def _put_sheet(connection: Connection, row: int, signed: SignedSheet) -> None:
         quality.drift_micro if quality else None,
         content.size_bytes if content else None,
         wares.node,
-        signed.data,
     )
     marks = ", ".join("?" * len(values))
     connection.exec_driver_sql(f"INSERT INTO found VALUES ({marks})", values)  # noqa: S608 - marks only
+    connection.exec_driver_sql("INSERT INTO files VALUES (?, ?)", (row, signed.data))
     tags = sorted({tag.casefold() for tag in wares.tags})
     if tags:
         connection.exec_driver_sql("INSERT INTO tags VALUES (?, ?)", [(row, tag) for tag in tags])

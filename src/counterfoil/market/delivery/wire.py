@@ -229,9 +229,9 @@ class SellerWire:
         with self.open(name) as incoming:
             return _short(incoming, most_bytes)
 
-    def post(self, name: str, body: bytes, *, most_bytes: int) -> bytes:
-        """Sends JSON, and returns a short answer; errors are those of `get`."""
-        headers = self._headers | {"content-type": "application/json"}
+    def post(self, name: str, body: bytes, *, most_bytes: int, content_type: str = "application/json") -> bytes:
+        """Sends a body, and returns a short answer; errors are those of `get`."""
+        headers = self._headers | {"content-type": content_type}
         with self._wire.open("POST", f"{self._path}/{name}", headers, body) as incoming:
             return _short(incoming, most_bytes)
 

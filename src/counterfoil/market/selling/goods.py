@@ -52,6 +52,7 @@ class Goods:
     """
 
     def __init__(self, state: MarketState, provenance: Provenance) -> None:
+        state.make(goods)
         self._state = state
         self._provenance = provenance
 

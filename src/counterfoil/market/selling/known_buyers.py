@@ -25,6 +25,7 @@ class KnownBuyers:
     """
 
     def __init__(self, state: MarketState) -> None:
+        state.make(known_keys)
         self._state = state
 
     def add(self, vkey: str) -> VerifierKey:

@@ -145,7 +145,7 @@ class Offering:
                 "buyers would not find this home: its settings name no address of its node",
                 hint='set public_url = "https://…" in counterfoil.toml: where `counterfoil up` is reached',
             )
-        signed = self._signed(listing, self._content(listing, progress))
+        signed = self._signed(listing, self.content(listing, progress))
         self._shelf.put_sheet(signed)
         draft = replace(listing.draft, sheet=signed.digest_hex)
         quote, offer = self._ledger.market.registering_and_offering(
@@ -165,8 +165,12 @@ class Offering:
 
         return quote, signed, carry_out
 
-    def _content(self, listing: Listing, progress: Progress | None) -> Content | None:
-        """Step 1."""
+    def content(self, listing: Listing, progress: Progress | None = None) -> Content | None:
+        """Does step 1; returns what the sheet says of the contents, None for a service that has none.
+
+        Raises:
+            NotFound: They are not there.
+        """
         if listing.place is None:
             return None
         with closing(self._goods.open(listing.place)) as source:

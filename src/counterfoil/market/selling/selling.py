@@ -18,10 +18,13 @@ from counterfoil.market.delivery.tickets import Tickets, sealed_for
 from counterfoil.market.records import DeliveryRecord
 from counterfoil.market.selling.admissions import Admissions
 from counterfoil.market.selling.challenges import Challenges
+from counterfoil.market.selling.earnings import Earnings
 from counterfoil.market.selling.fulfilment import Fulfilment
 from counterfoil.market.selling.goods import Goods
 from counterfoil.market.selling.known_buyers import KnownBuyers
+from counterfoil.market.selling.listing_draft import ListingDrafts
 from counterfoil.market.selling.offering import Offering
+from counterfoil.market.selling.received_reviews import ReceivedReviews
 from counterfoil.market.selling.sold_orders import SoldOrders
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.sheets.wares import Seller
@@ -63,11 +66,14 @@ class Selling:
     Attributes:
         admissions: Lets buyers in.
         deliveries: Makes what is sent.
+        drafts: Fills in what is to be listed.
+        earnings: What orders brought, day by day.
         fulfilment: Does what is due for orders.
         goods: Where contents lie.
         known: Whose market keys are known.
         offering: Lists what is offered.
         orders: The orders.
+        reviews: Takes the texts of reviews.
         tickets: The tickets.
     """
 
@@ -110,6 +116,9 @@ class Selling:
             return [each.order for each in ledger.market.orders(buyer=account, offer=offer)]
 
         self.admissions = Admissions(self.orders, self.tickets, self.known, recorder, archive, views, orders_of)
+        self.earnings = Earnings(ledger, recorder.now_s)
+        self.reviews = ReceivedReviews(ledger, shelf)
+        self.drafts = ListingDrafts(provenance, archive, shelf, seller, node)
         self.offering = Offering(ledger, shelf, self.goods, lambda: self.deliveries, recorder, secret, seller, node)
         self.fulfilment = Fulfilment(ledger, self.orders, self.deliveries, views, recorder.now_s)
 

@@ -1,5 +1,6 @@
-"""The shelf: the offer sheets, licence texts and reviews that a home hands out, each in a file named by its digest.
+"""The shelf: the offer sheets, licence texts, reviews and passports that a home hands out.
 
+Each is a file named by its digest, a passport by the leaf hash of its record.
 Everything on it is public; nothing that is not put here on purpose can be asked for. Files kept elsewhere by their
 digest, models among them, are never served from here.
 """
@@ -23,7 +24,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Shelf:
-    """Three folders of files. Safe to use from several threads and processes.
+    """Four folders of files. Safe to use from several threads and processes.
 
     Args:
         folder: Where they are; made with the first file.
@@ -33,6 +34,7 @@ class Shelf:
         self._sheets = folder / "sheets"
         self._licences = folder / "licences"
         self._reviews = folder / "reviews"
+        self._passports = folder / "passports"
 
     def put_sheet(self, signed: SignedSheet) -> str:
         """Keeps a sheet durably and returns its digest. Putting it again changes nothing.
@@ -79,6 +81,10 @@ class Shelf:
         """Returns the digests of all sheets, in order."""
         return sorted(path.name for path in self._sheets.glob("*") if _DIGEST.fullmatch(path.name))
 
+    def reviews(self) -> list[str]:
+        """Returns the digests of all reviews, in order."""
+        return sorted(path.name for path in self._reviews.glob("*") if _DIGEST.fullmatch(path.name))
+
     def put_licence(self, text: bytes) -> str:
         """Keeps the text of a licence durably and returns its SHA-256.
 
@@ -97,6 +103,24 @@ class Shelf:
         if not is_text:
             raise InvalidInput("the licence text is not text in UTF-8", hint="give the text itself, not a PDF of it")
         return _put(self._licences / sha256(text).hexdigest(), text)
+
+    def put_passport(self, record: str, data: bytes) -> bytes:
+        """Keeps the file of a passport durably, by the leaf hash (hex) of its record; returns the one that is kept.
+
+        The first stays: its proof names the log as it was then, and sheets name the file by its digest.
+        """
+        _require_digest(record)
+        _put(self._passports / record, data)
+        return self.passport(record)
+
+    def passport(self, record: str) -> bytes:
+        """Returns the file of a passport by the leaf hash (hex) of its record.
+
+        Raises:
+            InvalidInput: That is no digest.
+            NotFound: It is not here.
+        """
+        return _get(self._passports, record, "passport")
 
     def licence(self, digest: str) -> bytes:
         """Returns the text of a licence by its SHA-256.

@@ -60,7 +60,7 @@ def offered(uri: str, **changes: Any) -> tuple[SmallMarket, Any]:
     """Returns a market with one offer whose asset is found there."""
     market, made = SmallMarket(), signed(**changes)
     market.mine()
-    market.uris[made.sheet.asset] = uri
+    market.places[made.sheet.asset] = uri
     market.offer(made)
     return market, made
 
@@ -239,7 +239,7 @@ def test_one_node_that_is_away_is_not_asked_for_each_file(opened: Any, node: Sou
     market.mine()
     for number in range(20):
         made = signed(number, asset=number)
-        market.uris[made.sheet.asset] = node.url
+        market.places[made.sheet.asset] = node.url
         node.paths[path_of(made)] = silent
         market.offer(made)
     catalogue = opened(market, Fetcher(ANYWHERE, limits=LIMITS))

@@ -12,6 +12,7 @@ from making_offers import LICENCE_TEXT, signed, table, wares
 
 from counterfoil.core import canonical
 from counterfoil.errors import HomeDamaged, InvalidInput, NotFound
+from counterfoil.market.checks import SHEET_CHECKS
 from counterfoil.market.sheets.croissant import listing_croissant
 from counterfoil.market.sheets.profile import take_profile
 from counterfoil.market.sheets.sample import take_sample
@@ -80,6 +81,26 @@ def test_the_shelf_keeps_sheets_and_licences_by_digest(tmp_path: Path) -> None:
     assert Shelf(tmp_path / "market").sheet(made.digest_hex) == made
     assert shelf.licence(made.sheet.wares.licence.sha256) == LICENCE_TEXT
     assert shelf.sheets() == [made.digest_hex]
+
+
+def test_the_shelf_hands_out_nothing_that_was_not_put_on_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    (tmp_path / ("cd" * 32)).write_bytes(b"a model, kept by its digest")
+    assert shelf.put_review("ab" * 32, b"{}") == "ab" * 32
+    assert shelf.raw("reviews", "ab" * 32) == b"{}"
+    for what in ("sheets", "reviews"):
+        with pytest.raises(NotFound):
+            shelf.raw(what, "cd" * 32)  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput):
+            shelf.raw(what, "../" + "cd" * 32)  # type: ignore[arg-type]
+
+
+def test_sheets_are_held_to_the_readers_of_their_parts() -> None:
+    SHEET_CHECKS.check({"rules": [{"effect": "allow", "name": "anybody"}]}, {}, None)
+    with pytest.raises(InvalidInput, match="effect"):
+        SHEET_CHECKS.check({"rules": [{"effect": "perhaps", "name": "x"}]}, {}, None)
+    with pytest.raises(InvalidInput, match="schema"):
+        SHEET_CHECKS.check({"rules": []}, {"type": "nonsense"}, None)
 
 
 @pytest.mark.parametrize("name", ["../licences/x", "AB" * 32, "", "ab" * 31])

@@ -1,0 +1,217 @@
+"""`counterfoil market buy` and what a buyer does afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from counterfoil.errors import InvalidInput
+from counterfoil.ledger.packages import require_packages
+from counterfoil.market.consent import carried_out, sending
+from counterfoil.market.lines import offer_lines, order_lines, purchase_lines, sheet_lines
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session import Session
+    from counterfoil.market.buying.purchases import Purchase, Stated
+    from counterfoil.organisation import Organisation
+
+__all__ = ["accept", "buy", "download", "purchases", "reclaim", "resume", "review"]
+
+PATH: Final = click.Path(path_type=Path)
+_WAYS: Final = click.Choice(["auto", "allowance", "permit", "authorization", "balance"])
+_FETCHED: Final = ("licence", "period")
+_TO: Final = "The file to be, or the folder it is put in; the current folder without."
+
+
+@click.command()
+@click.argument("offer_id", metavar="OFFER", help="The offer's id, as `counterfoil market search` lists it.")
+@click.option("--purpose", help="What for, in the word that the seller's terms have for it.")
+@click.option("--jurisdiction", metavar="CODE", help="Where it is used: ISO 3166, such as DE or US-CA.")
+@click.option("--accept-licence", is_flag=True, help="Agree to the text that the offer sheet names; read it first.")
+@click.option(
+    "--credential", "credentials", type=PATH, multiple=True, metavar="FILE", help="Show one; may be repeated."
+)
+@click.option(
+    "--max", "most", default="", metavar="AMOUNT", help="The most it may cost; its price when it is looked at."
+)
+@click.option("--way", type=_WAYS, default="auto", help="How it is paid.", show_default=True)
+@click.option("--referrer", default="", metavar="ADDRESS", help="Account of whoever brought you.")
+@click.option("--to", type=PATH, help=_TO)
+@click.option("--no-download", is_flag=True, help="Buy only; `counterfoil market download` fetches it later.")
+@click.option("--again", is_flag=True, help="Buy it although this account has access for good already.")
+@sending
+@click.pass_obj
+def buy(
+    session: Session,
+    offer_id: str,
+    purpose: str | None,
+    jurisdiction: str | None,
+    accept_licence: bool,
+    credentials: tuple[Path, ...],
+    most: str,
+    way: Any,
+    referrer: str,
+    to: Path | None,
+    no_download: bool,
+    again: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Buy what is offered, and fetch it: checked against what the seller published.
+
+    The seller's node is asked first whether its terms would let you in, so nobody pays for
+    what is then refused. Killed at any moment, the same command or `counterfoil market
+    resume` goes on: nothing is paid twice.
+    """
+    require_packages()
+    with session.open() as org:
+        found = org.ledger.market.offer(offer_id)
+        signed = org.market.sheets.sheet_of(found)
+        if not again:
+            _require_no_access(org, found.offer, found.kind)
+        accepts = (signed.sheet.wares.licence.sha256,) if accept_licence else ()
+        stated = _stated(purpose, jurisdiction, accepts, credentials)
+        planned = org.market.buying.planning(offer_id, stated, most=most, way=way, referrer=referrer)
+        told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
+        for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
+            session.remark(line)
+        purchase = carried_out(session, org, planned.quote, planned.carry_out, dry_run=dry_run, yes=yes, more=told)
+        if purchase is None:
+            return
+        session.remark(f"Bought: order {purchase.order}.")
+        if purchase.kind in _FETCHED and not no_download:
+            purchase = _fetched(session, org, purchase.order, to)
+        order = org.ledger.market.order(purchase.order)
+    _emit(session, purchase, order.to_json(), [f"{purchase.title} is yours."])
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER", help="The order's id.")
+@click.option("--to", type=PATH, help=f"{_TO} Where it was to be before, if it was begun.")
+@click.pass_obj
+def download(session: Session, order_id: str, to: Path | None) -> None:
+    """Fetch what was bought; goes on where it broke off, and checks every piece against what was published."""
+    require_packages()
+    with session.open() as org:
+        purchase = _fetched(session, org, order_id, to)
+        order = org.ledger.market.order(purchase.order)
+    _emit(session, purchase, order.to_json(), [f"{purchase.title} is here."])
+
+
+@click.command()
+@click.argument("order_id", metavar="[ORDER]", required=False, help="Show this one alone.")
+@click.pass_obj
+def purchases(session: Session, order_id: str | None) -> None:
+    """List what this home bought or is buying, newest first; or show one, with how its order stands."""
+    require_packages()
+    with session.open() as org:
+        if order_id is not None:
+            purchase = org.market.purchases.at(order_id)
+            order = org.ledger.market.order(purchase.order)
+            _emit(session, purchase, order.to_json(), [*order_lines(order), ""])
+            return
+        found = org.market.purchases.all()
+    rows = [(each.state.value, each.kind, each.title, each.order, each.fault) for each in found]
+    header = ("state", "kind", "title", "order", "fault")
+    told = {"purchases": [each.to_json() for each in found]}
+    session.emit(told, session.table(header, rows) if rows else ["Nothing was bought yet."])
+
+
+@click.command()
+@click.pass_obj
+def resume(session: Session) -> int:
+    """Go on with every purchase that was interrupted. Exit code 1 where one cannot go on now."""
+    require_packages()
+    with session.open() as org, session.progress("Fetching", in_bytes=True) as progress:
+        moved = org.market.buying.resume(progress)
+        faults = [each for each in org.market.purchases.all() if each.fault]
+    lines = [f"{each.title}: {each.state.value}" for each in moved] or ["Nothing was left to be done."]
+    lines += [f"{each.title} cannot go on now: {each.fault} (order {each.order})" for each in faults]
+    session.emit({"faults": [each.to_json() for each in faults], "moved": [each.to_json() for each in moved]}, lines)
+    return 1 if faults else 0
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER", help="The order's id.")
+@sending
+@click.pass_obj
+def accept(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
+    """Say that what was delivered is right: the seller is paid before the window is over."""
+    require_packages()
+    with session.open() as org:
+        made = carried_out(session, org, *org.ledger.market.accepting(order_id), dry_run=dry_run, yes=yes)
+    if made is not None:
+        session.emit(made.to_json(), [f"The seller has {made.charge.text} now.", *order_lines(made)])
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER", help="The order's id.")
+@sending
+@click.pass_obj
+def reclaim(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
+    """Take the money back for what was not delivered in time."""
+    require_packages()
+    with session.open() as org:
+        made = carried_out(session, org, *org.ledger.market.reclaiming(order_id), dry_run=dry_run, yes=yes)
+    if made is not None:
+        session.emit(
+            made.to_json(), [f"{made.price.text} is owed to you: `counterfoil market payouts`.", *order_lines(made)]
+        )
+
+
+@click.command()
+@click.argument("offer_id", metavar="OFFER", help="The offer's id.")
+@click.option("--stars", type=click.IntRange(1, 5), required=True, help="From 1 to 5.")
+@click.option("--text", default="", help="In words; everybody can read them.")
+@sending
+@click.pass_obj
+def review(session: Session, offer_id: str, stars: int, text: str, dry_run: bool, yes: bool) -> None:
+    """Say what you think of something that you bought; the next review takes the place of this one.
+
+    The stars go on the ledger, with the digest of the text. The text is signed by this
+    home's market key and handed to the seller's node, where catalogues find it.
+    """
+    require_packages()
+    with session.open() as org:
+        quote, carry_out = org.market.reviews.planning(offer_id, stars, text.strip())
+        made = carried_out(session, org, quote, carry_out, dry_run=dry_run, yes=yes)
+    if made is not None:
+        where = "The seller's node has its text." if made.is_handed_over else f"note: {made.why}"
+        session.emit(made.to_json(), [f"Your review of {stars} of 5 stars is on the ledger.", where])
+
+
+def _fetched(session: Session, org: Organisation, order: str, to: Path | None) -> Purchase:
+    with session.progress("Fetching", in_bytes=True) as progress:
+        return org.market.buying.fetch(order, to, progress)
+
+
+def _emit(session: Session, purchase: Purchase, order: dict[str, Any], lines: list[str]) -> None:
+    session.emit(purchase.to_json() | {"on_ledger": order}, [*lines, *purchase_lines(purchase)])
+
+
+def _require_no_access(org: Organisation, offer: str, kind: str) -> None:
+    trading = org.ledger.market
+    if kind != "licence" or org.market.purchases.under_way(offer, trading.account) is not None:
+        return
+    if trading.access_until(offer) is None:
+        raise InvalidInput(
+            "this account has access to it for good already",
+            hint="`counterfoil market purchases` lists the order; --again buys it once more",
+        )
+
+
+def _stated(purpose: str | None, jurisdiction: str | None, accepts: tuple[str, ...], files: tuple[Path, ...]) -> Stated:
+    from counterfoil.market.buying.purchases import Stated
+
+    return Stated(purpose, jurisdiction, accepts, tuple(_credential(each) for each in files))
+
+
+def _credential(path: Path) -> dict[str, Any]:
+    from counterfoil.market.terms import Credential
+
+    try:
+        return dict(Credential.read(path.read_bytes()).signed)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error

@@ -1,0 +1,169 @@
+"""`counterfoil market compute` and what a buyer does about its jobs."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from counterfoil.errors import InvalidInput
+from counterfoil.ledger.packages import require_packages
+from counterfoil.market.buying.stating import stated_of, stating
+from counterfoil.market.consent import carried_out, sending
+from counterfoil.market.lines import offer_lines, sheet_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from counterfoil.cli.session import Session
+    from counterfoil.market.buying.computing import ToCompute
+    from counterfoil.market.compute.jobs.result_file import Result
+    from counterfoil.organisation import Organisation
+
+__all__ = ["compute", "job"]
+
+PATH: Final = click.Path(path_type=Path)
+_POLL_S: Final = 1.0
+_OVER: Final = ("delivered", "cancelled")
+
+
+@click.command()
+@click.argument("offer_id", metavar="OFFER", help="An offer of jobs, as `counterfoil market search` lists it.")
+@click.argument("place", type=PATH, metavar="[ALGORITHM]", required=False, help="A .py file, or a folder.")
+@click.option("--parameters", type=PATH, metavar="FILE", help="JSON for the algorithm.")
+@click.option("--statistics", type=PATH, metavar="FILE", help="JSON: statistics with noise, in place of an algorithm.")
+@click.option("--publication", type=PATH, metavar="FILE", help="The publisher's document, where its key is trusted.")
+@click.option("--max", "most", default="", metavar="AMOUNT", help="The most it may cost; the offer's price without.")
+@click.option("--to", type=PATH, help="Folder for the result; it must be new.")
+@click.option("--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the result.", show_default=True)
+@stating
+@sending
+@click.pass_obj
+def compute(
+    session: Session,
+    offer_id: str,
+    place: Path | None,
+    parameters: Path | None,
+    statistics: Path | None,
+    publication: Path | None,
+    most: str,
+    to: Path | None,
+    wait: int,
+    dry_run: bool,
+    yes: bool,
+    purpose: str | None,
+    jurisdiction: str | None,
+    accept_licence: bool,
+    credentials: tuple[Path, ...],
+) -> None:
+    """Have an algorithm run next to data that never leave, and get what may leave with a signed receipt.
+
+    The price is a ceiling: whoever gets nothing pays nothing. Killed at any moment, the
+    same order goes on with `counterfoil market job`.
+    """
+    require_packages()
+    wanted = _wanted(place, parameters, statistics, publication)
+    with session.open() as org:
+        found = org.ledger.market.offer(offer_id)
+        signed = org.market.sheets.sheet_of(found)
+        stated = stated_of(
+            signed,
+            purpose=purpose,
+            jurisdiction=jurisdiction,
+            accept_licence=accept_licence,
+            credentials=credentials,
+        )
+        planned = org.market.computing.planning(offer_id, wanted, stated, to=to, most=most)
+        for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
+            session.remark(line)
+        told: dict[str, Any] = {"admission": planned.admission, "order": planned.order}
+        purchase = carried_out(session, org, planned.quote, planned.carry_out, dry_run=dry_run, yes=yes, more=told)
+        if purchase is None:
+            return
+        state = _awaited(session, org, purchase.order, wait)
+        result = org.market.computing.fetch(purchase.order, to) if state == "delivered" else None
+    _emit(session, purchase.order, state, result, to)
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER", help="The order.")
+@click.option("--cancel", is_flag=True, help="Take it back where it waits, or have it stopped.")
+@click.option("--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the result.", show_default=True)
+@click.option("--to", type=PATH, help="Folder for the result; it must be new.")
+@click.pass_obj
+def job(session: Session, order_id: str, cancel: bool, wait: int, to: Path | None) -> None:
+    """Say how far a job is that this home bought, hand it in again where that failed, and fetch the result."""
+    require_packages()
+    with session.open() as org:
+        computing = org.market.computing
+        if cancel:
+            state = computing.cancel(order_id)["state"]
+            session.emit({"order": order_id, "state": state}, [f"The job is {state}."])
+            return
+        computing.hand_in(order_id)
+        state = _awaited(session, org, order_id, wait)
+        result = computing.fetch(order_id, to) if state == "delivered" else None
+    _emit(session, order_id, state, result, to)
+
+
+def _wanted(
+    place: Path | None, parameters: Path | None, statistics: Path | None, publication: Path | None
+) -> ToCompute:
+    from counterfoil.market.buying.computing import ToCompute
+    from counterfoil.market.compute.algorithms import Algorithm
+
+    if (place is None) == (statistics is None):
+        raise InvalidInput("name an algorithm, or statistics", hint="one of the two")
+    asked: Sequence[Any] = _json(statistics, list) if statistics is not None else ()
+    return ToCompute(
+        Algorithm.read(place) if place is not None else None,
+        _json(parameters, dict) if parameters is not None else {},
+        tuple(asked),
+        publication=_bytes(publication) if publication is not None else b"",
+    )
+
+
+def _json(path: Path, kind: type) -> Any:
+    try:
+        found = json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is no JSON: {str(error)[:100]}") from error
+    if not isinstance(found, kind):
+        raise InvalidInput(f"{path} holds no {'object' if kind is dict else 'list'}")
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _awaited(session: Session, org: Organisation, order: str, wait_s: int) -> str:
+    """Returns how far a job is, after waiting for its end for so long."""
+    ends_s, last = time.monotonic() + wait_s, ""
+    while True:
+        state = str(org.market.computing.status(order)["state"])
+        if state != last:
+            session.remark(f"The job is {state}.")
+            last = state
+        if state in _OVER or time.monotonic() > ends_s:
+            return state
+        time.sleep(_POLL_S)
+
+
+def _emit(session: Session, order: str, state: str, result: Result | None, to: Path | None) -> None:
+    if result is None:
+        lines = [f"The job is {state}. Its result is fetched with: counterfoil market job {order}"]
+        session.emit({"order": order, "receipt": None, "state": state}, lines)
+        return
+    receipt = result.receipt
+    lines = [f"The job has {receipt.exit}; {len(receipt.outputs)} outputs left, checked against the signed receipt."]
+    lines += [f"  {each.name}  {each.size:,} bytes  SHA-256 {each.sha256}" for each in receipt.outputs]
+    if to is not None:
+        lines.append(f"They are in {to}, with receipt.json and the gate's decision.")
+    session.emit({"order": order, "receipt": receipt.to_json(), "state": state, "to": str(to) if to else None}, lines)

@@ -1,0 +1,299 @@
+"""Buying a computation next to somebody else's data: the algorithm goes there, and what may leave comes back.
+
+1. the specification names exactly what is to be run; its digest is what is bought;
+2. when the order's block is final, specification and algorithm are handed in;
+3. when the job is delivered the result is fetched; the receipt in it must be signed by the seller's key, be about this
+   order and job, and be the one whose digest the ledger has; every output must be the one the receipt names;
+4. that it is here is put on record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from counterfoil.core.age_payload import decrypt
+from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput, LogUnavailable, MalformedEvidence, Stale
+from counterfoil.market.buying.buying import Buying, Planned, Tell
+from counterfoil.market.buying.job_parts import encode_parts
+from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
+from counterfoil.market.compute.algorithms import Algorithm
+from counterfoil.market.compute.jobs.job_spec import AlgorithmNamed, JobSpec
+from counterfoil.market.compute.jobs.receipt import require_receipt
+from counterfoil.market.compute.jobs.result_file import MOST_RESULT_BYTES, Result, read_result
+from counterfoil.market.compute.jobs.rules import ComputeRules
+from counterfoil.market.delivery.wire import SellerWire
+from counterfoil.market.records import ReceivedRecord
+from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
+from counterfoil.market.terms import fill_parameters
+from counterfoil.market.views import market_records
+from counterfoil.provenance.snapshots.addresses import Reach
+from counterfoil.store.durable import replace_file
+from counterfoil.store.recorder import Recorder
+from counterfoil.store.views import Views
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.buying import Way
+
+__all__ = ["Computing", "ToCompute"]
+
+_MOST_TOLD_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ToCompute:
+    """What is to be run.
+
+    Attributes:
+        algorithm: What is run; None where statistics are asked for.
+        parameters: For the algorithm; what the offer's schema has defaults for may be left out.
+        statistics: As the offer's privacy rules give them; empty where an algorithm is run.
+        limits: What it may use, by name; the offer's limits cap it.
+        publication: The publisher's signed document, canonical JSON; empty without one.
+    """
+
+    algorithm: Algorithm | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    statistics: Sequence[Mapping[str, Any]] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+    publication: bytes = b""
+
+
+class Computing:
+    """What one home has computed elsewhere. Safe to use from several threads.
+
+    Args:
+        folder: Where algorithms wait until they are handed in.
+        ledger: The home's ledger.
+        buying: The buyer's side.
+        purchases: What was bought.
+        recorder: Writes what was received.
+        views: Finds what was.
+        reach: Which addresses may be asked.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Ledger,
+        buying: Buying,
+        purchases: Purchases,
+        recorder: Recorder,
+        views: Views,
+        reach: Reach,
+    ) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._buying = buying
+        self._purchases = purchases
+        self._recorder = recorder
+        self._views = views
+        self._reach = reach
+
+    def planning(
+        self,
+        offer: str,
+        wanted: ToCompute,
+        stated: Stated | None = None,
+        *,
+        to: Path | None = None,
+        most: str = "",
+        way: Way = "auto",
+    ) -> Planned:
+        """Returns what buying the job would cost, and what buys it and hands it in; see `Buying.planning`.
+
+        Args:
+            offer: The offer's id.
+            wanted: What is to be run.
+            stated: What is said to the seller's terms.
+            to: Folder that the result is put in when it is there; it must be new.
+            most: The most it may cost; the offer's price by default.
+            way: How it is paid.
+
+        Raises:
+            InvalidInput: The parameters do not fit, or it asks for what the offer does not give.
+            NotAllowed: As for `Buying.planning`.
+        """
+        planned = self._buying.planning(
+            offer, stated, most=most, way=way, job_of=lambda signed: self._spec(wanted, signed).encode()
+        )
+
+        def carry_out(tell: Tell) -> Purchase:
+            if wanted.algorithm is not None:
+                self._keep(planned.order, wanted)
+            bought = planned.carry_out(tell)
+            if to is not None:
+                bought = self._purchases.change(bought.order, path=str(to.absolute()))
+            tell("Handing the job in ...")
+            self.hand_in(bought.order)
+            return self._purchases.at(bought.order)
+
+        return replace(planned, carry_out=carry_out)
+
+    def hand_in(self, order: str) -> dict[str, Any]:
+        """Hands in what was bought, and returns how far it is. May be repeated.
+
+        Raises:
+            NotFound: This home has no such purchase.
+            NotAllowed: The seller takes it not, or not any more.
+            NodeUnreachable: The seller's node does not answer.
+        """
+        purchase = self._require_job(order)
+        body, kind = encode_parts(self._parts(purchase))
+        return self._told(self._wire(purchase).post("job", body, most_bytes=_MOST_TOLD_BYTES, content_type=kind))
+
+    def status(self, order: str) -> dict[str, Any]:
+        """Returns how far a job is, as the seller says."""
+        purchase = self._require_job(order)
+        return self._told(self._wire(purchase).get("job", most_bytes=_MOST_TOLD_BYTES))
+
+    def cancel(self, order: str) -> dict[str, Any]:
+        """Takes a job back that waits, or has it stopped."""
+        purchase = self._require_job(order)
+        return self._told(self._wire(purchase).post("cancel", b"{}", most_bytes=_MOST_TOLD_BYTES))
+
+    def fetch(self, order: str, to: Path | None = None) -> Result:
+        """Does steps 3 and 4, and returns the result; it is written into a new folder where one is named.
+
+        Raises:
+            Stale: The job is not delivered yet, or the ledger does not say so yet.
+            DoesNotMatch: The result is about something else, or another than the ledger names.
+        """
+        purchase = self._require_job(order)
+        sealed = self._wire(purchase).get("result", most_bytes=MOST_RESULT_BYTES)
+        found = read_result(decrypt(sealed, self._purchases.secret_of(purchase)))
+        self._require_own(purchase, found)
+        folder = to.absolute() if to is not None else Path(purchase.path) if purchase.path else None
+        if folder is not None:
+            found.write(folder)
+        self._record(purchase, found)
+        self._kept(purchase.order).unlink(missing_ok=True)
+        path = str(folder) if folder is not None else purchase.path
+        self._purchases.change(order, state=PurchaseState.FETCHED, fault="", path=path)
+        return found
+
+    def resume(self) -> list[Purchase]:
+        """Goes on with every job that was bought and not fetched; returns those that moved."""
+        moved = []
+        for each in self._purchases.all():
+            if each.kind != "job" or each.state is not PurchaseState.BOUGHT:
+                continue
+            try:
+                if self.hand_in(each.order)["state"] == "delivered" and each.path:
+                    self.fetch(each.order)
+                    moved.append(self._purchases.at(each.order))
+            except CounterfoilError as error:
+                self._purchases.change(each.order, fault=error.message)
+        return moved
+
+    # Inner parts
+
+    def _spec(self, wanted: ToCompute, signed: SignedSheet) -> JobSpec:
+        """Step 1."""
+        wares = signed.sheet.wares
+        if wares.kind != "job" or wares.compute is None or wares.content is None:
+            raise InvalidInput("nothing can be computed under this offer", hint="see `counterfoil market show`")
+        rules = ComputeRules.from_json(wares.compute)
+        parameters = dict(wanted.parameters)
+        if wares.parameters:
+            parameters = fill_parameters(wares.parameters, parameters)
+        named = AlgorithmNamed.of(wanted.algorithm) if wanted.algorithm is not None else None
+        if named is None and rules.privacy is None:
+            raise InvalidInput("this offer gives no statistics", hint="bring an algorithm")
+        spec = JobSpec(
+            signed.sheet.offer,
+            named,
+            wares.content.root,
+            token_hex(32),
+            parameters,
+            tuple(wanted.statistics),
+            dict(wanted.limits),
+        )
+        return JobSpec.decode(spec.encode())
+
+    def _require_own(self, purchase: Purchase, found: Result) -> None:
+        """Step 3's comparisons."""
+        signed, spec = read_sheet(purchase.sheet), JobSpec.decode(purchase.job)
+        found.signed.require_key(signed.key)
+        require_receipt(
+            found.receipt,
+            order=purchase.order,
+            offer=purchase.offer,
+            job=spec.digest_hex,
+            inputs=spec.dataset,
+            algorithm=spec.algorithm.digest if spec.algorithm else "",
+        )
+        order = self._ledger.market.order(purchase.order)
+        if not order.digest:
+            raise Stale("the ledger does not say yet that the job is delivered", hint="ask again in a moment")
+        if order.digest != found.signed.digest_hex:
+            raise DoesNotMatch(
+                "the execution receipt is not the one that the ledger names",
+                hint="keep both: what the ledger names, the seller's account has put there",
+            )
+
+    def _require_job(self, order: str) -> Purchase:
+        purchase = self._buying.settled(order)
+        if purchase.kind != "job":
+            raise InvalidInput(f"the order is for a {purchase.kind}", hint="`counterfoil market download` fetches it")
+        if purchase.state is PurchaseState.PLANNED:
+            raise Stale("this purchase is not on the ledger yet", hint="`counterfoil market compute` goes on with it")
+        return purchase
+
+    def _parts(self, purchase: Purchase) -> dict[str, bytes]:
+        parts = {"spec": purchase.job}
+        kept = self._kept(purchase.order)
+        if kept.exists():
+            parts["algorithm"] = kept.read_bytes()
+        published = kept.with_suffix(".json")
+        if published.exists():
+            parts["publication"] = published.read_bytes()
+        return parts
+
+    def _keep(self, order: str, wanted: ToCompute) -> None:
+        """Keeps an algorithm until it is handed in and came back."""
+        assert wanted.algorithm is not None
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self._kept(order), wanted.algorithm.to_tar())
+            if wanted.publication:
+                replace_file(self._kept(order).with_suffix(".json"), wanted.publication)
+        except OSError as error:
+            raise LogUnavailable(
+                f"the algorithm cannot be kept: {error.strerror}", hint="free some disk space"
+            ) from error
+
+    def _kept(self, order: str) -> Path:
+        return self._folder / f"{order.removeprefix('0x')}.tar"
+
+    def _wire(self, purchase: Purchase) -> SellerWire:
+        node = read_sheet(purchase.sheet).sheet.wares.node
+        return SellerWire(node, purchase.order, self._buying.ticket(purchase.order), self._reach)
+
+    @staticmethod
+    def _told(answer: bytes) -> dict[str, Any]:
+        try:
+            told = json.loads(answer)
+            return {name: str(told[name])[:100] for name in ("job", "order", "state")}
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise MalformedEvidence("the seller's node answers something else than how far the job is") from error
+
+    def _record(self, purchase: Purchase, found: Result) -> None:
+        """Step 4, once for each receipt."""
+        outputs = sorted(f"{each.sha256} {each.name}" for each in found.receipt.outputs)
+        content = sha256("\n".join(outputs).encode()).hexdigest()
+        size = sum(each.size for each in found.receipt.outputs)
+        made = ReceivedRecord(purchase.order, purchase.offer, found.signed.digest_hex, content, size)
+        same = (market_records.c.kind == "received") & (market_records.c.digest == made.statement)
+        with self._views.reading() as connection:
+            known = connection.execute(select(market_records.c.idx).where(same).limit(1)).first()
+        if known is None:
+            self._recorder.write(made.draft())

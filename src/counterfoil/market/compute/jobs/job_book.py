@@ -1,0 +1,176 @@
+"""Jobs of a seller's home, as far as each is; what a crash interrupts is begun again from what is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, select
+
+from counterfoil.errors import NotFound, Stale
+from counterfoil.market.state import MarketState, metadata
+from counterfoil.store.streams import time_text
+
+__all__ = ["JobBook", "JobState", "KeptJob"]
+
+jobs_table: Final = Table(
+    "compute_jobs",
+    metadata,
+    Column("order", String(66), primary_key=True),
+    Column("offer", String(66), nullable=False),
+    Column("buyer", String(42), nullable=False),
+    Column("job", String(64), nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("spec", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("told", Text, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("made_s", Integer, nullable=False),
+    Column("began_s", Integer, nullable=False),
+    Column("ended_s", Integer, nullable=False),
+)
+"""One row a job; `told` is for the owner: why it failed, what is being done. `receipt` is empty until it is signed."""
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    HELD = "held"
+    """It has ended, and files of it wait at the release desk."""
+    READY = "ready"
+    """What may leave is decided; the receipt is to be signed and put on the ledger."""
+    DELIVERED = "delivered"
+    """The receipt is on the ledger, and the result can be fetched."""
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is done for it."""
+        return self in (JobState.DELIVERED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A job of this home.
+
+    Attributes:
+        order: The order it was bought with, `0x` and 64 digits.
+        offer: The offer, likewise.
+        buyer: Address of the buyer, in small letters.
+        job: Digest of its specification, hex.
+        title: The algorithm's name and version, or `statistics`.
+        spec: The specification, canonical JSON.
+        state: How far it is.
+        told: For the owner, in words.
+        receipt: The signed receipt; empty before.
+        made_s: When it was handed in, Unix seconds.
+        began_s: When it began to run; 0 before.
+        ended_s: When it ended; 0 before.
+    """
+
+    order: str
+    offer: str
+    buyer: str
+    job: str
+    title: str
+    spec: bytes = field(repr=False)
+    state: JobState
+    told: str
+    receipt: bytes = field(repr=False)
+    made_s: int
+    began_s: int
+    ended_s: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as the API shows it to the owner's staff."""
+        times = {"made": self.made_s, "began": self.began_s, "ended": self.ended_s}
+        return {
+            "buyer": self.buyer,
+            "job": self.job,
+            "offer": self.offer,
+            "order": self.order,
+            "state": self.state.value,
+            "title": self.title,
+            "told": self.told or None,
+        } | {name: time_text(at) if at else None for name, at in times.items()}
+
+    def for_buyer(self) -> dict[str, Any]:
+        """Returns what the buyer is told: nothing that the data decide, but that it has ended."""
+        return {"job": self.job, "order": self.order, "state": self.state.value}
+
+
+class JobBook:
+    """The jobs of one home. Safe to use from several threads.
+
+    Args:
+        state: Where they are kept.
+        now: Returns Unix seconds.
+    """
+
+    def __init__(self, state: MarketState, now: Callable[[], int]) -> None:
+        state.make(jobs_table)
+        self._state = state
+        self._now = now
+
+    def add(self, *, order: str, offer: str, buyer: str, job: str, title: str, spec: bytes) -> KeptJob:
+        """Queues a job. Adding the same again changes nothing.
+
+        Raises:
+            Stale: Another job was handed in for the order.
+        """
+        with self._state.writing() as connection:
+            row = connection.execute(select(jobs_table).where(jobs_table.c.order == order)).first()
+            if row is None:
+                values = {"order": order, "offer": offer, "buyer": buyer, "job": job, "title": title, "spec": spec}
+                states = {"state": JobState.QUEUED, "told": "", "receipt": b""}
+                times = {"made_s": self._now(), "began_s": 0, "ended_s": 0}
+                connection.execute(jobs_table.insert().values(**values, **states, **times))
+            elif row.job != job:
+                raise Stale("another job was handed in for this order", hint="an order is for one job")
+        return self.at(order)
+
+    def at(self, order: str) -> KeptJob:
+        """Returns the job of an order (NotFound where there is none)."""
+        found = self._where(jobs_table.c.order == order.lower())
+        if not found:
+            raise NotFound(
+                "no job was handed in for this order", hint="`counterfoil market jobs` lists those there are"
+            )
+        return found[0]
+
+    def by_digest(self, job: str) -> KeptJob:
+        """Returns a job by the digest of its specification (NotFound where there is none)."""
+        found = self._where(jobs_table.c.job == job)
+        if not found:
+            raise NotFound(f"there is no job {job[:16]}… here")
+        return found[0]
+
+    def all(self, states: Sequence[JobState] = ()) -> list[KeptJob]:
+        """Returns jobs, oldest first."""
+        wanted = tuple(states or JobState)
+        return self._where(jobs_table.c.state.in_(wanted))
+
+    def change(self, order: str, was: JobState, **changes: Any) -> KeptJob:
+        """Changes a job that is in a state.
+
+        Raises:
+            Stale: It is in another one by now.
+        """
+        with self._state.writing() as connection:
+            this = (jobs_table.c.order == order) & (jobs_table.c.state == was)
+            if not connection.execute(jobs_table.update().where(this).values(**changes)).rowcount:
+                raise Stale(f"the job is no longer {was.value}", hint="look again how far it is")
+        return self.at(order)
+
+    def _where(self, condition: Any) -> list[KeptJob]:
+        with self._state.reading() as connection:
+            query = select(jobs_table).where(condition).order_by(jobs_table.c.made_s, jobs_table.c.order)
+            return [_read(row) for row in connection.execute(query)]
+
+
+def _read(row: Row[Any]) -> KeptJob:
+    return KeptJob(**(dict(row._mapping) | {"state": JobState(row.state)}))

@@ -1,0 +1,280 @@
+"""The jobs of one seller's home: handed in by whoever bought them, run in turn, looked at, delivered."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from counterfoil.core.signed_document import read_document
+from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, Stale
+from counterfoil.ledger.worker import Worker
+from counterfoil.market.compute.algorithms import Algorithm
+from counterfoil.market.compute.approvals import PUBLICATION_FORMAT
+from counterfoil.market.compute.gate import Desk, Pending, Preview, Settled
+from counterfoil.market.compute.gate.privacy.budget import Budget
+from counterfoil.market.compute.gate.privacy.statistics import read_statistics
+from counterfoil.market.compute.gate.records import RELEASE, ReleaseRecord
+from counterfoil.market.compute.jobs.approved import Approved
+from counterfoil.market.compute.jobs.files import JobFiles
+from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
+from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.result_file import pack_result
+from counterfoil.market.compute.jobs.rules import ComputeRules
+from counterfoil.market.compute.jobs.running import JobRunner, Live
+from counterfoil.market.delivery.tickets import sealed_for
+from counterfoil.market.selling.goods import Goods
+from counterfoil.market.selling.sold_orders import SoldOrders
+from counterfoil.market.state import MarketState
+from counterfoil.market.terms import fill_parameters
+from counterfoil.store.prepared import Private
+from counterfoil.store.schemas import keep_schema
+from counterfoil.store.streams import time_text
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.ledger import Ledger
+    from counterfoil.store.archive import Archive
+    from counterfoil.store.recorder import Recorder
+
+__all__ = ["Jobs"]
+
+LOOK_EVERY_S: Final = 1.0
+"""How often it is looked whether a job waits."""
+
+_LOGGER: Final = logging.getLogger("counterfoil.market")
+
+
+class Jobs:
+    """The jobs of one home. Safe to use from several threads; one runs at a time.
+
+    Args:
+        folder: The market's folder in the home.
+        state: Its state.
+        ledger: The home's ledger.
+        orders: The orders.
+        goods: Knows where data lie.
+        recorder: Writes records.
+        archive: Keeps schemas.
+        sign: Signs a document with the home's market key.
+
+    Attributes:
+        approved: What the owner approved beside what sheets say.
+        book: The jobs.
+        budget: What may still be learnt with noise.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: MarketState,
+        ledger: Ledger,
+        orders: SoldOrders,
+        goods: Goods,
+        recorder: Recorder,
+        archive: Archive,
+        sign: Callable[[Mapping[str, Any]], dict[str, Any]],
+    ) -> None:
+        self._orders = orders
+        self._recorder = recorder
+        self._archive = archive
+        self._ledger = ledger
+        self._files = JobFiles(folder / "jobs")
+        self._desk = Desk(folder / "desk")
+        self.budget = Budget(folder / "privacy.db")
+        self.book = JobBook(state, recorder.now_s)
+        self.approved = Approved(state, recorder.now_s)
+        self._runner = JobRunner(
+            ledger,
+            orders,
+            goods,
+            self.book,
+            self._files,
+            self._desk,
+            self.budget,
+            self.approved.approvals,
+            recorder,
+            sign,
+            folder / "scratch",
+        )
+        self._running = threading.Lock()  # one job runs at a time
+        self._live: Live | None = None
+        self._begin_anew()
+        self._worker = Worker(self._is_due, lambda: self.step() > 0, poll_s=0.1, idle_s=LOOK_EVERY_S, work="computing")
+
+    # What the buyer asks; whoever calls has seen the order's ticket
+
+    def hand_in(self, order_id: str, spec: bytes, algorithm: bytes, publication: bytes = b"") -> KeptJob:
+        """Takes the job that was bought. Handing in the same again changes nothing.
+
+        Args:
+            order_id: The order.
+            spec: The specification, canonical JSON: its digest was bought.
+            algorithm: What is run, as `Algorithm.to_tar` makes it; empty for statistics.
+            publication: The publisher's signed document; empty without one.
+
+        Raises:
+            NotFound: There is no such order here.
+            NotAllowed: The order is for another job, gives nothing any more, or the algorithm is not approved.
+            InvalidInput: The parameters do not fit the offer's schema, or the algorithm is not the one that was bought.
+            Stale: Another job was handed in for the order.
+        """
+        order, is_final = self._orders.look_up(order_id)
+        if not is_final or order.kind != "job" or order.state != "held":
+            raise NotAllowed("this order gives no job, or not yet", hint="see how it stands on the ledger")
+        told = JobSpec.decode(spec)
+        if told.digest_hex != order.job or told.offer != order.offer:
+            raise NotAllowed("this is not the job that was bought", hint="hand in the specification whose digest was")
+        sheet = self._orders.sheet_of(order).sheet.wares
+        assert sheet.compute is not None, "an offer of jobs has rules for computing"
+        if sheet.content is None or told.dataset != sheet.content.root:
+            raise InvalidInput("the job names other data than the offer")
+        if sheet.parameters:
+            fill_parameters(sheet.parameters, dict(told.parameters))
+        rules = ComputeRules.from_json(sheet.compute)
+        title = self._require_runnable(told, rules, algorithm, publication)
+        self._files.put_algorithm(order.order, algorithm, publication)
+        return self.book.add(
+            order=order.order, offer=order.offer, buyer=order.buyer.lower(), job=order.job, title=title, spec=spec
+        )
+
+    def cancel(self, order_id: str) -> KeptJob:
+        """Takes a job back that waits, or stops the one that runs; what is held goes back to the buyer.
+
+        Raises:
+            NotFound: No job was handed in.
+            Stale: It has ended.
+        """
+        job = self.book.at(order_id)
+        live = self._live
+        if job.state is JobState.RUNNING and live is not None and live.order == job.order:
+            live.is_stopped = True
+            return job
+        return self.book.change(job.order, JobState.QUEUED, state=JobState.CANCELLED, told="its buyer took it back")
+
+    def result(self, order_id: str) -> bytes:
+        """Returns what left of a job, as a file of the age format for the order's key.
+
+        Raises:
+            NotFound: No job was handed in.
+            Stale: It is not delivered.
+        """
+        job = self.book.at(order_id)
+        if job.state is not JobState.DELIVERED:
+            raise Stale(f"the job is {job.state.value}", hint="ask again later; its state says how far it is")
+        packed = pack_result(job.receipt, self._runner.leaving(job), self._runner.gate_decision(job))
+        return sealed_for(self._orders.order(job.order).recipient, packed)
+
+    # What the owner does
+
+    @property
+    def live(self) -> Live | None:
+        """The job that runs now; None without one."""
+        return self._live
+
+    def log(self, order_id: str) -> bytes:
+        """Returns the log of a job that has ended; it may hold the data."""
+        return self._files.log(self.book.at(order_id).order)
+
+    def pending(self) -> list[Pending]:
+        """Returns the outputs that wait at the release desk."""
+        return self._desk.pending()
+
+    def preview(self, job: str, name: str) -> Preview:
+        """Returns the beginning of an output that waits."""
+        return self._desk.preview(job, name)
+
+    def settled(self, job: str) -> list[Settled]:
+        """Returns what was decided on the outputs of a job."""
+        return self._desk.settled(job)
+
+    def decide(self, job: str, name: str, digest: str, *, releases: bool, by: str, reason: str) -> Settled:
+        """Lets an output leave, or keeps it for good; goes on with the job when that was the last one.
+
+        Args:
+            job: Digest of the job's specification.
+            name: Of the output.
+            digest: SHA-256 of the output as it was looked at.
+            releases: Whether it leaves.
+            by: Who decides; private.
+            reason: Why, in a line; public.
+
+        Raises:
+            NotFound: No such output waits.
+            Stale: It was decided otherwise before, or another output waits than was looked at.
+        """
+        act = self._desk.release if releases else self._desk.withhold
+        settled = act(job, name, digest, by=by, reason=reason, now=time_text(self._recorder.now_s()))
+        keep_schema(self._recorder, self._archive, RELEASE)
+        self._recorder.write(ReleaseRecord.of(settled).draft({}), Private(RELEASE, {"/by": by}))
+        kept = self.book.by_digest(job)
+        if kept.state is JobState.HELD and not self._desk.pending(job):
+            self.book.change(kept.order, JobState.HELD, state=JobState.READY)
+        return settled
+
+    # What a node does by itself
+
+    def start(self) -> None:
+        """Runs and delivers jobs from here on, in a thread of its own."""
+        self._worker.notice()
+
+    def step(self) -> int:
+        """Runs what waits and delivers what is decided; returns how many jobs moved. One thread at a time."""
+        if not self._running.acquire(blocking=False):
+            return 0
+        try:
+            moved = sum(self._moved(job, self._run) for job in self.book.all((JobState.QUEUED,)))
+            return moved + sum(self._moved(job, self._runner.deliver) for job in self.book.all((JobState.READY,)))
+        finally:
+            self._running.release()
+
+    def close(self) -> None:
+        """Stops the job that runs, which is begun anew later, and lets go of everything."""
+        live = self._live
+        if live is not None:
+            live.is_abandoned = live.is_stopped = True
+        self._worker.stop()
+        with self._running:
+            self._desk.close()
+            self.budget.close()
+
+    # Inner parts
+
+    def _is_due(self) -> bool:
+        return bool(self.book.all((JobState.QUEUED, JobState.READY)))
+
+    def _run(self, job: KeptJob) -> KeptJob:
+        self._live = Live(job.order, [])
+        try:
+            return self._runner.run(job, self._live)
+        finally:
+            self._live = None
+
+    def _moved(self, job: KeptJob, work: Callable[[KeptJob], KeptJob]) -> int:
+        try:
+            work(job)
+        except CounterfoilError as error:
+            _LOGGER.warning("the job of the order %s waits: %s", job.order, error.message)
+            return 0
+        return 1
+
+    def _begin_anew(self) -> None:
+        """Puts back in the queue what a crash interrupted."""
+        for job in self.book.all((JobState.RUNNING,)):
+            self.book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told="begun anew after a stop")
+
+    def _require_runnable(self, spec: JobSpec, rules: ComputeRules, packed: bytes, publication: bytes) -> str:
+        """Returns what the job is called, when it may run as far as can be said before."""
+        if spec.algorithm is None:
+            if rules.privacy is None:
+                raise NotAllowed("this offer gives no statistics", hint="its sheet says what it gives")
+            rules.privacy.require_statistics(read_statistics(spec.statistics))
+            return "statistics"
+        algorithm = Algorithm.from_tar(packed)
+        if algorithm.digest_hex != spec.algorithm.digest:
+            raise InvalidInput("the algorithm that was handed in is not the one that was bought")
+        published = read_document(publication, PUBLICATION_FORMAT) if publication else None
+        if self.approved.approvals().approval_of(algorithm, published) is None:
+            rules.approvals.require(algorithm, published)
+        return f"{algorithm.name} {algorithm.version}"

@@ -1,0 +1,121 @@
+"""What a buyer gets of a job: one tar with what left, the signed receipt and the gate's decision.
+
+receipt.json   the execution receipt, signed
+gate.json      the gate's decision, canonical JSON; its digest is in the receipt; left out where there is none
+out/NAME       each output that left
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from counterfoil.core.signed_document import SignedDocument
+from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
+from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
+from counterfoil.store.new_file import require_new
+
+__all__ = ["MOST_RESULT_BYTES", "Result", "pack_result", "read_result"]
+
+MOST_RESULT_BYTES: Final = 600 * 2**20
+_RECEIPT: Final = "receipt.json"
+_GATE: Final = "gate.json"
+_OUT: Final = "out/"
+_MODE: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result that was read; every output is the one the receipt names.
+
+    Attributes:
+        receipt: What was run.
+        signed: The same, with its key.
+        outputs: What left, by name.
+        gate: The gate's decision; empty without one.
+    """
+
+    receipt: ExecutionReceipt
+    signed: SignedDocument
+    outputs: Mapping[str, bytes]
+    gate: bytes
+
+    def write(self, folder: Path) -> Path:
+        """Writes everything into a new folder, and returns it.
+
+        Raises:
+            InvalidInput: There is something under this name, or it cannot be written.
+        """
+        require_new(folder)
+        try:
+            (folder / "out").mkdir(parents=True)
+            for name, data in self.outputs.items():
+                (folder / "out" / name).write_bytes(data)
+            (folder / _RECEIPT).write_bytes(self.signed.encode())
+            if self.gate:
+                (folder / _GATE).write_bytes(self.gate)
+        except OSError as error:
+            raise InvalidInput(f"{folder} cannot be written: {error.strerror}") from error
+        return folder
+
+
+def pack_result(receipt: bytes, outputs: Mapping[str, bytes], gate: bytes) -> bytes:
+    """Returns the tar; equal for equal parts."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in _members(receipt, outputs, gate):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), _MODE
+            archive.addfile(member, io.BytesIO(data))
+    return made.getvalue()
+
+
+def read_result(packed: bytes) -> Result:
+    """Reads what `pack_result` made; nothing is written anywhere.
+
+    Raises:
+        MalformedEvidence: It is no such file.
+        DoesNotMatch: The receipt's signature does not hold, or an output or the decision is not the one it names.
+    """
+    files = _files(packed)
+    if _RECEIPT not in files:
+        raise MalformedEvidence("the result holds no receipt")
+    receipt, signed = read_receipt(files.pop(_RECEIPT))
+    gate = files.pop(_GATE, b"")
+    outputs = {name.removeprefix(_OUT): data for name, data in files.items()}
+    if not all(name.startswith(_OUT) for name in files) or any(
+        "/" in name or name in ("", ".", "..") for name in outputs
+    ):
+        raise MalformedEvidence("the result holds files that belong elsewhere")
+    told = {each.name: (each.sha256, each.size) for each in receipt.outputs}
+    if {name: (sha256(data).hexdigest(), len(data)) for name, data in outputs.items()} != told:
+        raise DoesNotMatch("the outputs are not those that the execution receipt names")
+    if receipt.gate and sha256(gate).hexdigest() != receipt.gate:
+        raise DoesNotMatch("the gate's decision is not the one that the execution receipt names")
+    return Result(receipt, signed, outputs, gate)
+
+
+def _members(receipt: bytes, outputs: Mapping[str, bytes], gate: bytes) -> list[tuple[str, bytes]]:
+    first = [(_RECEIPT, receipt), *([(_GATE, gate)] if gate else [])]
+    return first + [(f"{_OUT}{name}", data) for name, data in sorted(outputs.items())]
+
+
+def _files(packed: bytes) -> dict[str, bytes]:
+    if len(packed) > MOST_RESULT_BYTES:
+        raise MalformedEvidence(f"a result has {len(packed):,} bytes; {MOST_RESULT_BYTES:,} is the limit")
+    files: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+                if content is None or member.name in files or member.size > len(packed):
+                    raise MalformedEvidence(f"{member.name[:80]!r} in a result is no plain file")
+                files[member.name] = content.read()
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+        raise MalformedEvidence(f"a result is a tar file: {error}") from error
+    return files

@@ -1,0 +1,294 @@
+"""What is to be listed, filled in from what is on record: the dataset or model, its passport, its quality report.
+
+One place for the command line, the API and the console. What is asked for goes before what a draft
+file says, and that before what is on record. Nothing is signed or sent here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from counterfoil.errors import InvalidInput, NotFound
+from counterfoil.market.checks import SHEET_CHECKS
+from counterfoil.market.selling.goods import Place, read_place
+from counterfoil.market.selling.offering import Listing, Registered
+from counterfoil.market.sheets.figures import quality_figures
+from counterfoil.market.sheets.shelf import Shelf
+from counterfoil.market.sheets.toml_draft import read_draft
+from counterfoil.market.sheets.wares import PassportOf, Quality, Seller, SheetLicence, Wares
+from counterfoil.provenance import Provenance
+from counterfoil.provenance.assets.manifests import manifest_sha256
+from counterfoil.provenance.datasets import Dataset
+from counterfoil.provenance.model_register import Model
+from counterfoil.store.archive import Archive
+
+if TYPE_CHECKING:
+    from counterfoil.ledger.market.selling import OfferDraft
+    from counterfoil.ledger.market.terms import OfferKind
+    from counterfoil.market.sheets.profile import Profile
+    from counterfoil.market.sheets.sample import Sample
+    from counterfoil.provenance.text_table import TextTable
+
+__all__ = ["Drafted", "ListingDrafts", "ToList"]
+
+SAMPLE_ROWS: Final = 10
+_ACCEPTED: Final = "whoever accepts the licence"
+
+
+@dataclass(frozen=True, slots=True)
+class ToList:
+    """What somebody wants to list; what is left empty is taken from the draft file, else from what is on record.
+
+    Attributes:
+        what: Name of the dataset or model, or the place of its record.
+        where: Its contents: a file, a folder, an address, or a snapshot's name.
+        draft: Price and rules.
+        what_kind: `dataset` or `model`, where both are called so.
+        title: In a few words.
+        description: In some lines.
+        tags: Words to find it by.
+        licence_text: The text that buyers agree to.
+        licence_name: What it is called, or an SPDX expression.
+        licence_url: Where it can also be read.
+        terms: Who may have it; None leaves it to the draft file.
+        is_for_anybody: Whether everybody may who accepts the licence.
+        compute: What may be computed, for a job.
+        parameters: What the buyer fills in.
+        sample: Columns of which the first rows are shown to everybody.
+        sample_rows: How many rows.
+        profile: Columns of which figures are shown to everybody.
+        file: A draft file in TOML; empty without one.
+        uri: Where the asset's document is found; the node's address by default.
+        royalty_bps: What the creator asks of each sale of the asset.
+        parents: Ids of assets it was made from.
+    """
+
+    what: str
+    where: str
+    draft: OfferDraft
+    what_kind: str | None = None
+    title: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    licence_text: bytes = b""
+    licence_name: str = ""
+    licence_url: str = ""
+    terms: Mapping[str, Any] | None = None
+    is_for_anybody: bool = False
+    compute: Mapping[str, Any] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sample: tuple[str, ...] = ()
+    sample_rows: int = SAMPLE_ROWS
+    profile: tuple[str, ...] = ()
+    file: bytes = b""
+    uri: str = ""
+    royalty_bps: int = 0
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What would be listed.
+
+    Attributes:
+        listing: For `Offering.planning`.
+        to_mind: What its owner should look at before everybody sees it, in words.
+    """
+
+    listing: Listing
+    to_mind: tuple[str, ...]
+
+
+class ListingDrafts:
+    """Fills in listings for one home. Safe to use from several threads.
+
+    Args:
+        provenance: The home's datasets and models.
+        archive: Says under which leaf hash a record stands.
+        shelf: Takes licence texts and passports.
+        seller: Who sells.
+        node: Base address of the home's node; empty where the settings name none.
+    """
+
+    def __init__(self, provenance: Provenance, archive: Archive, shelf: Shelf, seller: Seller, node: str) -> None:
+        self._provenance = provenance
+        self._archive = archive
+        self._shelf = shelf
+        self._seller = seller
+        self._node = node
+
+    def draft(self, wanted: ToList) -> Drafted:
+        """Returns what would be listed; the licence's text and the passport are put on the shelf.
+
+        Raises:
+            NotFound: Nothing on record is called so, the contents are not there, or no licence text is.
+            InvalidInput: Something cannot be listed so; the message says what.
+        """
+        found = self._found(wanted)
+        place = read_place(wanted.where, self._provenance)
+        _require_same(found, place)
+        table = _table(place) if wanted.sample or wanted.profile else None
+        wares = self._wares(wanted, found)
+        if table is not None:
+            wares = replace(wares, sample=_sample(table, wanted) or wares.sample)
+            wares = replace(wares, profile=_profile(table, wanted.profile) or wares.profile)
+        listing = Listing(
+            wares,
+            _registered(found),
+            place,
+            replace(wanted.draft, kind=cast("OfferKind", wares.kind)),
+            uri=wanted.uri or self._node,
+            royalty_bps=wanted.royalty_bps,
+            parents=wanted.parents,
+        )
+        return Drafted(listing, _to_mind(table, wanted))
+
+    def _found(self, wanted: ToList) -> Dataset | Model:
+        if wanted.what_kind is None:
+            return self._provenance.find(wanted.what)
+        find = self._provenance.find_dataset if wanted.what_kind == "dataset" else self._provenance.find_model
+        return find(wanted.what)
+
+    def _wares(self, wanted: ToList, found: Dataset | Model) -> Wares:
+        base = read_draft(wanted.file, SHEET_CHECKS) if wanted.file else self._from_record(wanted, found)
+        licence = base.licence if wanted.file and not wanted.licence_text else self._licence(wanted, found)
+        terms = base.terms if wanted.terms is None else wanted.terms
+        if wanted.is_for_anybody:
+            terms = {"rules": [{"effect": "allow", "licence": licence.sha256, "name": _ACCEPTED}]}
+        if not terms.get("rules"):
+            raise InvalidInput(
+                "nobody would be let in: no rule says who may have it",
+                hint="give terms, or let everybody in who accepts the licence; docs/reference/terms.md has the form",
+            )
+        made = replace(
+            base,
+            title=wanted.title or base.title,
+            description=wanted.description or base.description,
+            tags=wanted.tags or base.tags,
+            licence=licence,
+            terms=terms,
+            compute=wanted.compute or base.compute,
+            parameters=wanted.parameters or base.parameters,
+        )
+        SHEET_CHECKS.check(made.terms, made.parameters, made.compute)
+        return made
+
+    def _from_record(self, wanted: ToList, found: Dataset | Model) -> Wares:
+        """Returns what is on record, as a sheet says it."""
+        passport = self._provenance.passports.of(found)
+        purpose = passport.passport.purpose if passport is not None else ""
+        return Wares(
+            wanted.draft.kind,
+            "dataset" if isinstance(found, Dataset) else "model",
+            found.record.name,
+            purpose.strip() or _in_words(found),
+            SheetLicence("", ""),
+            self._node,
+            self._seller,
+            quality=self._quality(found),
+            passport=self._passport(found),
+        )
+
+    def _licence(self, wanted: ToList, found: Dataset | Model) -> SheetLicence:
+        """Returns the licence: what was given, else what the passport names, where its text is on the shelf."""
+        passport = self._provenance.passports.of(found)
+        known = passport.passport.licence if passport is not None else None
+        name = wanted.licence_name or (known.expression or known.name if known is not None else "")
+        url = wanted.licence_url or (known.url if known is not None else "")
+        if not wanted.licence_text:
+            if known is None or not known.sha256:
+                raise NotFound(
+                    "no text of a licence is given, and buyers agree to a text", hint="give it: --licence FILE"
+                )
+            self._shelf.licence(known.sha256)
+            return SheetLicence(name, known.sha256, url)
+        digest = sha256(wanted.licence_text).hexdigest()
+        if known is not None and known.sha256 and known.sha256 != digest:
+            raise InvalidInput(
+                "the licence text is another than the passport names", hint="give that text, or correct the passport"
+            )
+        return SheetLicence(name or "as its text says", self._shelf.put_licence(wanted.licence_text), url)
+
+    def _quality(self, found: Dataset | Model) -> Quality | None:
+        newest = self._provenance.reports.quality(found)[-1:] if isinstance(found, Dataset) else []
+        if not newest or not newest[0].report.rows:
+            return None
+        return quality_figures(newest[0].report, self._archive.leaf_hex(newest[0].index))
+
+    def _passport(self, found: Dataset | Model) -> PassportOf | None:
+        known = self._provenance.passports.of(found)
+        if known is None:
+            return None
+        try:
+            kept = self._shelf.passport(known.leaf)
+        except NotFound:
+            kept = self._shelf.put_passport(known.leaf, self._provenance.passports.export(found).encode())
+        return PassportOf(sha256(kept).hexdigest(), known.leaf)
+
+
+def _registered(found: Dataset | Model) -> Registered:
+    is_dataset = isinstance(found, Dataset)
+    root = found.record.root if isinstance(found, Dataset) else ""
+    return Registered(
+        "dataset" if is_dataset else "model",
+        found.record.name,
+        found.record.version,
+        manifest_sha256(found),
+        found.leaf,
+        root,
+    )
+
+
+def _in_words(found: Dataset | Model) -> str:
+    if isinstance(found, Dataset):
+        record = found.record
+        size = f"{record.rows:,} rows" if record.rows is not None else f"{record.size_bytes:,} bytes"
+        return f"The dataset {record.name}, version {record.version}: {size}."
+    return f"The model {found.record.name}, version {found.record.version}."
+
+
+def _require_same(found: Dataset | Model, place: Place) -> None:
+    """Refuses a file or folder of this machine that is not the one on record."""
+    from counterfoil.provenance.text_table import digest_of
+
+    if place.kind != "path":
+        return
+    on_record = found.record.sha256 if isinstance(found, Dataset) else found.record.file_sha256
+    if digest_of(Path(place.where)) != on_record:
+        name = Path(place.where).name
+        raise InvalidInput(
+            f"{name} is not what is on record as {found.record.name} {found.record.version}",
+            hint="give the file as it was registered, or register this one first",
+        )
+
+
+def _table(place: Place) -> TextTable:
+    from counterfoil.provenance.text_table import text_table
+
+    if place.kind != "path":
+        raise InvalidInput("rows and figures are taken of a table on this machine", hint="leave sample and profile out")
+    return text_table(Path(place.where))
+
+
+def _sample(table: TextTable, wanted: ToList) -> Sample | None:
+    from counterfoil.market.sheets.sample import take_sample
+
+    return take_sample(table, wanted.sample, wanted.sample_rows) if wanted.sample else None
+
+
+def _profile(table: TextTable, columns: Sequence[str]) -> Profile | None:
+    from counterfoil.market.sheets.profile import take_profile
+
+    return take_profile(table, columns) if columns else None
+
+
+def _to_mind(table: TextTable | None, wanted: ToList) -> tuple[str, ...]:
+    from counterfoil.market.sheets.warnings import columns_to_mind
+
+    if table is None:
+        return ()
+    return tuple(columns_to_mind(table, tuple(dict.fromkeys((*wanted.sample, *wanted.profile)))).lines())
