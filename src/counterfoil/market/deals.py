@@ -149,7 +149,7 @@ def _buy(org: Organisation, given: Given) -> Deal:
         (given["accepts"],) if given.get("accepts") else (),
     )
     planned = org.market.buying.planning(given.get("offer", ""), stated, most=given.get("most", ""))
-    notes = (f"The seller’s node was asked, and would let you in: {planned.admission}",) if planned.admission else ()
+    notes = (f"The seller's node was asked, and would let you in: {planned.admission}",) if planned.admission else ()
 
     def carry_out(tell: Tell) -> str:
         return f"{planned.carry_out(tell).title} was bought."
@@ -179,7 +179,7 @@ def _refund(org: Organisation, given: Given) -> Deal:
 
 def _settle(org: Organisation, given: Given) -> Deal:
     quote, settle = org.ledger.market.settling(given.get("order", ""))
-    return _deal(quote, "/market/sold", lambda tell: f"{settle(tell).charge.text} is the seller’s now.")
+    return _deal(quote, "/market/sold", lambda tell: f"{settle(tell).charge.text} is the seller's now.")
 
 
 def _review(org: Organisation, given: Given) -> Deal:
@@ -191,7 +191,7 @@ def _review(org: Organisation, given: Given) -> Deal:
 
     def carry_out(tell: Tell) -> str:
         made = review(tell)
-        where = "The seller’s node has its text." if made.is_handed_over else f"{made.why}."
+        where = "The seller's node has its text." if made.is_handed_over else f"{made.why}."
         return f"Your review of {stars} of 5 stars is on the ledger. {where}"
 
     notes = ("Everybody can read the text of the review, for ever: name nobody.",)

@@ -1,4 +1,4 @@
-"""What the pages of the market share: the way through the room, who may act, and what a deal costs before it is done."""
+"""What the pages of the market share: the way through the room, who may act, what a deal costs before it is done."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from counterfoil.errors import NotFound
 from counterfoil.market.buying.pages import PurchasePages
 from counterfoil.market.catalogue.pages import CataloguePages
+from counterfoil.market.compute.pages import ComputePages
 from counterfoil.market.deals import FIELDS
 from counterfoil.market.page_frame import MarketFrame
 from counterfoil.market.selling.pages import SellingPages
@@ -41,7 +42,7 @@ class MarketPages:
     def router(self) -> APIRouter:
         """Returns the table of routes."""
         room = PageRoom(self._frame.pages)
-        for part in (CataloguePages, PurchasePages, SellingPages):
+        for part in (CataloguePages, PurchasePages, SellingPages, ComputePages):
             part(self._frame).add_to(room)
         room.does("/market/deals/{what}", self.ask, JOBS["trade"])
         room.does("/market/deals/{what}/agreed", self.agree, JOBS["trade"])

@@ -93,7 +93,7 @@ class PurchasePages:
 
 
 def file_of(bought: Path, purchase: Purchase) -> Path | None:
-    """Returns the file of a purchase that the console may hand over: one that was fetched into the home's own folder."""
+    """Returns the file of a purchase that the console may hand over: one that lies in the home's own folder."""
     path = Path(purchase.path) if purchase.path else None
     if path is None or purchase.state is not PurchaseState.FETCHED or not path.is_file():
         return None

@@ -187,7 +187,7 @@ def _given(form: Form) -> dict[str, str]:
 
 
 def _columns(found: Dataset | Model, place: Any) -> Sequence[tuple[str, str, Sequence[str]]]:
-    """Returns (name, type, what in it looks like an identifier of persons) of each column; none for what is no table."""
+    """Returns (name, type, what in it looks as if it told of persons) of each column; none for what is no table."""
     if not isinstance(found, Dataset) or not found.record.columns or place.kind != "path":
         return ()
     from counterfoil.market.sheets.warnings import columns_to_mind

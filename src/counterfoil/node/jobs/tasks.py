@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -135,8 +136,16 @@ def fetch(run: Run) -> Mapping[str, Any]:
     run.keep({"see": f"/market/purchases/{order}"})
     folder = run.org.market.bought / order
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    bought = run.org.market.buying.fetch(order, folder, run.progress)
-    return {"see": f"/market/purchases/{order}", "words": f"{bought.title} is here, and is what was published."}
+    purchase = run.org.market.purchases.at(order)
+    if purchase.kind == "job":
+        result = folder / "result"
+        shutil.rmtree(result, ignore_errors=True)  # half of one, or the same from before
+        run.org.market.computing.fetch(order, result)
+        words = f"The result of {purchase.title} is here, and is what the receipt on the ledger names."
+    else:
+        run.org.market.buying.fetch(order, folder, run.progress)
+        words = f"{purchase.title} is here, and is what was published."
+    return {"see": f"/market/purchases/{order}", "words": words}
 
 
 TASKS: Final[Mapping[str, Task]] = {
