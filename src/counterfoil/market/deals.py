@@ -124,7 +124,7 @@ def _bought(org: Organisation, order: str) -> str:
     purchase = next((each for each in org.market.purchases.all() if each.order == order), None)
     if purchase is None or purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
         return ""
-    return f"{purchase.title} was bought."
+    return f"Bought: {purchase.title}."
 
 
 def _deal(
@@ -152,7 +152,7 @@ def _buy(org: Organisation, given: Given) -> Deal:
     notes = (f"The seller's node was asked, and would let you in: {planned.admission}",) if planned.admission else ()
 
     def carry_out(tell: Tell) -> str:
-        return f"{planned.carry_out(tell).title} was bought."
+        return f"Bought: {planned.carry_out(tell).title}."
 
     see = f"/market/purchases/{planned.order}"
     about = planned.sheet.digest_hex
@@ -227,7 +227,7 @@ def _list(org: Organisation, given: Given) -> Deal:
 
     def carry_out(tell: Tell) -> str:
         offer(tell)
-        return f"{signed.sheet.wares.title} is on offer."
+        return f"On offer: {signed.sheet.wares.title}."
 
     see = f"/market/offers/{signed.sheet.offer}"
     return _deal(quote, see, carry_out, about=about, notes=drafted.to_mind)

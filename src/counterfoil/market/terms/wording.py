@@ -9,8 +9,8 @@ __all__ = ["rule_words"]
 
 
 def rule_words(rule: Rule) -> str:
-    """Returns whom a rule is about, in a sentence: "whoever is in the EU, says so itself, for research"."""
-    parts = [_who(rule)]
+    """Returns whom a rule is about: "anybody who accepts the licence, for research, in the EU, as it says"."""
+    parts = [f"{_who(rule)}{' who accepts the licence' if rule.licence else ''}"]
     if rule.purposes:
         parts.append(f"for {_any_of(rule.purposes)}")
     if rule.places is not None:
@@ -18,8 +18,6 @@ def rule_words(rule: Rule) -> str:
         parts.append(f"in {_any_of(rule.places.codes)}, {says}")
     for each in rule.credentials:
         parts.append(f"with a credential {each.kind} of {each.issuer.name}")
-    if rule.licence:
-        parts.append("who accepts the licence")
     if rule.starts:
         parts.append(f"from {_day(rule.starts)} on")
     if rule.until:

@@ -141,10 +141,10 @@ def fetch(run: Run) -> Mapping[str, Any]:
         result = folder / "result"
         shutil.rmtree(result, ignore_errors=True)  # half of one, or the same from before
         run.org.market.computing.fetch(order, result)
-        words = f"The result of {purchase.title} is here, and is what the receipt on the ledger names."
+        words = f"Here, and what the receipt on the ledger names: the result of {purchase.title}."
     else:
         run.org.market.buying.fetch(order, folder, run.progress)
-        words = f"{purchase.title} is here, and is what was published."
+        words = f"Here, and what was published: {purchase.title}."
     return {"see": f"/market/purchases/{order}", "words": words}
 
 
