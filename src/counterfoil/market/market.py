@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.core.note import Signer, VerifierKey
+from counterfoil.errors import NotFound
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.state import MarketState
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from counterfoil.ledger.market.opened import OpenedMarket
     from counterfoil.market.buying.buying import Buying
     from counterfoil.market.buying.computing import Computing
-    from counterfoil.market.buying.purchases import Purchases
+    from counterfoil.market.buying.purchases import Purchase, Purchases
+    from counterfoil.market.buying.resuming import Resuming
     from counterfoil.market.buying.reviews import Reviews
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
@@ -47,6 +50,7 @@ class Market:
         name: Legal name of the organisation.
         node: Base address of the home's node; empty where the settings name none.
         networks: Beside the public internet, networks in which other nodes may be asked.
+        goods: Folder whose files may be named over the network to be offered; None for none.
 
     Attributes:
         shelf: Offer sheets, licence texts, passports and reviews, for everybody to read.
@@ -65,6 +69,7 @@ class Market:
         name: str,
         node: str,
         networks: Sequence[str] = (),
+        goods: Path | None = None,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
@@ -75,13 +80,15 @@ class Market:
         self._secret = secret
         self._name = name
         self._node = node
-        self._reach = Reach(networks)
+        self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
+        self._goods = goods
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._state: MarketState | None = None
         self._selling: Selling | None = None
         self._purchases: Purchases | None = None
         self._buying: Buying | None = None
+        self._resuming: Resuming | None = None
         self._computing: Computing | None = None
         self._jobs: Jobs | None = None
         self._serves = False
@@ -128,6 +135,7 @@ class Market:
                     self._secret,
                     Seller(self._name, self._archive.origin),
                     self._node,
+                    self._goods,
                 )
                 self._stack.callback(self._selling.close)
             return self._selling
@@ -220,6 +228,22 @@ class Market:
             return self._computing
 
     @property
+    def resuming(self) -> Resuming:
+        """Goes on with purchases by itself.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        buying, computing = self.buying, self.computing
+        from counterfoil.market.buying.resuming import Resuming
+
+        with self._lock:
+            if self._resuming is None:
+                self._resuming = Resuming(buying, computing)
+                self._stack.callback(self._resuming.close)
+            return self._resuming
+
+    @property
     def sheets(self) -> SheetFinder:
         """Finds offer sheets and licence texts, on the shelf or at the sellers' nodes."""
         require_packages()
@@ -274,6 +298,29 @@ class Market:
             assets.scanner.step()
         return catalogue.refresh(self._recorder.now_s())
 
+    def fetch(self, order: str, progress: Callable[[int, int], None] | None = None) -> Purchase:
+        """Fetches what was bought, or what was computed, into the home; see `Buying.fetch` and `Computing.fetch`."""
+        purchase = self.purchases.at(order)
+        folder = self.bought / purchase.order
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if purchase.kind == "job":
+            result = folder / "result"
+            shutil.rmtree(result, ignore_errors=True)  # the same from before, or half of it
+            self.computing.fetch(purchase.order, result)
+            return self.purchases.at(purchase.order)
+        return self.buying.fetch(order, folder, progress)
+
+    def fetched(self, order: str) -> Path:
+        """Returns the file that `fetch` made.
+
+        Raises:
+            NotFound: There is no such purchase, or it was not fetched into the home.
+        """
+        path = Path(self.purchases.at(order).path)
+        if self.bought.absolute() not in path.parents or not path.is_file():
+            raise NotFound("what was bought is not in this home", hint="fetch it first: POST …/fetch does")
+        return path
+
     @property
     def is_open(self) -> bool:
         """Whether this home's ledger has a market."""
@@ -284,18 +331,21 @@ class Market:
         self._serves = True
 
     def step(self) -> str:
-        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do."""
+        """Does what is due without anybody asking; returns what it did in words, empty when there was nothing to do.
+
+        Fetching what was bought goes on behind it: a seller that is slow does not hold up this home's own orders.
+        """
         if not self.is_open:
             return ""
         if self._serves:
             self.jobs.start()
-        sold, bought = self.selling.fulfilment.step(), len(self.buying.resume()) + len(self.computing.resume())
+        sold, bought = self.selling.fulfilment.step(), self.resuming.step()
         told = [f"{count} of our {what} went on" for count, what in ((sold, "orders"), (bought, "purchases")) if count]
         return ", ".join(told)
 
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = None
+            self._state = self._selling = self._purchases = self._resuming = None
             self._buying = self._computing = self._jobs = self._catalogue = None
             self._stack.close()

@@ -19,7 +19,10 @@ from counterfoil.decisions.api import DecisionRoutes
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound
 from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.ledger.contract_api import ContractRoutes
+from counterfoil.market.buying.api import BuyingRoutes
+from counterfoil.market.catalogue.api import CatalogueRoutes
 from counterfoil.market.public_api import PublicMarketRoutes
+from counterfoil.market.selling.api import SellingRoutes
 from counterfoil.node.access.api import AccessRoutes
 from counterfoil.node.api import NodeRoutes
 from counterfoil.node.console import Console
@@ -64,6 +67,9 @@ ROOMS: Final = (
     LedgerRoutes,
     ContractRoutes,
     PublicMarketRoutes,
+    CatalogueRoutes,
+    SellingRoutes,
+    BuyingRoutes,
 )
 """The rooms of the capabilities."""
 

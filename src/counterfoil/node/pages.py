@@ -40,10 +40,10 @@ __all__ = ["NodePages", "WorkPages"]
 WORDS: Final = {
     "anchor": "Anchor the newest head",
     "bundle": "Write a bundle for an auditor",
-    "fetch": "Fetch what was bought",
     "push": "Copy finished parts to the depot",
     "rebuild": "Remake the searchable tables",
     "replay": "Replay decisions",
+    "fetch": "Fetch what was bought",
     "snapshot": "Take a snapshot",
     "trade": "Trade on the ledger\u2019s market",
 }

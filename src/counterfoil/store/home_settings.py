@@ -51,6 +51,8 @@ class HomeSettings:
         depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
         depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
         dataset_gate: What a dataset must have passed before a model may rest on it; see `dataset_rules`.
+        market_folder: Folder, relative to the home, whose files and folders may be named over HTTP to be offered;
+            empty for none: then snapshots alone can.
         market_networks: Networks beside the public internet in which nodes of buyers and sellers may be asked.
     """
 
@@ -65,13 +67,19 @@ class HomeSettings:
     depot_url: str = ""
     depot_cache_mib: int = 1_024
     dataset_gate: tuple[str, ...] = ()
+    market_folder: str = ""
     market_networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
         if not self.name.strip():
             raise InvalidInput("name is empty", hint="give the organisation's legal name")
-        for setting, text in (("name", self.name), ("key_file", self.key_file), ("spool_dir", self.spool_dir)):
+        for setting, text in (
+            ("name", self.name),
+            ("key_file", self.key_file),
+            ("spool_dir", self.spool_dir),
+            ("market_folder", self.market_folder),
+        ):
             if len(text) > _MAX_TEXT or not text.isprintable():
                 raise InvalidInput(
                     f"{setting} has control characters, or is longer than {_MAX_TEXT}", hint="use plain text"

@@ -108,7 +108,7 @@ def test_something_is_sold_bought_fetched_and_saved(ground: Fairground) -> None:
     assert (purchase.stated.jurisdiction, len(purchase.stated.accepts)) == ("DE", 1)
     one = f"/market/purchases/{purchase.order}"
     begun = send(buyer, f"{one}/fetch", go="1")
-    assert "Here, and what was published" in ended(buyer, begun.headers["location"])
+    assert "Here, checked against what was promised" in ended(buyer, begun.headers["location"])
     with buyer.client as client:
         saved = client.get(f"{one}/file")
     assert saved.content == file.read_bytes()

@@ -26,13 +26,16 @@ _OPEN_STATES: Final = (OrderState.HELD, OrderState.DELIVERED)
 class Fulfilling(Trades):
     """What becomes of orders; see `Trades`."""
 
-    def delivering(self, order: str, digest: str, charge: str | None = None) -> _Planned:
+    def delivering(
+        self, order: str, digest: str, charge: str | None = None, *, wait_s: float | None = None
+    ) -> _Planned:
         """Returns what saying that an order is delivered costs, and what does it; the window begins then.
 
         Args:
             order: The order.
             digest: SHA-256 of the delivery statement or execution receipt, 64 hexadecimal digits.
             charge: What is asked for a job, at most its price, decimal text; None asks the price.
+            wait_s: How long it is waited for, where not as long as a ledger may take.
 
         Raises:
             NotFound: There is no such order.
@@ -58,7 +61,7 @@ class Fulfilling(Trades):
         if self._calls.is_left(call):
             self._require_state(row, (OrderState.HELD,), "delivered")
         moves = (f"{self.price(token, units).text} to the seller when the window is over",) if units else ()
-        return self._order_plan("delivered", title, row, call, "Delivered", units, word.hex(), moves)
+        return self._order_plan("delivered", title, row, call, "Delivered", units, word.hex(), moves, wait_s)
 
     def accepting(self, order: str, shares: tuple[Share, ...] | None = None) -> _Planned:
         """Returns what paying the seller before the window is over costs, and what does it; only the buyer can.
@@ -72,17 +75,18 @@ class Fulfilling(Trades):
             raise NotAllowed(f"it was bought by {_address(row.buyer)}", hint="only its buyer accepts it")
         return self._settled(row, shares, "accept what was delivered")
 
-    def settling(self, order: str, shares: tuple[Share, ...] | None = None) -> _Planned:
+    def settling(self, order: str, shares: tuple[Share, ...] | None = None, *, wait_s: float | None = None) -> _Planned:
         """Returns what paying out an order whose window is over costs, and what does it; anybody can.
 
         Args:
             order: The order, delivered.
             shares: The shares it was bought with; None takes them from the ledger.
+            wait_s: How long it is waited for, where not as long as a ledger may take.
 
         Raises:
             Reverted: Its window is open.
         """
-        return self._settled(self.require_order(order), shares, "pay out the order")
+        return self._settled(self.require_order(order), shares, "pay out the order", wait_s)
 
     def refunding(self, order: str) -> _Planned:
         """Returns what giving the buyer everything back costs, and what does it; the access that it gave ends.
@@ -142,7 +146,9 @@ class Fulfilling(Trades):
 
     # Inner parts
 
-    def _settled(self, row: Row[Any], shares: tuple[Share, ...] | None, title: str) -> _Planned:
+    def _settled(
+        self, row: Row[Any], shares: tuple[Share, ...] | None, title: str, wait_s: float | None = None
+    ) -> _Planned:
         shares = self.opened.book.shares(row.split) if shares is None else shares
         if shares is None:
             raise NotAllowed(
@@ -157,7 +163,8 @@ class Fulfilling(Trades):
         back = int(row.price) - units
         moves = [f"{self.price(token, units).text} to the seller, contributors and fees"] if units else []
         moves += [f"{self.price(token, back).text} back to the buyer"] if back else []
-        return self._order_plan("settled", title, row, call, "Settled", units, row.digest[2:], tuple(moves))
+        digest = row.digest[2:]
+        return self._order_plan("settled", title, row, call, "Settled", units, digest, tuple(moves), wait_s)
 
     def _refunded(self, row: Row[Any], title: str) -> _Planned:
         calldata = MarketContract.refund(self._agreed(row), int(row.asset, 16), int(row.number))
@@ -184,12 +191,13 @@ class Fulfilling(Trades):
         units: int,
         digest: str,
         moves: tuple[str, ...],
+        wait_s: float | None = None,
     ) -> _Planned:
         amount = self.price(bytes.fromhex(row.token[2:]), units)
         done = Done(action, row.asset, row.offer, row.order, amount.token, amount.amount, digest)
         public = {"order": row.order, "digest": digest, "amount": amount.text}
         trade = Trade(title, (call,), (done,), lambda _: self.newest(event, order=row.order), public, moves)
-        return self.plan(trade, lambda: self.shown_order(self.require_order(row.order)))
+        return self.plan(trade, lambda: self.shown_order(self.require_order(row.order)), wait_s)
 
     def _delivered(self, row: Row[Any], units: int, digest: bytes) -> bytes:
         agreed = self._agreed(row)

@@ -118,7 +118,9 @@ class Trades:
 
     # Doing something
 
-    def plan(self, trade: Trade, shown: Callable[[], _T]) -> tuple[TradeQuote, Callable[[Tell], _T]]:
+    def plan(
+        self, trade: Trade, shown: Callable[[], _T], wait_s: float | None = None
+    ) -> tuple[TradeQuote, Callable[[Tell], _T]]:
         """Step 1; returns the quote, and what does steps 2 and 3 and returns what `shown` does then."""
         quotes = [self._calls.quote(call, {}) for call in trade.calls]
         public = {name: value for name, value in trade.public.items() if value}
@@ -128,7 +130,7 @@ class Trades:
         asset = trade.done[0].asset
         more = {"moves": trade.moves, "pays": trade.pays, "holds_units": holds, "signs": trade.signs}
         quote = TradeQuote.of([replace(each, asset=asset) for each in quotes], trade.title, public, **more)
-        return quote, lambda tell: self._carry_out(trade, shown, tell)
+        return quote, lambda tell: self._carry_out(trade, shown, tell, wait_s)
 
     def call(
         self,
@@ -163,10 +165,10 @@ class Trades:
 
         return ContractCall(address, calldata, title, named, is_made or is_final, is_any, gas)
 
-    def _carry_out(self, trade: Trade, shown: Callable[[], _T], tell: Tell) -> _T:
+    def _carry_out(self, trade: Trade, shown: Callable[[], _T], tell: Tell, wait_s: float | None) -> _T:
         """Steps 2 and 3."""
         for call in trade.calls:
-            self._calls.send(call, tell)
+            self._calls.send(call, tell, wait_s)
         self.opened.scanner.step()
         with self._recording:
             for done in trade.done:

@@ -93,8 +93,13 @@ class ContractCalls:
             public={name: value for name, value in public.items() if value},
         )
 
-    def send(self, call: ContractCall, tell: Tell) -> None:
+    def send(self, call: ContractCall, tell: Tell, wait_s: float | None = None) -> None:
         """Sends a call unless it is made, and returns when it is final.
+
+        Args:
+            call: The call.
+            tell: Told why it is not done yet.
+            wait_s: How long it is waited for; `timeout_s` by default.
 
         Raises:
             Reverted: The contract refused.
@@ -104,7 +109,9 @@ class ContractCalls:
         if row_id is not None:
             tell(f"Sent: {call.title}. Waiting until it is final ...")
             try:
-                awaited(self._outbox(), row_id, call.title, tell, timeout_s=self.timeout_s)
+                awaited(
+                    self._outbox(), row_id, call.title, tell, timeout_s=self.timeout_s if wait_s is None else wait_s
+                )
             except Reverted:
                 if not call.is_made():  # somebody may have brought the same before, with what this account signed
                     raise

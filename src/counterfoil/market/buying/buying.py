@@ -8,48 +8,52 @@
 6. when its block is final the seller's node is asked for a ticket, which only our key opens;
 7. what was bought is fetched, checked against what was published, and put on record.
 
-Killed between any two steps, `resume` goes on: the ledger says whether the order was made.
+Killed between any two steps, `resume` goes on: the ledger says whether the order was made. The same command repeated
+goes on, too: as long as a purchase of this offer is on its way to the ledger, no second one is begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-
+from counterfoil.core import canonical
 from counterfoil.core.age import recipient_of
-from counterfoil.core.age_payload import decrypt
 from counterfoil.core.signed_document import read_document
-from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed, NotFound, Stale
-from counterfoil.market.buying.node_wire import BuyersWire
+from counterfoil.errors import (
+    CounterfoilError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Stale,
+)
+from counterfoil.ledger.accounts.account import parse_address
+from counterfoil.ledger.sending.rows import OPEN
+from counterfoil.market.buying.entrance import Entrance
+from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
-from counterfoil.market.delivery.fetching import Fetched, fetch
+from counterfoil.market.buying.received import Received
+from counterfoil.market.delivery.fetching import PATIENCE_S, Fetched, fetch
 from counterfoil.market.delivery.purchase import Purchase as OrderToFetch
 from counterfoil.market.delivery.source import Progress
-from counterfoil.market.delivery.tickets import is_ticket
 from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
 from counterfoil.market.sheets.sheet import SHEET_FORMAT, SignedSheet, read_sheet
-from counterfoil.market.terms import Credential, sign_claims
-from counterfoil.market.views import market_records
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.recorder import Recorder
-from counterfoil.store.streams import time_text
 from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.buying import Way
     from counterfoil.ledger.market.offer import Offer, Order
-    from counterfoil.ledger.market.quote import TradeQuote
 
-__all__ = ["Buying", "Planned"]
+__all__ = ["Buying"]
 
-Tell = Callable[[str], None]
 SheetOf = Callable[["Offer"], SignedSheet]
 """Returns the sheet of an offer, from wherever it can be had; its digest is the one on the ledger."""
 
@@ -57,27 +61,6 @@ JobOf = Callable[[SignedSheet], bytes]
 """Returns what is to be run under a sheet: the specification, canonical JSON."""
 
 _FETCHABLE: Final = ("licence", "period")
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A purchase before anything is sent.
-
-    Attributes:
-        quote: What it costs and shows.
-        offer: As the ledger has it.
-        sheet: As the seller signed it.
-        order: The id that the order will have.
-        admission: What the seller's terms say, in words; empty where its node was not asked.
-        carry_out: Does step 5, and returns the purchase when the order is final.
-    """
-
-    quote: TradeQuote
-    offer: Offer
-    sheet: SignedSheet
-    order: str
-    admission: str
-    carry_out: Callable[[Tell], Purchase]
 
 
 class Buying:
@@ -92,6 +75,9 @@ class Buying:
         origin: The home's origin, under which it signs.
         sheet_of: Finds the sheet of an offer.
         reach: Which addresses may be asked.
+
+    Attributes:
+        entrance: Asks sellers' nodes to be let in.
     """
 
     def __init__(
@@ -107,10 +93,8 @@ class Buying:
     ) -> None:
         self._ledger = ledger
         self._purchases = purchases
-        self._recorder = recorder
-        self._views = views
-        self._secret = secret
-        self._origin = origin
+        self._received = Received(recorder, views)
+        self.entrance = Entrance(purchases, secret, origin, recorder.now_s, reach)
         self._sheet_of = sheet_of
         self._reach = reach
 
@@ -129,7 +113,8 @@ class Buying:
     ) -> Planned:
         """Does steps 1 to 3; returns what step 5 would cost, and what does it.
 
-        Where the same purchase was begun before and is not known to be made, it is that one.
+        Where a purchase of this offer was begun before and is not known to be made, it is that one, with what is
+        stated now; unless it was never sent, and the offer has another sheet since.
 
         Args:
             offer: The offer's id, `0x` and 64 digits.
@@ -149,16 +134,33 @@ class Buying:
         found = self._ledger.market.offer(offer)
         if found.kind == "job" and job_of is None:
             raise InvalidInput("a job is bought with what is to be run", hint="`counterfoil market compute` does it")
-        signed = self._sheet_of(found)  # step 1
-        purchase = self._begun(found, signed, stated or Stated(), job_of)  # step 2
-        admission = self._asked(purchase, signed) if asks_seller else ""  # step 3
-        return self._planned(purchase, found, signed, admission, most=most, way=way, referrer=referrer)
+        before = self._purchases.of_offer(found.offer, self._ledger.market.account)
+        begun = [each for each in before if each.state is PurchaseState.PLANNED]
+        sent = next((each for each in begun if job_of is None and self._is_sent(each)), None)
+        if sent is not None:
+            purchase, signed = replace(sent, stated=stated or sent.stated), read_sheet(sent.sheet)
+        else:
+            signed = self._sheet_of(found)  # step 1
+            purchase = self._begun(found, signed, stated or Stated(), begun, job_of)  # step 2
+        admission = self.entrance.preview(purchase, signed) if asks_seller and sent is None else ""  # step 3
+        seen = {each.order for each in before} if job_of is None else None
+        return self._planned(purchase, found, signed, admission, seen, most=most, way=way, referrer=referrer)
 
-    def _begun(self, offer: Offer, signed: SignedSheet, stated: Stated, job_of: JobOf | None) -> Purchase:
+    def _is_sent(self, purchase: Purchase) -> bool:
+        """Whether a purchase is on the ledger, or on its way there."""
+        with suppress(NotFound):
+            self._ledger.market.order(purchase.order)
+            return True
+        return bool(self._ledger.opened.outbox.rows(purpose=f"trade bought {purchase.order}", states=OPEN))
+
+    def _begun(
+        self, offer: Offer, signed: SignedSheet, stated: Stated, before: Sequence[Purchase], job_of: JobOf | None
+    ) -> Purchase:
         account = self._ledger.market.account
-        known = self._purchases.under_way(offer.offer, account)
-        if job_of is None and known is not None and known.sheet == signed.data and known.stated == stated:
-            return known
+        job = job_of(signed) if job_of is not None else b""
+        known = next((each for each in before if each.sheet == signed.data and _is_same_job(each.job, job)), None)
+        if known is not None:
+            return replace(known, stated=stated)
         return self._purchases.begin(
             offer=offer.offer,
             asset=offer.asset,
@@ -167,17 +169,8 @@ class Buying:
             sheet=signed.data,
             account=account,
             stated=stated,
-            job=job_of(signed) if job_of is not None else b"",
+            job=job,
         )
-
-    def _asked(self, purchase: Purchase, signed: SignedSheet) -> str:
-        preview = self._wire(signed).preview(purchase.offer, self.claims(purchase))
-        if not preview.is_allowed:
-            raise NotAllowed(
-                f"the seller's terms would not let you in: {preview.why}",
-                hint="state a purpose, accept the licence, or show a credential, if that is what lacks",
-            )
-        return preview.why
 
     def _planned(
         self,
@@ -185,10 +178,11 @@ class Buying:
         offer: Offer,
         signed: SignedSheet,
         admission: str,
+        seen: Collection[str] | None = None,
         *,
-        most: str,
-        way: Way,
-        referrer: str,
+        most: str = "",
+        way: Way = "auto",
+        referrer: str = "",
     ) -> Planned:
         from counterfoil.ledger.market.buying import ToBuy
 
@@ -198,7 +192,7 @@ class Buying:
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:
-            self._purchases.keep(purchase)  # step 5
+            self._purchases.keep(purchase, seen)  # step 5
             self._made(buy(tell), purchase)
             return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
 
@@ -209,13 +203,21 @@ class Buying:
 
     # Fetching
 
-    def fetch(self, order: str, to: Path | None = None, progress: Progress | None = None) -> Purchase:
+    def fetch(
+        self,
+        order: str,
+        to: Path | None = None,
+        progress: Progress | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> Purchase:
         """Does steps 6 and 7; goes on where it broke off.
 
         Args:
             order: The order's id.
             to: The file to be, or the folder it is put in; where it was to be before, without it.
             progress: Told (bytes done, bytes in all).
+            patience_s: So long a node that is away is asked again; with 0 nothing is waited for.
 
         Raises:
             NotFound: This home has no such purchase.
@@ -224,9 +226,11 @@ class Buying:
             DoesNotMatch: The seller sends something else than it published; the hint names the evidence.
             NodeUnreachable: The seller's node does not answer.
         """
-        purchase = self._settled(self._purchases.at(order))
-        if purchase.state is PurchaseState.PLANNED:
+        purchase = self._settled(self._known(order))
+        if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
             raise Stale("this purchase is not on the ledger yet", hint="`counterfoil market buy` goes on with it")
+        if purchase.state is PurchaseState.REFUNDED:
+            raise NotAllowed("this purchase was refunded, and gives no access", hint="buy it again to have it")
         if purchase.kind not in _FETCHABLE:
             raise InvalidInput(f"nothing is fetched for a {purchase.kind}", hint="see `counterfoil market purchases`")
         path = self._path(purchase, to)
@@ -234,16 +238,16 @@ class Buying:
             return purchase
         self._purchases.change(order, path=str(path))
         try:
-            found = self._fetched(purchase, path, progress)
+            found = self._fetched(purchase, path, progress, patience_s)
         except CounterfoilError as error:
             self._purchases.change(order, fault=error.message)
             raise
         self._record(purchase, found)
         return self._purchases.change(order, state=PurchaseState.FETCHED, fault="")
 
-    def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None) -> Fetched:
+    def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None, patience_s: float) -> Fetched:
         signed = read_sheet(purchase.sheet)
-        ticket = self._ticket(purchase, signed)  # step 6
+        ticket = self.entrance.ticket(purchase, signed)  # step 6
         sheet = read_document(purchase.sheet, SHEET_FORMAT)
         known = OrderToFetch(
             purchase.order,
@@ -254,7 +258,7 @@ class Buying:
             sheet,
         )
         wire = SellerWire(signed.sheet.wares.node, purchase.order, ticket, self._reach)
-        return fetch(known, wire, path, progress)  # step 7
+        return fetch(known, wire, path, progress, patience_s=patience_s)  # step 7
 
     def ticket(self, order: str) -> str:
         """Asks the seller's node for a ticket, by which other programs can fetch what was bought.
@@ -264,44 +268,34 @@ class Buying:
             NotAllowed: The order gives no access, or the terms do not.
             NodeUnreachable: The seller's node does not answer.
         """
-        purchase = self._purchases.at(order)
-        return self._ticket(purchase, read_sheet(purchase.sheet))
+        purchase = self._known(order)
+        return self.entrance.ticket(purchase, read_sheet(purchase.sheet))
 
     def settled(self, order: str) -> Purchase:
         """Returns a purchase as far as the ledger says it is (NotFound where this home has none)."""
-        return self._settled(self._purchases.at(order))
-
-    def claims(self, purchase: Purchase) -> dict[str, Any]:
-        """Returns, freshly signed, what is stated for a purchase."""
-        stated = purchase.stated
-        return sign_claims(
-            self._secret(),
-            self._origin,
-            order=purchase.order,
-            account=purchase.account,
-            organisation=self._origin,
-            created=time_text(self._recorder.now_s()),
-            purpose=stated.purpose,
-            jurisdiction=stated.jurisdiction,
-            accepts=stated.accepts,
-            credentials=[Credential.read(each) for each in stated.credentials],
-        )
+        return self._settled(self._known(order))
 
     # Going on
 
-    def resume(self, progress: Progress | None = None) -> list[Purchase]:
+    def resume(
+        self, progress: Progress | None = None, *, may: Callable[[Purchase], bool] = lambda _: True
+    ) -> list[Purchase]:
         """Goes on with every purchase that was interrupted, and returns those that moved.
 
         What cannot go on now says why in its `fault`, and is tried again the next time.
+
+        Args:
+            progress: As for `fetch`.
+            may: Whether one that is on the ledger is fetched now.
         """
         moved = []
         for each in self._purchases.all():
-            if each.state in (PurchaseState.FETCHED, PurchaseState.DROPPED):
+            if each.state in (PurchaseState.FETCHED, PurchaseState.REFUNDED):
                 continue
             now = self._settled(each)
-            if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE:
+            if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE and may(now):
                 try:
-                    now = self.fetch(now.order, progress=progress)
+                    now = self.fetch(now.order, progress=progress, patience_s=0)
                 except CounterfoilError as error:
                     now = self._purchases.change(now.order, fault=error.message)
             if now.state is not each.state:
@@ -309,29 +303,42 @@ class Buying:
         return moved
 
     def _settled(self, purchase: Purchase) -> Purchase:
-        """Asks the ledger whether the order of a purchase was made."""
-        if purchase.state is not PurchaseState.PLANNED:
-            return purchase
-        try:
-            order = self._ledger.market.order(purchase.order)
-        except NotFound:
-            return purchase
-        if order.block > self._ledger.opened.chain.final_block().number:
-            return purchase
-        return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
+        """Asks the ledger what became of a purchase, as far as it will not take that back."""
+        market = self._ledger.market
+        if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
+            if not market.events(names=("Bought", "Ordered"), order=purchase.order, is_final=True, limit=1):
+                return purchase
+            if not market.records(order=purchase.order):  # killed before its log said so
+                found = market.offer(purchase.offer)
+                return self._planned(purchase, found, read_sheet(purchase.sheet), "").carry_out(_silent)
+            return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
+        if purchase.state is PurchaseState.BOUGHT and market.events(
+            names=("Refunded",), order=purchase.order, is_final=True, limit=1
+        ):
+            return self._purchases.change(purchase.order, state=PurchaseState.REFUNDED, fault="")
+        return purchase
 
     # Inner parts
 
-    def _wire(self, signed: SignedSheet) -> BuyersWire:
-        return BuyersWire(signed.sheet.wares.node, self._reach)
+    def _known(self, order: str) -> Purchase:
+        """Returns a purchase of this home.
 
-    def _ticket(self, purchase: Purchase, signed: SignedSheet) -> str:
-        secret, wire = self._purchases.secret_of(purchase), self._wire(signed)
-        word = decrypt(wire.challenge(purchase.order), secret).decode("ascii", "replace")
-        ticket = decrypt(wire.ticket(purchase.order, self.claims(purchase), word), secret).decode("ascii", "replace")
-        if not is_ticket(ticket):
-            raise NotAllowed("the seller's node handed out something else than a ticket", hint="ask the seller")
-        return ticket
+        Raises:
+            NotFound: It has none of this order; where the ledger says that it bought it, that is said plainly.
+        """
+        with suppress(NotFound):
+            return self._purchases.at(order)
+        bought = None
+        with suppress(CounterfoilError):
+            bought = self._ledger.market.order(order)
+        if bought is not None and parse_address(bought.buyer) == self._ledger.market.account:
+            raise NotFound(
+                f"this home bought the order {bought.order}, but its key is gone: the home was restored from an "
+                "older backup, and nothing that is delivered for it can be read",
+                hint="look for a newer backup of market.db; or ask the seller to refund it, or take the money back "
+                "when it was due and is not delivered",
+            )
+        return self._purchases.at(order)
 
     def _path(self, purchase: Purchase, to: Path | None) -> Path:
         if to is None and purchase.path:
@@ -343,18 +350,21 @@ class Buying:
         return (folder / content.name if folder.is_dir() else folder).absolute()
 
     def _record(self, purchase: Purchase, found: Fetched) -> None:
-        """Puts on record that what was bought is here, once for each statement."""
+        """Puts on record that what was bought is here."""
         content = read_sheet(purchase.sheet).sheet.wares.content
         assert content is not None
         made = ReceivedRecord(
             purchase.order, purchase.offer, found.statement.digest_hex, content.root, content.size_bytes
         )
-        query = select(market_records.c.idx).where(
-            market_records.c.kind == "received",
-            market_records.c.order == purchase.order,
-            market_records.c.digest == made.statement,
-        )
-        with self._views.reading() as connection:
-            known: Sequence[Any] = connection.execute(query).all()
-        if not known:
-            self._recorder.write(made.draft())
+        self._received.record(made)
+
+
+def _is_same_job(job: bytes, other: bytes) -> bool:
+    """Whether two specifications ask for the same, but for the number that tells one job from the next."""
+    if not job or not other:
+        return job == other
+    return bool(canonical.loads(job) | {"nonce": ""} == canonical.loads(other) | {"nonce": ""})
+
+
+def _silent(_: str) -> None:
+    """Tells nobody."""

@@ -9,12 +9,13 @@ import click
 
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
+from counterfoil.market.buying.stating import stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, order_lines, purchase_lines, sheet_lines
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
-    from counterfoil.market.buying.purchases import Purchase, Stated
+    from counterfoil.market.buying.purchases import Purchase
     from counterfoil.organisation import Organisation
 
 __all__ = ["accept", "buy", "download", "purchases", "reclaim", "resume", "review"]
@@ -27,12 +28,7 @@ _TO: Final = "The file to be, or the folder it is put in; the current folder wit
 
 @click.command()
 @click.argument("offer_id", metavar="OFFER", help="The offer's id, as `counterfoil market search` lists it.")
-@click.option("--purpose", help="What for, in the word that the seller's terms have for it.")
-@click.option("--jurisdiction", metavar="CODE", help="Where it is used: ISO 3166, such as DE or US-CA.")
-@click.option("--accept-licence", is_flag=True, help="Agree to the text that the offer sheet names; read it first.")
-@click.option(
-    "--credential", "credentials", type=PATH, multiple=True, metavar="FILE", help="Show one; may be repeated."
-)
+@stating
 @click.option(
     "--max", "most", default="", metavar="AMOUNT", help="The most it may cost; its price when it is looked at."
 )
@@ -71,8 +67,13 @@ def buy(
         signed = org.market.sheets.sheet_of(found)
         if not again:
             _require_no_access(org, found.offer, found.kind)
-        accepts = (signed.sheet.wares.licence.sha256,) if accept_licence else ()
-        stated = _stated(purpose, jurisdiction, accepts, credentials)
+        stated = stated_of(
+            signed,
+            purpose=purpose,
+            jurisdiction=jurisdiction,
+            accept_licence=accept_licence,
+            credentials=credentials,
+        )
         planned = org.market.buying.planning(offer_id, stated, most=most, way=way, referrer=referrer)
         told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
@@ -200,18 +201,3 @@ def _require_no_access(org: Organisation, offer: str, kind: str) -> None:
             "this account has access to it for good already",
             hint="`counterfoil market purchases` lists the order; --again buys it once more",
         )
-
-
-def _stated(purpose: str | None, jurisdiction: str | None, accepts: tuple[str, ...], files: tuple[Path, ...]) -> Stated:
-    from counterfoil.market.buying.purchases import Stated
-
-    return Stated(purpose, jurisdiction, accepts, tuple(_credential(each) for each in files))
-
-
-def _credential(path: Path) -> dict[str, Any]:
-    from counterfoil.market.terms import Credential
-
-    try:
-        return dict(Credential.read(path.read_bytes()).signed)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error

@@ -10,20 +10,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
-
 from counterfoil.core.age_payload import decrypt
 from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput, LogUnavailable, MalformedEvidence, Stale
-from counterfoil.market.buying.buying import Buying, Planned, Tell
+from counterfoil.market.buying.buying import Buying
 from counterfoil.market.buying.job_parts import encode_parts
+from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
+from counterfoil.market.buying.received import Received
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.jobs.job_spec import AlgorithmNamed, JobSpec
 from counterfoil.market.compute.jobs.receipt import require_receipt
@@ -33,7 +33,6 @@ from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
 from counterfoil.market.terms import fill_parameters
-from counterfoil.market.views import market_records
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.durable import replace_file
 from counterfoil.store.recorder import Recorder
@@ -94,8 +93,7 @@ class Computing:
         self._ledger = ledger
         self._buying = buying
         self._purchases = purchases
-        self._recorder = recorder
-        self._views = views
+        self._received = Received(recorder, views)
         self._reach = reach
 
     def planning(
@@ -180,11 +178,15 @@ class Computing:
         self._purchases.change(order, state=PurchaseState.FETCHED, fault="", path=path)
         return found
 
-    def resume(self) -> list[Purchase]:
-        """Goes on with every job that was bought and not fetched; returns those that moved."""
+    def resume(self, *, may: Callable[[Purchase], bool] = lambda _: True) -> list[Purchase]:
+        """Goes on with every job that was bought and not fetched; returns those that moved.
+
+        Args:
+            may: Whether one is asked for now.
+        """
         moved = []
         for each in self._purchases.all():
-            if each.kind != "job" or each.state is not PurchaseState.BOUGHT:
+            if each.kind != "job" or each.state is not PurchaseState.BOUGHT or not may(each):
                 continue
             try:
                 if self.hand_in(each.order)["state"] == "delivered" and each.path:
@@ -287,13 +289,9 @@ class Computing:
             raise MalformedEvidence("the seller's node answers something else than how far the job is") from error
 
     def _record(self, purchase: Purchase, found: Result) -> None:
-        """Step 4, once for each receipt."""
+        """Step 4."""
         outputs = sorted(f"{each.sha256} {each.name}" for each in found.receipt.outputs)
         content = sha256("\n".join(outputs).encode()).hexdigest()
         size = sum(each.size for each in found.receipt.outputs)
         made = ReceivedRecord(purchase.order, purchase.offer, found.signed.digest_hex, content, size)
-        same = (market_records.c.kind == "received") & (market_records.c.digest == made.statement)
-        with self._views.reading() as connection:
-            known = connection.execute(select(market_records.c.idx).where(same).limit(1)).first()
-        if known is None:
-            self._recorder.write(made.draft())
+        self._received.record(made)

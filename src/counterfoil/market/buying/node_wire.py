@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from counterfoil.errors import MalformedEvidence
-from counterfoil.market.delivery.wire import NodeWire
+from counterfoil.market.delivery.wire import PATIENCE, NodeWire, Patience
 from counterfoil.provenance.snapshots.addresses import Reach
 
 __all__ = ["BuyersWire", "Preview"]
@@ -31,10 +31,11 @@ class BuyersWire:
     Args:
         url: Address of the node.
         reach: Which addresses may be asked.
+        patience: How long the node is waited for.
     """
 
-    def __init__(self, url: str, reach: Reach) -> None:
-        self._wire = NodeWire(url, reach)
+    def __init__(self, url: str, reach: Reach, patience: Patience = PATIENCE) -> None:
+        self._wire = NodeWire(url, reach, patience)
 
     def preview(self, offer: str, claims: Mapping[str, Any]) -> Preview:
         """Asks how the terms would decide over claims about an order that is not made yet.
@@ -46,7 +47,7 @@ class BuyersWire:
         told = self._posted(f"/market/offers/{offer}/preview", {"claims": dict(claims)})
         try:
             answer = json.loads(told)
-            return Preview(bool(answer["allowed"]), _words(str(answer["why"])))
+            return Preview(answer["allowed"] is True, _words(str(answer["why"])))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise MalformedEvidence("the seller's node answers something else than a decision") from error
 

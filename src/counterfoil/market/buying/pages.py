@@ -21,7 +21,7 @@ from counterfoil.web.roles import JOBS, STAFF
 if TYPE_CHECKING:
     from counterfoil.ledger.market.offer import Order
 
-__all__ = ["PurchasePages", "file_of"]
+__all__ = ["PurchasePages"]
 
 
 class PurchasePages:
@@ -59,7 +59,7 @@ class PurchasePages:
         return self._frame.render(
             request,
             "purchase.html",
-            file=file_of(self._frame.org.market.bought, purchase),
+            file=self._file(purchase),
             is_overdue=on_ledger is not None and state == "held" and on_ledger.due <= now_s,
             is_open_window=on_ledger is not None and state == "delivered" and on_ledger.ends > now_s,
             may_fetch=state in ("paid", "held", "delivered", "settled") and purchase.kind != "sale",
@@ -79,9 +79,7 @@ class PurchasePages:
     def file(self, order: str, request: Request) -> Response:
         """Hands over the file that was bought. Who took it is recorded."""
         purchase = self._frame.org.market.purchases.at(order)
-        path = file_of(self._frame.org.market.bought, purchase)
-        if path is None:
-            raise NotFound("what was bought is not here as one file", hint="fetch it; a folder lies on the machine")
+        path = self._frame.org.market.fetched(purchase.order)
         self._frame.desk.looked(request, f"the file bought with the order {purchase.order}")
         return FileResponse(path, media_type="application/octet-stream", headers=as_file(path.name))
 
@@ -91,10 +89,10 @@ class PurchasePages:
         except CounterfoilError:  # it is not on the ledger yet, or the ledger does not answer
             return None
 
-
-def file_of(bought: Path, purchase: Purchase) -> Path | None:
-    """Returns the file of a purchase that the console may hand over: one that lies in the home's own folder."""
-    path = Path(purchase.path) if purchase.path else None
-    if path is None or purchase.state is not PurchaseState.FETCHED or not path.is_file():
-        return None
-    return path if bought.absolute() in path.resolve().parents else None
+    def _file(self, purchase: Purchase) -> Path | None:
+        if purchase.state is not PurchaseState.FETCHED:
+            return None
+        try:
+            return self._frame.org.market.fetched(purchase.order)
+        except NotFound:  # it is a folder, or was fetched elsewhere by the command line
+            return None

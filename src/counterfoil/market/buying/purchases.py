@@ -8,8 +8,8 @@ ledger says whether the order was made, and the key to open it is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from secrets import token_bytes
 from typing import Any, Final
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, select
 
 from counterfoil.core.age import recipient_of
-from counterfoil.errors import NotFound
+from counterfoil.errors import NotFound, Stale
 from counterfoil.ledger.market.terms import order_id
 from counterfoil.market.state import MarketState, metadata
 from counterfoil.store.streams import time_text
@@ -59,6 +59,8 @@ class PurchaseState(StrEnum):
     """The order is on the ledger, final."""
     FETCHED = "fetched"
     """What was bought is here, checked."""
+    REFUNDED = "refunded"
+    """The money came back, for good; it gives no access."""
     DROPPED = "dropped"
     """It was never sent, and will not be."""
 
@@ -178,28 +180,52 @@ class Purchases:
             order, offer, asset, kind, title, sheet, address, nonce, stated, job, "", state, "", self._now()
         )
 
-    def keep(self, purchase: Purchase) -> Purchase:
-        """Keeps a purchase that was begun, durably; its key must be there before the order is. Safe to repeat."""
+    def keep(self, purchase: Purchase, seen: Collection[str] | None = None) -> Purchase:
+        """Keeps a purchase that was begun, durably; its key must be there before the order is. Safe to repeat.
+
+        Args:
+            purchase: The purchase; where it is kept already, what it states is taken from here.
+            seen: The orders of this offer that were known when it was planned: what was begun for it before and never
+                sent is dropped. None where several may be under way at once, as of jobs.
+
+        Raises:
+            Stale: The same was bought meanwhile, or is being bought.
+        """
+        own = purchases.c.order == purchase.order
+        others = (purchases.c.offer == purchase.offer) & (purchases.c.account == purchase.account) & ~own
         with self._state.writing() as connection:
-            known = connection.execute(select(purchases.c.order).where(purchases.c.order == purchase.order)).first()
+            known = connection.execute(select(purchases.c.order).where(own)).first()
             if known is None:
+                there = set(connection.execute(select(purchases.c.order).where(others)).scalars())
+                if seen is not None:
+                    if not there <= set(seen):
+                        raise Stale(
+                            "this offer was bought meanwhile, or is being bought",
+                            hint="repeat it: it goes on with that one",
+                        )
+                    unsent = others & (purchases.c.state == PurchaseState.PLANNED)
+                    dropped = {"state": PurchaseState.DROPPED.value, "changed_s": self._now()}
+                    connection.execute(purchases.update().where(unsent).values(**dropped))
                 connection.execute(purchases.insert().values(**_row(purchase), changed_s=self._now()))
+            else:
+                stated = {"stated": purchase.stated.encode(), "changed_s": self._now()}
+                connection.execute(purchases.update().where(own).values(**stated))
         return purchase
 
     def change(self, order: str, **changes: Any) -> Purchase:
-        """Changes `state`, `path` or `fault` of a purchase, and returns it."""
-        made = replace(self.at(order), **changes)
+        """Changes `state`, `path` or `fault` of a purchase, that alone, and returns it."""
         with self._state.writing() as connection:
-            values = _row(made) | {"changed_s": self._now()}
+            values = changes | {"changed_s": self._now()}
             connection.execute(purchases.update().where(purchases.c.order == order).values(**values))
-        return made
+        return self.at(order)
 
     def at(self, order: str) -> Purchase:
         """Returns a purchase by its order (NotFound where there is none)."""
         found = self._where(purchases.c.order == order.lower())
         if not found:
             raise NotFound(
-                f"this home has no purchase of the order {order[:80]}", hint="`counterfoil market purchases` lists them"
+                f"this home has no purchase of the order {order[:80]!a}",
+                hint="`counterfoil market purchases` lists them",
             )
         return found[0]
 
@@ -208,10 +234,13 @@ class Purchases:
         return self._where(purchases.c.order != "")
 
     def under_way(self, offer: str, account: bytes) -> Purchase | None:
-        """Returns the purchase of an offer that was begun and is not known to be made; None without one."""
-        same = (purchases.c.offer == offer) & (purchases.c.account == f"0x{account.hex()}")
-        found = self._where(same & (purchases.c.state == PurchaseState.PLANNED))
-        return found[0] if found else None
+        """Returns the newest purchase of an offer that was begun and is not known to be made; None without one."""
+        begun = (each for each in self.of_offer(offer, account) if each.state is PurchaseState.PLANNED)
+        return next(begun, None)
+
+    def of_offer(self, offer: str, account: bytes) -> list[Purchase]:
+        """Returns the purchases of an offer by an account, newest first."""
+        return self._where((purchases.c.offer == offer) & (purchases.c.account == f"0x{account.hex()}"))
 
     def secret_of(self, purchase: Purchase) -> bytes:
         """Returns the X25519 secret of a purchase, 32 bytes."""

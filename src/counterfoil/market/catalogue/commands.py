@@ -9,6 +9,7 @@ import click
 
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.lines import offer_lines, sheet_lines
+from counterfoil.market.shown import shown_offer
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -76,21 +77,17 @@ def show(session: Session, offer_id: str, licence: bool) -> None:
     """Show an offer: its sheet, how it stands on the ledger, and its reviews."""
     require_packages()
     with session.open() as org:
-        offer = org.ledger.market.offer(offer_id)
-        signed = org.market.sheets.sheet_of(offer)
         if licence:
-            text = org.market.sheets.licence_of(signed)
-            told = {"name": signed.sheet.wares.licence.name, "sha256": signed.sheet.wares.licence.sha256, "text": text}
-            session.emit(told, text.splitlines())
+            signed = org.market.sheets.sheet_of(org.ledger.market.offer(offer_id))
+            text, named = org.market.sheets.licence_of(signed), signed.sheet.wares.licence
+            session.emit({"name": named.name, "sha256": named.sha256, "text": text}, text.splitlines())
             return
-        org.market.refresh()
-        detail = org.market.catalogue.show(offer.offer)
-    lines = [*sheet_lines(signed), "", *offer_lines(offer)]
-    for each in detail.reviews:
+        found = shown_offer(org, offer_id)
+    lines = [*sheet_lines(found.sheet), "", *offer_lines(found.offer)]
+    for each in found.reviews:
         said = f"not counted: {each.hidden}" if each.hidden else each.text or "without words"
         lines.append(f"review      {each.stars} of 5 by {each.author}: {said}")
-    told = offer.to_json() | {"document": signed.sheet.to_json(), "signed_by": str(signed.key)}
-    session.emit(told | {"reviews": [each.to_json() for each in detail.reviews]}, lines)
+    session.emit(found.to_json(), lines)
 
 
 def _query(org: Organisation, words: str, everything: bool, given: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -41,12 +41,13 @@ from counterfoil.errors import (
 )
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.purchase import Purchase
-from counterfoil.market.delivery.source import Progress, chunk_leaf
+from counterfoil.market.delivery.source import Progress, chunk_leaf, content_of
+from counterfoil.market.delivery.sources import FileSource
 from counterfoil.market.delivery.wire import Incoming, SellerWire
 from counterfoil.store.durable import replace_file, sync_data, sync_folder, write_all
 from counterfoil.store.new_file import require_new
 
-__all__ = ["Fetched", "fetch"]
+__all__ = ["PATIENCE_S", "Fetched", "fetch"]
 
 T = TypeVar("T")
 
@@ -89,26 +90,31 @@ def fetch(
 ) -> Fetched:
     """Fetches what was bought into a new file.
 
-    Killed at any moment, it goes on where it was when it is called again.
+    Killed at any moment, it goes on where it was when it is called again. A file that is there already and holds just
+    what was published is taken for it.
 
     Args:
         purchase: The order.
         wire: The way to the seller's node.
         to: The file to be; its folder is there.
         progress: Told (bytes done, bytes in all).
-        patience_s: So long it is tried again without a single chunk between.
+        patience_s: So long it is tried again without a single chunk between; with 0 it is not, and a delivery that is
+            being prepared is not waited for.
 
     Raises:
         DoesNotMatch: The seller signed, or sends, something else than it published; the hint names the evidence.
         NodeUnreachable: The node does not answer, or not as it should, for too long.
         NotSignedIn: The ticket has ended, or is for another order.
-        InvalidInput: The file is there already, or cannot be written.
+        InvalidInput: Another file is there already, or it cannot be written.
         HomeBusy: Another process fetches it.
     """
-    require_new(to)
+    is_there = _is_there(to, purchase.published)
+    if not is_there:
+        require_new(to)
     try:
         with _working(to) as work:
-            return _Fetch(purchase, wire, to, work, progress, patience_s).run()
+            one = _Fetch(purchase, wire, to, work, progress, patience_s)
+            return one.adopt() if is_there else one.run()
     except OSError as error:
         raise InvalidInput(f"{to} cannot be written: {error.strerror}", hint="it goes on where it was") from error
 
@@ -150,6 +156,10 @@ class _Fetch:
                 os.close(fd)
         _name(data, self._to)
         return Fetched(self._to, self._signed, there * CHUNK_BYTES)
+
+    def adopt(self) -> Fetched:
+        """Takes the file that is there, which was held against the published root; the statement is asked for again."""
+        return Fetched(self._to, _patiently(self._statement, self._patience_s), self._plan.size_bytes)
 
     def _statement(self) -> SignedDocument:
         """Step 1. The first statement that came counts: another one later would be another promise."""
@@ -275,6 +285,17 @@ class _Fetch:
         return DoesNotMatch(told, hint=f"the evidence is in {path}: counterfoil check says what it shows")
 
 
+def _is_there(to: Path, published: Content) -> bool:
+    """Whether a file of this name holds just what was published: then only its record may be missing."""
+    try:
+        if not to.is_file() or to.stat().st_size != published.size_bytes:
+            return False
+        with closing(FileSource(to)) as source:
+            return content_of(source) == published
+    except (CounterfoilError, OSError):
+        return False
+
+
 def _patiently(ask: Callable[[], T], patience_s: float) -> T:
     """Returns what a question gives, which is asked again while the node is busy, or away for a moment."""
     since, tries = time.monotonic(), 0
@@ -283,7 +304,8 @@ def _patiently(ask: Callable[[], T], patience_s: float) -> T:
             return ask()
         except _PASSING as error:
             tries += 1
-            if time.monotonic() - since > (PREPARING_S if isinstance(error, HomeBusy) else patience_s):
+            is_prepared_for = isinstance(error, HomeBusy) and patience_s > 0
+            if time.monotonic() - since > (PREPARING_S if is_prepared_for else patience_s):
                 raise
             _wait(tries, error)
 

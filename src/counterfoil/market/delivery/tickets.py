@@ -24,7 +24,7 @@ from counterfoil.core.age_payload import encrypt
 from counterfoil.errors import HomeDamaged, InvalidInput, LogUnavailable, NotSignedIn
 from counterfoil.store.durable import replace_file
 
-__all__ = ["TICKET_PREFIX", "Tickets", "is_ticket", "no_ticket", "sealed_for"]
+__all__ = ["TICKET_PREFIX", "TICKET_S", "Tickets", "is_ticket", "no_ticket", "sealed_for"]
 
 TICKET_PREFIX: Final = "cft_"
 TICKET_S: Final = 7 * 86_400

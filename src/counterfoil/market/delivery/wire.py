@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ from counterfoil.errors import (
 )
 from counterfoil.provenance.snapshots.addresses import Reach
 
-__all__ = ["Incoming", "NodeWire", "Patience", "SellerWire"]
+__all__ = ["PATIENCE", "Incoming", "NodeWire", "Patience", "SellerWire"]
 
 _TAKEN_BYTES: Final = 65_536
 _MOST_PROBLEM_BYTES: Final = 65_536
@@ -80,7 +80,11 @@ class Incoming:
         """
         done, ends = 0, time.monotonic() + self._mib_s
         while done < len(buffer):
-            data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
+            try:
+                data = self._answer.read1(min(_TAKEN_BYTES, len(buffer) - done))
+            except (OSError, http.client.HTTPException) as error:
+                told = f"the node stopped sending: {type(error).__name__}"
+                raise NodeUnreachable(told, hint="it goes on where it was") from error
             if not data:
                 raise NodeUnreachable("the node closed the connection too early", hint="it goes on where it was")
             buffer[done : done + len(data)] = data
@@ -173,18 +177,26 @@ class NodeWire:
         if start or end:
             asked["range"] = f"bytes={start}-{end - 1 if end else ''}"
         try:
-            with _clock(connection, self._patience.answer_s):
+            with self._naming_faults(), _clock(connection, self._patience.answer_s):
                 connection.request(method, f"{self._api}{path}", body, asked)
                 answer = connection.getresponse()
-            length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
-            yield Incoming(answer, length, self._patience.mib_s)
+            with closing(answer):  # it outlives its connection, where the node closes that
+                with self._naming_faults():
+                    length = _checked(answer, start, end, size_bytes, self._patience.answer_s)
+                # What goes wrong while this is used, such as a full disk, is no fault of the node.
+                yield Incoming(answer, length, self._patience.mib_s)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, http.client.HTTPException) as error:
             raise NodeUnreachable(
                 f"the node at {self._host} does not answer: {type(error).__name__}",
                 hint="is it running, and is the address right?",
             ) from error
-        finally:
-            connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
         port = self._port or (443 if self._tls is not None else 80)

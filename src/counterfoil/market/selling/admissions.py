@@ -7,18 +7,21 @@ One way for everybody, also for what costs nothing:
 3. the terms of the sheet that was bought under decide;
 4. the decision is put on record;
 5. only then a ticket is made, encrypted to the order's key.
+
+Access is given for as long as a ticket lasts. Whoever asks again within that time, because either side was
+interrupted, is decided on again and gets another ticket with the same end: that is the same use, and one record.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
 from counterfoil.errors import NotAllowed
-from counterfoil.market.delivery.tickets import Tickets
+from counterfoil.market.delivery.tickets import TICKET_S, Tickets
 from counterfoil.market.records import ADMISSION, AdmissionRecord
 from counterfoil.market.selling.known_buyers import KnownBuyers
 from counterfoil.market.selling.sold_orders import SoldOrders
@@ -30,9 +33,12 @@ from counterfoil.store.prepared import Private
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.schemas import keep_schema
 from counterfoil.store.streams import time_text
-from counterfoil.store.views import Views
+from counterfoil.store.views import Views, records
 
 __all__ = ["Admissions"]
+
+_GIVEN: Final = (market_records.c.kind == "admission", market_records.c.is_allowed.is_(True))
+"""The records by which access was given."""
 
 
 class Admissions:
@@ -100,14 +106,20 @@ class Admissions:
         now = time_text(self._recorder.now_s())
         claims = read_claims(given).require_for(order.order, order.buyer.lower(), now)
         with self._deciding:
-            context = Context(
-                self._known.by_origin(), self._uses(order.order), self._uses_of_buyer(order.offer, order.buyer.lower())
-            )
-            access = decide(_terms(signed), claims, context, now)
-            self._record(AdmissionRecord(order.order, order.offer, order.sheet, access.allowed, access.name), claims)
+            left_s = self._left_s(order.order)
+            again = int(left_s > 0)
+            uses = self._uses(order.order) - again, self._uses_of_buyer(order.offer, order.buyer.lower()) - again
+            access = decide(_terms(signed), claims, Context(self._known.by_origin(), *uses), now)
+            if not (access.allowed and again):
+                made = AdmissionRecord(order.order, order.offer, order.sheet, access.allowed, access.name)
+                self._record(made, claims)
         if not access.allowed:
             raise NotAllowed(f"the seller's terms do not let you in: {access.why}")
-        return self._tickets.issue(order.order, paid.recipient)
+        return self._tickets.issue(order.order, paid.recipient, lasts_s=left_s or TICKET_S)
+
+    def is_admitted(self, order_id: str) -> bool:
+        """Whether access was ever given for an order."""
+        return self._uses(order_id) > 0
 
     def _record(self, record: AdmissionRecord, claims: Claims) -> None:
         keep_schema(self._recorder, self._archive, ADMISSION)
@@ -118,10 +130,17 @@ class Admissions:
         }
         self._recorder.write(record.draft({}), Private(ADMISSION, private))
 
+    def _left_s(self, order_id: str) -> int:
+        """Returns how long the access lasts that was given for an order last, in seconds; 0 where it is over."""
+        query = select(records.c.time_s).join(market_records, market_records.c.idx == records.c.idx)
+        query = query.where(market_records.c.order == order_id, *_GIVEN).order_by(records.c.idx.desc())
+        with self._views.reading() as connection:
+            given_s = connection.execute(query.limit(1)).scalar()
+        return 0 if given_s is None else max(0, given_s + TICKET_S - int(self._recorder.now_s()))
+
     def _uses(self, *orders: str) -> int:
         """Returns how often access was given for orders."""
-        query = select(func.count()).select_from(market_records)
-        query = query.where(market_records.c.kind == "admission", market_records.c.is_allowed.is_(True))
+        query = select(func.count()).select_from(market_records).where(*_GIVEN)
         with self._views.reading() as connection:
             return int(connection.execute(query.where(market_records.c.order.in_(orders))).scalar() or 0)
 

@@ -8,6 +8,7 @@ nothing is kept. Without it anybody could ask in a buyer's name, and use up what
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -16,9 +17,15 @@ from typing import Final
 
 from counterfoil.errors import NotSignedIn
 
-__all__ = ["Challenges"]
+__all__ = ["Challenges", "is_challenge_word"]
 
 TURN_S: Final = 600
+_WORD: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def is_challenge_word(text: str) -> bool:
+    """Whether `text` has the form of a challenge's word: nothing else that a node had encrypted is sent back to it."""
+    return _WORD.fullmatch(text) is not None
 
 
 class Challenges:

@@ -65,6 +65,7 @@ class ToList:
         uri: Where the asset's document is found; the node's address by default.
         royalty_bps: What the creator asks of each sale of the asset.
         parents: Ids of assets it was made from.
+        is_remote: Whether it was named over the network: then it is a snapshot, or lies below the folder for that.
     """
 
     what: str
@@ -88,6 +89,7 @@ class ToList:
     uri: str = ""
     royalty_bps: int = 0
     parents: tuple[str, ...] = ()
+    is_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +114,24 @@ class ListingDrafts:
         shelf: Takes licence texts and passports.
         seller: Who sells.
         node: Base address of the home's node; empty where the settings name none.
+        folder: Whose files may be named over the network; None for none.
     """
 
-    def __init__(self, provenance: Provenance, archive: Archive, shelf: Shelf, seller: Seller, node: str) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        archive: Archive,
+        shelf: Shelf,
+        seller: Seller,
+        node: str,
+        folder: Path | None = None,
+    ) -> None:
         self._provenance = provenance
         self._archive = archive
         self._shelf = shelf
         self._seller = seller
         self._node = node
+        self._folder = folder
 
     def draft(self, wanted: ToList) -> Drafted:
         """Returns what would be listed; the licence's text and the passport are put on the shelf.
@@ -129,7 +141,7 @@ class ListingDrafts:
             InvalidInput: Something cannot be listed so; the message says what.
         """
         found = self._found(wanted)
-        place = read_place(wanted.where, self._provenance)
+        place = self._place(wanted)
         _require_same(found, place)
         table = _table(place) if wanted.sample or wanted.profile else None
         wares = self._wares(wanted, found)
@@ -146,6 +158,24 @@ class ListingDrafts:
             parents=wanted.parents,
         )
         return Drafted(listing, _to_mind(table, wanted))
+
+    def _place(self, wanted: ToList) -> Place:
+        """Returns where the contents lie; over the network nobody learns or offers what else is on this machine."""
+        if not wanted.is_remote:
+            return read_place(wanted.where, self._provenance)
+        if self._folder is not None and "://" not in wanted.where:
+            folder = self._folder.resolve()
+            path = (folder / wanted.where).resolve()
+            if folder in path.parents and path.exists():
+                return Place("path", str(path))
+        try:
+            record = self._provenance.snapshots.find(wanted.where).dataset.record
+        except NotFound:
+            raise InvalidInput(
+                f"{wanted.where[:200]!a} is neither a snapshot nor in the folder of what may be offered over HTTP",
+                hint="name a snapshot; or set market_folder in counterfoil.toml and put the file there",
+            ) from None
+        return Place("snapshot", f"{record.name} {record.version}")
 
     def _found(self, wanted: ToList) -> Dataset | Model:
         if wanted.what_kind is None:

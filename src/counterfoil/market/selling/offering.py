@@ -10,13 +10,16 @@ Until step 3 nothing can be bought; all of it may be repeated.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal
 
-from counterfoil.errors import InvalidInput, NotFound, NotSetUp
+from sqlalchemy import select
+
+from counterfoil.errors import CounterfoilError, InvalidInput, NotFound, NotSetUp
 from counterfoil.market.checks import SHEET_CHECKS
 from counterfoil.market.delivery.deliveries import Deliveries
 from counterfoil.market.delivery.source import Progress
@@ -25,8 +28,10 @@ from counterfoil.market.selling.goods import Goods, Place
 from counterfoil.market.sheets.sheet import OfferSheet, SignedSheet, sign_sheet
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.sheets.wares import Content, Seller, Wares
+from counterfoil.market.views import market_records
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
+from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -100,6 +105,7 @@ class Offering:
         goods: Takes where contents lie.
         deliveries: Reads contents.
         recorder: Writes what was listed.
+        views: Finds what was.
         secret: Returns the secret market key.
         seller: Who sells, as the sheet has it.
         node: Base address of this home's node; empty where the settings name none.
@@ -112,6 +118,7 @@ class Offering:
         goods: Goods,
         deliveries: Callable[[], Deliveries],
         recorder: Recorder,
+        views: Views,
         secret: Callable[[], bytes],
         seller: Seller,
         node: str,
@@ -121,9 +128,11 @@ class Offering:
         self._goods = goods
         self._deliveries = deliveries
         self._recorder = recorder
+        self._views = views
         self._secret = secret
         self._seller = seller
         self._node = node
+        self._listing = threading.Lock()
 
     def planning(
         self, listing: Listing, progress: Progress | None = None
@@ -200,19 +209,33 @@ class Offering:
         chain_id = self._ledger.require_connection().chain_id
         market, now = f"0x{opened.contract.address.hex()}", time_text(self._recorder.now_s())
         sheet = OfferSheet(asset, number, market, chain_id, now, wares)
+        return self._known(sheet) or sign_sheet(sheet, self._secret(), self._seller.origin, SHEET_CHECKS)
+
+    def _known(self, sheet: OfferSheet) -> SignedSheet | None:
+        """Returns a sheet that says the same but for its date: the one on the ledger, or one on its way there."""
+        on_ledger = ""
         with suppress(NotFound):
-            known = self._shelf.sheet(self._ledger.market.offer(sheet.offer).sheet)
-            if replace(known.sheet, created=now) == sheet:
-                return known
-        return sign_sheet(sheet, self._secret(), self._seller.origin, SHEET_CHECKS)
+            on_ledger = self._ledger.market.offer(sheet.offer).sheet
+        for digest in (on_ledger, *self._shelf.sheets()):
+            with suppress(CounterfoilError):  # what cannot be read stands in nobody's way
+                known = self._shelf.sheet(digest)
+                if replace(known.sheet, created=sheet.created) == sheet:
+                    return known
+        return None
 
     def _record(self, listing: Listing, offer: Offer, signed: SignedSheet) -> None:
-        """Step 4, once for each sheet."""
+        """Step 4, unless the offer's newest record says the same."""
         content = signed.sheet.wares.content
         record = ListingRecord(
             offer.offer, offer.asset, signed.digest_hex, content.root if content else "", listing.of.leaf
         )
-        self._recorder.write(record.draft())
+        same = (market_records.c.kind == "listing") & (market_records.c.offer == record.offer)
+        with self._listing:  # between looking for the record and writing it
+            with self._views.reading() as connection:
+                query = select(market_records.c.digest).where(same).order_by(market_records.c.idx.desc())
+                newest = connection.execute(query.limit(1)).scalar()
+            if newest != record.sheet:
+                self._recorder.write(record.draft())
 
 
 def _named(place: Place) -> tuple[str, str]:

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from counterfoil.core.age import KEY_BYTES, recipient_of
 from counterfoil.core.delivery import DeliveryStatement
 from counterfoil.core.signed_document import SignedDocument, sign_document
 from counterfoil.errors import NotFound
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Selling"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
-_NOBODY: Final = bytes([9]) + bytes(31)
-"""The base point of X25519: what is encrypted to it is for nobody in particular, and no secret at all."""
 
 
 class Selling:
@@ -62,6 +62,7 @@ class Selling:
         secret: Returns the secret market key.
         seller: Who sells.
         node: Base address of the home's node; empty where the settings name none.
+        goods: Folder whose files may be named over the network to be offered; None for none.
 
     Attributes:
         admissions: Lets buyers in.
@@ -90,6 +91,7 @@ class Selling:
         secret: Callable[[], bytes],
         seller: Seller,
         node: str,
+        goods: Path | None,
     ) -> None:
         self._ledger = ledger
         self._shelf = shelf
@@ -118,9 +120,11 @@ class Selling:
         self.admissions = Admissions(self.orders, self.tickets, self.known, recorder, archive, views, orders_of)
         self.earnings = Earnings(ledger, recorder.now_s)
         self.reviews = ReceivedReviews(ledger, shelf)
-        self.drafts = ListingDrafts(provenance, archive, shelf, seller, node)
-        self.offering = Offering(ledger, shelf, self.goods, lambda: self.deliveries, recorder, secret, seller, node)
-        self.fulfilment = Fulfilment(ledger, self.orders, self.deliveries, views, recorder.now_s)
+        self.drafts = ListingDrafts(provenance, archive, shelf, seller, node, goods)
+        self.offering = Offering(
+            ledger, shelf, self.goods, lambda: self.deliveries, recorder, views, secret, seller, node
+        )
+        self.fulfilment = Fulfilment(ledger, self.deliveries, views, self.admissions.is_admitted, recorder.now_s)
 
     def close(self) -> None:
         """Stops preparing deliveries."""
@@ -136,14 +140,18 @@ class Selling:
         Raises:
             NotFound: There is no such offer here.
         """
-        return self.admissions.preview(self._shelf.sheet(self._ledger.market.offer(offer).sheet), claims)
+        found = self._ledger.market.offer(offer)
+        signed = self._shelf.sheet(found.sheet)
+        if not found.is_ours or signed.sheet.offer != found.offer:
+            raise NotFound(f"the offer {found.offer} is not this home's", hint="ask the seller that it names")
+        return self.admissions.preview(signed, claims)
 
     def challenge(self, order: str) -> bytes:
         """Returns a word that only the holder of an order's key can read, as a file of the age format.
 
-        For an order that is not here it is one that nobody needs: to a stranger all look alike.
+        For an order that is not here it is encrypted to a key that nobody has: to a stranger all look alike.
         """
-        recipient = _NOBODY
+        recipient = recipient_of(token_bytes(KEY_BYTES))
         with suppress(NotFound):
             recipient = self.orders.order(order).recipient
         return sealed_for(recipient, self._challenges.word(order).encode())

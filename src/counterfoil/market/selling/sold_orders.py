@@ -1,14 +1,22 @@
-"""The orders of this home's offers, as the ledger stands now, for whoever delivers or computes."""
+"""The orders of this home's offers, as the ledger stands now, for whoever delivers or computes.
+
+Anybody can put an offer on the ledger that names the digest of somebody else's sheet, and buy from itself for
+nothing. So an order is this home's only when this home's account sold it, and under a sheet that is for just this
+offer.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.core.delivery import Content
 from counterfoil.errors import NotFound
+from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.market.delivery.orders import OrderState, PaidOrder
 from counterfoil.market.delivery.source import Source
 from counterfoil.market.selling.goods import Goods
@@ -85,30 +93,40 @@ class SoldOrders:
         Raises:
             NotFound: There is none, or it is another seller's.
         """
+        until = time.monotonic() + LOOK_AGAIN_S  # from before the question: a slow answer is no newer than it
         with self._lock:
             known = self._held.get(order_id)
-        if known is not None and time.monotonic() < known[0]:
+        if known is not None and until - LOOK_AGAIN_S < known[0]:
             return known[1], known[2]
-        order = self._ledger.market.order(order_id)
+        order = self._as_final(self._ledger.market.order(order_id))
         is_final = order.block <= self._ledger.opened.chain.final_block().number
         with self._lock:
             if len(self._held) >= MOST_HELD:
                 self._held.clear()
-            self._held[order_id] = (time.monotonic() + LOOK_AGAIN_S, order, is_final)
+            if self._held.get(order_id, (0.0,))[0] < until:
+                self._held[order_id] = (until, order, is_final)
         return order, is_final
 
     def sheet_of(self, order: Order) -> SignedSheet:
         """Returns the sheet an order was bought under.
 
         Raises:
-            NotFound: It is not this home's.
+            NotFound: It is not this home's: another account sold it, or its sheet is for another offer.
         """
-        try:
-            return self._shelf.sheet(order.sheet)
-        except NotFound:
-            raise NotFound(
-                f"the order {order.order} is not for an offer of this home", hint="ask the seller that the offer names"
-            ) from None
+        with suppress(NotFound):
+            signed = self._shelf.sheet(order.sheet)
+            if signed.sheet.offer == order.offer and parse_address(order.seller) == self._ledger.market.account:
+                return signed
+        raise NotFound(
+            f"the order {order.order} is not for an offer of this home", hint="ask the seller that the offer names"
+        )
+
+    def _as_final(self, order: Order) -> Order:
+        """Returns an order, still held where the ledger may take back that it was delivered."""
+        if order.state not in ("delivered", "settled"):
+            return order
+        delivered = self._ledger.market.events(names=("Delivered",), order=order.order, is_final=True, limit=1)
+        return order if delivered else replace(order, state="held")
 
     def _state(self, order: Order) -> OrderState:
         if order.kind == "period" and order.until is not None and order.state != "refunded":

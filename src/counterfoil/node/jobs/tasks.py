@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -87,6 +86,16 @@ def push(run: Run) -> Mapping[str, Any]:
     return {"freed_bytes": done.freed_bytes, "parts": done.parts, "size_bytes": done.size_bytes}
 
 
+def fetch(run: Run) -> Mapping[str, Any]:
+    """Fetches what was bought on the market into the home, checked; after a crash it goes on where it was."""
+    asked = _asked(run, "order")
+    order = str(asked.get("order", ""))
+    run.keep({"see": f"/market/purchases/{order}"})
+    found = run.org.market.fetch(order, run.progress)
+    told = {"order": found.order, "see": f"/market/purchases/{found.order}", "title": found.title}
+    return told | {"words": f"Here, checked against what was promised: {found.title}."}
+
+
 def snapshot(run: Run) -> Mapping[str, Any]:
     """Fetches what a source on the web gives and records it; after a crash it starts over."""
     asked = _asked(run, "api", "file_name", "most_bytes", "name", "networks", "notes", "url", "version")
@@ -116,6 +125,7 @@ def trade(run: Run) -> Mapping[str, Any]:
 
     def tell(step: str) -> None:
         run.keep(kept | {"step": step})
+        run.progress(0, 0)  # where it can be stopped: what was sent by then is found again
 
     words, see = carry_out_deal(
         run.org,
@@ -128,24 +138,6 @@ def trade(run: Run) -> Mapping[str, Any]:
         tell=tell,
     )
     return {"see": see, "words": words}
-
-
-def fetch(run: Run) -> Mapping[str, Any]:
-    """Fetches what was bought into a folder of the home; after a crash it goes on where it broke off."""
-    order = str(_asked(run, "order").get("order", ""))
-    run.keep({"see": f"/market/purchases/{order}"})
-    folder = run.org.market.bought / order
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    purchase = run.org.market.purchases.at(order)
-    if purchase.kind == "job":
-        result = folder / "result"
-        shutil.rmtree(result, ignore_errors=True)  # half of one, or the same from before
-        run.org.market.computing.fetch(order, result)
-        words = f"Here, and what the receipt on the ledger names: the result of {purchase.title}."
-    else:
-        run.org.market.buying.fetch(order, folder, run.progress)
-        words = f"Here, and what was published: {purchase.title}."
-    return {"see": f"/market/purchases/{order}", "words": words}
 
 
 TASKS: Final[Mapping[str, Task]] = {

@@ -22,17 +22,22 @@ _TRANSLATED_HERE: Final = IPv6Network("64:ff9b:1::/48")
 """The same within a network (RFC 8215): for which IPv4 address, only that network's gateway knows."""
 
 
+_SNAPSHOTS: Final = "take it on this machine with `counterfoil snapshot take`, or name its network in snapshot_networks"
+
+
 class Reach:
     """Says which addresses may be asked.
 
     Args:
         networks: Beside the public internet these, such as `10.1.0.0/16`; None for every address.
+        hint: What to do where another address is meant.
 
     Raises:
         InvalidInput: For what is no network.
     """
 
-    def __init__(self, networks: Sequence[str] | None = None) -> None:
+    def __init__(self, networks: Sequence[str] | None = None, hint: str = _SNAPSHOTS) -> None:
+        self._hint = hint
         try:
             self._networks = None if networks is None else tuple(ip_network(each) for each in networks)
         except ValueError as error:
@@ -63,7 +68,7 @@ class Reach:
             return
         raise NotAllowed(
             f"{host[:100]!r} leads to an address that is not public",
-            hint="take it on this machine with `counterfoil snapshot take`, or name its network in snapshot_networks",
+            hint=self._hint,
         )
 
 

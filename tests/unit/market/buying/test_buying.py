@@ -78,7 +78,7 @@ def test_nobody_asks_in_a_buyers_name_without_the_orders_key(stall: Stall, scans
     offer, _ = offered(stall, scans, name="challenge")
     planned = stall.buyer.market.buying.planning(offer.offer)
     bought = planned.carry_out(lambda _: None)
-    claims = stall.buyer.market.buying.claims(bought)
+    claims = stall.buyer.market.buying.entrance.claims(bought)
     with pytest.raises(NotSignedIn, match="not answered by the holder"):
         stall.seller.market.selling.admit(bought.order, claims, "0" * 64)
     assert kinds(stall, "seller", bought.order) == []

@@ -133,6 +133,8 @@ def test_two_cannot_fetch_into_one_file(shop, tmp_path):
             fetch(purchase, wire, to)
 
     fetch(purchase, wire, to, second)
+    assert fetch(purchase, wire, to).resumed_bytes == 1  # it is there, and just what was published
+    to.write_bytes(b"?")
     with pytest.raises(InvalidInput):
         fetch(purchase, wire, to)
 

@@ -62,6 +62,9 @@ OPEN = frozenset(
 
 ALLOWED = {
     "admin": """
+        POST /api/v1/market/contract
+        POST /api/v1/market/offers/{offer}/shares
+        POST /api/v1/market/payouts
         GET /access
         POST /access/keys
         POST /access/keys/{key_id}/revoke
@@ -126,6 +129,9 @@ ALLOWED = {
         GET /settings
     """,
     "auditor operator": """
+        GET /api/v1/market/earnings
+        GET /api/v1/market/known
+        GET /api/v1/market/payouts
         GET /
         POST /api/v1/bundles
         GET /api/v1/calls
@@ -191,6 +197,13 @@ ALLOWED = {
         POST /work
     """,
     "auditor operator service": """
+        GET /api/v1/market/key
+        GET /api/v1/market/offers
+        GET /api/v1/market/offers/{offer}
+        GET /api/v1/market/purchases
+        GET /api/v1/market/purchases/{order}
+        GET /api/v1/market/sold
+        GET /api/v1/market/sold/{order}
         GET /api/v1/access/me
         POST /api/v1/access/me/password
         GET /api/v1/assets
@@ -224,6 +237,19 @@ ALLOWED = {
         GET /metrics
     """,
     "operator": """
+        POST /api/v1/market/offers
+        POST /api/v1/market/offers/{offer}/price
+        POST /api/v1/market/offers/{offer}/withdrawal
+        POST /api/v1/market/sold/{order}/refund
+        POST /api/v1/market/sold/{order}/settle
+        POST /api/v1/market/known
+        DELETE /api/v1/market/known/{key:path}
+        POST /api/v1/market/purchases
+        POST /api/v1/market/purchases/{order}/accept
+        POST /api/v1/market/purchases/{order}/fetch
+        GET /api/v1/market/purchases/{order}/file
+        POST /api/v1/market/purchases/{order}/reclaim
+        POST /api/v1/market/purchases/{order}/review
         POST /api/v1/assets
         POST /api/v1/assets/{asset}/state
         POST /api/v1/assets/{asset}/versions

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 from counterfoil.core.signed_document import SignedDocument
@@ -46,22 +47,35 @@ class Result:
     gate: bytes
 
     def write(self, folder: Path) -> Path:
-        """Writes everything into a new folder, and returns it.
+        """Writes everything into a new folder, and returns it; one that holds just this already is left as it is.
 
         Raises:
-            InvalidInput: There is something under this name, or it cannot be written.
+            InvalidInput: There is something else under this name, or it cannot be written.
         """
-        require_new(folder)
+        files = {f"out/{name}": data for name, data in self.outputs.items()} | {_RECEIPT: self.signed.encode()}
+        files |= {_GATE: self.gate} if self.gate else {}
         try:
-            (folder / "out").mkdir(parents=True)
-            for name, data in self.outputs.items():
-                (folder / "out" / name).write_bytes(data)
-            (folder / _RECEIPT).write_bytes(self.signed.encode())
-            if self.gate:
-                (folder / _GATE).write_bytes(self.gate)
+            if _holds(folder, files):
+                return folder
+            require_new(folder)
+            work = folder.with_name(f"{folder.name}.partial")  # killed in between, no half of it has the name
+            if work.is_dir():
+                rmtree(work)
+            (work / "out").mkdir(parents=True)
+            for name, data in files.items():
+                (work / name).write_bytes(data)
+            work.rename(folder)
         except OSError as error:
             raise InvalidInput(f"{folder} cannot be written: {error.strerror}") from error
         return folder
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds these files, and no others."""
+    if not folder.is_dir():
+        return False
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return set(found) == set(files) and all(found[name].read_bytes() == data for name, data in files.items())
 
 
 def pack_result(receipt: bytes, outputs: Mapping[str, bytes], gate: bytes) -> bytes:
