@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
 from starlette.responses import FileResponse, Response
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from counterfoil.ledger.market.offer import Order
 
 __all__ = ["PurchasePages"]
+
+MOST_READ: Final = 10_000
 
 
 class PurchasePages:
@@ -46,7 +48,9 @@ class PurchasePages:
         """Shows everything that was bought, newest first."""
         if not self._frame.org.market.is_open:
             return self._frame.render(request, "purchases.html")
-        found = [(each, self._order(each)) for each in self._frame.org.market.purchases.all()]
+        trading = self._frame.org.ledger.market
+        orders = {each.order: each for each in trading.orders(buyer=f"0x{trading.account.hex()}", limit=MOST_READ)}
+        found = [(each, orders.get(each.order)) for each in self._frame.org.market.purchases.all()]
         return self._frame.render(request, "purchases.html", found=found, time_text=time_text)
 
     def show(self, order: str, request: Request) -> Response:

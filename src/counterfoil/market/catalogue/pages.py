@@ -25,6 +25,7 @@ __all__ = ["CataloguePages"]
 
 A_PAGE: Final = 24
 MOST_EVENTS: Final = 40
+MOST_READ: Final = 10_000
 _FACETS: Final = ("kind", "category", "licence", "tag", "origin")
 _EVENTS: Final = {
     "Bought": "Bought by {buyer}",
@@ -163,7 +164,7 @@ class CataloguePages:
 
     def _events(self, offer: str) -> list[dict[str, Any]]:
         """Returns what the ledger told of an offer, newest first, in words."""
-        found = self._frame.org.ledger.market.events(offer=offer)[-MOST_EVENTS:]
+        found = self._frame.org.ledger.market.events(offer=offer, limit=MOST_READ)[-MOST_EVENTS:]
         return [
             {
                 "block": each.block,

@@ -30,7 +30,9 @@ __all__ = ["SellingPages"]
 
 DAYS: Final = 30
 _DAY_S: Final = 86_400
-_MOST_ORDERS: Final = 1_000
+MOST_READ: Final = 10_000
+MOST_OVER: Final = 200
+"""Orders that are over, of which the newest are shown."""
 
 
 class SellingPages:
@@ -85,15 +87,17 @@ class SellingPages:
             return self._frame.render(request, "sold.html")
         trading = self._frame.org.ledger.market
         seller, now_s = f"0x{trading.account.hex()}", self._frame.org.recorder.now_s()
-        orders = trading.orders(seller=seller, limit=_MOST_ORDERS)
+        waiting = trading.orders(seller=seller, states=("held", "delivered"), limit=MOST_READ)
+        over = trading.orders(seller=seller, states=("paid", "settled", "refunded"), limit=MOST_READ)[-MOST_OVER:]
         offers = trading.offers(seller=seller)
         return self._frame.render(
             request,
             "sold.html",
             now_s=now_s,
             offers=[(each, self._title(each.sheet)) for each in reversed(offers)],
-            orders=[(each, self._title(each.sheet)) for each in reversed(orders)],
-            settles={each.order for each in orders if each.state == "delivered" and each.ends <= now_s},
+            most_over=MOST_OVER,
+            orders=[(each, self._title(each.sheet)) for each in (*reversed(waiting), *reversed(over))],
+            settles={each.order for each in waiting if each.state == "delivered" and each.ends <= now_s},
             time_text=time_text,
         )
 
