@@ -16,7 +16,7 @@ ROOT = "a1" * 32
 
 
 def test_a_content_lies_where_it_was_put_last(fair_stall: Stall, state: MarketState, scans: Path) -> None:
-    goods = Goods(state, fair_stall.seller.provenance)
+    goods = Goods(state, fair_stall.seller.provenance, fair_stall.seller.market.selling.changed)
     with pytest.raises(NotFound, match="is not known here"):
         goods.place(ROOT)
     goods.put(ROOT, Place("path", "/nowhere"))
