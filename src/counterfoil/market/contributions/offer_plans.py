@@ -16,7 +16,7 @@ from counterfoil.market.checks import SHEET_CHECKS
 from counterfoil.market.contributions.dilution import with_contribution
 from counterfoil.market.contributions.opening import Rule
 from counterfoil.market.contributions.registry import Held
-from counterfoil.market.contributions.tables import plans
+from counterfoil.market.contributions.tables import ALL, plans
 from counterfoil.market.selling.goods import Place
 from counterfoil.market.selling.selling import Selling
 from counterfoil.market.sheets.sheet import sign_sheet
@@ -57,6 +57,7 @@ class OfferPlans:
         origin: str,
         now_s: Callable[[], int],
     ) -> None:
+        state.make(*ALL)
         self._state = state
         self._selling = selling
         self._shelf = shelf

@@ -30,7 +30,7 @@ from counterfoil.market.contributions.proposal import (
 )
 from counterfoil.market.contributions.records import ProposalRecord
 from counterfoil.market.contributions.table_changes import table_changes
-from counterfoil.market.contributions.tables import sent_proposals
+from counterfoil.market.contributions.tables import ALL, sent_proposals
 from counterfoil.market.contributions.told import Told
 from counterfoil.market.contributions.vote import sign_vote, sign_withdrawal
 from counterfoil.market.delivery.tickets import sealed_for
@@ -128,6 +128,7 @@ class Proposing:
         reach: Reach,
         now_s: Callable[[], int],
     ) -> None:
+        state.make(*ALL)
         self._state = state
         self._told = told
         self._archive = archive

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, func, select
 from counterfoil.errors import InvalidInput, LogUnavailable, NotAllowed, NotFound, TooManyRequests
 from counterfoil.market.contributions.opening import SignedOpening, read_opening
 from counterfoil.market.contributions.proposal import SignedProposal, read_proposal
-from counterfoil.market.contributions.tables import openings, proposals, votes
+from counterfoil.market.contributions.tables import ALL, openings, proposals, votes
 from counterfoil.market.contributions.vote import Vote
 from counterfoil.market.state import MarketState
 from counterfoil.store.durable import replace_file
@@ -87,6 +87,7 @@ class Registry:
 
     def __init__(self, folder: Path, state: MarketState) -> None:
         self._folder = folder
+        state.make(*ALL)
         self._state = state
 
     # Openings

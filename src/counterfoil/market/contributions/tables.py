@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, Column, Float, Index, LargeBinary, String, Table
 
 from counterfoil.market.state import metadata
 
-__all__ = ["openings", "plans", "proposals", "sent_proposals", "votes"]
+__all__ = ["ALL", "openings", "plans", "proposals", "sent_proposals", "votes"]
 
 openings: Final = Table(
     "openings",
@@ -67,3 +67,6 @@ sent_proposals: Final = Table(
     Column("document", LargeBinary, nullable=False),
 )
 """One row a proposal that this home made, and the node it was handed to."""
+
+ALL: Final = (openings, plans, proposals, sent_proposals, votes)
+"""Every table of contributions."""
