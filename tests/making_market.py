@@ -36,9 +36,11 @@ class Stall(Fair):
 
     Attributes:
         url: The seller's node.
+        serving: What serves it.
     """
 
     url: str = ""
+    serving: Node | None = None
 
 
 def free_port() -> int:
@@ -55,12 +57,13 @@ def market(folder: Path) -> Iterator[Stall]:
     own = f'public_url = "{url}"\nmarket_networks = ["127.0.0.0/8"]\n'
     with open_home(copy_home(folder / "seller", own), clock) as seller:
         seller.ledger.connect()
+        serving = Node(seller, NodeSettings())
         with (
             LyingNode(seller.ledger.opened.chain.rpc) as node,
-            running(build_app(Node(seller, NodeSettings())), NodeSettings(), listen=url.removeprefix("http://")),
+            running(build_app(serving), NodeSettings(), listen=url.removeprefix("http://")),
             joined(folder / "buyer", seller, node, clock, own) as buyer,
         ):
-            yield Stall(seller, buyer, node, clock, url)
+            yield Stall(seller, buyer, node, clock, url, serving)
 
 
 def offered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -299,9 +300,15 @@ class Market:
         return catalogue.refresh(self._recorder.now_s())
 
     def fetch(self, order: str, progress: Callable[[int, int], None] | None = None) -> Purchase:
-        """Fetches what was bought into the home; see `Buying.fetch`."""
-        folder = self.bought / self.purchases.at(order).order
+        """Fetches what was bought, or what was computed, into the home; see `Buying.fetch` and `Computing.fetch`."""
+        purchase = self.purchases.at(order)
+        folder = self.bought / purchase.order
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if purchase.kind == "job":
+            result = folder / "result"
+            shutil.rmtree(result, ignore_errors=True)  # the same from before, or half of it
+            self.computing.fetch(purchase.order, result)
+            return self.purchases.at(purchase.order)
         return self.buying.fetch(order, folder, progress)
 
     def fetched(self, order: str) -> Path:
