@@ -170,6 +170,19 @@ ALLOWED = {
         GET /lineage
         GET /lineage/{index:int}
         GET /log/tile/entries/{path:path}
+        GET /market
+        GET /market/desk
+        GET /market/desk/{job}/{name}
+        GET /market/doing/{job_id}
+        GET /market/earnings
+        GET /market/jobs
+        GET /market/jobs/{order}
+        GET /market/offers/{offer}
+        GET /market/offers/{offer}/licence
+        GET /market/purchases
+        GET /market/purchases/{order}
+        GET /market/sell
+        GET /market/sold
         GET /models
         GET /models/{index:int}
         GET /models/{index:int}/passport.json
@@ -257,6 +270,15 @@ ALLOWED = {
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
+        POST /market/deals/{what}
+        POST /market/deals/{what}/agreed
+        POST /market/desk/{job}/{name}
+        POST /market/jobs/{order}/cancel
+        POST /market/offers/{offer}
+        GET /market/purchases/{order}/file
+        POST /market/purchases/{order}/fetch
+        POST /market/sell
+        POST /market/sell/cost
         POST /recalls
         POST /recalls/open
         POST /recalls/{index:int}/end

@@ -139,8 +139,12 @@ class Jobs:
             order=order.order, offer=order.offer, buyer=order.buyer.lower(), job=order.job, title=title, spec=spec
         )
 
-    def cancel(self, order_id: str) -> KeptJob:
+    def cancel(self, order_id: str, told: str = "its buyer took it back") -> KeptJob:
         """Takes a job back that waits, or stops the one that runs; what is held goes back to the buyer.
+
+        Args:
+            order_id: The order.
+            told: For the owner: who stopped a job that waited.
 
         Raises:
             NotFound: No job was handed in.
@@ -151,7 +155,7 @@ class Jobs:
         if job.state is JobState.RUNNING and live is not None and live.order == job.order:
             live.is_stopped = True
             return job
-        return self.book.change(job.order, JobState.QUEUED, state=JobState.CANCELLED, told="its buyer took it back")
+        return self.book.change(job.order, JobState.QUEUED, state=JobState.CANCELLED, told=told)
 
     def result(self, order_id: str) -> bytes:
         """Returns what left of a job, as a file of the age format for the order's key.
