@@ -175,6 +175,10 @@ class Jobs:
             order_id: The order.
             why: Who wants it, in words for the owner.
 
+        Args:
+            order_id: The order.
+            told: For the owner: who stopped a job that waited.
+
         Raises:
             NotFound: No job was handed in.
             Stale: It has ended.
