@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from making_market import free_port
 
 from counterfoil.cli.main import run
+from counterfoil.core.age import read_secret
+from counterfoil.core.age_payload import decrypt
 
 PROGRAM = "import sys; from counterfoil.cli.main import main; sys.exit(main())"
 LICENCE = "For research. Do not pass it on.\n"
@@ -138,7 +141,8 @@ def test_a_table_is_sold_bought_fetched_and_refunded(typed: Typed, two: Two, tmp
             assert (found["offer"], found["title"], found["tags"]) == (offer, "Doses of 500 scans", ["health"])
             assert told(typed, "lab", "market", "search", "elephants")["total"] == 0
             shown, _ = typed("lab", "market", "show", offer)
-            assert "rule 1      allow: whoever accepts the licence" in shown
+            assert "rule 1      allow: whoever accepts the licence\n  licence: " in shown
+            assert "profile     500 rows\n  dose: number, " in shown
             assert typed("lab", "market", "show", offer, "--licence")[0] == LICENCE
 
             # Nobody pays for what is then refused, nor more than was said, nor without a yes.
@@ -163,6 +167,14 @@ def test_a_table_is_sold_bought_fetched_and_refunded(typed: Typed, two: Two, tmp
             assert told(typed, "lab", "market", "download", order, "--to", again)["state"] == "fetched"
             assert again.read_bytes() == bought.read_bytes()
             assert told(typed, "lab", "market", "resume") == {"faults": [], "moved": []}
+
+            # Key and ticket are enough to fetch it without this program; both are for their owner alone.
+            handed = told(typed, "lab", "market", "ticket", order, "--to", tmp_path / "handed")
+            key, ticket = Path(handed["key"]), Path(handed["ticket"])
+            assert [each.stat().st_mode & 0o777 for each in (key, ticket)] == [0o600, 0o600]
+            bearer = {"Authorization": f"Bearer {ticket.read_text().strip()}"}
+            with urlopen(Request(handed["url"], headers=bearer), timeout=30) as answer:
+                assert decrypt(answer.read(), read_secret(key.read_text().strip())) == bought.read_bytes()
             out, _ = typed("lab", "market", "review", offer, "--stars", 4, "--text", "as described", "--yes")
             assert "The seller's node has its text." in out
             assert "4 of 5 by" in typed("lab", "market", "show", offer)[0]
@@ -223,7 +235,9 @@ def test_keys_are_known_and_forgotten(typed: Typed) -> None:
     assert typed("clinic", "market", "known", "list")[0] == "No keys are known.\n"
 
 
-def test_an_offer_goes_to_oceans_form_and_back(typed: Typed, two: Two, tmp_path: Path) -> None:
+def test_an_offer_goes_to_oceans_form_and_back(
+    typed: Typed, two: Two, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     terms = ("--licence", two.folder / "licence.txt", "--anybody")
     offer = told(typed, "clinic", "market", "offer", "add", "scans", two.folder / "scans.csv", *terms, "--yes")["offer"]
     place = (
@@ -240,7 +254,22 @@ def test_an_offer_goes_to_oceans_form_and_back(typed: Typed, two: Two, tmp_path:
     told_out = told(typed, "clinic", "market", "export", offer, ddo, *place)
     assert {each["field"] for each in told_out["unmapped"]} >= {"/content", "/node"}
     assert run(["market", "import", str(ddo), "--to", str(tmp_path / "drafts")]) == 0
-    assert 'title = "scans"' in (tmp_path / "drafts" / "offer-1.toml").read_text()
+    lasting = json.loads(ddo.read_text())
+    lasting["services"][0]["timeout"] = 86_400
+    ddo.write_text(json.dumps(lasting))
+    capsys.readouterr()
+    assert run(["market", "import", str(ddo), "--to", str(tmp_path / "day"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["period_s"] == [86_400]
+    draft = tmp_path / "drafts" / "offer-1.toml"
+    assert 'title = "scans"' in draft.read_text()
+
+    # The draft lacks the text of the licence, the node and the content: this home fills them in.
+    listing = ("market", "offer", "add", "scans", two.folder / "scans.csv", "--draft", draft)
+    _, err = typed("clinic", *listing, "--dry-run", code=2)
+    assert "licence.sha256 is left out" in err
+    wares = told(typed, "clinic", *listing, *terms, "--dry-run")["wares"]
+    assert (wares["title"], wares["seller"]["origin"]) == ("scans", "clinic.example")
+    assert (wares["node"], wares["content"]["name"]) == (two.url, "scans.csv")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +280,8 @@ def test_an_offer_goes_to_oceans_form_and_back(typed: Typed, two: Two, tmp_path:
         (("publish", "scans", "elsewhere.csv", "--anybody"), 2, "neither a file or folder, nor an address"),
         (("publish", "scans", "{csv}", "--anybody"), 3, "no text of a licence is given"),
         (("publish", "scans", "{csv}", "--licence", "{licence}"), 2, "nobody would be let in"),
+        (("publish", "scans", "{csv}", "--terms", "{licence}"), 2, "the terms are not valid TOML"),
+        (("publish", "scans", "{csv}", "--anybody", "--terms", "{terms}"), 2, "both say who may have it"),
         (("publish", "scans", "{csv}", "--licence", "{licence}", "--anybody", "--sample", "age"), 2, "no column 'age'"),
         (("publish", "scans", "{csv}", "--period", "soon"), 2, "is no duration"),
         (("publish", "scans", "{csv}", "--share", "0x12"), 2, "is no share"),
@@ -267,6 +298,8 @@ def test_an_offer_goes_to_oceans_form_and_back(typed: Typed, two: Two, tmp_path:
         "no-file",
         "no-licence",
         "no-terms",
+        "false-terms",
+        "two-ways",
         "column",
         "span",
         "share",
@@ -280,6 +313,8 @@ def test_an_offer_goes_to_oceans_form_and_back(typed: Typed, two: Two, tmp_path:
 )
 def test_mistakes_are_told_with_a_way_on(typed: Typed, two: Two, args: tuple[str, ...], code: int, words: str) -> None:
     paths = {"csv": str(two.folder / "scans.csv"), "licence": str(two.folder / "licence.txt")}
+    (two.folder / "terms.toml").write_text('[[rules]]\neffect = "allow"\nname = "everybody"\n')
+    paths["terms"] = str(two.folder / "terms.toml")
     _, err = typed("clinic", "market", *(each.format(**paths) for each in args), code=code)
     assert words in err
     assert "hint: " in err

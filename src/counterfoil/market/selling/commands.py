@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.errors import CounterfoilError
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
-from counterfoil.market.lines import offer_lines
+from counterfoil.market.lines import offer_lines, sheet_lines
 from counterfoil.market.selling.listing_options import listing, to_list
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
+    from counterfoil.organisation import Organisation
 
 __all__ = ["offer", "publish"]
 
 PATH: Final = click.Path(path_type=Path)
+_MOST_TITLE: Final = 40
 
 
 @click.command()
@@ -67,9 +70,11 @@ def list_offers(session: Session, everybody: bool) -> None:
     with session.open() as org:
         trading = org.ledger.market
         found = trading.offers(seller="" if everybody else f"0x{trading.account.hex()}")
-    header = ("kind", "price", "left", "stands", "number", "offer")
+        titles = [_title(org, each.sheet) for each in found]
+    header = ("title", "kind", "price", "left", "stands", "number", "offer")
     rows = [
         (
+            title,
             each.kind,
             each.price.text,
             "any" if each.left is None else each.left,
@@ -77,7 +82,7 @@ def list_offers(session: Session, everybody: bool) -> None:
             each.number,
             each.offer,
         )
-        for each in found
+        for title, each in zip(titles, found, strict=True)
     ]
     session.emit(
         {"offers": [each.to_json() for each in found]}, session.table(header, rows) if rows else ["No offers yet."]
@@ -129,6 +134,8 @@ def _publish(
                 return
             quote, signed, carry_out = selling.offering.planning(drafted.listing, progress)
         more = {"to_mind": list(drafted.to_mind), "wares": signed.sheet.wares.to_json()}
+        for line in ("Everybody can read the offer sheet:", *sheet_lines(signed), ""):
+            session.remark(line)
         made = carried_out(session, org, quote, carry_out, dry_run=dry_run, yes=yes, more=more)
     if made is not None:
         lines = [
@@ -151,6 +158,14 @@ def _write_draft(session: Session, path: Path, told: Mapping[str, Any]) -> None:
         {"done": False, "draft": str(path)},
         [f"Written: {path}. Look it over, then repeat the command: it takes what stands there."],
     )
+
+
+def _title(org: Organisation, sheet: str) -> str:
+    """Returns the title of an offer whose sheet this home has; empty without."""
+    try:
+        return org.market.shelf.sheet(sheet).sheet.wares.title[:_MOST_TITLE]
+    except CounterfoilError:
+        return ""
 
 
 def _stands(is_open: bool) -> str:

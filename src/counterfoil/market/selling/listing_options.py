@@ -109,6 +109,8 @@ def to_list(org: Organisation, what: str, where: str, number: int | None, given:
     asked = [kind for name, kind in kinds.items() if given[name]]
     if len(asked) > 1:
         raise InvalidInput(f"an offer is for a {asked[0]} or a {asked[1]}, not both", hint="make two offers")
+    if given["anybody"] and given["terms"] is not None:
+        raise InvalidInput("--anybody and --terms both say who may have it", hint="leave one of them out")
     is_held = given["window"] or given["compute"]
     draft = OfferDraft(
         kind=asked[0] if asked else "licence",
