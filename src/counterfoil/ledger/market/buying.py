@@ -16,12 +16,13 @@ from sqlalchemy import Row
 
 from counterfoil.errors import InvalidInput, NotAllowed, OutOfFunds, Reverted
 from counterfoil.ledger.accounts.account import LocalAccount, checksummed, parse_address
+from counterfoil.ledger.market.allowances import Allowances
 from counterfoil.ledger.market.contract import MarketContract, Purchase
 from counterfoil.ledger.market.offer import MarketEvent, Order, Price
 from counterfoil.ledger.market.quote import TradeQuote
 from counterfoil.ledger.market.terms import KINDS, Share, kind_word, order_id
 from counterfoil.ledger.market.token import Authorization, Permit, Token
-from counterfoil.ledger.market.trades import Done, Trade, Trades, read_word, terms_of
+from counterfoil.ledger.market.trades import Done, Trade, read_word, terms_of
 from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
 
 __all__ = ["Buying", "ToBuy", "Way"]
@@ -37,9 +38,6 @@ SIGNED_S: Final = 86_400
 
 BUY_GAS: Final = 260_000
 """Of buying where the price is still to be allowed: it cannot be estimated."""
-
-APPROVE_GAS: Final = 80_000
-"""Of allowing the price where what is left of another allowance is still to be taken back, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class _Wanted:
     row: Row[Any]
 
 
-class Buying(Trades):
+class Buying(Allowances):
     """What this home buys; see `Trades`."""
 
     def buying(self, wanted: ToBuy, way: Way = "auto") -> tuple[TradeQuote, Callable[[Tell], Order]]:
@@ -129,7 +127,7 @@ class Buying(Trades):
         is_made_now = is_made()
         if not is_made_now:
             self._require_open(found)
-        allowed = self._allowing(token, price, found[0].order, is_made) if not is_made_now else ()
+        allowed = self.allowing(token, price, found[0].order, is_made) if not is_made_now else ()
         gas = BUY_GAS * len(found) if allowed else None
         call = self.call(f"bought {found[0].order}", calldata, title, is_made, gas=gas)
         trade = self._trade(title, (*allowed, call), found, "")
@@ -226,7 +224,7 @@ class Buying(Trades):
             return (buy(MarketContract.buy_from_balance(purchase, shares)),), ""
         if not terms.price:
             return (plain,), ""
-        self._require_balance(token, found.price)
+        self.require_balance(token, found.price)
         is_allowed = token.allowance(self.account, self.opened.contract.address) >= terms.price
         if is_allowed and way in ("auto", "allowance"):
             return (plain,), ""
@@ -240,7 +238,7 @@ class Buying(Trades):
                 f"this token and this account cannot pay by {way}", hint="leave the way out, and what can be is chosen"
             )
         return (
-            *self._allowing(terms.token, found.price, found.order, is_made),
+            *self.allowing(terms.token, found.price, found.order, is_made),
             buy(MarketContract.buy(purchase, shares), BUY_GAS),
         ), ""
 
@@ -270,37 +268,6 @@ class Buying(Trades):
         signature = account.sign_digest(payment.digest(domain))
         return MarketContract.buy_with_authorization(found.purchase, found.shares, self.account, before_s, signature)
 
-    def _allowing(
-        self, token: bytes, price: Price, order: str, is_bought: Callable[[], bool]
-    ) -> tuple[ContractCall, ...]:
-        """Returns the calls that let the market take the price; none where it may.
-
-        What is left of an earlier allowance is taken back first: some tokens let none be changed into another.
-        """
-        if not price.units:
-            return ()
-        spender, held = self.opened.contract.address, self.token(token)
-        self._require_balance(held, price)
-
-        def allowed() -> int:
-            return held.allowance(self.account, spender)
-
-        def is_made() -> bool:
-            return allowed() >= price.units or is_bought()
-
-        if is_made():
-            return ()
-        title, back = f"let the market take {price.text}", "take back what it may take still"
-        rest = allowed()
-        nothing, all_of_it = Token.approve(spender, 0), Token.approve(spender, price.units)
-        call = self.call(
-            f"allowed {order}", all_of_it, title, is_made, contract=token, gas=APPROVE_GAS if rest else None
-        )
-        if not rest:
-            return (call,)
-        clear = self.call(f"cleared {order}", nothing, back, lambda: not allowed() or is_made(), contract=token)
-        return (clear, call)
-
     def _require_open(self, found: Sequence[_Wanted]) -> None:
         for each in found:
             purchase = each.purchase
@@ -312,15 +279,6 @@ class Buying(Trades):
             raise NotAllowed(
                 f"the offer {row.offer} cannot be bought: {why or 'its asset has another owner, or is recalled'}",
                 hint="look at the offer again",
-            )
-
-    def _require_balance(self, token: Token, price: Price) -> None:
-        held = token.balance(self.account)
-        if held < price.units:
-            raise OutOfFunds(
-                f"the account {checksummed(self.account)} holds {self.price(token.address, held).text}, "
-                f"and {price.text} are to be paid",
-                hint="send it more of the token, then repeat",
             )
 
     def _require_owed(self, price: Price, token: bytes) -> None:

@@ -139,7 +139,7 @@ def test_offers_and_orders_are_what_their_events_say(book: MarketBook) -> None:
         "Settled",
     ]
     assert [each.told["amount"] for each in book.events(account=ALICE, names=("Paid",))] == [30]
-    assert book.sellers(TOKEN, 10) == [ALICE]
+    assert book.sellers(TOKEN) == [ALICE]
 
 
 @pytest.mark.parametrize("to", range(8))
