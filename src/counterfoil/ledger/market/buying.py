@@ -3,7 +3,8 @@
 A signature (ERC-2612, ERC-3009) saves a transaction. It takes an account whose secret is in
 this home: a signer elsewhere signs transactions alone, and allows the price in one of its own.
 Whoever brings such a signature before this home does cannot take anything with it: a permit
-that is used up leaves its allowance, and an authorization pays for this purchase alone.
+that is used up leaves its allowance, and an authorization pays for this purchase alone. But it
+does buy; so nobody is shown one, no node asked for an estimate either, before it is carried out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ SIGNED_S: Final = 86_400
 """So long a signature holds: it may wait for a block, and is worthless afterwards."""
 
 BUY_GAS: Final = 260_000
-"""Of buying where the price is still to be allowed: it cannot be estimated."""
+"""Of buying where the price is still to be allowed, or what pays is not to be shown yet: it cannot be estimated."""
+
+SHARE_GAS: Final = 25_000
+"""Of each share that is credited, besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,15 @@ class Buying(Allowances):
             return all(self._order(each.order) is not None for each in found)
 
         is_made_now = is_made()
+        bought = [each.order for each in found if self._order(each.order) is not None]
+        if bought and not is_made_now:
+            raise InvalidInput(
+                f"{bought[0]} of them is bought already, and would be paid again", hint="leave it out of what is left"
+            )
         if not is_made_now:
             self._require_open(found)
         allowed = self.allowing(token, price, found[0].order, is_made) if not is_made_now else ()
-        gas = BUY_GAS * len(found) if allowed else None
+        gas = sum(map(_gas, found)) if allowed else None
         call = self.call(f"bought {found[0].order}", calldata, title, is_made, gas=gas)
         trade = self._trade(title, (*allowed, call), found, "")
         return self.plan(trade, lambda: tuple(self.shown_order(self.require_order(each.order)) for each in found))
@@ -232,14 +241,14 @@ class Buying(Allowances):
             calldata = signed(token, found) if way in ("auto", name) else None
             if calldata is not None:
                 what = f"leave for the market to take {found.price.text}, for a day ({name})"
-                return (buy(calldata),), what
+                return (buy(calldata, _gas(found) if name == "authorization" else None),), what
         if way not in ("auto", "allowance"):
             raise InvalidInput(
                 f"this token and this account cannot pay by {way}", hint="leave the way out, and what can be is chosen"
             )
         return (
             *self.allowing(terms.token, found.price, found.order, is_made),
-            buy(MarketContract.buy(purchase, shares), BUY_GAS),
+            buy(MarketContract.buy(purchase, shares), _gas(found)),
         ), ""
 
     def _permitted(self, token: Token, found: _Wanted) -> bytes | None:
@@ -302,3 +311,7 @@ class Buying(Allowances):
     @property
     def _deadline_s(self) -> int:
         return self._ledger.opened.chain.require_block("latest").time_s + SIGNED_S
+
+
+def _gas(found: _Wanted) -> int:
+    return BUY_GAS + SHARE_GAS * len(found.shares)
