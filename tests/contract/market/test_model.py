@@ -87,6 +87,8 @@ class Machine(RuleBasedStateMachine):
         for kind in KINDS[2:]:
             for shares in SHARES[1:]:
                 self.buy_one(SELLER, BUYER, kind, shares, 0, 10_000, is_referred=True, from_balance=False)
+        for place in range(0, len(self.orders), 2):
+            self.deliver(place, 50)
 
     def teardown(self) -> None:
         if hasattr(self, "anchor"):
@@ -182,6 +184,19 @@ class Machine(RuleBasedStateMachine):
         self.orders.append(Kept(order, coin, HELD if is_held else SETTLED, now() + 50, is_held))
         if not is_held:
             self.pay(order, coin, price)
+
+    @rule(place=st.integers(0, 99))
+    def renew(self, place: int) -> None:
+        """Whoever has an order buys the same again, so that access is refunded that was added to or begun anew."""
+        kept = self.closable(place)
+        if kept is None:
+            return
+        offer, buyer = kept.order.offer, account_of(kept.order.buyer)
+        token = self.tokens.index(kept.token)
+        self.buy_one(
+            account_of(offer.seller), buyer, offer.rules, offer.shares, token, offer.price, is_referred=False,
+            from_balance=False,
+        )  # fmt: skip
 
     @rule(place=st.integers(0, 99), part=st.integers(0, 100))
     def deliver(self, place: int, part: int) -> None:
