@@ -268,5 +268,5 @@ def _numeric(values: Sequence[Any]) -> NDArray[Any] | None:
 
     try:
         return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
