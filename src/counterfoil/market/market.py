@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.core.note import Signer, VerifierKey
+from counterfoil.core.wording import counted
 from counterfoil.errors import NotFound
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.sheets.shelf import Shelf
@@ -319,6 +320,18 @@ class Market:
     def is_open(self) -> bool:
         """Whether this home's ledger has a market."""
         return self._ledger.is_connected and self._ledger.require_connection().market != ""
+
+    def concerns(self) -> Iterator[tuple[str, str, str]]:
+        """Yields what needs a person: a word that stays the same, what was found, and what to do."""
+        if not self.is_open:
+            return
+        for root, chunk in self.selling.changed.all():
+            found = f"the source of the content {root[:12]}… is another than was offered, from chunk {chunk} on"
+            yield f"source:{root[:16]}", found, "put the old content back and offer it again, or refund its orders"
+        waiting = len(self.jobs.pending())
+        if waiting:
+            found = f"{counted(waiting, 'output')} of jobs {'waits' if waiting == 1 else 'wait'} for somebody to look"
+            yield "release", found, "see the release desk, or `counterfoil market release`"
 
     def serve(self) -> None:
         """Has jobs that are bought run in the background from here on, once `step` finds a market."""

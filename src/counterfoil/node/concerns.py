@@ -42,6 +42,7 @@ def concerns(org: Organisation, chores: list[ChoreView], webhooks: list[Webhook]
     for hold in org.provenance.recalls.bar.holds():
         found = f"the {hold.words()}"
         yield Concern(f"recall:{hold.recall}", found, "tell the people, mend it, and end the recall: see Recalls")
+    yield from (Concern(f"market:{name}", found, hint) for name, found, hint in org.market.concerns())
     for chore in chores:
         if chore.fault:
             yield Concern(f"chore:{chore.name}", f"{chore.name}: {chore.fault}", "see Work, or GET /api/v1/status")

@@ -14,6 +14,7 @@ from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.market.delivery.folder import FolderSource
 from counterfoil.market.delivery.source import Source
 from counterfoil.market.delivery.sources import FileSource, OpenedSource, StoreSource
+from counterfoil.market.selling.changed_sources import ChangedSources
 from counterfoil.market.state import MarketState, metadata
 from counterfoil.provenance import Provenance
 
@@ -49,15 +50,17 @@ class Goods:
     Args:
         state: Where they are kept.
         provenance: Opens snapshots.
+        changed: Knows whose source has changed.
     """
 
-    def __init__(self, state: MarketState, provenance: Provenance) -> None:
+    def __init__(self, state: MarketState, provenance: Provenance, changed: ChangedSources) -> None:
         state.make(goods)
         self._state = state
         self._provenance = provenance
+        self._changed = changed
 
     def put(self, root: str, place: Place) -> None:
-        """Keeps where a content lies from now on.
+        """Keeps where a content lies from now on; whoever says so has just read it there.
 
         Args:
             root: Of the content, 64 hexadecimal digits.
@@ -68,6 +71,7 @@ class Goods:
             same = goods.c.root == root
             if not connection.execute(goods.update().where(same).values(place=told)).rowcount:
                 connection.execute(goods.insert().values(root=root, place=told))
+        self._changed.settle(root)
 
     def place(self, root: str) -> Place:
         """Returns where a content lies.

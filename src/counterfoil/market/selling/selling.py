@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -15,11 +14,12 @@ from counterfoil.core.age import KEY_BYTES, recipient_of
 from counterfoil.core.delivery import DeliveryStatement
 from counterfoil.core.signed_document import SignedDocument, sign_document
 from counterfoil.errors import NotFound
-from counterfoil.market.delivery.deliveries import Deliveries, SourceChanged
+from counterfoil.market.delivery.deliveries import Deliveries
 from counterfoil.market.delivery.tickets import Tickets, sealed_for
 from counterfoil.market.records import DeliveryRecord
 from counterfoil.market.selling.admissions import Admissions
 from counterfoil.market.selling.challenges import Challenges
+from counterfoil.market.selling.changed_sources import ChangedSources
 from counterfoil.market.selling.earnings import Earnings
 from counterfoil.market.selling.fulfilment import Fulfilment
 from counterfoil.market.selling.goods import Goods
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Selling"]
 
-_LOGGER: Final = logging.getLogger("counterfoil.market")
-
 
 class Selling:
     """What one home sells. Safe to use from several threads.
@@ -66,6 +64,7 @@ class Selling:
 
     Attributes:
         admissions: Lets buyers in.
+        changed: Sources that no longer give what was published.
         deliveries: Makes what is sent.
         drafts: Fills in what is to be listed.
         earnings: What orders brought, day by day.
@@ -100,7 +99,8 @@ class Selling:
         self._secret = secret
         self._seller = seller
         self.known = KnownBuyers(state)
-        self.goods = Goods(state, provenance)
+        self.changed = ChangedSources(state, recorder)
+        self.goods = Goods(state, provenance, self.changed)
         self.orders = SoldOrders(ledger, shelf, self.goods, recorder.now_s)
         self.tickets = Tickets(folder / "tickets", recorder.now_s)
         self._challenges = Challenges(state.secret, recorder.now_s)
@@ -111,7 +111,7 @@ class Selling:
             orders=self.orders,
             now=lambda: time_text(recorder.now_s()),
             record=self._promised,
-            told=self._source_changed,
+            told=self.changed.notice,
         )
 
         def orders_of(account: str, offer: str) -> list[str]:
@@ -185,11 +185,3 @@ class Selling:
             known = connection.execute(select(market_records.c.idx).where(same).limit(1)).first()
         if known is None:
             self._recorder.write(made.draft())
-
-    def _source_changed(self, change: SourceChanged) -> None:
-        _LOGGER.error(
-            "the source of the content %s… is another than was published, from chunk %d on: the order %s waits",
-            change.root[:12],
-            change.chunk,
-            change.order,
-        )

@@ -68,6 +68,11 @@ def arguments(interpreter: Interpreter, mounts: Mounts, limits: Limits, *, threa
     walls = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     walls += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "job"]
     walls += ["--uid", str(JOB_ID), "--gid", str(JOB_ID)]
+    # First, and by links that lead nowhere else, for the interpreter itself may lie below /tmp or /dev/shm.
+    written = ["--size", size, "--tmpfs", SCRATCH]
+    for name, at in (("out", "/out"), ("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108 - places in the sandbox
+        written += ["--dir", f"{SCRATCH}/{name}"]
+        written += ["--symlink", f"{'../' * (at.count('/') - 1)}{SCRATCH.lstrip('/')}/{name}", at]
     seen = [*_shown(interpreter.shown), *_merged_usr(interpreter.shown)]
     seen += ["--proc", "/proc", "--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
     for name in _DEVICES:
@@ -77,13 +82,10 @@ def arguments(interpreter: Interpreter, mounts: Mounts, limits: Limits, *, threa
     seen += ["--ro-bind", str(mounts.starter), _STARTER, "--ro-bind", str(mounts.algorithm), "/algorithm"]
     for name, place in sorted(mounts.inputs.items()):
         seen += ["--ro-bind", str(place), f"/in/{name}"]
-    written = ["--size", size, "--tmpfs", SCRATCH]
-    for name, at in (("out", "/out"), ("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108 - places in the sandbox
-        written += ["--dir", f"{SCRATCH}/{name}", "--symlink", f"{SCRATCH}/{name}", at]
     named = ["--clearenv"]
     for key, value in sorted(environment(interpreter, threads).items()):
         named += ["--setenv", key, value]
-    return [*walls, *seen, *written, "--remount-ro", "/", "--chdir", "/", *named]
+    return [*walls, *written, *seen, "--remount-ro", "/", "--chdir", "/", *named]
 
 
 def command(interpreter: Interpreter, entry: str, limits: Limits) -> list[str]:

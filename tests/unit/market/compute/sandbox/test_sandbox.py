@@ -283,3 +283,20 @@ def test_starting_the_inspection_outside_finds_gaps(tmp_path):
     found = json.loads(done.stdout)
     assert "new privileges can be gained" in found
     assert "sockets can be opened" in found
+
+
+def test_python_may_lie_where_a_job_has_its_own_temporary_files(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # as a clone of a repository may
+        Path(name).chmod(0o755)
+        packages = Path(name) / "site-packages"
+        packages.mkdir()
+        (packages / "known_here.py").write_text("WORD = 'found'\n")
+        here = Interpreter.current()
+        shown = tuple(sorted({*here.shown, packages}))
+        sandbox = Sandbox.open(replace(here, shown=shown, packages=(*here.packages, packages)))
+        algorithm = tmp_path / "algorithm"
+        algorithm.mkdir()
+        code = "import known_here\nopen('/tmp/own', 'w').write('x')\nopen('/out/a', 'w').write(known_here.WORD)\n"
+        (algorithm / "main.py").write_text(code)
+        outcome = sandbox.run(Task(algorithm, "main.py", {}), tmp_path / "out", SMALL)
+    assert (outcome.exit, (tmp_path / "out" / "a").read_text()) == (Exit.FINISHED, "found")

@@ -1,0 +1,45 @@
+"""A file that was changed after it was offered: nothing false is sent, a person is told, and the log says so once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from making_market import Stall, market, offered
+
+from counterfoil.core.statement import parse_record
+from counterfoil.errors import CounterfoilError
+from counterfoil.market.buying.purchases import PurchaseState
+from counterfoil.node.concerns import concerns
+
+
+@pytest.fixture(scope="module")
+def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
+    with market(tmp_path_factory.mktemp("market")) as made:
+        yield made
+
+
+def told(stall: Stall) -> list[str]:
+    return [each.found for each in concerns(stall.seller, [], []) if each.id.startswith("market:source")]
+
+
+def test_a_changed_source_is_told_until_it_is_put_right(stall: Stall, tmp_path: Path) -> None:
+    path = tmp_path / "scans.csv"
+    path.write_bytes(b"person,dose\n1,2\n")
+    offer, _ = offered(stall, path, name="changing")
+    buying = stall.buyer.market.buying
+    bought = buying.planning(offer.offer).carry_out(lambda _: None)
+    path.write_bytes(b"person,dose\n1,3\n")
+    for _ in range(2):
+        with pytest.raises(CounterfoilError):
+            buying.fetch(bought.order, tmp_path / "bought.csv")
+    assert len(told(stall)) == 1
+    assert "from chunk 0 on" in told(stall)[0]
+    records = [parse_record(stall.seller.archive.entry(place)) for place in range(stall.seller.archive.size)]
+    assert [each.about["order"] for each in records if each.kind == "source-change"] == [bought.order]
+    assert not (tmp_path / "bought.csv").exists()
+    path.write_bytes(b"person,dose\n1,2\n")
+    offered(stall, path, name="changing")
+    assert told(stall) == []
+    assert buying.fetch(bought.order, tmp_path / "bought.csv").state is PurchaseState.FETCHED
