@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,9 @@ __all__ = ["Jobs"]
 
 LOOK_EVERY_S: Final = 1.0
 """How often it is looked whether a job waits."""
+
+LOOK_AT_ORDERS_S: Final = 5.0
+"""How often it is looked whether the order of a job that waits was refunded, or is due: each asks the ledger."""
 
 AWAITED: Final = "awaited"
 """The state of a job that was bought and not handed in."""
@@ -110,6 +114,7 @@ class Jobs:
         )
         self._closing = JobClosing(ledger, self.book, self._runner.forget, recorder.now_s)
         self._is_closing = False
+        self._look_next = 0.0  # when the orders of jobs that wait are looked at again, on the monotonic clock
         self._told: dict[str, str] = {}  # why a job waits, said once
         self._running = threading.Lock()  # one job runs at a time
         self._live: Live | None = None
@@ -292,11 +297,19 @@ class Jobs:
     def _delivered(self) -> int:
         now = self._recorder.now_s()
         ready = [job for job in self.book.all((JobState.READY,)) if job.ended_s <= now]
-        return sum(self._moved(job, self._runner.deliver) for job in ready)
+        return sum(self._moved(job, self._deliver) for job in ready)
+
+    def _deliver(self, job: KeptJob) -> KeptJob:
+        """Delivers a job that is decided, unless its order was refunded, or is due: then no receipt is signed."""
+        job = self._closing.wait(job)
+        return self._runner.deliver(job) if job.state is JobState.READY else job
 
     def _closed(self) -> int:
         """Looks at the orders of jobs: refunded ones, ones that were due, and delivered ones whose time has come."""
-        moved = sum(self._moved(job, self._closing.wait) for job in self.book.all(WAITING))
+        moved = 0
+        if time.monotonic() >= self._look_next:
+            self._look_next = time.monotonic() + LOOK_AT_ORDERS_S
+            moved = sum(self._moved(job, self._closing.wait) for job in self.book.all(WAITING))
         moved += sum(self._moved(job, self._closing.refund) for job in self.book.all((JobState.CANCELLED,)))
         return moved + sum(self._moved(job, self._closing.end) for job in self._to_look_at())
 

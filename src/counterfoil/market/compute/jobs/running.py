@@ -12,9 +12,9 @@ A job that cannot be run, for a reason that is not its algorithm's, is given up,
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,11 +56,13 @@ from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.offer import Order
 
 __all__ = ["JobRunner", "Live"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
 ANSWER: Final = "answer.json"
+_FULL: Final = (errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 _NOTHING: Final = {"cpu_ms": 0, "peak_bytes": 0, "wall_ms": 0, "written_bytes": 0}
 
 
@@ -158,13 +160,15 @@ class JobRunner:
             Stale: It is no longer queued.
             NotSetUp, LogUnavailable: Something lacks here; it waits for that, and is begun anew then.
         """
-        job = self._book.change(job.order, JobState.QUEUED, state=JobState.RUNNING, began_s=self._recorder.now_s())
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="job-", dir=self._scratch))
-        sheet = self._orders.sheet_of(self._ledger.market.order(job.order)).sheet
+        order = self._ledger.market.order(job.order)  # where the ledger is away, the job waits for it
+        sheet = self._orders.sheet_of(order).sheet
         assert sheet.wares.compute is not None, "an offer of jobs has rules for computing"
         rules = ComputeRules.from_json(sheet.wares.compute)
+        job = self._book.change(job.order, JobState.QUEUED, state=JobState.RUNNING, began_s=self._recorder.now_s())
+        work = self._scratch / f"job-{job.order[2:]}"
         try:
+            _require_open(order, self._recorder.now_s())
+            work.mkdir(mode=0o700, parents=True)
             ran = self._ran(job, rules, sheet.wares.content, live, work)
         except (NotSetUp, LogUnavailable) as error:
             self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"it waits: {error.message}")
@@ -175,6 +179,10 @@ class JobRunner:
             told = live.why or f"it cannot be run: {error.message}"
             return self._book.change(job.order, JobState.RUNNING, state=JobState.CANCELLED, told=told)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                told = f"it waits: the disk refuses: {error.strerror}"
+                self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=told)
+                raise LogUnavailable(told, hint="free some disk space") from error
             _LOGGER.exception("a job failed in a way that was not foreseen")
             told = f"something was not foreseen: {type(error).__name__}"
             ran = _Ran({"environment": "", "exit": "failed", "usage": _NOTHING}, told)
@@ -220,9 +228,7 @@ class JobRunner:
 
     def _ran(self, job: KeptJob, rules: ComputeRules, content: Content | None, live: Live, folder: Path) -> _Ran:
         """Steps 1 to 3."""
-        order, spec = self._ledger.market.order(job.order), JobSpec.decode(job.spec)
-        if order.state != "held" or order.due <= self._recorder.now_s():
-            raise Stale(f"the order is {order.state}, or was due before")
+        spec = JobSpec.decode(job.spec)
         assert content is not None, "an offer of jobs has data"
         with laid_out(self._goods, content.root, content.name, folder) as data:
             if spec.algorithm is None:
@@ -434,6 +440,12 @@ class JobRunner:
             "exit": ran.outcome.for_buyer,
             "usage": ran.outcome.usage.padded(rules.report_step_ms).to_json(),
         }
+
+
+def _require_open(order: Order, now_s: int) -> None:
+    """Refuses to run what could not be delivered any more."""
+    if order.state != "held" or order.due <= now_s:
+        raise Stale(f"the order is {order.state}, or was due before")
 
 
 def _up(value: int, step: int) -> int:
