@@ -20,6 +20,7 @@ from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.gate.records import RELEASE, ReleaseRecord
 from counterfoil.market.compute.jobs.approved import Approved
 from counterfoil.market.compute.jobs.closing import WAITING, JobClosing
+from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, JobSpec
@@ -108,11 +109,10 @@ class Jobs:
             self.budget,
             self.approved.approvals,
             recorder,
-            views,
-            sign,
             folder / "scratch",
         )
-        self._closing = JobClosing(ledger, self.book, self._runner.forget, recorder.now_s)
+        self._delivery = JobDelivery(ledger, self.book, self._files, self._desk, recorder, views, sign)
+        self._closing = JobClosing(ledger, self.book, self._delivery.forget, recorder.now_s)
         self._is_closing = False
         self._look_next = 0.0  # when the orders of jobs that wait are looked at again, on the monotonic clock
         self._told: dict[str, str] = {}  # why a job waits, said once
@@ -201,7 +201,7 @@ class Jobs:
         job = self.book.at(order_id)
         if job.state is not JobState.DELIVERED:
             raise Stale(f"the job is {self.told(order_id)['state']}", hint="its state says how far it is")
-        packed = pack_result(job.receipt, self._runner.leaving(job), self._runner.gate_decision(job))
+        packed = pack_result(job.receipt, self._delivery.leaving(job), self._delivery.gate_decision(job))
         return sealed_for(self._orders.order(job.order).recipient, packed)
 
     # What the owner does
@@ -302,7 +302,7 @@ class Jobs:
     def _deliver(self, job: KeptJob) -> KeptJob:
         """Delivers a job that is decided, unless its order was refunded, or is due: then no receipt is signed."""
         job = self._closing.wait(job)
-        return self._runner.deliver(job) if job.state is JobState.READY else job
+        return self._delivery.deliver(job) if job.state is JobState.READY else job
 
     def _closed(self) -> int:
         """Looks at the orders of jobs: refunded ones, ones that were due, and delivered ones whose time has come."""

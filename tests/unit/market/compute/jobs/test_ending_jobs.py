@@ -192,11 +192,11 @@ def test_killed_at_any_step_a_job_goes_on_and_is_counted_once(stall: Stall, dose
             book.change(order, JobState.QUEUED, state=JobState.RUNNING)
         if after in ("gate", "receipt", "delivered"):
             jobs._run(book.at(order))
-            first = jobs._runner.leaving(book.at(order))["count.json"]
+            first = jobs._delivery.leaving(book.at(order))["count.json"]
         if after == "gate":  # the desk has it, and the book does not say so yet
             book.change(order, JobState.READY, state=JobState.RUNNING)
         if after in ("receipt", "delivered"):
-            jobs._runner.deliver(book.at(order))
+            jobs._delivery.deliver(book.at(order))
             book.change(order, JobState.DELIVERED, state=JobState.READY)
     anew(stall)
     step(stall, order, JobState.DELIVERED)
