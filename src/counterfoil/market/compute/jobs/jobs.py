@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.gate.records import RELEASE, ReleaseRecord
 from counterfoil.market.compute.jobs.approved import Approved
 from counterfoil.market.compute.jobs.closing import WAITING, JobClosing
+from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, JobSpec
@@ -44,6 +46,9 @@ __all__ = ["Jobs"]
 
 LOOK_EVERY_S: Final = 1.0
 """How often it is looked whether a job waits."""
+
+LOOK_AT_ORDERS_S: Final = 5.0
+"""How often it is looked whether the order of a job that waits was refunded, or is due: each asks the ledger."""
 
 AWAITED: Final = "awaited"
 """The state of a job that was bought and not handed in."""
@@ -104,12 +109,12 @@ class Jobs:
             self.budget,
             self.approved.approvals,
             recorder,
-            views,
-            sign,
             folder / "scratch",
         )
-        self._closing = JobClosing(ledger, self.book, self._runner.forget, recorder.now_s)
+        self._delivery = JobDelivery(ledger, self.book, self._files, self._desk, recorder, views, sign)
+        self._closing = JobClosing(ledger, self.book, self._delivery.forget, recorder.now_s)
         self._is_closing = False
+        self._look_next = 0.0  # when the orders of jobs that wait are looked at again, on the monotonic clock
         self._told: dict[str, str] = {}  # why a job waits, said once
         self._running = threading.Lock()  # one job runs at a time
         self._live: Live | None = None
@@ -200,7 +205,7 @@ class Jobs:
         job = self.book.at(order_id)
         if job.state is not JobState.DELIVERED:
             raise Stale(f"the job is {self.told(order_id)['state']}", hint="its state says how far it is")
-        packed = pack_result(job.receipt, self._runner.leaving(job), self._runner.gate_decision(job))
+        packed = pack_result(job.receipt, self._delivery.leaving(job), self._delivery.gate_decision(job))
         return sealed_for(self._orders.order(job.order).recipient, packed)
 
     # What the owner does
@@ -296,11 +301,19 @@ class Jobs:
     def _delivered(self) -> int:
         now = self._recorder.now_s()
         ready = [job for job in self.book.all((JobState.READY,)) if job.ended_s <= now]
-        return sum(self._moved(job, self._runner.deliver) for job in ready)
+        return sum(self._moved(job, self._deliver) for job in ready)
+
+    def _deliver(self, job: KeptJob) -> KeptJob:
+        """Delivers a job that is decided, unless its order was refunded, or is due: then no receipt is signed."""
+        job = self._closing.wait(job)
+        return self._delivery.deliver(job) if job.state is JobState.READY else job
 
     def _closed(self) -> int:
         """Looks at the orders of jobs: refunded ones, ones that were due, and delivered ones whose time has come."""
-        moved = sum(self._moved(job, self._closing.wait) for job in self.book.all(WAITING))
+        moved = 0
+        if time.monotonic() >= self._look_next:
+            self._look_next = time.monotonic() + LOOK_AT_ORDERS_S
+            moved = sum(self._moved(job, self._closing.wait) for job in self.book.all(WAITING))
         moved += sum(self._moved(job, self._closing.refund) for job in self.book.all((JobState.CANCELLED,)))
         return moved + sum(self._moved(job, self._closing.end) for job in self._to_look_at())
 

@@ -3,8 +3,7 @@
 1. the order is held, and not due yet; the approval, the parameters and the data's root are looked at again;
 2. the algorithm runs in the sandbox, or the owner's own program makes statistics with noise;
 3. the gate decides file by file; what it holds waits at the release desk, and nothing else of the outputs is kept;
-4. when all is decided, the receipt is signed and put on record;
-5. the ledger is told the receipt's digest and the charge; then the buyer can fetch the result.
+4. when all is decided it is delivered: `delivering`.
 
 What a run left before a crash is thrown away, and the run begun anew: until the desk took step 3 nothing was decided.
 A job that cannot be run, for a reason that is not its algorithm's, is given up, and its buyer refunded.
@@ -12,9 +11,9 @@ A job that cannot be run, for a reason that is not its algorithm's, is given up,
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +21,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
-
-from counterfoil.core import canonical
 from counterfoil.core.signed_document import SignedDocument, read_document
 from counterfoil.errors import CounterfoilError, LogUnavailable, NotAllowed, NotFound, NotSetUp, Stale
 from counterfoil.market.compute.algorithms import Algorithm
@@ -41,26 +37,23 @@ from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.places import laid_out
-from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, Left, read_receipt
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.compute.sandbox import Exit, Sandbox
-from counterfoil.market.records import ExecutionRecord
 from counterfoil.market.selling.goods import Goods
 from counterfoil.market.selling.sold_orders import SoldOrders
 from counterfoil.market.sheets.wares import Content
-from counterfoil.market.views import market_records
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.streams import time_text
-from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.offer import Order
 
 __all__ = ["JobRunner", "Live"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
-ANSWER: Final = "answer.json"
+_FULL: Final = (errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 _NOTHING: Final = {"cpu_ms": 0, "peak_bytes": 0, "wall_ms": 0, "written_bytes": 0}
 
 
@@ -114,9 +107,7 @@ class JobRunner:
         desk: Takes what the gate holds or lets pass.
         budget: What may still be learnt with noise.
         approvals: Returns what the owner approved beside what sheets say.
-        recorder: Writes what was run.
-        views: Finds what was.
-        sign: Signs a document with the home's market key.
+        recorder: Writes what was decided.
         scratch: Folder for what lies on the disk while a job runs.
     """
 
@@ -131,8 +122,6 @@ class JobRunner:
         budget: Budget,
         approvals: Callable[[], Approvals],
         recorder: Recorder,
-        views: Views,
-        sign: Callable[[Mapping[str, Any]], dict[str, Any]],
         scratch: Path,
     ) -> None:
         self._ledger = ledger
@@ -144,12 +133,8 @@ class JobRunner:
         self._budget = budget
         self._approvals = approvals
         self._recorder = recorder
-        self._views = views
-        self._sign = sign
         self._scratch = scratch
         shutil.rmtree(scratch, ignore_errors=True)  # what a crash left there may hold the data
-
-    # Steps 1 to 3
 
     def run(self, job: KeptJob, live: Live) -> KeptJob:
         """Runs a queued job to the end of step 3; one that cannot run is given up, and the owner is told why.
@@ -158,13 +143,15 @@ class JobRunner:
             Stale: It is no longer queued.
             NotSetUp, LogUnavailable: Something lacks here; it waits for that, and is begun anew then.
         """
-        job = self._book.change(job.order, JobState.QUEUED, state=JobState.RUNNING, began_s=self._recorder.now_s())
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="job-", dir=self._scratch))
-        sheet = self._orders.sheet_of(self._ledger.market.order(job.order)).sheet
+        order = self._ledger.market.order(job.order)  # where the ledger is away, the job waits for it
+        sheet = self._orders.sheet_of(order).sheet
         assert sheet.wares.compute is not None, "an offer of jobs has rules for computing"
         rules = ComputeRules.from_json(sheet.wares.compute)
+        job = self._book.change(job.order, JobState.QUEUED, state=JobState.RUNNING, began_s=self._recorder.now_s())
+        work = self._scratch / f"job-{job.order[2:]}"
         try:
+            _require_open(order, self._recorder.now_s())
+            work.mkdir(mode=0o700, parents=True)
             ran = self._ran(job, rules, sheet.wares.content, live, work)
         except (NotSetUp, LogUnavailable) as error:
             self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"it waits: {error.message}")
@@ -175,6 +162,10 @@ class JobRunner:
             told = live.why or f"it cannot be run: {error.message}"
             return self._book.change(job.order, JobState.RUNNING, state=JobState.CANCELLED, told=told)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                told = f"it waits: the disk refuses: {error.strerror}"
+                self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=told)
+                raise LogUnavailable(told, hint="free some disk space") from error
             _LOGGER.exception("a job failed in a way that was not foreseen")
             told = f"something was not foreseen: {type(error).__name__}"
             ran = _Ran({"environment": "", "exit": "failed", "usage": _NOTHING}, told)
@@ -220,9 +211,7 @@ class JobRunner:
 
     def _ran(self, job: KeptJob, rules: ComputeRules, content: Content | None, live: Live, folder: Path) -> _Ran:
         """Steps 1 to 3."""
-        order, spec = self._ledger.market.order(job.order), JobSpec.decode(job.spec)
-        if order.state != "held" or order.due <= self._recorder.now_s():
-            raise Stale(f"the order is {order.state}, or was due before")
+        spec = JobSpec.decode(job.spec)
         assert content is not None, "an offer of jobs has data"
         with laid_out(self._goods, content.root, content.name, folder) as data:
             if spec.algorithm is None:
@@ -345,77 +334,6 @@ class JobRunner:
         code, log = ran.outcome.exit_code or (0 if ran.outcome.exit is Exit.FINISHED else 1), ran.outcome.log
         return check_outputs(into, rules.gate, data, job=job.job, exit_code=code, log=log)
 
-    # Steps 4 and 5
-
-    def deliver(self, job: KeptJob) -> KeptJob:
-        """Signs the receipt of a job whose outputs are decided on, and has the ledger know it.
-
-        Raises:
-            Stale: It is in another state.
-            NotAllowed: It was due before: its buyer takes the money back.
-        """
-        if not job.receipt:
-            receipt = self._receipt(job)
-            signed = canonical.dumps(self._sign(receipt.to_json()))
-            job = self._book.change(job.order, JobState.READY, receipt=signed)
-        receipt, signed_receipt = read_receipt(job.receipt)
-        self._record(receipt, signed_receipt.digest_hex)
-        # Who gets nothing pays nothing: the rest of what is held goes back to the buyer.
-        charge = None if receipt.outputs else "0"
-        _, deliver = self._ledger.market.delivering(job.order, signed_receipt.digest_hex, charge)
-        ends_s = deliver(lambda _: None).ends
-        return self._book.change(job.order, JobState.READY, state=JobState.DELIVERED, look_s=ends_s)
-
-    def forget(self, job: KeptJob) -> None:
-        """Deletes what is kept of a job that is over: what it brought, what it left, its log."""
-        self._desk.forget(job.job)
-        self._files.forget(job.order)
-
-    def leaving(self, job: KeptJob) -> dict[str, bytes]:
-        """Returns what may leave of a job: what the gate let pass, what was released, or an answer with noise."""
-        with suppress(NotFound):
-            return {ANSWER: self._files.answer(job.order)}
-        with suppress(NotFound):
-            return dict(self._desk.leaving(job.job))
-        return {}  # it never came to the gate
-
-    def gate_decision(self, job: KeptJob) -> bytes:
-        """Returns the gate's decision over a job, canonical JSON; empty where there was none."""
-        with suppress(NotFound):
-            return self._desk.decision(job.job).encode()
-        return b""
-
-    def _receipt(self, job: KeptJob) -> ExecutionReceipt:
-        told, spec = self._files.run(job.order), JobSpec.decode(job.spec)
-        left = self.leaving(job)
-        gate = self.gate_decision(job)
-        return ExecutionReceipt(
-            order=job.order,
-            offer=job.offer,
-            job=job.job,
-            inputs=spec.dataset,
-            algorithm=spec.algorithm.digest if spec.algorithm else "",
-            parameters=sha256(canonical.dumps(dict(spec.parameters))).hexdigest(),
-            environment=told["environment"],
-            exit=told["exit"],
-            outputs=tuple(Left(name, sha256(data).hexdigest(), len(data)) for name, data in sorted(left.items())),
-            gate=sha256(gate).hexdigest() if gate else "",
-            usage=told["usage"],
-            started=told["started"],
-            ended=told["ended"],
-            rerun=told.get("rerun"),
-        )
-
-    def _record(self, receipt: ExecutionReceipt, digest: str) -> None:
-        """Puts on record what was run, once for each receipt."""
-        same = (market_records.c.kind == "execution") & (market_records.c.digest == digest)
-        with self._views.reading() as connection:
-            if connection.execute(select(market_records.c.idx).where(same).limit(1)).first() is not None:
-                return
-        left = tuple(each.sha256 for each in receipt.outputs)
-        named = (receipt.order, receipt.offer, receipt.job, digest, receipt.algorithm, receipt.inputs, receipt.exit)
-        self._recorder.write(ExecutionRecord(*named, left).draft())
-
     # Inner parts
 
     def _paying(self, job: KeptJob, content: Content) -> Paying:
@@ -434,6 +352,12 @@ class JobRunner:
             "exit": ran.outcome.for_buyer,
             "usage": ran.outcome.usage.padded(rules.report_step_ms).to_json(),
         }
+
+
+def _require_open(order: Order, now_s: int) -> None:
+    """Refuses to run what could not be delivered any more."""
+    if order.state != "held" or order.due <= now_s:
+        raise Stale(f"the order is {order.state}, or was due before")
 
 
 def _up(value: int, step: int) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from making_market import Stall, market, offered
 from making_node import settled
@@ -190,11 +192,11 @@ def test_killed_at_any_step_a_job_goes_on_and_is_counted_once(stall: Stall, dose
             book.change(order, JobState.QUEUED, state=JobState.RUNNING)
         if after in ("gate", "receipt", "delivered"):
             jobs._run(book.at(order))
-            first = jobs._runner.leaving(book.at(order))["count.json"]
+            first = jobs._delivery.leaving(book.at(order))["count.json"]
         if after == "gate":  # the desk has it, and the book does not say so yet
             book.change(order, JobState.READY, state=JobState.RUNNING)
         if after in ("receipt", "delivered"):
-            jobs._runner.deliver(book.at(order))
+            jobs._delivery.deliver(book.at(order))
             book.change(order, JobState.DELIVERED, state=JobState.READY)
     anew(stall)
     step(stall, order, JobState.DELIVERED)
@@ -341,3 +343,50 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
     assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
     doses.write_text("person,dose\n")
     assert (outcome()["data"], outcome()["rerun"]) == ("failed", "not checked")
+
+
+def test_a_buyer_killed_before_it_handed_the_job_in_goes_on(stall: Stall, doses: Path, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        """Ends a program as a kill does: nobody catches it."""
+
+    def tell(line: str) -> None:
+        if line.startswith("Handing"):
+            raise Killed
+
+    found, computing = algorithm(COUNT), stall.buyer.market.computing
+    rules = {"gate": GATE, "algorithms": {"digests": [found.digest_hex]}}
+    offer, _ = offered(stall, doses, name="killed", kind="job", delivery_s=3_600, window_s=60, compute=rules)
+    planned = computing.planning(offer.offer, ToCompute(found), to=tmp_path / "result")
+    with pytest.raises(Killed):
+        planned.carry_out(tell)
+    assert computing.status(planned.order)["state"] == "awaited"
+    computing.resume()
+    step(stall, planned.order, JobState.DELIVERED)
+    settled(lambda: bool(computing.resume()) or (tmp_path / "result").exists())
+    assert (tmp_path / "result" / "out" / "count.json").read_bytes() == b"101"
+    kept = stall.buyer.home.paths.market / "handed-in"
+    assert [each for each in kept.iterdir() if each.name.startswith(planned.order[2:])] == []
+
+
+def test_without_a_ticket_every_door_is_shut_and_huge_bodies_are_not_read(stall: Stall, doses: Path) -> None:
+    order = bought(stall, doses, COUNT)
+    step(stall, order, JobState.DELIVERED)
+    other = bought(stall, doses, CHANCE)
+    tickets = {each: stall.buyer.market.buying.ticket(each) for each in (order, other)}
+    asked = (("GET", "job"), ("GET", "result"), ("POST", "cancel"), ("POST", "job"))
+
+    def ask(method: str, name: str, ticket: str, body: Any = None, **headers: str) -> int:
+        url = f"{stall.url}/api/v1/market/orders/{order}/{name}"
+        with_ticket = {"authorization": f"Bearer {ticket}"} | headers
+        return httpx.request(method, url, content=body, headers=with_ticket, timeout=30).status_code
+
+    for method, name in asked:
+        assert ask(method, name, "cft_" + "A" * 43) == 401
+        assert ask(method, name, tickets[other]) == 401
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    with closing(http.client.HTTPConnection(stall.url.removeprefix("http://"), timeout=30)) as connection:
+        head = form | {"authorization": f"Bearer {tickets[order]}", "content-length": str(100 * 2**20)}
+        connection.request("POST", f"/api/v1/market/orders/{order}/job", b"--x", head)  # the rest never comes
+        assert connection.getresponse().status == 413
+    assert ask("POST", "job", tickets[order], b"nonsense", **form) == 422
+    assert ask("GET", "job", tickets[order]) == 200
