@@ -127,6 +127,7 @@ def test_what_was_taken_back_is_refunded_by_the_node_and_nothing_of_it_is_kept(s
 def test_one_that_runs_is_stopped_and_refunded(stall: Stall, doses: Path) -> None:
     order = bought(stall, doses, SLOW)
     jobs = stall.seller.market.jobs
+    jobs.start()  # as a serving node does
     settled(lambda: jobs.live is not None and bool(jobs.live.lines))
     stall.buyer.market.computing.cancel(order)
     assert step(stall, order, JobState.REFUNDED).told == "its buyer took it back"
@@ -224,7 +225,12 @@ def test_it_is_settled_when_its_window_is_over_and_forgotten_in_the_end(stall: S
     order = bought(stall, doses, COUNT)
     step(stall, order, JobState.DELIVERED)
     stall.clock.move(601)
-    settled(lambda: stall.sells.order(order).state == "settled")  # by the node itself
+
+    def is_settled() -> bool:
+        stall.seller.market.jobs.step()
+        return stall.sells.order(order).state == "settled"
+
+    settled(is_settled)
     assert set(stall.buyer.market.computing.fetch(order).outputs) == {"count.json"}  # it can still be fetched
     stall.clock.move(KEPT_S)
     job = step(stall, order, JobState.FORGOTTEN)
