@@ -55,11 +55,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def market(folder: Path) -> Iterator[Stall]:
-    """Opens seller, ledger, node and buyer."""
+def market(folder: Path, settings: str = "") -> Iterator[Stall]:
+    """Opens seller (with settings of its own), ledger, node and buyer."""
     clock, url = Clock(), f"http://127.0.0.1:{free_port()}"
     own = f'public_url = "{url}"\nmarket_folder = "goods"\nmarket_networks = ["127.0.0.0/8"]\n'
-    with open_home(copy_home(folder / "seller", own), clock) as seller:
+    with open_home(copy_home(folder / "seller", own + settings), clock) as seller:
         seller.ledger.connect()
         served = Node(seller, NodeSettings(), password_cost=CHEAP)
         served.chores = Chores(served.state, [])

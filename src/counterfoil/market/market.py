@@ -55,6 +55,8 @@ class Market:
         node: Base address of the home's node; empty where the settings name none.
         networks: Beside the public internet, networks in which other nodes may be asked.
         goods: Folder whose files may be named over the network to be offered; None for none.
+        fleet: Address of a scheduler whose workers run jobs, and the folder with the certificates for it; None for
+            this machine.
 
     Attributes:
         shelf: Offer sheets, licence texts, passports and reviews, for everybody to read.
@@ -74,6 +76,7 @@ class Market:
         node: str,
         networks: Sequence[str] = (),
         goods: Path | None = None,
+        fleet: tuple[str, Path | None] | None = None,
     ) -> None:
         self._folder = folder
         self._ledger = ledger
@@ -86,6 +89,7 @@ class Market:
         self._node = node
         self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
         self._goods = goods
+        self._fleet = fleet
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._parts: dict[type, object] = {}
@@ -178,6 +182,7 @@ class Market:
         """
         selling = self.selling
         from counterfoil.market.compute.jobs.jobs import Jobs
+        from counterfoil.market.compute.jobs.workplaces import HERE, OnFleet
 
         return self._once(
             Jobs,
@@ -191,6 +196,7 @@ class Market:
                 self._views,
                 self._archive,
                 selling.sign,
+                OnFleet(*self._fleet) if self._fleet is not None else HERE,
             ),
         )
 

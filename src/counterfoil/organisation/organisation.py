@@ -184,6 +184,7 @@ class Organisation:
                 settings.public_url,
                 settings.market_networks,
                 paths.folder / settings.market_folder if settings.market_folder else None,
+                settings.fleet(paths.folder),
             )
             stack.callback(self.market.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 from counterfoil.errors import InvalidInput
@@ -53,6 +54,10 @@ class HomeSettings:
         dataset_gate: What a dataset must have passed before a model may rest on it; see `dataset_rules`.
         market_folder: Folder, relative to the home, whose files and folders may be named over HTTP to be offered;
             empty for none: then snapshots alone can.
+        fleet_scheduler: Address of a dask scheduler whose workers run the jobs that others bought, `tls://host:8786`;
+            empty runs them on this machine.
+        fleet_tls: Folder, relative to the home, with `ca.pem`, `cert.pem` and `key.pem` for it; empty only where the
+            scheduler is on this machine.
         market_networks: Networks beside the public internet in which nodes of buyers and sellers may be asked.
     """
 
@@ -69,6 +74,8 @@ class HomeSettings:
     dataset_gate: tuple[str, ...] = ()
     market_folder: str = ""
     market_networks: tuple[str, ...] = ()
+    fleet_scheduler: str = ""
+    fleet_tls: str = ""
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -79,6 +86,8 @@ class HomeSettings:
             ("key_file", self.key_file),
             ("spool_dir", self.spool_dir),
             ("market_folder", self.market_folder),
+            ("fleet_scheduler", self.fleet_scheduler),
+            ("fleet_tls", self.fleet_tls),
         ):
             if len(text) > _MAX_TEXT or not text.isprintable():
                 raise InvalidInput(
@@ -102,6 +111,12 @@ class HomeSettings:
             )
         if not 1 <= self.epoch_s <= _MAX_EPOCH_S:
             raise InvalidInput(f"epoch_s is {self.epoch_s}", hint=f"between 1 and {_MAX_EPOCH_S} seconds")
+
+    def fleet(self, folder: Path) -> tuple[str, Path | None] | None:
+        """Returns the scheduler of the fleet and where its certificates lie; None without a fleet."""
+        if not self.fleet_scheduler:
+            return None
+        return self.fleet_scheduler, folder / self.fleet_tls if self.fleet_tls else None
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -26,7 +26,7 @@ from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Sandbox, T
 from counterfoil.market.compute.sandbox.log import Line
 from counterfoil.market.compute.sandbox.sandbox import Stopped
 
-__all__ = ["Execution", "Input", "Rerun", "Work", "content_root", "execute", "require_content", "rerun"]
+__all__ = ["Execution", "Input", "Rerun", "Work", "compared", "content_root", "execute", "require_content", "rerun"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,11 @@ def rerun(
     publication: SignedDocument | None = None,
 ) -> Rerun:
     """Runs the same work once more and says whether the same came out. Errors as `execute`."""
-    again = execute(sandbox, work, approvals, into, publication=publication)
+    return compared(first, execute(sandbox, work, approvals, into, publication=publication))
+
+
+def compared(first: Execution, again: Execution) -> Rerun:
+    """Holds two runs of the same work against each other."""
     before, after = _digests(first.outcome), _digests(again.outcome)
     differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     return Rerun(again, tuple(differing), first.environment.differences(again.environment))

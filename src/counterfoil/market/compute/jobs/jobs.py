@@ -24,9 +24,11 @@ from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, JobSpec
+from counterfoil.market.compute.jobs.live import Live
 from counterfoil.market.compute.jobs.result_file import pack_result
 from counterfoil.market.compute.jobs.rules import ComputeRules
-from counterfoil.market.compute.jobs.running import JobRunner, Live
+from counterfoil.market.compute.jobs.running import JobRunner
+from counterfoil.market.compute.jobs.workplaces import HERE, Workplace
 from counterfoil.market.delivery.tickets import sealed_for
 from counterfoil.market.selling.goods import Goods
 from counterfoil.market.selling.sold_orders import SoldOrders
@@ -71,6 +73,7 @@ class Jobs:
         views: Finds them.
         archive: Keeps schemas.
         sign: Signs a document with the home's market key.
+        place: Where algorithms run.
 
     Attributes:
         approved: What the owner approved beside what sheets say.
@@ -89,6 +92,7 @@ class Jobs:
         views: Views,
         archive: Archive,
         sign: Callable[[Mapping[str, Any]], dict[str, Any]],
+        place: Workplace = HERE,
     ) -> None:
         self._orders = orders
         self._recorder = recorder
@@ -110,6 +114,7 @@ class Jobs:
             self.approved.approvals,
             recorder,
             folder / "scratch",
+            place,
         )
         self._delivery = JobDelivery(ledger, self.book, self._files, self._desk, recorder, views, sign)
         self._closing = JobClosing(ledger, self.book, self._delivery.forget, recorder.now_s)

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.core.signed_document import SignedDocument, read_document
-from counterfoil.errors import CounterfoilError, LogUnavailable, NotAllowed, NotFound, NotSetUp, Stale
+from counterfoil.errors import CounterfoilError, LogUnavailable, NodeUnreachable, NotAllowed, NotFound, NotSetUp, Stale
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import PUBLICATION_FORMAT, Approvals
-from counterfoil.market.compute.execution import Execution, Input, Work, execute, require_content, rerun
+from counterfoil.market.compute.execution import Execution, Input, Work, compared, require_content
 from counterfoil.market.compute.gate import Desk, Gated, RowIndex, check_outputs
 from counterfoil.market.compute.gate.privacy.budget import Budget, Cost
 from counterfoil.market.compute.gate.privacy.private_answer import Paying, answer_blocks, answer_privately
@@ -36,9 +36,11 @@ from counterfoil.market.compute.jobs.block_run import answers_of_blocks
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.live import Live
 from counterfoil.market.compute.jobs.places import laid_out
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
+from counterfoil.market.compute.jobs.workplaces import Workplace
 from counterfoil.market.compute.sandbox import Exit, Sandbox
 from counterfoil.market.selling.goods import Goods
 from counterfoil.market.selling.sold_orders import SoldOrders
@@ -50,39 +52,11 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.offer import Order
 
-__all__ = ["JobRunner", "Live"]
+__all__ = ["JobRunner"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
 _FULL: Final = (errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 _NOTHING: Final = {"cpu_ms": 0, "peak_bytes": 0, "wall_ms": 0, "written_bytes": 0}
-
-
-@dataclass(slots=True)
-class Live:
-    """A job that runs now, as its owner watches it.
-
-    Attributes:
-        order: Its order.
-        lines: The newest lines of its log; for the owner alone.
-        done: Parts that are done, of `parts`.
-        parts: How many there are; 1 for a job that is not cut in blocks.
-        is_stopped: Whether it is to be ended.
-        why: Who wants it ended, in words.
-        is_abandoned: Whether it is begun anew later: the home is being closed.
-    """
-
-    order: str
-    lines: list[str]
-    done: int = 0
-    parts: int = 1
-    is_stopped: bool = False
-    why: str = ""
-    is_abandoned: bool = False
-
-    def take(self, line: str) -> None:
-        """Takes a line of the log; the newest 500 are kept."""
-        self.lines.append(line)
-        del self.lines[:-500]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +83,7 @@ class JobRunner:
         approvals: Returns what the owner approved beside what sheets say.
         recorder: Writes what was decided.
         scratch: Folder for what lies on the disk while a job runs.
+        place: Where algorithms run; over blocks of rows they always run here.
     """
 
     def __init__(
@@ -123,6 +98,7 @@ class JobRunner:
         approvals: Callable[[], Approvals],
         recorder: Recorder,
         scratch: Path,
+        place: Workplace,
     ) -> None:
         self._ledger = ledger
         self._orders = orders
@@ -134,6 +110,7 @@ class JobRunner:
         self._approvals = approvals
         self._recorder = recorder
         self._scratch = scratch
+        self._place = place
         shutil.rmtree(scratch, ignore_errors=True)  # what a crash left there may hold the data
 
     def run(self, job: KeptJob, live: Live) -> KeptJob:
@@ -141,7 +118,8 @@ class JobRunner:
 
         Raises:
             Stale: It is no longer queued.
-            NotSetUp, LogUnavailable: Something lacks here; it waits for that, and is begun anew then.
+            NotSetUp, LogUnavailable, NodeUnreachable: Something lacks here, or the fleet is away; it waits for
+                that, and is begun anew then.
         """
         order = self._ledger.market.order(job.order)  # where the ledger is away, the job waits for it
         sheet = self._orders.sheet_of(order).sheet
@@ -153,7 +131,7 @@ class JobRunner:
             _require_open(order, self._recorder.now_s())
             work.mkdir(mode=0o700, parents=True)
             ran = self._ran(job, rules, sheet.wares.content, live, work)
-        except (NotSetUp, LogUnavailable) as error:
+        except (NotSetUp, LogUnavailable, NodeUnreachable) as error:
             self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"it waits: {error.message}")
             raise
         except CounterfoilError as error:
@@ -240,27 +218,19 @@ class JobRunner:
         if spec.algorithm is None or algorithm.digest_hex != spec.algorithm.digest:
             raise NotAllowed("the algorithm that is kept is not the one that was bought")
         publication = read_document(published, PUBLICATION_FORMAT) if published else None
-        sandbox, approvals = Sandbox.open(), self._all_approvals(rules)
+        approvals = self._all_approvals(rules)
         given = {"data": Input(data, content.root)}
         work = Work(algorithm, given, dict(spec.parameters), spec.capped(rules.limits))
         if rules.privacy is not None and rules.privacy.blocks is not None:
-            answers, last = self._over_blocks(sandbox, work, approvals, rules.privacy, publication, live, folder)
+            answers, last = self._over_blocks(Sandbox.open(), work, approvals, rules.privacy, publication, live, folder)
             answer, blocks = answer_blocks(self._paying(job, content), rules.privacy, answers), rules.privacy.blocks
             self._put_answer(job, content, rules.privacy, Cost.of(blocks.epsilon, blocks.delta), answer)
             told = {"environment": last.environment.digest_hex, "exit": "finished", "usage": _NOTHING}
             return _Ran(told)
         into = folder / "out"
-        ran = execute(
-            sandbox,
-            work,
-            approvals,
-            into,
-            publication=publication,
-            on_line=live.take,
-            is_stopped=lambda: live.is_stopped,
-        )
+        ran = self._place.run(work, approvals, into, publication, live)
         live.done = 1
-        again = self._again(sandbox, work, approvals, ran, publication, rules, job, folder)
+        again = self._again(work, approvals, ran, publication, rules, job, live, folder)
         gated = self._gate(job, rules, ran, into, columns_of(data, content.media_type))
         return _Ran(self._told(ran, rules) | again, _words(ran), ran.outcome.log, gated)
 
@@ -302,20 +272,20 @@ class JobRunner:
 
     def _again(
         self,
-        sandbox: Sandbox,
         work: Work,
         approvals: Approvals,
         ran: Execution,
         publication: SignedDocument | None,
         rules: ComputeRules,
         job: KeptJob,
+        live: Live,
         folder: Path,
     ) -> dict[str, Any]:
         """Runs a share of the jobs twice; which ones follows from their digests, so nobody chooses."""
         is_drawn = int(sha256(b"rerun" + bytes.fromhex(job.job)).hexdigest()[:8], 16) % 100 < rules.rerun_percent
         if not is_drawn or ran.outcome.exit is not Exit.FINISHED:
             return {}
-        found = rerun(sandbox, work, approvals, ran, folder / "again", publication=publication)
+        found = compared(ran, self._place.run(work, approvals, folder / "again", publication, live))
         # A name that no rule knows could carry data: such files are one entry.
         named = sorted({each if each in rules.gate.files else "*" for each in found.differing})
         return {"rerun": {"differing": named, "environment": list(found.environment)}}
