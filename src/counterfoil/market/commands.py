@@ -12,6 +12,7 @@ from counterfoil.market.buying.compute_commands import compute, job
 from counterfoil.market.catalogue.commands import search, show
 from counterfoil.market.compute.commands import algorithm, approve, approved, jobs, release
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.market.contributions.commands import proposals, propose, review_proposal
 from counterfoil.market.money_commands import credits, payouts, shares
 from counterfoil.market.ocean.commands import export_offer, import_offer
 from counterfoil.market.selling.commands import offer, publish
@@ -92,6 +93,9 @@ for _command in (
     review,
     payouts,
     shares,
+    propose,
+    proposals,
+    review_proposal,
     known,
     import_offer,
     export_offer,

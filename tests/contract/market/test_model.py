@@ -87,6 +87,8 @@ class Machine(RuleBasedStateMachine):
         for kind in KINDS[2:]:
             for shares in SHARES[1:]:
                 self.buy_one(SELLER, BUYER, kind, shares, 0, 10_000, is_referred=True, from_balance=False)
+        for place in range(0, len(self.orders), 2):
+            self.deliver(place, 50)
 
     def teardown(self) -> None:
         if hasattr(self, "anchor"):
@@ -124,7 +126,10 @@ class Machine(RuleBasedStateMachine):
         )
 
     def closable(self, place: int) -> Kept | None:
+        """Returns an order whose money is or was held, four times of five one that is not closed where there is one."""
         held = [each for each in self.orders if each.is_held]
+        if place % 5:
+            held = [each for each in held if each.state in (HELD, DELIVERED)] or held
         return held[place % len(held)] if held else None
 
     # What happens
@@ -183,6 +188,21 @@ class Machine(RuleBasedStateMachine):
         if not is_held:
             self.pay(order, coin, price)
 
+    @rule(place=st.integers(0, 99), seconds=st.sampled_from((1, 100)), who=st.sampled_from(("seller", "governor")))
+    def refund_what_was_renewed(self, place: int, seconds: int, who: str) -> None:
+        """Whoever has an order buys the same again, while it has access or begins anew; then the first is refunded."""
+        kept = self.closable(place)
+        if kept is None:
+            return
+        pass_time(seconds)
+        offer, buyer = kept.order.offer, account_of(kept.order.buyer)
+        token = self.tokens.index(kept.token)
+        self.buy_one(
+            account_of(offer.seller), buyer, offer.rules, offer.shares, token, offer.price, is_referred=False,
+            from_balance=False,
+        )  # fmt: skip
+        self.refund_one(kept, who)
+
     @rule(place=st.integers(0, 99), part=st.integers(0, 100))
     def deliver(self, place: int, part: int) -> None:
         kept = self.closable(place)
@@ -217,8 +237,10 @@ class Machine(RuleBasedStateMachine):
     @rule(place=st.integers(0, 99), who=st.sampled_from(("seller", "buyer", "governor", "stranger")))
     def refund(self, place: int, who: str) -> None:
         kept = self.closable(place)
-        if kept is None:
-            return
+        if kept is not None:
+            self.refund_one(kept, who)
+
+    def refund_one(self, kept: Kept, who: str) -> None:
         by = party(kept.order, who)
         order = kept.order
         may = kept.state in (HELD, DELIVERED) and (
@@ -262,7 +284,7 @@ class Machine(RuleBasedStateMachine):
     def change_the_fee(self, bps: int) -> None:
         self.bench.market.set_fee(bps, sender=GOVERNOR.address)
 
-    @rule(seconds=st.integers(1, 120))
+    @rule(seconds=st.integers(1, 250))
     def wait(self, seconds: int) -> None:
         pass_time(seconds)
 

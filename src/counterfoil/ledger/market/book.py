@@ -165,9 +165,9 @@ class MarketBook:
             return None
         return tuple(Share(bytes.fromhex(payee[2:]), bps) for payee, bps in json.loads(found))
 
-    def sellers(self, token: str, limit: int) -> list[str]:
-        """Returns the addresses of those who sold something for a token."""
-        query = select(orders.c.seller).distinct().where(orders.c.token == token).limit(limit)
+    def sellers(self, token: str) -> list[str]:
+        """Returns the addresses of those who sold something for a token, in order."""
+        query = select(orders.c.seller).distinct().where(orders.c.token == token).order_by(orders.c.seller)
         with self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
 

@@ -3,7 +3,8 @@
 A signature (ERC-2612, ERC-3009) saves a transaction. It takes an account whose secret is in
 this home: a signer elsewhere signs transactions alone, and allows the price in one of its own.
 Whoever brings such a signature before this home does cannot take anything with it: a permit
-that is used up leaves its allowance, and an authorization pays for this purchase alone.
+that is used up leaves its allowance, and an authorization pays for this purchase alone. But it
+does buy; so nobody is shown one, no node asked for an estimate either, before it is carried out.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from sqlalchemy import Row
 
 from counterfoil.errors import InvalidInput, NotAllowed, OutOfFunds, Reverted
 from counterfoil.ledger.accounts.account import LocalAccount, checksummed, parse_address
+from counterfoil.ledger.market.allowances import Allowances
 from counterfoil.ledger.market.contract import MarketContract, Purchase
 from counterfoil.ledger.market.offer import MarketEvent, Order, Price
 from counterfoil.ledger.market.quote import TradeQuote
 from counterfoil.ledger.market.terms import KINDS, Share, kind_word, order_id
 from counterfoil.ledger.market.token import Authorization, Permit, Token
-from counterfoil.ledger.market.trades import Done, Trade, Trades, read_word, terms_of
+from counterfoil.ledger.market.trades import Done, Trade, read_word, terms_of
 from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
 
 __all__ = ["Buying", "ToBuy", "Way"]
@@ -36,10 +38,10 @@ SIGNED_S: Final = 86_400
 """So long a signature holds: it may wait for a block, and is worthless afterwards."""
 
 BUY_GAS: Final = 260_000
-"""Of buying where the price is still to be allowed: it cannot be estimated."""
+"""Of buying where the price is still to be allowed, or what pays is not to be shown yet: it cannot be estimated."""
 
-APPROVE_GAS: Final = 80_000
-"""Of allowing the price where what is left of another allowance is still to be taken back, likewise."""
+SHARE_GAS: Final = 25_000
+"""Of each share that is credited, besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class _Wanted:
     row: Row[Any]
 
 
-class Buying(Trades):
+class Buying(Allowances):
     """What this home buys; see `Trades`."""
 
     def buying(self, wanted: ToBuy, way: Way = "auto") -> tuple[TradeQuote, Callable[[Tell], Order]]:
@@ -127,10 +129,15 @@ class Buying(Trades):
             return all(self._order(each.order) is not None for each in found)
 
         is_made_now = is_made()
+        bought = [each.order for each in found if self._order(each.order) is not None]
+        if bought and not is_made_now:
+            raise InvalidInput(
+                f"{bought[0]} of them is bought already, and would be paid again", hint="leave it out of what is left"
+            )
         if not is_made_now:
             self._require_open(found)
-        allowed = self._allowing(token, price, found[0].order, is_made) if not is_made_now else ()
-        gas = BUY_GAS * len(found) if allowed else None
+        allowed = self.allowing(token, price, found[0].order, is_made) if not is_made_now else ()
+        gas = sum(map(_gas, found)) if allowed else None
         call = self.call(f"bought {found[0].order}", calldata, title, is_made, gas=gas)
         trade = self._trade(title, (*allowed, call), found, "")
         return self.plan(trade, lambda: tuple(self.shown_order(self.require_order(each.order)) for each in found))
@@ -226,7 +233,7 @@ class Buying(Trades):
             return (buy(MarketContract.buy_from_balance(purchase, shares)),), ""
         if not terms.price:
             return (plain,), ""
-        self._require_balance(token, found.price)
+        self.require_balance(token, found.price)
         is_allowed = token.allowance(self.account, self.opened.contract.address) >= terms.price
         if is_allowed and way in ("auto", "allowance"):
             return (plain,), ""
@@ -234,14 +241,14 @@ class Buying(Trades):
             calldata = signed(token, found) if way in ("auto", name) else None
             if calldata is not None:
                 what = f"leave for the market to take {found.price.text}, for a day ({name})"
-                return (buy(calldata),), what
+                return (buy(calldata, _gas(found) if name == "authorization" else None),), what
         if way not in ("auto", "allowance"):
             raise InvalidInput(
                 f"this token and this account cannot pay by {way}", hint="leave the way out, and what can be is chosen"
             )
         return (
-            *self._allowing(terms.token, found.price, found.order, is_made),
-            buy(MarketContract.buy(purchase, shares), BUY_GAS),
+            *self.allowing(terms.token, found.price, found.order, is_made),
+            buy(MarketContract.buy(purchase, shares), _gas(found)),
         ), ""
 
     def _permitted(self, token: Token, found: _Wanted) -> bytes | None:
@@ -270,37 +277,6 @@ class Buying(Trades):
         signature = account.sign_digest(payment.digest(domain))
         return MarketContract.buy_with_authorization(found.purchase, found.shares, self.account, before_s, signature)
 
-    def _allowing(
-        self, token: bytes, price: Price, order: str, is_bought: Callable[[], bool]
-    ) -> tuple[ContractCall, ...]:
-        """Returns the calls that let the market take the price; none where it may.
-
-        What is left of an earlier allowance is taken back first: some tokens let none be changed into another.
-        """
-        if not price.units:
-            return ()
-        spender, held = self.opened.contract.address, self.token(token)
-        self._require_balance(held, price)
-
-        def allowed() -> int:
-            return held.allowance(self.account, spender)
-
-        def is_made() -> bool:
-            return allowed() >= price.units or is_bought()
-
-        if is_made():
-            return ()
-        title, back = f"let the market take {price.text}", "take back what it may take still"
-        rest = allowed()
-        nothing, all_of_it = Token.approve(spender, 0), Token.approve(spender, price.units)
-        call = self.call(
-            f"allowed {order}", all_of_it, title, is_made, contract=token, gas=APPROVE_GAS if rest else None
-        )
-        if not rest:
-            return (call,)
-        clear = self.call(f"cleared {order}", nothing, back, lambda: not allowed() or is_made(), contract=token)
-        return (clear, call)
-
     def _require_open(self, found: Sequence[_Wanted]) -> None:
         for each in found:
             purchase = each.purchase
@@ -312,15 +288,6 @@ class Buying(Trades):
             raise NotAllowed(
                 f"the offer {row.offer} cannot be bought: {why or 'its asset has another owner, or is recalled'}",
                 hint="look at the offer again",
-            )
-
-    def _require_balance(self, token: Token, price: Price) -> None:
-        held = token.balance(self.account)
-        if held < price.units:
-            raise OutOfFunds(
-                f"the account {checksummed(self.account)} holds {self.price(token.address, held).text}, "
-                f"and {price.text} are to be paid",
-                hint="send it more of the token, then repeat",
             )
 
     def _require_owed(self, price: Price, token: bytes) -> None:
@@ -344,3 +311,7 @@ class Buying(Trades):
     @property
     def _deadline_s(self) -> int:
         return self._ledger.opened.chain.require_block("latest").time_s + SIGNED_S
+
+
+def _gas(found: _Wanted) -> int:
+    return BUY_GAS + SHARE_GAS * len(found.shares)

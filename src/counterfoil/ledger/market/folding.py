@@ -2,7 +2,8 @@
 
 An order's facts never change once it is made, only how it stands; an offer, an asset's owner
 and state are what was said last. So taking back works anew only the rows that the taken
-events touched, from the events that are left.
+events touched, from the events that are left. Where a buyer buys again with the key of an
+older order that was paid at once, which the contract takes, the first order counts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, and_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from counterfoil.errors import LedgerContradicts
@@ -147,14 +148,18 @@ def _offered(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _make_order(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Takes an order: the terms are those of its offer, which the contract compared when it was bought."""
+    """Takes an order: the terms are those of its offer, which the contract compared when it was bought.
+
+    Nothing where there is one under this id: see the module.
+    """
     told = row["told"]
     offer = _require(connection, offers, offers.c.offer == row["offer"], row)
     is_held = row["name"] == "Ordered"
     rules = told["rules"] if is_held else _rules(offer) | told["fee_bps"] << 120
     price = amount_key(told["held"] if is_held else told["paid"])
     connection.execute(
-        orders.insert().values(
+        insert(orders)
+        .values(
             order=row["order"],
             offer=row["offer"],
             asset=offer.asset,
@@ -180,6 +185,7 @@ def _make_order(connection: Connection, row: Mapping[str, Any]) -> None:
             charge=price,
             digest=NO_DIGEST,
         )
+        .on_conflict_do_nothing()
     )
 
 
@@ -192,7 +198,8 @@ def _rules(offer: Row[Any]) -> int:
 
 def _change_order(connection: Connection, row: Mapping[str, Any]) -> None:
     told, mine = row["told"], orders.c.order == row["order"]
-    _require(connection, orders, mine, row)
+    if _require(connection, orders, mine, row).state == OrderState.PAID:  # it is about a second one of this id
+        return
     if row["name"] == "Delivered":
         values = {"state": OrderState.DELIVERED, "ends": told["ends"], "charge": amount_key(told["charge"])}
         values["digest"] = told["digest"]
@@ -203,7 +210,7 @@ def _change_order(connection: Connection, row: Mapping[str, Any]) -> None:
 
 def _reset_order(connection: Connection, order: str) -> None:
     """Works out anew how an order stands; nothing where the order itself was taken back."""
-    mine = orders.c.order == order
+    mine = and_(orders.c.order == order, orders.c.state != OrderState.PAID)
     first = {"state": OrderState.HELD, "ends": 0, "charge": orders.c.price, "digest": NO_DIGEST}
     connection.execute(orders.update().where(mine).values(first))
     for row in _events(connection, events.c.order, order, ORDER_EVENTS):

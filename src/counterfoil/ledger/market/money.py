@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
-from counterfoil.errors import InvalidInput, OutOfFunds
+from counterfoil.errors import InvalidInput
 from counterfoil.ledger.accounts.account import checksummed, parse_address
+from counterfoil.ledger.market.allowances import Allowances
 from counterfoil.ledger.market.contract import MarketContract, mint
 from counterfoil.ledger.market.offer import MarketEvent, Price
 from counterfoil.ledger.market.quote import TradeQuote
-from counterfoil.ledger.market.token import Token
-from counterfoil.ledger.market.trades import Done, Trade, Trades, lower, read_word
+from counterfoil.ledger.market.trades import Done, Trade, lower, read_word
 from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
 
 __all__ = ["Money"]
@@ -20,7 +21,7 @@ _Planned = tuple[TradeQuote, Callable[[Tell], Price]]
 _MOST_SELLERS: Final = 64
 
 
-class Money(Trades):
+class Money(Allowances):
     """What this home is owed and has; see `Trades`. Each plan returns, once carried out, what the account holds."""
 
     def withdrawing(self, token: str = "") -> _Planned:
@@ -59,23 +60,14 @@ class Money(Trades):
             OutOfFunds: The account holds less.
         """
         address, price = self._amount(amount, token)
-        held, spender = self.token(address), self.opened.contract.address
-        if held.balance(self.account) < price.units:
-            raise OutOfFunds(
-                f"the account {checksummed(self.account)} holds less than {price.text}", hint="send it more"
-            )
         title, mark = f"put {price.text} into the market", f"{price.units} {checksummed(address)}"
         deposit = self.call(f"deposited {mark}", MarketContract.deposit(address, price.units), title, gas=_DEPOSIT_GAS)
-
-        def is_allowed() -> bool:
-            return held.allowance(self.account, spender) >= price.units or deposit.is_made()
-
-        allow = f"let the market take {price.text}"
-        calls = [self.call(f"allowed {mark}", Token.approve(spender, price.units), allow, is_allowed, contract=address)]
-        calls.append(deposit)
+        allowing: tuple[ContractCall, ...] = ()
+        if self._calls.is_left(deposit):
+            allowing = self.allowing(address, price, mark, deposit.is_made)
         done = Done("deposited", token=price.token, amount=price.amount)
         moves = (f"{price.text} to the market",)
-        return self._money_plan(done, title, tuple(calls), lambda _: None, moves, address)
+        return self._money_plan(done, title, (*allowing, deposit), lambda _: None, moves, address)
 
     def claiming(
         self, root: str, weight: int, index: int, size: int, proof: Sequence[str], token: str = ""
@@ -113,19 +105,23 @@ class Money(Trades):
     def collecting_fees(self, token: str = "") -> _Planned:
         """Returns what having the market's fees sent to its governor costs, and what does it; anybody can.
 
+        Of up to 64 sellers at once; asked again, of the next ones.
+
         Args:
             token: Address of the token; empty takes the one of the settings.
         """
         address = self.named_token(token)
         self.opened.scanner.step()
-        sellers = [bytes.fromhex(each[2:]) for each in self.opened.book.sellers(lower(address), _MOST_SELLERS)]
         contract, market = self.opened.contract, self.opened.contract.address
-        owing = [each for each in sellers if contract.owed(address, each)[1]]
-        fees = sum(contract.owed(address, each)[1] for each in owing) + contract.owed(address, market)[0]
-        price, title = self.price(address, fees), "have the market's fees sent to its governor"
-        call = self.call(
-            f"collected {checksummed(address)}", MarketContract.withdraw_fees(address, owing), title, lambda: not fees
-        )
+        sellers = (bytes.fromhex(each[2:]) for each in self.opened.book.sellers(lower(address)))
+        owing = list(islice((each for each in sellers if contract.owed(address, each)[1]), _MOST_SELLERS))
+
+        def fees() -> int:
+            return sum(contract.owed(address, each)[1] for each in owing) + contract.owed(address, market)[0]
+
+        price, title = self.price(address, fees()), "have the market's fees sent to its governor"
+        calldata = MarketContract.withdraw_fees(address, owing)
+        call = self.call(f"collected {checksummed(address)}", calldata, title, lambda: not fees())
 
         def told(_: Done) -> MarketEvent | None:
             return self._newest_of("FeesPaid", address, account="")

@@ -182,6 +182,8 @@ class Trades:
         if not transaction:  # it always was so
             return
         contract = call.contract if event is None else self.opened.contract.address
+        if event is not None and done.token and "amount" in event.told:  # what was sent, and not what was expected
+            done = replace(done, amount=self.price(parse_address(done.token), event.told["amount"]).amount)
         made = TradeRecord(
             chain_id=self._ledger.opened.chain.chain_id,
             contract=checksummed(contract),

@@ -78,7 +78,9 @@ def buy(
             accept_licence=accept_licence,
             credentials=credentials,
         )
-        planned = org.market.buying.planning(offer_id, stated, most=most, way=way, referrer=referrer)
+        planned = org.market.buying.planning(
+            offer_id, stated, most=most, way=way, referrer=referrer, to=None if no_download else to or Path()
+        )
         told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)

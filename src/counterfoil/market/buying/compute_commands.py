@@ -28,7 +28,7 @@ __all__ = ["compute", "job"]
 
 PATH: Final = click.Path(path_type=Path)
 _POLL_S: Final = 1.0
-_OVER: Final = ("delivered", "cancelled")
+_OVER: Final = ("delivered", "forgotten", "refunded")
 
 
 @click.command()
@@ -109,7 +109,8 @@ def job(session: Session, order_id: str, cancel: bool, wait: int, to: Path | Non
             state = computing.cancel(order_id)["state"]
             session.emit({"order": order_id, "state": state}, [f"The job is {state}."])
             return
-        computing.hand_in(order_id)
+        if computing.status(order_id)["state"] == "awaited":
+            computing.hand_in(order_id)
         state = _awaited(session, org, order_id, wait)
         result = computing.fetch(order_id, to) if state == "delivered" else None
     _emit(session, order_id, state, result, to)

@@ -8,25 +8,22 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Final
-from urllib.parse import SplitResult
 
 from counterfoil.errors import InvalidInput, NodeUnreachable, NotFound, TooLarge
+from counterfoil.market.judged_connection import JudgedConnection
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.provenance.snapshots.web import require_web_address
 
 __all__ = ["NodeReader", "VisitLimits", "base_of"]
 
-_PORTS: Final = {"http": 80, "https": 443}
 _API: Final = "/api/v1"
 _PIECE_BYTES: Final = 1 << 16
 
@@ -73,7 +70,7 @@ class NodeReader:
         self._parts = require_web_address(base)
         self._reach = reach
         self._limits = limits
-        self._connection: _Judged | None = None
+        self._connection: JudgedConnection | None = None
         self._ends_s = 0.0
 
     @contextmanager
@@ -132,9 +129,8 @@ class NodeReader:
 
     def _send(self, target: str) -> HTTPResponse:
         if self._connection is None:
-            host, port = self._parts.hostname or "", self._parts.port or _PORTS[self._parts.scheme]
-            address = self._reach.resolve(host, port)
-            self._connection = _Judged(self._parts, address, self._limits.silence_s)
+            scheme, host, port = self._parts.scheme, self._parts.hostname or "", self._parts.port
+            self._connection = JudgedConnection(scheme, host, port, self._reach, self._limits.silence_s)
         headers = {"Accept": "application/json, text/plain", "Accept-Encoding": "identity", "User-Agent": "counterfoil"}
         self._connection.request("GET", target, headers=headers)
         return self._connection.getresponse()
@@ -144,9 +140,8 @@ class NodeReader:
 
     def _cut(self) -> None:
         connection = self._connection
-        if connection is not None and connection.opened is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(connection.opened, socket.SHUT_RDWR)  # of TLS, the connection below
+        if connection is not None:
+            connection.cut()
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -164,30 +159,6 @@ class NodeReader:
         if isinstance(error, ConnectionRefusedError):
             return "no connection to the node"
         return "the node broke its answer off, or it is no HTTP"
-
-
-class _Judged(HTTPConnection):
-    """A connection to an address that was judged, which says the host's name all the same."""
-
-    def __init__(self, parts: SplitResult, address: str, silence_s: float) -> None:
-        self.default_port = _PORTS[parts.scheme]
-        super().__init__(parts.hostname or "", parts.port or self.default_port, timeout=silence_s)
-        self._address = address
-        self._is_tls = parts.scheme == "https"
-        self.opened: socket.socket | None = None
-        """The connection, also when only an answer that is still being read has it."""
-
-    def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._is_tls:
-            self.sock = _tls().wrap_socket(self.sock, server_hostname=self.host)
-        self.opened = self.sock
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _require_success(response: HTTPResponse) -> None:

@@ -25,6 +25,7 @@ MOST_VALUES: Final = 50
 _WORD: Final = re.compile(r"\w+", re.UNICODE)
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
 _HIGHEST_PRICE: Final = 2**96
+_HIGHEST_NUMBER: Final = 2**63 - 1  # of the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ class Place:
         except (ValueError, TypeError, Base64Error, RecursionError) as error:
             raise InvalidInput("that is no place in what was found", hint="take `next` of the page before") from error
         is_key = isinstance(key, str) if order == "price" else isinstance(key, int | float)
-        if found != order or not is_key or type(row) is not int or type(revision) is not int:
+        numbers = [key, row, revision] if isinstance(key, int) else [row, revision]
+        are_numbers = all(type(each) is int and abs(each) <= _HIGHEST_NUMBER for each in numbers)
+        if found != order or not is_key or not are_numbers:
             raise InvalidInput("that is no place in what was found in this order", hint="begin with the first page")
         return cls(order, key, row, revision)
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from counterfoil.errors import (
     ERROR_TABLE,
@@ -30,6 +28,7 @@ from counterfoil.errors import (
     Stale,
     TooManyRequests,
 )
+from counterfoil.market.judged_connection import JudgedConnection
 from counterfoil.provenance.snapshots.addresses import Reach
 
 __all__ = ["PATIENCE", "Incoming", "NodeWire", "Patience", "SellerWire"]
@@ -100,22 +99,6 @@ class Incoming:
         return bytes(buffer)
 
 
-class _Judged(http.client.HTTPConnection):
-    """A connection to an address that was judged, whatever its name leads to a moment later."""
-
-    def __init__(self, host: str, port: int, reach: Reach, tls: ssl.SSLContext | None, timeout_s: float) -> None:
-        super().__init__(host, port, timeout=timeout_s)
-        self._judge = reach
-        self._tls = tls
-
-    def connect(self) -> None:
-        """Connects."""
-        self.sock = socket.create_connection((self._judge.resolve(self.host, self.port), self.port), self.timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tls is not None:
-            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
-
-
 class NodeWire:
     """Asks a node of another organisation.
 
@@ -132,9 +115,9 @@ class NodeWire:
         parts = _address(url)
         self._reach = reach or Reach()
         self._patience = patience
-        self._host, self._port = parts.hostname or "", parts.port
+        self._parts = parts
+        self._host = parts.hostname or ""
         self._api = f"{parts.path.rstrip('/')}/api/v1"
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
     def post(self, path: str, body: bytes, *, most_bytes: int) -> bytes:
         """Sends JSON to a path below the API's, and returns a short answer.
@@ -172,7 +155,9 @@ class NodeWire:
         Raises:
             As `post`.
         """
-        connection = self._connection()
+        connection = JudgedConnection(
+            self._parts.scheme, self._host, self._parts.port, self._reach, self._patience.silence_s
+        )
         asked = {"accept-encoding": "identity", **headers}
         if start or end:
             asked["range"] = f"bytes={start}-{end - 1 if end else ''}"
@@ -197,10 +182,6 @@ class NodeWire:
                 f"the node at {self._host} does not answer: {type(error).__name__}",
                 hint="is it running, and is the address right?",
             ) from error
-
-    def _connection(self) -> http.client.HTTPConnection:
-        port = self._port or (443 if self._tls is not None else 80)
-        return _Judged(self._host, port, self._reach, self._tls, self._patience.silence_s)
 
 
 class SellerWire:
@@ -272,14 +253,9 @@ def _short(incoming: Incoming, most_bytes: int) -> bytes:
 
 
 @contextmanager
-def _clock(connection: http.client.HTTPConnection, most_s: float) -> Iterator[None]:
+def _clock(connection: JudgedConnection, most_s: float) -> Iterator[None]:
     """Ends the connection when the head of an answer is not there in time, however slowly its bytes drip."""
-
-    def end() -> None:
-        with suppress(OSError, AttributeError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(most_s, end)
+    timer = threading.Timer(most_s, connection.cut)
     timer.daemon = True
     timer.start()
     try:
@@ -331,7 +307,7 @@ def _start_of(answer: http.client.HTTPResponse, most_s: float) -> bytes:
     return data
 
 
-def _address(url: str) -> Any:
+def _address(url: str) -> SplitResult:
     hint = "like https://node.clinic.example"
     try:
         parts = urlsplit(url)

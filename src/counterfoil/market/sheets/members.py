@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from math import isfinite
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.strict_table import is_real_time
 from counterfoil.errors import InvalidInput
 
-__all__ = ["Members", "is_time"]
+__all__ = ["Members"]
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ASSET: Final = re.compile(r"0x[0-9a-f]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
-_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 class Members:
@@ -91,7 +90,7 @@ class Members:
     def time(self, key: str) -> str:
         """Returns a moment in UTC, `2026-11-26T08:00:00Z`."""
         found = self.text(key, 20)
-        if not is_time(found):
+        if not is_real_time(found):
             raise self.error(key, f"is {found!r}; expected a moment in UTC such as 2026-11-26T08:00:00Z")
         return found
 
@@ -185,17 +184,6 @@ class Members:
         if len(value) > most:
             raise self.error(key, f"has {len(value):,} items; {most:,} is the limit")
         return value
-
-
-def is_time(text: str) -> bool:
-    """Whether a text is a moment in UTC, to the second (RFC 3339)."""
-    if not _TIME.fullmatch(text):
-        return False
-    try:
-        datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return False
-    return True
 
 
 def kind_words(value: Any) -> str:

@@ -40,6 +40,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _ORDER: Final = re.compile(r"0x[0-9a-f]{64}")
 _ACCOUNT: Final = re.compile(r"0x[0-9a-f]{40}")
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_MOST_NAME: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def read_claims(given: bytes | str | Mapping[str, Any]) -> Claims:
     _require_text(told, "order", _ORDER, "0x and 64 small hex digits")
     _require_text(told, "account", _ACCOUNT, "0x and 40 small hex digits")
     _require_text(told, "purpose", _WORD, "one word, or null", may_be_null=True)
-    if not isinstance(told["organisation"], str) or not is_key_name(told["organisation"][:257]):
+    organisation = told["organisation"]
+    if not isinstance(organisation, str) or len(organisation) > _MOST_NAME or not is_key_name(organisation):
         raise MalformedEvidence("organisation in claims is no origin", hint="it looks like lab.example")
     if told["jurisdiction"] is not None and not is_jurisdiction(str(told["jurisdiction"])):
         raise MalformedEvidence("jurisdiction in claims is no ISO 3166 code", hint="DE, US-CA, EU, or null")
@@ -160,7 +162,7 @@ def read_claims(given: bytes | str | Mapping[str, Any]) -> Claims:
     return Claims(
         told["order"],
         told["account"],
-        told["organisation"],
+        organisation,
         told["purpose"],
         told["jurisdiction"],
         tuple(accepts),

@@ -8,8 +8,9 @@ filled in.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any, Final
 
 from counterfoil.core import canonical
@@ -85,13 +86,32 @@ def require_schema_match(schema: Mapping[str, Any], value: Any, what: str) -> No
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:
+    return _dialect()(_pattern_last(schema))
+
+
+@cache
+def _dialect() -> Any:
+    """Returns the standard's validator, with patterns as `_mismatch` reads them."""
     try:
         from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+        from jsonschema.validators import extend  # type: ignore[import-untyped]
     except ImportError as error:
         raise NotSetUp(
             "schemas need jsonschema, which is not installed", hint="pip install 'counterfoil[compute]'"
         ) from error
-    return Draft202012Validator(_pattern_last(schema))
+    return extend(Draft202012Validator, {"pattern": _mismatch})
+
+
+def _mismatch(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
+    r"""Yields the error of a text that a pattern does not take, read as the standard has it (ECMA-262).
+
+    To Python alone `$` would also stand before a newline at the end, and `\\d` for the digits of every script.
+    """
+    from jsonschema import ValidationError
+
+    exact = f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern
+    if isinstance(value, str) and not re.search(exact, value, re.ASCII):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def _pattern_last(schema: Any) -> Any:

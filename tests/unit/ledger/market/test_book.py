@@ -139,7 +139,7 @@ def test_offers_and_orders_are_what_their_events_say(book: MarketBook) -> None:
         "Settled",
     ]
     assert [each.told["amount"] for each in book.events(account=ALICE, names=("Paid",))] == [30]
-    assert book.sellers(TOKEN, 10) == [ALICE]
+    assert book.sellers(TOKEN) == [ALICE]
 
 
 @pytest.mark.parametrize("to", range(8))
@@ -153,6 +153,49 @@ def test_what_the_ledger_takes_back_did_not_happen(book: MarketBook, tmp_path: P
     with MarketBook.open(tmp_path / "whole.db", ASSETS) as whole:
         take(whole, HISTORY)
         assert content(book) == content(whole)
+
+
+AGAIN = [
+    moved(1, 0, 1, NOBODY, ALICE),
+    offered(1, 1, supply=9),
+    bought(2, 0),
+    bought(2, 1, TWO, paid=11),
+    offered(3, 0, supply=9, price=20, packed=rules(1, 0, 3_600, 600)),
+    bought(3, 1, paid=20),
+    ordered(4, 0, ONE),
+    told(5, 0, "Delivered", ONE, b"\x0d" * 32, 7, 9_000),
+    told(6, 0, "Settled", ONE, 7),
+]
+"""A buyer buys with the key of an older order again, which the contract takes when another order came between."""
+
+
+@pytest.mark.parametrize("to", range(2, 7))
+def test_who_buys_with_an_old_key_again_stops_nobody_from_reading_on(book: MarketBook, tmp_path: Path, to: int) -> None:
+    take(book, AGAIN)
+
+    first, second = book.orders(OrderFilter(buyer=BOB))
+    assert (first.order, int(first.price), first.state, first.digest) == (
+        "0x" + "01" * 32,
+        10,
+        OrderState.PAID,
+        "0x" + "00" * 32,
+    )
+    assert (second.order, int(second.price)) == ("0x" + "02" * 32, 11)
+    assert [each.name for each in book.events(order=first.order)] == [
+        "Bought",
+        "Bought",
+        "Ordered",
+        "Delivered",
+        "Settled",
+    ]
+    offer = book.offer(first.offer)
+    assert offer is not None
+    assert offer.left == 7
+
+    forget(book, to)
+    with MarketBook.open(tmp_path / "other.db", ASSETS) as other:
+        take(other, [each for each in AGAIN if each.block_number <= to])
+        assert content(book) == content(other)
 
 
 STEPS = st.lists(

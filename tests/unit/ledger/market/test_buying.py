@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import SignedTransaction, Transaction
 from counterfoil.ledger.market.buying import Way
+from counterfoil.ledger.market.terms import Share
 from counterfoil.ledger.market.token import Permit, Token
 from counterfoil.ledger.rpc.hexadecimal import data
 from counterfoil.ledger.sending.outbox import Outbox
@@ -155,6 +157,44 @@ def test_an_authorization_that_somebody_brought_before_buys_the_same_once(fair: 
     assert (order.buyer, order.state) == (fair.buyer.ledger.require_connection().account, "paid")
     assert held - fair.buys.balance().units == 2_000_000
     assert trades(fair.buyer)[-1].transaction == order.transaction
+
+
+def test_a_quote_shows_nobody_what_would_buy(fair: Fair) -> None:
+    """Whoever is asked what it costs could bring it to the market before anybody agreed."""
+    offer = fair.offer("not agreed to", price="2")
+    before = len(fair.node.bodies)
+    quote, carry_out = fair.buys.buying(fair.to_buy(offer), way="authorization")
+    assert quote.transactions == 1
+    shown = json.dumps(fair.node.bodies[before:])
+    buys = signed_call(fair, fair.to_buy(offer))[:4].hex()
+    assert f'"0x{buys}' not in shown
+    assert carry_out(lambda _: None).state == "paid"
+    assert f'"0x{buys}' in json.dumps(fair.node.bodies[before:])  # that is how it would have looked
+    [row] = fair.buyer.ledger.opened.outbox.rows()[:1]
+    assert row.gas_used is not None
+    assert quote.gas >= row.gas_used
+
+
+def test_many_shares_cost_no_more_than_was_said(fair: Fair) -> None:
+    shares = tuple(Share.of(f"0x{number:040x}", 10) for number in range(1, 33))
+    offer = fair.offer("many shares", price="2", shares=shares)
+    for way in ("allowance", "authorization"):
+        quote, carry_out = fair.buys.buying(fair.to_buy(offer, way), way=way)
+        before = len(fair.buyer.ledger.opened.outbox.rows())
+        carry_out(lambda _: None)
+        rows = fair.buyer.ledger.opened.outbox.rows()
+        assert quote.gas >= sum(row.gas_used or quote.gas + 1 for row in rows[: len(rows) - before])
+
+
+def test_what_is_bought_already_is_not_paid_again_among_others(fair: Fair) -> None:
+    """The contract takes an older key of an offer again: it remembers the newest alone."""
+    offer = fair.offer("bought before", price="2")
+    for key in (1, 2):
+        done(fair.buys.buying(fair.to_buy(offer, key)))
+    held = fair.buys.balance().units
+    with pytest.raises(InvalidInput, match="would be paid again"):
+        done(fair.buys.buying_several([fair.to_buy(offer, 1), fair.to_buy(offer, 3)]))
+    assert fair.buys.balance().units == held
 
 
 def signed_call(fair: Fair, wanted: Any) -> bytes:

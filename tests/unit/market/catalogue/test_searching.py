@@ -150,6 +150,8 @@ def test_pages_by_relevance_end_when_the_words_change(tmp_path: Path) -> None:
         pytest.param("!" * 500, id="long"),
         pytest.param(str(Place("price", "1", 1, 1)), id="another order"),
         pytest.param(str(Place("newest", "1", 1, 1)), id="key of another kind"),
+        pytest.param(str(Place("newest", 10**30, 1, 1)), id="key that no database holds"),
+        pytest.param(str(Place("newest", 1, 10**30, 1)), id="number that no database holds"),
         pytest.param("W10", id="an empty list"),
         pytest.param("ü", id="no letter of base64"),
     ],

@@ -55,6 +55,7 @@ def test_claims_are_fresh_for_fifteen_minutes(now: str, fresh: bool) -> None:
         {"order": "ab" * 32},
         {"account": "0x" + "AA" * 20},
         {"organisation": "a b"},
+        {"organisation": "a" * 257 + " and\nmore"},
         {"purpose": "Research it"},
         {"jurisdiction": "Germany"},
         {"accepts": ["x"]},

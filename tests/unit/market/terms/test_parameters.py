@@ -110,6 +110,16 @@ def test_a_schema_has_a_largest_depth() -> None:
         check_schema({"type": "array", "maxItems": 1, "items": schema})
 
 
+@pytest.mark.parametrize("value", ["12\n", "\n12", "\u0661\u0662", "12 "], ids=ascii)
+def test_a_pattern_takes_the_whole_text_and_nothing_beside(value: str) -> None:
+    inner = {"pattern": "^\\d{2}$", "type": "string", "maxLength": 10}
+    schema = {"type": "object", "additionalProperties": False, "properties": {"a": inner}}
+    check_schema(schema)
+    assert fill_parameters(schema, {"a": "12"}) == {"a": "12"}
+    with pytest.raises(InvalidInput, match="does not match"):
+        fill_parameters(schema, {"a": value})
+
+
 def test_a_pattern_never_meets_a_text_that_is_too_long() -> None:
     """Else a text of 60,000 characters would keep the square of its length busy."""
     inner = {"pattern": "^a*a*b$", "type": "string", "maxLength": 1_000}

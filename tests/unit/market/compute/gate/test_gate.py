@@ -150,6 +150,11 @@ def test_data_are_columns_of_one_length(columns: Any) -> None:
         RowIndex.build(columns)
 
 
+def test_numbers_that_no_double_holds_stop_no_gate() -> None:
+    index = RowIndex.build({"id": [10**400 + row for row in range(30)], "age": list(range(30))})
+    assert (index.rows, list(index.numbers)) == (30, ["age"])
+
+
 def test_of_large_data_every_nth_row_is_compared_with(monkeypatch: pytest.MonkeyPatch) -> None:
     from counterfoil.market.compute.gate import leaks
 

@@ -157,7 +157,7 @@ def _number(value: Any) -> float | None:
     """Returns a value as a number; None for anything else. An error would tell that somebody has such a value."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if isfinite(number) else None
 
@@ -208,8 +208,11 @@ def _read(table: StrictTable) -> Statistic:
     share = 0.5
     if kind in ("sum", "mean", "quantile"):
         low, high = float(table.number("low")), float(table.number("high"))
-        if not low < high:
-            raise InvalidInput(f"the bounds of {name} are {low} and {high}", hint="low is less than high")
+        step = (high - low) / STEPS / 2
+        if not (low < high and low < low + step and high - step < high):  # so that a step is never nothing
+            raise InvalidInput(
+                f"the bounds of {name} are {low} and {high}", hint="low is less than high, and not by a hair"
+            )
     if kind == "quantile":
         share = float(table.number("share"))
         count = table.whole("candidates", 2, MOST_BINS)

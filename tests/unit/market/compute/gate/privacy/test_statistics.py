@@ -46,6 +46,20 @@ def test_each_kind_of_statistic_lies_near_the_truth() -> None:
     assert 8 <= near <= 19
 
 
+def test_a_number_beyond_all_bounds_is_no_error_that_would_tell_of_it() -> None:
+    given = {"x": [1.0] * 100 + [10**400, -(10**400), "1e999", "many", None]}
+    for kind in ("sum", "mean"):
+        assert isinstance(value(asked(kind=kind, column="x", low=0, high=2), given), float)
+
+
+@pytest.mark.parametrize("high", [1e-320, 5e-324], ids=str)
+def test_bounds_without_a_step_between_them_are_refused_before_anything_is_spent(high: float) -> None:
+    with pytest.raises(InvalidInput, match="bounds of a"):
+        asked(kind="sum", column="x", low=0, high=high)
+    with pytest.raises(InvalidInput, match="bounds of a"):
+        asked(kind="quantile", column="x", low=1.0, high=1.0000000000000002, share=0.5, candidates=3)
+
+
 def test_noise_is_as_wide_as_it_says() -> None:
     noisy = add_laplace([0] * 20_000, 3, 0.5)
     assert noisy.scale == pytest.approx(6.0)
