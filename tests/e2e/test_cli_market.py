@@ -166,6 +166,9 @@ def test_a_table_is_sold_bought_fetched_and_refunded(typed: Typed, two: Two, tmp
             again = tmp_path / "again.csv"
             assert told(typed, "lab", "market", "download", order, "--to", again)["state"] == "fetched"
             assert again.read_bytes() == bought.read_bytes()
+            assert told(typed, "lab", "market", "download", order)["path"] == str(again)
+            again.write_bytes(again.read_bytes() + b"0")
+            assert "is not what was bought any more" in typed("lab", "market", "download", order, code=4)[1]
             assert told(typed, "lab", "market", "resume") == {"faults": [], "moved": []}
 
             # Key and ticket are enough to fetch it without this program; both are for their owner alone.
@@ -269,6 +272,9 @@ def test_an_offer_goes_to_oceans_form_and_back(
     assert "licence.sha256 is left out" in err
     wares = told(typed, "clinic", *listing, *terms, "--dry-run")["wares"]
     assert (wares["title"], wares["seller"]["origin"]) == ("scans", "clinic.example")
+    assert 'name = "as its text says"' in draft.read_text()
+    draft.write_text(draft.read_text().replace("as its text says", "house rules"))
+    assert told(typed, "clinic", *listing, *terms, "--dry-run")["wares"]["licence"]["name"] == "house rules"
     assert (wares["node"], wares["content"]["name"]) == (two.url, "scans.csv")
 
 

@@ -32,7 +32,8 @@ _MOST_SHOWN: Final = 1_000
 @click.argument(
     "file",
     type=PATH,
-    help="A receipt, a promise, a passport, a proof about rows, evidence of a false delivery, or a bundle.",
+    help="A receipt, a promise, a passport, a proof about rows, evidence of a false delivery, a signed"
+    " document of the market, or a bundle.",
 )
 @click.option("--issuer", metavar="KEY|FILE", help="The issuer's public key, from somewhere you trust.")
 @click.option("--against", type=PATH, metavar="FILE", help="Hold a receipt against a newer bundle, receipt or head.")
@@ -75,7 +76,7 @@ def check(
     require: tuple[str, ...],
     now: bool,
 ) -> int:
-    """Check a receipt, a promise, a passport, a proof about rows, evidence or a bundle, step by step.
+    """Check a receipt, a passport, a proof about rows, evidence, a market's document or a bundle, step by step.
 
     Works offline and needs no home; only --rpc uses the network. Without --issuer it
     can say that a file is intact, and not whose it is; without --block or --rpc, not

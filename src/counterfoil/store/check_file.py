@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from counterfoil.core.anchor import MAX_ANCHOR_BYTES, Anchor, parse_hex
 from counterfoil.core.bundle import ANCHOR_MEMBER
 from counterfoil.core.check_anchor import LedgerView
 from counterfoil.core.check_bundle import Watch, check_bundle, view_of_bundle
+from counterfoil.core.check_document import check_document, is_document
 from counterfoil.core.check_mismatch import check_mismatch
 from counterfoil.core.check_passport import check_passport
 from counterfoil.core.check_receipt import LogView, check_receipt
@@ -22,6 +24,7 @@ from counterfoil.core.note import MAX_NOTE_BYTES, VerifierKey
 from counterfoil.core.passport_file import MAX_PASSPORT_BYTES, is_passport_file, parse_passport_file
 from counterfoil.core.receipt import MAX_RECEIPT_BYTES, Promise, Receipt, parse_receipt
 from counterfoil.core.rows_proof import is_rows_proof, receipt_in_proof
+from counterfoil.core.signed_document import MAX_DOCUMENT_BYTES
 from counterfoil.core.steps import TITLES, Report, failed
 from counterfoil.core.witness_policy import MAX_POLICY_BYTES, WitnessPolicy
 from counterfoil.errors import CounterfoilError, InvalidInput, MalformedEvidence, NotFound
@@ -68,7 +71,8 @@ def check_file(
     """Checks one file and returns the report.
 
     Args:
-        path: A receipt, promise, passport, proof about rows, evidence of a delivery that does not match, or bundle;
+        path: A receipt, promise, passport, proof about rows, evidence of a delivery that does not match, signed
+            document of the market, or bundle;
             or a saved page with a receipt in it, of which nothing else is looked at.
         issuer: The key the checker trusts.
         against: For a receipt or passport: a bundle, another receipt or a signed head of
@@ -88,6 +92,8 @@ def check_file(
     head, ledger = _first_bytes(path), LedgerView(block, log_id, contract)
     if is_mismatch_file(head):
         return check_mismatch(_read(path, MAX_MISMATCH_BYTES), issuer=issuer)
+    if is_document(head):
+        return check_document(_read(path, MAX_DOCUMENT_BYTES), issuer=issuer, outputs=_outputs_beside(path))
     if is_passport_file(head):
         data = _read(path, MAX_PASSPORT_BYTES)
         log = _view_for_passport(against, data, issuer, progress)
@@ -104,6 +110,18 @@ def check_file(
             )
     except MalformedEvidence as error:
         return _unreadable("bundle", error)
+
+
+def _outputs_beside(path: Path) -> dict[str, str] | None:
+    """Returns the SHA-256 of each file in the folder `out` beside a receipt of a job; None without one."""
+    folder = path.parent / "out"
+    if not folder.is_dir():
+        return None
+    found = {}
+    for each in sorted(each for each in folder.iterdir() if each.is_file()):
+        with each.open("rb") as file:
+            found[each.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def other_file(file: Path) -> Report | None:

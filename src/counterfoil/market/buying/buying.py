@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING, Final
 
 from counterfoil.core import canonical
 from counterfoil.core.age import recipient_of
+from counterfoil.core.mismatch_file import content_of_sheet
 from counterfoil.core.signed_document import read_document
 from counterfoil.errors import (
     CounterfoilError,
+    DoesNotMatch,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -38,7 +40,7 @@ from counterfoil.market.buying.entrance import Entrance
 from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
 from counterfoil.market.buying.received import Received
-from counterfoil.market.delivery.fetching import PATIENCE_S, Fetched, fetch
+from counterfoil.market.delivery.fetching import PATIENCE_S, Fetched, fetch, is_whole
 from counterfoil.market.delivery.purchase import Purchase as OrderToFetch
 from counterfoil.market.delivery.source import Progress
 from counterfoil.market.delivery.wire import SellerWire
@@ -230,7 +232,8 @@ class Buying:
             NotFound: This home has no such purchase.
             InvalidInput: Nothing is delivered for it, or the file is there already.
             NotAllowed: The order gives no access, or the terms do not.
-            DoesNotMatch: The seller sends something else than it published; the hint names the evidence.
+            DoesNotMatch: The seller sends something else than it published; the hint names the evidence. Or the file
+                that was fetched is another now.
             NodeUnreachable: The seller's node does not answer.
         """
         purchase = self._settled(self._known(order))
@@ -242,6 +245,11 @@ class Buying:
             raise InvalidInput(f"nothing is fetched for a {purchase.kind}", hint="see `counterfoil market purchases`")
         path = self._path(purchase, to)
         if purchase.state is PurchaseState.FETCHED and str(path) == purchase.path and path.exists():
+            if not is_whole(path, content_of_sheet(read_document(purchase.sheet, SHEET_FORMAT))):
+                raise DoesNotMatch(
+                    f"{path} is not what was bought any more: it was changed after it was fetched",
+                    hint="fetch it again into another file: --to FILE",
+                )
             return purchase
         self._purchases.change(order, path=str(path))
         try:

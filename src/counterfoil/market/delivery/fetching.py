@@ -47,7 +47,7 @@ from counterfoil.market.delivery.wire import Incoming, SellerWire
 from counterfoil.store.durable import replace_file, sync_data, sync_folder, write_all
 from counterfoil.store.new_file import require_new
 
-__all__ = ["PATIENCE_S", "Fetched", "fetch"]
+__all__ = ["PATIENCE_S", "Fetched", "fetch", "is_whole"]
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ def fetch(
         InvalidInput: Another file is there already, or it cannot be written.
         HomeBusy: Another process fetches it.
     """
-    is_there = _is_there(to, purchase.published)
+    is_there = is_whole(to, purchase.published)
     if not is_there:
         require_new(to)
     try:
@@ -285,7 +285,7 @@ class _Fetch:
         return DoesNotMatch(told, hint=f"the evidence is in {path}: counterfoil check says what it shows")
 
 
-def _is_there(to: Path, published: Content) -> bool:
+def is_whole(to: Path, published: Content) -> bool:
     """Whether a file of this name holds just what was published: then only its record may be missing."""
     try:
         if not to.is_file() or to.stat().st_size != published.size_bytes:
