@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lying_node import LyingNode
+from making_access import CHEAP
 from making_node import running
 from organisations import Clock, copy_home, open_home
 from two_traders import Fair, done, joined
@@ -21,6 +22,7 @@ from counterfoil.market.selling.offering import Listing, Registered
 from counterfoil.market.sheets.sheet import SignedSheet
 from counterfoil.market.sheets.wares import Seller, SheetLicence, Wares
 from counterfoil.node.app import build_app
+from counterfoil.node.chores import Chores
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
 
@@ -34,11 +36,15 @@ ANYBODY: dict[str, Any] = {"rules": [{"name": "anybody", "effect": "allow"}]}
 class Stall(Fair):
     """A fair whose seller also serves a node.
 
+    What a node does by itself is left out: each test takes those steps when it wants them.
+
     Attributes:
         url: The seller's node.
+        node_of_seller: The same.
     """
 
     url: str = ""
+    node_of_seller: Node | None = None
 
 
 def free_port() -> int:
@@ -52,15 +58,17 @@ def free_port() -> int:
 def market(folder: Path) -> Iterator[Stall]:
     """Opens seller, ledger, node and buyer."""
     clock, url = Clock(), f"http://127.0.0.1:{free_port()}"
-    own = f'public_url = "{url}"\nmarket_networks = ["127.0.0.0/8"]\n'
+    own = f'public_url = "{url}"\nmarket_folder = "goods"\nmarket_networks = ["127.0.0.0/8"]\n'
     with open_home(copy_home(folder / "seller", own), clock) as seller:
         seller.ledger.connect()
+        served = Node(seller, NodeSettings(), password_cost=CHEAP)
+        served.chores = Chores(served.state, [])
         with (
             LyingNode(seller.ledger.opened.chain.rpc) as node,
-            running(build_app(Node(seller, NodeSettings())), NodeSettings(), listen=url.removeprefix("http://")),
+            running(build_app(served), NodeSettings(), listen=url.removeprefix("http://")),
             joined(folder / "buyer", seller, node, clock, own) as buyer,
         ):
-            yield Stall(seller, buyer, node, clock, url)
+            yield Stall(seller, buyer, node, clock, url, served)
 
 
 def offered(

@@ -62,7 +62,15 @@ def connect(
     )
 
 
-def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | None = None) -> Organisation:
+def create(
+    home: Path | str,
+    *,
+    name: str,
+    origin: str,
+    key_file: Path | str | None = None,
+    public_url: str = "",
+    market_networks: Sequence[str] = (),
+) -> Organisation:
     """Makes a home whose keys are opened by a key file, `<home>.key` beside it by default.
 
     Args:
@@ -70,6 +78,8 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
         name: Legal name of the organisation.
         origin: Name of its log: a web origin without scheme, `bank.example/credit`.
         key_file: Where the new key file goes; keep it off the home's own backups.
+        public_url: Where others reach this home's node.
+        market_networks: Networks beside the public internet in which nodes of buyers and sellers may be asked.
     """
     from pathlib import Path
 
@@ -79,7 +89,13 @@ def create(home: Path | str, *, name: str, origin: str, key_file: Path | str | N
 
     folder = Path(home).absolute()
     path = Path(key_file).absolute() if key_file else folder.with_name(folder.name + ".key")
-    settings = HomeSettings(name=name, origin=origin, key_file=str(path))
+    settings = HomeSettings(
+        name=name,
+        origin=origin,
+        key_file=str(path),
+        public_url=public_url,
+        market_networks=tuple(market_networks),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     unlock = Unlock.create_key_file(path)
     try:

@@ -23,6 +23,7 @@ from counterfoil.node.app import description
 
 PASSWORD = "correct horse battery"
 ASSET = "0x" + "11" * 32
+DIGEST = "ab" * 32
 DESCRIPTION = description()
 OPERATIONS = [
     (method, path, operation) for path, item in DESCRIPTION["paths"].items() for method, operation in item.items()
@@ -144,6 +145,12 @@ def writes(node) -> dict[str, dict]:
         f"/api/v1/market/sold/{ASSET}/settle": {"json": {}},
         f"/api/v1/market/offers/{ASSET}/preview": {"json": {"claims": {}}},  # no ledger: refused, like the next three
         f"/api/v1/market/offers/{ASSET}/reviews": {"json": {"review": {}}},
+        "/api/v1/market/proposals": {"json": {"proposal": {}}},  # no ledger: refused, like the next ones
+        f"/api/v1/market/proposals/{DIGEST}/contents": {"content": b"x"},
+        f"/api/v1/market/proposals/{DIGEST}/votes": {"json": {"vote": {}}},
+        f"/api/v1/market/proposals/{DIGEST}/withdrawal": {"json": {"withdrawal": {}}},
+        f"/api/v1/market/proposals/{DIGEST}/decline": {"json": {}},
+        f"/api/v1/market/proposals/{DIGEST}/acceptance": {"json": {"dry_run": True}},
         f"/api/v1/market/orders/{ASSET}/challenge": {},
         f"/api/v1/market/orders/{ASSET}/job": {"files": {"spec": b"{}"}},
         f"/api/v1/market/orders/{ASSET}/cancel": {},

@@ -73,6 +73,18 @@ COMMANDS: Final = {
 """Every command, in the order in which they are listed."""
 
 WITHOUT_HOME: Final = frozenset(
-    {"check", "checker", "demo", "fingerprint", "init", "ledger cost", "market import", "model check", "policy check"}
+    {
+        "check",
+        "checker",
+        "demo",
+        "fingerprint",
+        "init",
+        "ledger cost",
+        "market import",
+        "market shares check",
+        "market shares make",
+        "model check",
+        "policy check",
+    }
 )
 """Commands that open no home, and so take no --home and no key."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from counterfoil.ledger.packages import require_packages
-from counterfoil.market.buying.commands import accept, buy, download, purchases, reclaim, resume, review
+from counterfoil.market.buying.commands import accept, buy, download, purchases, reclaim, resume, review, ticket
 from counterfoil.market.buying.compute_commands import compute, job
 from counterfoil.market.catalogue.commands import search, show
 from counterfoil.market.compute.commands import algorithm, approve, approved, jobs, release
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.market.contributions.commands import proposals, propose, review_proposal
 from counterfoil.market.money_commands import credits, payouts, shares
 from counterfoil.market.ocean.commands import export_offer, import_offer
 from counterfoil.market.selling.commands import offer, publish
@@ -57,9 +58,12 @@ def deploy_market(
         credits_at = org.ledger.require_connection().credits
     if address is not None:
         told = {"chain_id": quote.chain_id, "contract": address, "credits": credits_at, "done": True}
-        session.emit(
-            told, [f"The market is the contract {address} on chain {quote.chain_id}; prices are in {credits_at}."]
-        )
+        lines = [f"The market is the contract {address} on chain {quote.chain_id}."]
+        if credits_at:
+            lines.append(f"Prices are in the token {credits_at}. Others here need both: --contract and --token.")
+        else:
+            lines.append("No token is named for prices: say the command again with --token, or --token for each offer.")
+        session.emit(told, lines)
 
 
 @market.command("key")
@@ -78,6 +82,7 @@ for _command in (
     search,
     buy,
     download,
+    ticket,
     purchases,
     resume,
     orders,
@@ -88,6 +93,9 @@ for _command in (
     review,
     payouts,
     shares,
+    propose,
+    proposals,
+    review_proposal,
     known,
     import_offer,
     export_offer,

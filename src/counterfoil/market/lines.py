@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+from counterfoil.core import canonical
 from counterfoil.core.wording import counted
 from counterfoil.store.streams import time_text
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.purchases import Purchase
     from counterfoil.market.sheets.sheet import SignedSheet
 
-__all__ = ["offer_lines", "order_lines", "purchase_lines", "sheet_lines", "span"]
+__all__ = ["offer_lines", "order_lines", "purchase_lines", "sheet_lines", "span", "terms_lines"]
 
 _KINDS: Final = {
     "licence": "access for good",
@@ -71,11 +72,58 @@ def sheet_lines(signed: SignedSheet) -> Iterator[str]:
         yield f"quality     {quality.rows:,} rows; at most {missing:g} percent missing, {twice:g} percent twice"
     if wares.passport is not None:
         yield f"passport    record {wares.passport.record}, SHA-256 of its file {wares.passport.sha256}"
-    for number, rule in enumerate(wares.terms.get("rules", ()), 1):
-        yield f"rule {number:<6} {rule.get('effect')}: {rule.get('name')}"
+    yield from terms_lines(wares.terms)
+    if wares.parameters:
+        yield f"parameters  {canonical.dumps(wares.parameters).decode()}"
+    if wares.compute is not None:
+        yield from _compute_lines(wares.compute)
     if wares.sample is not None:
         yield f"sample      {', '.join(wares.sample.columns)}"
-        yield from (f"  {', '.join(cell or '' for cell in row)}" for row in wares.sample.rows[:5])
+        yield from (f"  {', '.join(cell or '' for cell in row)}" for row in wares.sample.rows)
+    if wares.profile is not None:
+        yield f"profile     {wares.profile.rows:,} rows"
+        yield from (f"  {line}" for line in _profile_lines(wares.profile.to_json()))
+
+
+def terms_lines(terms: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what terms say, each rule with its conditions; see docs/reference/terms.md."""
+    if terms.get("purposes"):
+        yield f"purposes    {', '.join(terms['purposes'])}"
+    for number, rule in enumerate(terms.get("rules", ()), 1):
+        yield f"rule {number:<6} {rule.get('effect')}: {rule.get('name')}"
+        asked = {name: value for name, value in rule.items() if name not in ("effect", "name")}
+        yield from (f"  {name}: {_in_words(value)}" for name, value in asked.items())
+
+
+def _in_words(value: object) -> str:
+    """Returns a condition of a rule in one line: lists with commas, tables as `name value`."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(each) for each in value)
+    return str(value)
+
+
+def _compute_lines(rules: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what may run next to the data, and what may leave; see docs/reference/output-gate.md."""
+    for name, many in (("digests", "algorithm"), ("publishers", "publisher"), ("votes", "voted for")):
+        yield from (f"{many:<11} {each}" for each in rules.get("algorithms", {}).get(name, ()))
+    for file in rules["gate"].get("files", ()):
+        by = ", once the owner looked at it" if file.get("release") == "owner" or file["type"] == "text" else ""
+        yield f"may leave   {file['name']}: {file['type']}, at most {file['maxBytes']:,} bytes{by}"
+    if rules.get("limits"):
+        yield f"limits      {_in_words(rules['limits'])}"
+    if "privacy" in rules:
+        yield f"privacy     budget {_in_words(rules['privacy'].get('budget', {}))}"
+
+
+def _profile_lines(profile: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what a profile tells of each column."""
+    for column in profile["columns"]:
+        said = [f"{column['missing']:,} missing"] if "missing" in column else []
+        said += [f"{each['at']}%: {each['value']:g}" for each in column.get("quantiles", ())]
+        said += [f"{each['value']} ({each['rows']:,})" for each in column.get("values", ())]
+        yield f"{column['name']}: {column['type']}" + "".join(f", {each}" for each in said)
 
 
 def order_lines(order: Order) -> Iterator[str]:

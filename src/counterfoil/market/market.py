@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from counterfoil.core.note import Signer, VerifierKey
 from counterfoil.core.wording import counted
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.sheet_finder import SheetFinder
     from counterfoil.market.catalogue import Catalogue, Refreshed
     from counterfoil.market.compute.jobs.jobs import Jobs
+    from counterfoil.market.contributions.contributions import Contributions
     from counterfoil.market.selling.selling import Selling
     from counterfoil.provenance import Provenance
     from counterfoil.store.archive import Archive
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from counterfoil.store.views import Views
 
 __all__ = ["Market"]
+
+Part = TypeVar("Part")
 
 
 class Market:
@@ -84,13 +88,7 @@ class Market:
         self._goods = goods
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
-        self._state: MarketState | None = None
-        self._selling: Selling | None = None
-        self._purchases: Purchases | None = None
-        self._buying: Buying | None = None
-        self._resuming: Resuming | None = None
-        self._computing: Computing | None = None
-        self._jobs: Jobs | None = None
+        self._parts: dict[type, object] = {}
         self._serves = False
         self._catalogue: tuple[OpenedMarket, Catalogue] | None = None
         self.shelf = Shelf(folder)
@@ -104,11 +102,7 @@ class Market:
     @property
     def state(self) -> MarketState:
         """What is under way."""
-        with self._lock:
-            if self._state is None:
-                self._state = MarketState(self._folder)
-                self._stack.callback(self._state.close)
-            return self._state
+        return self._once(MarketState, lambda: MarketState(self._folder))
 
     @property
     def selling(self) -> Selling:
@@ -121,24 +115,23 @@ class Market:
         from counterfoil.market.selling.selling import Selling
         from counterfoil.market.sheets.wares import Seller
 
-        with self._lock:
-            if self._selling is None:
-                self._selling = Selling(
-                    self._folder,
-                    self.state,
-                    self.shelf,
-                    self._ledger,
-                    self._recorder,
-                    self._archive,
-                    self._views,
-                    self._provenance,
-                    self._secret,
-                    Seller(self._name, self._archive.origin),
-                    self._node,
-                    self._goods,
-                )
-                self._stack.callback(self._selling.close)
-            return self._selling
+        return self._once(
+            Selling,
+            lambda: Selling(
+                self._folder,
+                self.state,
+                self.shelf,
+                self._ledger,
+                self._recorder,
+                self._archive,
+                self._views,
+                self._provenance,
+                self._secret,
+                Seller(self._name, self._archive.origin),
+                self._node,
+                self._goods,
+            ),
+        )
 
     @property
     def purchases(self) -> Purchases:
@@ -150,10 +143,7 @@ class Market:
         require_packages()
         from counterfoil.market.buying.purchases import Purchases
 
-        with self._lock:
-            if self._purchases is None:
-                self._purchases = Purchases(self.state, self._secret, self._recorder.now_s)
-            return self._purchases
+        return self._once(Purchases, lambda: Purchases(self.state, self._secret, self._recorder.now_s))
 
     @property
     def buying(self) -> Buying:
@@ -165,19 +155,19 @@ class Market:
         require_packages()
         from counterfoil.market.buying.buying import Buying
 
-        with self._lock:
-            if self._buying is None:
-                self._buying = Buying(
-                    self._ledger,
-                    self.purchases,
-                    self._recorder,
-                    self._views,
-                    self._secret,
-                    self._archive.origin,
-                    self.sheets.sheet_of,
-                    self._reach,
-                )
-            return self._buying
+        return self._once(
+            Buying,
+            lambda: Buying(
+                self._ledger,
+                self.purchases,
+                self._recorder,
+                self._views,
+                self._secret,
+                self._archive.origin,
+                self.sheets.sheet_of,
+                self._reach,
+            ),
+        )
 
     @property
     def jobs(self) -> Jobs:
@@ -189,20 +179,20 @@ class Market:
         selling = self.selling
         from counterfoil.market.compute.jobs.jobs import Jobs
 
-        with self._lock:
-            if self._jobs is None:
-                self._jobs = Jobs(
-                    self._folder,
-                    self.state,
-                    self._ledger,
-                    selling.orders,
-                    selling.goods,
-                    self._recorder,
-                    self._archive,
-                    selling.sign,
-                )
-                self._stack.callback(self._jobs.close)
-            return self._jobs
+        return self._once(
+            Jobs,
+            lambda: Jobs(
+                self._folder,
+                self.state,
+                self._ledger,
+                selling.orders,
+                selling.goods,
+                self._recorder,
+                self._views,
+                self._archive,
+                selling.sign,
+            ),
+        )
 
     @property
     def computing(self) -> Computing:
@@ -214,18 +204,18 @@ class Market:
         buying = self.buying
         from counterfoil.market.buying.computing import Computing
 
-        with self._lock:
-            if self._computing is None:
-                self._computing = Computing(
-                    self._folder / "handed-in",
-                    self._ledger,
-                    buying,
-                    self.purchases,
-                    self._recorder,
-                    self._views,
-                    self._reach,
-                )
-            return self._computing
+        return self._once(
+            Computing,
+            lambda: Computing(
+                self._folder / "handed-in",
+                self._ledger,
+                buying,
+                self.purchases,
+                self._recorder,
+                self._views,
+                self._reach,
+            ),
+        )
 
     @property
     def resuming(self) -> Resuming:
@@ -237,11 +227,35 @@ class Market:
         buying, computing = self.buying, self.computing
         from counterfoil.market.buying.resuming import Resuming
 
-        with self._lock:
-            if self._resuming is None:
-                self._resuming = Resuming(buying, computing)
-                self._stack.callback(self._resuming.close)
-            return self._resuming
+        return self._once(Resuming, lambda: Resuming(buying, computing))
+
+    @property
+    def contributions(self) -> Contributions:
+        """What others propose to this home, and this home to others.
+
+        Raises:
+            NotSetUp: A package is missing.
+        """
+        selling = self.selling
+        from counterfoil.market.contributions.contributions import Contributions
+
+        return self._once(
+            Contributions,
+            lambda: Contributions(
+                self._folder,
+                self.state,
+                selling,
+                self.shelf,
+                self._ledger,
+                self._recorder,
+                self._archive,
+                self._views,
+                self._provenance,
+                self.sheets.sheet_of,
+                self._secret,
+                self._reach,
+            ),
+        )
 
     @property
     def sheets(self) -> SheetFinder:
@@ -299,9 +313,15 @@ class Market:
         return catalogue.refresh(self._recorder.now_s())
 
     def fetch(self, order: str, progress: Callable[[int, int], None] | None = None) -> Purchase:
-        """Fetches what was bought into the home; see `Buying.fetch`."""
-        folder = self.bought / self.purchases.at(order).order
+        """Fetches what was bought, or what was computed, into the home; see `Buying.fetch` and `Computing.fetch`."""
+        purchase = self.buying.settled(order)
+        folder = self.bought / purchase.order
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if purchase.kind == "job":
+            result = folder / "result"
+            shutil.rmtree(result, ignore_errors=True)  # the same from before, or half of it
+            self.computing.fetch(purchase.order, result)
+            return self.purchases.at(purchase.order)
         return self.buying.fetch(order, folder, progress)
 
     def fetched(self, order: str) -> Path:
@@ -352,6 +372,17 @@ class Market:
     def close(self) -> None:
         """Lets go of everything."""
         with self._lock:
-            self._state = self._selling = self._purchases = self._resuming = None
-            self._buying = self._computing = self._jobs = self._catalogue = None
+            self._parts.clear()
+            self._catalogue = None
             self._stack.close()
+
+    def _once(self, kind: type[Part], make: Callable[[], Part]) -> Part:
+        """Returns a part, made when it is first asked for; what can be closed is closed with the market."""
+        with self._lock:
+            found = self._parts.get(kind)
+            if found is None:
+                found = self._parts[kind] = make()
+                if (close := getattr(found, "close", None)) is not None:
+                    self._stack.callback(close)
+            assert isinstance(found, kind)
+            return found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.market.contributions.share_commands import check_shares, claim_share, make_shares
 from counterfoil.market.lines import offer_lines
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ PATH: Final = click.Path(path_type=Path)
 _TOKEN: Final = click.option(
     "--token", default="", metavar="ADDRESS", help="The token; otherwise that of the settings."
 )
-_CLAIM: Final = {"index", "proof", "root", "size", "weight"}
 
 
 @click.group()
@@ -93,7 +91,7 @@ def show_shares(session: Session, offer_id: str) -> None:
 def set_shares(session: Session, offer_id: str, parts: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Share what an offer brings from now on; what was bought before keeps its shares."""
     require_packages()
-    from counterfoil.market.selling.commands import read_parts
+    from counterfoil.market.selling.listing_options import read_parts
 
     with session.open() as org:
         plan = org.ledger.market.setting_shares(offer_id, read_parts(parts))
@@ -102,24 +100,8 @@ def set_shares(session: Session, offer_id: str, parts: tuple[str, ...], dry_run:
         session.emit(made.to_json(), ["What it brings from now on is shared so.", *offer_lines(made)])
 
 
-@shares.command("claim")
-@click.argument(
-    "file", type=PATH, help="JSON with root, weight, index, size and proof, as whoever shares gave it to you."
-)
-@_TOKEN
-@sending
-@click.pass_obj
-def claim_share(session: Session, file: Path, token: str, dry_run: bool, yes: bool) -> None:
-    """Claim this account's part of what came in under a root of claims."""
-    require_packages()
-    told = _claim(file)
-    with session.open() as org:
-        plan = org.ledger.market.claiming(
-            told["root"], told["weight"], told["index"], told["size"], told["proof"], token
-        )
-        holds = carried_out(session, org, *plan, dry_run=dry_run, yes=yes)
-    if holds is not None:
-        session.emit({"done": True, "holds": holds.to_json()}, [f"The account holds {holds.text} now."])
+for _command in (make_shares, check_shares, claim_share):
+    shares.add_command(_command)
 
 
 @click.group()
@@ -155,24 +137,3 @@ def mint_credits(session: Session, amount: str, to: str | None, dry_run: bool, y
         session.emit(
             {"account": account, "done": True, "holds": holds.to_json()}, [f"{account} holds {holds.text} now."]
         )
-
-
-def _claim(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error
-    except (ValueError, RecursionError):
-        told = None
-    numbers = ("index", "size", "weight")
-    is_claim = (
-        isinstance(told, dict)
-        and told.keys() == _CLAIM
-        and isinstance(told["root"], str)
-        and all(type(told[name]) is int and told[name] >= 0 for name in numbers)
-        and isinstance(told["proof"], list)
-        and all(isinstance(each, str) for each in told["proof"])
-    )
-    if not is_claim:
-        raise InvalidInput(f"{path.name} is no claim", hint="JSON with root, weight, index, size and proof")
-    return dict(told)

@@ -21,6 +21,7 @@ from counterfoil.ledger.api import LedgerRoutes
 from counterfoil.ledger.contract_api import ContractRoutes
 from counterfoil.market.buying.api import BuyingRoutes
 from counterfoil.market.catalogue.api import CatalogueRoutes
+from counterfoil.market.contributions.api import ContributionRoutes
 from counterfoil.market.public_api import PublicMarketRoutes
 from counterfoil.market.selling.api import SellingRoutes
 from counterfoil.node.access.api import AccessRoutes
@@ -70,6 +71,7 @@ ROOMS: Final = (
     CatalogueRoutes,
     SellingRoutes,
     BuyingRoutes,
+    ContributionRoutes,
 )
 """The rooms of the capabilities."""
 

@@ -13,7 +13,7 @@ class JobShown(BaseModel):
     """Long work."""
 
     id: str
-    kind: str = Field(description="rebuild, bundle, replay, anchor, push or snapshot.")
+    kind: str = Field(description="rebuild, bundle, replay, anchor, fetch, push, snapshot or trade.")
     by: str = Field(description="Who started it.")
     state: str = Field(description="waiting, running, done, failed or cancelled.")
     done: int

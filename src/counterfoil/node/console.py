@@ -16,6 +16,7 @@ from counterfoil.decisions.policy_pages import PolicyPages
 from counterfoil.decisions.summary import Summary
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.ledger.pages import LedgerPages
+from counterfoil.market.pages import MarketPages
 from counterfoil.node.access_pages import AccessPages
 from counterfoil.node.me_pages import MePages
 from counterfoil.node.overview import OverviewPages
@@ -52,6 +53,7 @@ class Console:
             DecisionPages(org, node, pages),
             ProvenancePages(org, node, pages),
             LineagePages(org, node, pages),
+            MarketPages(org, node, pages),
             PolicyPages(org, node, pages, summary, patterns),
             RecallPages(org, node, pages),
             WorkPages(node, pages),

@@ -178,6 +178,10 @@ class Node:
         self.asked(request, f"the work {kind}")
         return self.jobs.start(principal_of(request).id, kind, arguments).to_json()
 
+    def job(self, job_id: str) -> Mapping[str, Any]:
+        """Returns long work as the API shows it; see `web.desk.Desk`."""
+        return self.jobs.get(job_id).to_json()
+
     @property
     def can_record(self) -> bool:
         """Whether records reach the log, as far as is known."""

@@ -45,7 +45,11 @@ WORDS: Final = {
     "replay": "Replay decisions",
     "fetch": "Fetch what was bought",
     "snapshot": "Take a snapshot",
+    "trade": "Trade on the ledger\u2019s market",
 }
+_BEGUN_ELSEWHERE: Final = ("fetch", "trade")
+"""What needs a page of its own to begin it."""
+
 _WHO_ACTS: Final[tuple[tuple[type[CounterfoilError], str], ...]] = (
     (CallerError, "Whoever asked can put it right."),
     (OtherPartyError, "Whoever handed the file over, or runs the other node, must put it right."),
@@ -172,7 +176,7 @@ class WorkPages:
         """Starts work in the background."""
         try:
             kind = form.text("kind")
-            if kind not in WORDS:
+            if kind not in WORDS or kind in _BEGUN_ELSEWHERE:
                 raise InvalidInput("choose what is to be done")
             self._node.start_job(request, kind, _arguments(kind, form))
         except InvalidInput as error:
@@ -258,6 +262,8 @@ def _found_words(job: JobView) -> str:
     if job.kind == "snapshot" and "sha256" in told:
         which = f"{told['name']} {told['version']}"
         return f"{which}: {told['size_bytes']:,} bytes." if told["new"] else f"Unchanged since {which}."
+    if job.kind in ("fetch", "trade") and "words" in told:
+        return str(told["words"])
     if job.kind == "anchor" and "final_size" in told:
         return f"{told['final_size']:,} records are under a final head."
     return ""

@@ -20,6 +20,7 @@ from counterfoil.errors import HomeDamaged, LogUnavailable, NotAllowed
 from counterfoil.ledger.assets.views import AssetsView
 from counterfoil.ledger.ledger import Ledger
 from counterfoil.ledger.market.views import TradesView
+from counterfoil.market.contributions.views import ContributionsView
 from counterfoil.market.market import Market
 from counterfoil.market.views import MarketView
 from counterfoil.organisation.bundles import Bundles
@@ -135,6 +136,7 @@ class Organisation:
                     AssetsView(),
                     TradesView(),
                     MarketView(),
+                    ContributionsView(),
                 ),
             )
             stack.callback(self.views.close)

@@ -124,3 +124,10 @@ class Desk(Protocol):
         Raises:
             NotAllowed: Whoever asks may not start this kind; see `web.roles.JOBS`.
         """
+
+    def job(self, job_id: str) -> Mapping[str, Any]:
+        """Returns long work as the API shows it.
+
+        Raises:
+            NotFound: There is none with that id.
+        """

@@ -62,6 +62,7 @@ JOBS: Final[Mapping[str, tuple[Role, ...]]] = {
     "rebuild": (),
     "replay": STAFF,
     "snapshot": (Role.OPERATOR,),
+    "trade": (Role.OPERATOR,),
 }
 """Who may start which long work, over the API and in the console alike; empty for admins only."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from making_node import serving
 from organisations import bank, copy_home, full_log, open_home
@@ -122,3 +124,27 @@ def test_monitors_see_the_log_grow(tmp_path):
         assert f"counterfoil_http_requests_total{{{route}}} 1.0" in text
         assert node.client.get("/api/v1/status").json()["log_size"] == node.org.archive.size
         assert node.client.get("/healthz").json() == node.client.get("/readyz").json() == {"done": True}
+
+
+def test_what_waits_for_others_holds_up_no_other_chore(state):
+    asked, answered, swept = threading.Event(), threading.Event(), threading.Event()
+
+    def ask() -> str:
+        asked.set()
+        answered.wait(30)
+        return "was answered"
+
+    def sweep() -> str:
+        if asked.is_set():
+            swept.set()
+        return ""
+
+    chores = [Chore("ask", "Asks.", 60, ask, waits_for_others=True), Chore("sweep", "Sweeps.", 0, sweep)]
+    made = Chores(state, chores)
+    made.start_work()
+    try:
+        assert swept.wait(30)
+    finally:
+        answered.set()
+        made.stop_work()
+    assert [each.told for each in made.list()] == ["was answered", ""]

@@ -170,7 +170,7 @@ class Terms:
             (
                 (self.duration_s > 0) != (self.kind == KINDS["period"]) or self.duration_s > _BITS_32,
                 f"a duration of {self.duration_s:,} seconds does not fit a {kind_word(self.kind)}",
-                "a period has one, at most 136 years, and nothing else has",
+                "a period has one (--period 30d), at most 136 years, and nothing else has",
             ),
             (
                 not 0 <= self.window_s <= MAX_WAIT_S or not 0 <= self.delivery_s <= MAX_WAIT_S,

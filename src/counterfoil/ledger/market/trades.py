@@ -357,7 +357,7 @@ def read_word(text: str, what: str) -> bytes:
     """
     digits = text.removeprefix("0x").lower()
     if len(digits) != _WORD_DIGITS or set(digits) - set("0123456789abcdef"):
-        raise InvalidInput(f"{text[:80]!a} is not {what}", hint="64 hexadecimal digits")
+        raise InvalidInput(f"{text[:80]!a} is not {what}", hint="0x and 64 hexadecimal digits, as the lists print it")
     return bytes.fromhex(digits)
 
 

@@ -14,6 +14,7 @@ goes on, too: as long as a purchase of this offer is on its way to the ledger, n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -61,6 +62,8 @@ JobOf = Callable[[SignedSheet], bytes]
 """Returns what is to be run under a sheet: the specification, canonical JSON."""
 
 _FETCHABLE: Final = ("licence", "period")
+SENDING_S: Final = 10.0
+"""So long a step waits for the orders that are on their way to the ledger."""
 
 
 class Buying:
@@ -110,6 +113,7 @@ class Buying:
         referrer: str = "",
         asks_seller: bool = True,
         job_of: JobOf | None = None,
+        to: Path | None = None,
     ) -> Planned:
         """Does steps 1 to 3; returns what step 5 would cost, and what does it.
 
@@ -124,6 +128,7 @@ class Buying:
             referrer: Address of whoever brought the buyer.
             asks_seller: Whether the seller's node is asked first whether it would let us in.
             job_of: Returns the specification of the job that is bought; only for an offer of jobs.
+            to: Where it is to be fetched to, a file or a folder, also by `resume`; None fetches nothing by itself.
 
         Raises:
             NotFound: There is no such offer, or its sheet cannot be had.
@@ -144,6 +149,8 @@ class Buying:
             purchase = self._begun(found, signed, stated or Stated(), begun, job_of)  # step 2
         admission = self.entrance.preview(purchase, signed) if asks_seller and sent is None else ""  # step 3
         seen = {each.order for each in before} if job_of is None else None
+        if to is not None and purchase.kind in _FETCHABLE:
+            purchase = replace(purchase, path=str(self._path(purchase, to)))
         return self._planned(purchase, found, signed, admission, seen, most=most, way=way, referrer=referrer)
 
     def _is_sent(self, purchase: Purchase) -> bool:
@@ -289,6 +296,7 @@ class Buying:
             may: Whether one that is on the ledger is fetched now.
         """
         moved = []
+        self._bring_on()
         for each in self._purchases.all():
             if each.state in (PurchaseState.FETCHED, PurchaseState.REFUNDED):
                 continue
@@ -301,6 +309,14 @@ class Buying:
             if now.state is not each.state:
                 moved.append(now)
         return moved
+
+    def _bring_on(self) -> None:
+        """Sends what was being bought when this home was stopped, and waits a moment for it."""
+        outbox, ends = self._ledger.opened.outbox, time.monotonic() + SENDING_S
+        for each in self._purchases.all():
+            if each.state is PurchaseState.PLANNED:
+                for row in outbox.rows(purpose=f"trade bought {each.order}", states=OPEN):
+                    outbox.wait(row.id, timeout_s=max(0.0, ends - time.monotonic()))
 
     def _settled(self, purchase: Purchase) -> Purchase:
         """Asks the ledger what became of a purchase, as far as it will not take that back."""

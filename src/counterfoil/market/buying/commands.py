@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
+from counterfoil.core.age import secret_text
+from counterfoil.errors import InvalidInput, Reverted
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.stating import stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, order_lines, purchase_lines, sheet_lines
+from counterfoil.market.sheets.sheet import read_sheet
+from counterfoil.store.durable import replace_file
+from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.market.buying.purchases import Purchase
     from counterfoil.organisation import Organisation
 
-__all__ = ["accept", "buy", "download", "purchases", "reclaim", "resume", "review"]
+__all__ = ["accept", "buy", "download", "purchases", "reclaim", "resume", "review", "ticket"]
 
 PATH: Final = click.Path(path_type=Path)
 _WAYS: Final = click.Choice(["auto", "allowance", "permit", "authorization", "balance"])
@@ -74,7 +78,9 @@ def buy(
             accept_licence=accept_licence,
             credentials=credentials,
         )
-        planned = org.market.buying.planning(offer_id, stated, most=most, way=way, referrer=referrer)
+        planned = org.market.buying.planning(
+            offer_id, stated, most=most, way=way, referrer=referrer, to=None if no_download else to or Path()
+        )
         told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)
@@ -99,6 +105,34 @@ def download(session: Session, order_id: str, to: Path | None) -> None:
         purchase = _fetched(session, org, order_id, to)
         order = org.ledger.market.order(purchase.order)
     _emit(session, purchase, order.to_json(), [f"{purchase.title} is here."])
+
+
+@click.command()
+@click.argument("order_id", metavar="ORDER", help="The order's id.")
+@click.option("--to", type=PATH, required=True, metavar="FOLDER", help="Where key and ticket are put; made if missing.")
+@click.pass_obj
+def ticket(session: Session, order_id: str, to: Path) -> None:
+    """Write key and ticket of an order, to fetch what was bought with curl and age, without this program.
+
+    Whoever has both files can fetch and read it: for this order alone, and for a week. The
+    same again writes a new ticket. What is fetched so is not held against what was published.
+    """
+    require_packages()
+    with session.open() as org:
+        purchase = org.market.buying.settled(order_id)
+        if purchase.kind not in _FETCHED:
+            raise InvalidInput(f"nothing is fetched for a {purchase.kind}", hint="see `counterfoil market purchases`")
+        word = org.market.buying.ticket(purchase.order)
+        secret = secret_text(org.market.purchases.secret_of(purchase))
+    key, kept = to / "order-key.txt", to / "ticket"
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path, text in ((key, secret), (kept, word)):
+        replace_file(path, f"{text}\n".encode(), mode=0o600)
+    wares = read_sheet(purchase.sheet).sheet.wares
+    url = f"{wares.node}/api/v1/market/orders/{purchase.order}/content"
+    name = wares.content.name if wares.content is not None else "content"
+    command = f'curl -fsS -H "Authorization: Bearer $(cat {kept})" {url} | age -d -i {key} > {name}'
+    session.emit({"key": str(key), "ticket": str(kept), "url": url}, [f"Written: {key} and {kept}.", command])
 
 
 @click.command()
@@ -155,10 +189,17 @@ def reclaim(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
     """Take the money back for what was not delivered in time."""
     require_packages()
     with session.open() as org:
-        made = carried_out(session, org, *org.ledger.market.reclaiming(order_id), dry_run=dry_run, yes=yes)
+        due = org.ledger.market.order(order_id).due
+        try:
+            quote, take = org.ledger.market.reclaiming(order_id)
+            made = carried_out(session, org, quote, take, dry_run=dry_run, yes=yes)
+        except Reverted as error:
+            hint = f"it is due at {time_text(due)}; what is not delivered by then can be taken back"
+            raise Reverted(error.message, hint=hint, data=error.data) from error
     if made is not None:
         session.emit(
-            made.to_json(), [f"{made.price.text} is owed to you: `counterfoil market payouts`.", *order_lines(made)]
+            made.to_json(),
+            [f"{made.price.text} is owed to you: `counterfoil market payouts withdraw`.", *order_lines(made)],
         )
 
 

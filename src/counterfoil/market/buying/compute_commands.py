@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from counterfoil.cli.session import Session
     from counterfoil.market.buying.computing import ToCompute
     from counterfoil.market.compute.jobs.result_file import Result
+    from counterfoil.market.sheets.sheet import SignedSheet
     from counterfoil.organisation import Organisation
 
 __all__ = ["compute", "job"]
 
 PATH: Final = click.Path(path_type=Path)
 _POLL_S: Final = 1.0
-_OVER: Final = ("delivered", "cancelled")
+_OVER: Final = ("delivered", "forgotten", "refunded")
 
 
 @click.command()
@@ -79,6 +80,11 @@ def compute(
         planned = org.market.computing.planning(offer_id, wanted, stated, to=to, most=most)
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)
+        if not _is_named(signed, wanted):
+            session.remark(
+                "warning: the offer sheet names neither this algorithm nor its publisher. Unless the seller "
+                "approved it by hand, the job is refused, and the market holds the money until it was due. Ask first."
+            )
         told: dict[str, Any] = {"admission": planned.admission, "order": planned.order}
         purchase = carried_out(session, org, planned.quote, planned.carry_out, dry_run=dry_run, yes=yes, more=told)
         if purchase is None:
@@ -103,10 +109,19 @@ def job(session: Session, order_id: str, cancel: bool, wait: int, to: Path | Non
             state = computing.cancel(order_id)["state"]
             session.emit({"order": order_id, "state": state}, [f"The job is {state}."])
             return
-        computing.hand_in(order_id)
+        if computing.status(order_id)["state"] == "awaited":
+            computing.hand_in(order_id)
         state = _awaited(session, org, order_id, wait)
         result = computing.fetch(order_id, to) if state == "delivered" else None
     _emit(session, order_id, state, result, to)
+
+
+def _is_named(signed: SignedSheet, wanted: ToCompute) -> bool:
+    """Whether a sheet says that an algorithm may run; statistics need no approval."""
+    if wanted.algorithm is None or wanted.publication:
+        return True
+    said = (signed.sheet.wares.compute or {}).get("algorithms", {})
+    return wanted.algorithm.digest_hex in (*said.get("digests", ()), *said.get("votes", ()))
 
 
 def _wanted(

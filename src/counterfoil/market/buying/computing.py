@@ -11,24 +11,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
+from counterfoil.core.age import recipient_of
 from counterfoil.core.age_payload import decrypt
-from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput, LogUnavailable, MalformedEvidence, Stale
+from counterfoil.errors import (
+    CounterfoilError,
+    DoesNotMatch,
+    InvalidInput,
+    LogUnavailable,
+    MalformedEvidence,
+    NotSignedIn,
+    Stale,
+)
 from counterfoil.market.buying.buying import Buying
 from counterfoil.market.buying.job_parts import encode_parts
 from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
 from counterfoil.market.buying.received import Received
 from counterfoil.market.compute.algorithms import Algorithm
-from counterfoil.market.compute.jobs.job_spec import AlgorithmNamed, JobSpec
+from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, AlgorithmNamed, JobSpec
 from counterfoil.market.compute.jobs.receipt import require_receipt
 from counterfoil.market.compute.jobs.result_file import MOST_RESULT_BYTES, Result, read_result
 from counterfoil.market.compute.jobs.rules import ComputeRules
+from counterfoil.market.delivery.tickets import is_ticket, sealed_for
 from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
@@ -146,17 +157,21 @@ class Computing:
         """
         purchase = self._require_job(order)
         body, kind = encode_parts(self._parts(purchase))
-        return self._told(self._wire(purchase).post("job", body, most_bytes=_MOST_TOLD_BYTES, content_type=kind))
+        return self._told(
+            self._asked(purchase, lambda wire: wire.post("job", body, most_bytes=_MOST_TOLD_BYTES, content_type=kind))
+        )
 
     def status(self, order: str) -> dict[str, Any]:
-        """Returns how far a job is, as the seller says."""
+        """Returns how far a job is: `refunded` where the ledger says so, else what the seller says."""
         purchase = self._require_job(order)
-        return self._told(self._wire(purchase).get("job", most_bytes=_MOST_TOLD_BYTES))
+        if self._ledger.market.order(order).state == "refunded":  # such an order opens no door any more
+            return {"job": sha256(purchase.job).hexdigest(), "order": purchase.order, "state": "refunded"}
+        return self._told(self._asked(purchase, lambda wire: wire.get("job", most_bytes=_MOST_TOLD_BYTES)))
 
     def cancel(self, order: str) -> dict[str, Any]:
-        """Takes a job back that waits, or has it stopped."""
+        """Takes a job back that waits or is held, or has it stopped; then the seller's node gives the money back."""
         purchase = self._require_job(order)
-        return self._told(self._wire(purchase).post("cancel", b"{}", most_bytes=_MOST_TOLD_BYTES))
+        return self._told(self._asked(purchase, lambda wire: wire.post("cancel", b"{}", most_bytes=_MOST_TOLD_BYTES)))
 
     def fetch(self, order: str, to: Path | None = None) -> Result:
         """Does steps 3 and 4, and returns the result; it is written into a new folder where one is named.
@@ -166,14 +181,14 @@ class Computing:
             DoesNotMatch: The result is about something else, or another than the ledger names.
         """
         purchase = self._require_job(order)
-        sealed = self._wire(purchase).get("result", most_bytes=MOST_RESULT_BYTES)
+        sealed = self._asked(purchase, lambda wire: wire.get("result", most_bytes=MOST_RESULT_BYTES))
         found = read_result(decrypt(sealed, self._purchases.secret_of(purchase)))
         self._require_own(purchase, found)
         folder = to.absolute() if to is not None else Path(purchase.path) if purchase.path else None
         if folder is not None:
             found.write(folder)
         self._record(purchase, found)
-        self._kept(purchase.order).unlink(missing_ok=True)
+        self._forget(purchase.order)
         path = str(folder) if folder is not None else purchase.path
         self._purchases.change(order, state=PurchaseState.FETCHED, fault="", path=path)
         return found
@@ -189,7 +204,10 @@ class Computing:
             if each.kind != "job" or each.state is not PurchaseState.BOUGHT or not may(each):
                 continue
             try:
-                if self.hand_in(each.order)["state"] == "delivered" and each.path:
+                state = self.status(each.order)["state"]
+                if state == "awaited":
+                    state = self.hand_in(each.order)["state"]
+                if state == "delivered" and each.path:
                     self.fetch(each.order)
                     moved.append(self._purchases.at(each.order))
             except CounterfoilError as error:
@@ -204,9 +222,7 @@ class Computing:
         if wares.kind != "job" or wares.compute is None or wares.content is None:
             raise InvalidInput("nothing can be computed under this offer", hint="see `counterfoil market show`")
         rules = ComputeRules.from_json(wares.compute)
-        parameters = dict(wanted.parameters)
-        if wares.parameters:
-            parameters = fill_parameters(wares.parameters, parameters)
+        parameters = fill_parameters(wares.parameters or NO_PARAMETERS, dict(wanted.parameters))
         named = AlgorithmNamed.of(wanted.algorithm) if wanted.algorithm is not None else None
         if named is None and rules.privacy is None:
             raise InvalidInput("this offer gives no statistics", hint="bring an algorithm")
@@ -263,22 +279,47 @@ class Computing:
     def _keep(self, order: str, wanted: ToCompute) -> None:
         """Keeps an algorithm until it is handed in and came back."""
         assert wanted.algorithm is not None
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self._kept(order), wanted.algorithm.to_tar())
-            if wanted.publication:
-                replace_file(self._kept(order).with_suffix(".json"), wanted.publication)
-        except OSError as error:
-            raise LogUnavailable(
-                f"the algorithm cannot be kept: {error.strerror}", hint="free some disk space"
-            ) from error
+        self._put(self._kept(order), wanted.algorithm.to_tar())
+        if wanted.publication:
+            self._put(self._kept(order).with_suffix(".json"), wanted.publication)
 
     def _kept(self, order: str) -> Path:
         return self._folder / f"{order.removeprefix('0x')}.tar"
 
-    def _wire(self, purchase: Purchase) -> SellerWire:
+    def _forget(self, order: str) -> None:
+        """Drops what was kept to hand a job in, and the ticket to ask for it."""
+        for each in (
+            self._kept(order),
+            self._kept(order).with_suffix(".json"),
+            self._kept(order).with_suffix(".ticket"),
+        ):
+            each.unlink(missing_ok=True)
+
+    def _asked(self, purchase: Purchase, ask: Callable[[SellerWire], bytes]) -> bytes:
+        """Asks the seller's node with the order's ticket; a new one is asked for only where that has ended.
+
+        Terms may give access a few times alone, and each ticket is one.
+        """
         node = read_sheet(purchase.sheet).sheet.wares.node
-        return SellerWire(node, purchase.order, self._buying.ticket(purchase.order), self._reach)
+        secret, path = self._purchases.secret_of(purchase), self._kept(purchase.order).with_suffix(".ticket")
+        ticket = ""
+        with suppress(OSError, CounterfoilError):  # one that cannot be read is asked for anew
+            ticket = decrypt(path.read_bytes(), secret).decode("ascii", "replace")
+        if is_ticket(ticket):
+            with suppress(NotSignedIn):
+                return ask(SellerWire(node, purchase.order, ticket, self._reach))
+        ticket = self._buying.ticket(purchase.order)
+        self._put(path, sealed_for(recipient_of(secret), ticket.encode()))
+        return ask(SellerWire(node, purchase.order, ticket, self._reach))
+
+    def _put(self, path: Path, data: bytes) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, data)
+        except OSError as error:
+            raise LogUnavailable(
+                f"{path.name} cannot be kept: {error.strerror}", hint="free some disk space"
+            ) from error
 
     @staticmethod
     def _told(answer: bytes) -> dict[str, Any]:

@@ -54,7 +54,8 @@ class Entrance:
         if not preview.is_allowed:
             raise NotAllowed(
                 f"the seller's terms would not let you in: {preview.why}",
-                hint="state a purpose, accept the licence, or show a credential, if that is what lacks",
+                hint="`counterfoil market show` says each rule; what lacks is stated with --purpose, --jurisdiction, "
+                "--accept-licence or --credential",
             )
         return preview.why
 

@@ -184,7 +184,7 @@ class Purchases:
         """Keeps a purchase that was begun, durably; its key must be there before the order is. Safe to repeat.
 
         Args:
-            purchase: The purchase; where it is kept already, what it states is taken from here.
+            purchase: The purchase; where it is kept already, what it states, and where it is put, is taken from here.
             seen: The orders of this offer that were known when it was planned: what was begun for it before and never
                 sent is dropped. None where several may be under way at once, as of jobs.
 
@@ -208,8 +208,8 @@ class Purchases:
                     connection.execute(purchases.update().where(unsent).values(**dropped))
                 connection.execute(purchases.insert().values(**_row(purchase), changed_s=self._now()))
             else:
-                stated = {"stated": purchase.stated.encode(), "changed_s": self._now()}
-                connection.execute(purchases.update().where(own).values(**stated))
+                said = {"stated": purchase.stated.encode(), "path": purchase.path, "changed_s": self._now()}
+                connection.execute(purchases.update().where(own).values(**said))
         return purchase
 
     def change(self, order: str, **changes: Any) -> Purchase:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.errors import DoesNotMatch, NotFound
-from counterfoil.market.catalogue.fetching import Fetcher, Wanted
+from counterfoil.market.catalogue.fetching import NOT_PUBLIC, Fetcher, Wanted
 from counterfoil.market.catalogue.node_reader import NodeReader, VisitLimits, base_of
 from counterfoil.market.checks import SHEET_CHECKS
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from counterfoil.ledger.market.offer import Offer
 
 __all__ = ["SheetFinder"]
+
+_NOT_PUBLIC: Final = (
+    "where it is meant, name its network in counterfoil.toml of this home: "
+    'market_networks = ["127.0.0.0/8"] for this machine'
+)
 
 
 class SheetFinder:
@@ -47,7 +52,8 @@ class SheetFinder:
         wanted = Wanted(0, "sheets", offer.sheet, (base,) if base else ())
         answer = next(iter(self._fetcher.fetch([wanted])))
         if answer.data is None:
-            raise NotFound(f"the offer sheet cannot be had: {answer.why}", hint="ask the seller, or try again later")
+            hint = _NOT_PUBLIC if answer.why == NOT_PUBLIC else "ask the seller, or try again later"
+            raise NotFound(f"the offer sheet cannot be had: {answer.why}", hint=hint)
         signed = read_sheet(answer.data, SHEET_CHECKS)
         if signed.digest_hex != offer.sheet:
             raise DoesNotMatch("the seller's node hands out another offer sheet than the ledger names")

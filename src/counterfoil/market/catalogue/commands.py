@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.core.wording import counted
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.lines import offer_lines, sheet_lines
 from counterfoil.market.shown import shown_offer
@@ -119,4 +120,5 @@ def _more(found: Found) -> Iterator[str]:
     if found.next:
         yield f"{found.total:,} in all; the next page: --after {found.next}"
     if found.without_sheet:
-        yield f"{found.without_sheet:,} offers on the ledger whose sheet cannot be had are in no search."
+        many = counted(found.without_sheet, "offer")
+        yield f"{many} on the ledger cannot be searched: the sheet cannot be had. `counterfoil market show` says why."

@@ -18,7 +18,7 @@ from counterfoil.market.sheets.sheet import MOST_SHEET_BYTES
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.provenance.snapshots.addresses import Reach
 
-__all__ = ["Answered", "Fetcher", "Wanted", "wait_s"]
+__all__ = ["NOT_PUBLIC", "Answered", "Fetcher", "Wanted", "wait_s"]
 
 What = Literal["sheets", "reviews"]
 
@@ -31,6 +31,9 @@ _AT_A_NODE: Final = 3
 
 _MANY: Final = 32
 """Files worth a connection of their own."""
+
+NOT_PUBLIC: Final = "the node's address is not public"
+"""Why a node was not asked that lies neither on the public internet nor in a network that the settings name."""
 
 _FIRST_WAIT_S: Final = 30
 _LONGEST_WAIT_S: Final = 86_400
@@ -147,7 +150,7 @@ def _ask(reader: NodeReader, wanted: Wanted) -> tuple[Answered, bool]:
     try:
         return Answered(wanted, reader.get(f"market/{wanted.what}/{wanted.digest}", _MOST_BYTES[wanted.what])), False
     except NotAllowed:
-        return Answered(wanted, None, "the node's address is not public"), True
+        return Answered(wanted, None, NOT_PUBLIC), True
     except NodeUnreachable as error:
         return Answered(wanted, None, error.message), True
     except (NotFound, CounterfoilError) as error:

@@ -26,7 +26,7 @@ from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Sandbox, T
 from counterfoil.market.compute.sandbox.log import Line
 from counterfoil.market.compute.sandbox.sandbox import Stopped
 
-__all__ = ["Execution", "Input", "Rerun", "Work", "execute", "rerun"]
+__all__ = ["Execution", "Input", "Rerun", "Work", "content_root", "execute", "require_content", "rerun"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def execute(
     environment = environment_of(sandbox)
     if unmet := environment.unmet(work.algorithm.python, work.algorithm.packages):
         raise InvalidInput(f"the algorithm needs {unmet[0]}", hint="its owner can install it, or change what it needs")
-    stamps = {name: _require_content(name, each) for name, each in work.inputs.items()}
+    stamps = {name: require_content(name, each) for name, each in work.inputs.items()}
     with tempfile.TemporaryDirectory(prefix="counterfoil-algorithm-") as name:
         folder = work.algorithm.lay_out(Path(name) / "algorithm")
         places = {name: each.place for name, each in work.inputs.items()}
@@ -195,7 +195,7 @@ def content_root(place: Path) -> str:
         source.close()
 
 
-def _require_content(name: str, given: Input) -> tuple[tuple[str, int, int, int], ...]:
+def require_content(name: str, given: Input) -> tuple[tuple[str, int, int, int], ...]:
     """Returns the stamp of an input whose content is the agreed one; taken first, so that no change slips between."""
     if not given.place.exists():
         raise NotFound(f"the input {name} is not there: {given.place}")

@@ -30,8 +30,9 @@ PATH: Final = click.Path(path_type=Path)
 def import_offer(session: Session, file: Path, to: Path) -> None:
     """Write drafts of offers from an asset description of Ocean Protocol; list every field that does not map.
 
-    The drafts are for `counterfoil market publish --draft`. The contents themselves are
-    not fetched: a DDO says where they lie in encrypted form, for Ocean's own nodes.
+    The drafts are for `counterfoil market publish --draft`, with the licence's text, the price, who may have it, and
+    for how long. The contents themselves are not fetched: a DDO says where they lie in encrypted form, for Ocean's
+    own nodes.
     """
     from counterfoil.market.ocean import import_ddo
     from counterfoil.market.sheets.toml_draft import draft_toml
@@ -50,8 +51,12 @@ def import_offer(session: Session, file: Path, to: Path) -> None:
     lines = [f"{counted(len(paths), 'draft')} of the DDO {found.version} {found.did}"]
     if not found.is_did_right:
         lines.append("warning: that is not the identifier of its address and chain")
-    lines += [f"  {path}" for path in paths]
-    told = {"did": found.did, "drafts": [str(path) for path in paths], "version": found.version}
+    lasting = [each.duration_s if each.told.get("kind") == "period" else 0 for each in found.drafts]
+    lines += [
+        f"  {path}{f', to be published with --period {seconds}s' if seconds else ''}"
+        for path, seconds in zip(paths, lasting, strict=True)
+    ]
+    told = {"did": found.did, "drafts": [str(path) for path in paths], "period_s": lasting, "version": found.version}
     session.emit(told | {"unmapped": _told(found.unmapped)}, [*lines, *_unmapped_lines(found.unmapped)])
 
 

@@ -247,6 +247,8 @@ def _to_list(wanted: ToOffer) -> ToList:
         licence_url=wanted.licence_url,
         terms=wanted.terms,
         is_for_anybody=wanted.for_anybody,
+        compute=wanted.compute,
+        parameters=wanted.parameters,
         sample=tuple(wanted.sample),
         profile=tuple(wanted.profile),
         royalty_bps=wanted.royalty_bps,

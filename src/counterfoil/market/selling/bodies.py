@@ -73,6 +73,10 @@ class ToOffer(ToSend):
     licence_name: str = Field("", max_length=300, description="What it is called, or an SPDX expression.")
     licence_url: str = Field("", max_length=512, description="Where the text can also be read.")
     terms: dict[str, Any] | None = Field(None, description="Who may have it; docs/reference/terms.md.")
+    compute: dict[str, Any] | None = Field(
+        None, description="For jobs: what may run and leave; docs/reference/jobs.md."
+    )
+    parameters: dict[str, Any] = Field(default_factory=dict, description="What the buyer fills in, as JSON Schema.")
     for_anybody: bool = Field(False, description="Let in whoever accepts the licence.")
     sample: list[str] = Field(default_factory=list, max_length=64, description="Columns whose first rows are shown.")
     profile: list[str] = Field(default_factory=list, max_length=64, description="Columns whose figures are shown.")

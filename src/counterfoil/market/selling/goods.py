@@ -37,7 +37,7 @@ class Place:
 
     Attributes:
         kind: `path` (a file or folder of this machine), `store` (an address that fsspec opens) or `snapshot`.
-        where: The absolute path, the address, or the snapshot's name and version.
+        where: The absolute path, the address, or the snapshot as NAME@VERSION.
     """
 
     kind: PlaceKind
@@ -122,7 +122,7 @@ def read_place(text: str, provenance: Provenance) -> Place:
             hint="name what is to be delivered; `counterfoil snapshot list` shows the snapshots",
         ) from None
     record = found.dataset.record
-    return Place("snapshot", f"{record.name} {record.version}")
+    return Place("snapshot", f"{record.name}@{record.version}")
 
 
 def _opened_path(where: str) -> Source:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Drafted", "ListingDrafts", "ToList"]
 
 SAMPLE_ROWS: Final = 10
+_UNNAMED: Final = "as its text says"
 _ACCEPTED: Final = "whoever accepts the licence"
 
 
@@ -184,7 +185,15 @@ class ListingDrafts:
         return find(wanted.what)
 
     def _wares(self, wanted: ToList, found: Dataset | Model) -> Wares:
-        base = read_draft(wanted.file, SHEET_CHECKS) if wanted.file else self._from_record(wanted, found)
+        base = self._from_record(wanted, found)
+        if wanted.file:
+            base = read_draft(wanted.file, SHEET_CHECKS, self._known(wanted))
+            named = base.licence
+            wanted = replace(
+                wanted,
+                licence_name=wanted.licence_name or named.name,
+                licence_url=wanted.licence_url or named.url,
+            )
         licence = base.licence if wanted.file and not wanted.licence_text else self._licence(wanted, found)
         terms = base.terms if wanted.terms is None else wanted.terms
         if wanted.is_for_anybody:
@@ -192,7 +201,7 @@ class ListingDrafts:
         if not terms.get("rules"):
             raise InvalidInput(
                 "nobody would be let in: no rule says who may have it",
-                hint="give terms, or let everybody in who accepts the licence; docs/reference/terms.md has the form",
+                hint="--terms FILE.toml says who (docs/reference/terms.md); --anybody: whoever accepts the licence",
             )
         made = replace(
             base,
@@ -206,6 +215,17 @@ class ListingDrafts:
         )
         SHEET_CHECKS.check(made.terms, made.parameters, made.compute)
         return made
+
+    def _known(self, wanted: ToList) -> dict[str, dict[str, str] | str]:
+        """Returns what stands in where a draft leaves it empty, such as one from another market."""
+        known: dict[str, dict[str, str] | str] = {
+            "seller": {"name": self._seller.name, "origin": self._seller.origin},
+        }
+        if self._node:
+            known["node"] = self._node
+        if wanted.licence_text:
+            known["licence"] = {"name": _UNNAMED, "sha256": sha256(wanted.licence_text).hexdigest()}
+        return known
 
     def _from_record(self, wanted: ToList, found: Dataset | Model) -> Wares:
         """Returns what is on record, as a sheet says it."""
@@ -241,7 +261,7 @@ class ListingDrafts:
             raise InvalidInput(
                 "the licence text is another than the passport names", hint="give that text, or correct the passport"
             )
-        return SheetLicence(name or "as its text says", self._shelf.put_licence(wanted.licence_text), url)
+        return SheetLicence(name or _UNNAMED, self._shelf.put_licence(wanted.licence_text), url)
 
     def _quality(self, found: Dataset | Model) -> Quality | None:
         newest = self._provenance.reports.quality(found)[-1:] if isinstance(found, Dataset) else []

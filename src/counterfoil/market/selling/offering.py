@@ -152,7 +152,8 @@ class Offering:
         if not self._node:
             raise NotSetUp(
                 "buyers would not find this home: its settings name no address of its node",
-                hint='set public_url = "https://…" in counterfoil.toml: where `counterfoil up` is reached',
+                hint='write public_url = "https://…" into counterfoil.toml of the home: where buyers reach '
+                "`counterfoil up`; on one machine http://127.0.0.1:8000 will do",
             )
         signed = self._signed(listing, self.content(listing, progress))
         self._shelf.put_sheet(signed)

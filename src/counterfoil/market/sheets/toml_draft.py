@@ -67,8 +67,16 @@ def draft_toml(told: Mapping[str, Any]) -> str:
     return "\n\n".join("\n".join(block) for block in _blocks(told)) + "\n"
 
 
-def read_draft(data: bytes, checks: SheetChecks | None = None) -> Wares:
+def read_draft(
+    data: bytes, checks: SheetChecks | None = None, known: Mapping[str, Mapping[str, str] | str] | None = None
+) -> Wares:
     """Reads what somebody filled in; blanks at the ends of texts are dropped, and so is what is left empty.
+
+    Args:
+        data: The file.
+        checks: Of terms, parameters and rules of computing.
+        known: What the seller's home says where the file leaves it empty: texts, and tables of texts. With it the
+            content may be left out, too, which is read when it is listed.
 
     Raises:
         InvalidInput: It is no TOML, or a member is missing, unknown or not usable; the message names it.
@@ -81,10 +89,22 @@ def read_draft(data: bytes, checks: SheetChecks | None = None) -> Wares:
         raise InvalidInput("the draft is not text in UTF-8") from error
     except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"the draft is no TOML: {str(error)[:200]}", hint="put texts in quotes") from error
-    told = Members({"terms": {}, "parameters": {}} | value, whose="the draft")
-    wares = Wares.read(told, checks or SheetChecks())
+    filled = _filled(value, known or {})
+    told = Members({"terms": {}, "parameters": {}} | filled, whose="the draft")
+    wares = Wares.read(told, checks or SheetChecks(), is_draft=known is not None)
     told.require_known()
     return wares
+
+
+def _filled(value: dict[str, Any], known: Mapping[str, Mapping[str, str] | str]) -> dict[str, Any]:
+    """Returns a draft with what is known in the places of what it lacks."""
+    told = dict(value)
+    for name, item in known.items():
+        if isinstance(item, str):
+            told.setdefault(name, item)
+        elif isinstance(told.setdefault(name, {}), dict):
+            told[name] = dict(item) | told[name]
+    return told
 
 
 def _tidied(value: Mapping[str, Any]) -> dict[str, Any]:

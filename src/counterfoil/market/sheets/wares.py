@@ -270,12 +270,13 @@ class Wares:
     passport: PassportOf | None = None
 
     @classmethod
-    def read(cls, told: Members, checks: SheetChecks) -> Self:
+    def read(cls, told: Members, checks: SheetChecks, *, is_draft: bool = False) -> Self:
         """Reads it.
 
         Args:
             told: The sheet, of which the caller reads the rest.
             checks: What reads the parts that others define.
+            is_draft: Whether the content may be left out, which is read when it is listed.
 
         Raises:
             InvalidInput: A member is missing or not usable; the message names it.
@@ -298,13 +299,13 @@ class Wares:
             Quality.read(told.table("quality")) if told.has("quality") else None,
             PassportOf.read(told.table("passport")) if told.has("passport") else None,
         )
-        made._require_fitting(told)
+        made._require_fitting(told, is_draft=is_draft)
         checks.check(made.terms, made.parameters, made.compute)
         return made
 
-    def _require_fitting(self, told: Members) -> None:
-        """Refuses parts that do not go together."""
-        if self.content is None and self.category != "service":
+    def _require_fitting(self, told: Members, *, is_draft: bool) -> None:
+        """Refuses parts that do not go together; of a draft the content is read when it is listed."""
+        if self.content is None and self.category != "service" and not is_draft:
             raise told.error("content", f"is left out; a {self.category} has one")
         if (self.compute is not None) != (self.kind == "job"):
             raise told.error("compute", "is left out; a job has it" if self.kind == "job" else "belongs to a job alone")

@@ -87,5 +87,7 @@ class Terms:
         try:
             value = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-            raise InvalidInput(f"the terms are not valid TOML: {error}") from error
+            raise InvalidInput(
+                f"the terms are not valid TOML: {error}", hint="docs/reference/terms.md shows the form"
+            ) from error
         return cls.from_json(value)

@@ -39,7 +39,7 @@ class JobView:
 
     Attributes:
         id: 16 hexadecimal digits.
-        kind: `rebuild`, `bundle`, `replay`, `anchor`, `fetch`, `push` or `snapshot`.
+        kind: `rebuild`, `bundle`, `replay`, `anchor`, `fetch`, `push`, `snapshot` or `trade`.
         by: Id of whoever started it.
         arguments: What was asked for; once it is over, what is still needed of it.
         state: How it stands.

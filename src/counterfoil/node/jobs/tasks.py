@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.market.deals import carry_out_deal
 from counterfoil.node.jobs.job import MOST_LISTED, Run, Task
 from counterfoil.organisation.bundles import read_show
 from counterfoil.provenance.snapshots.api import guarded_source
@@ -88,8 +89,11 @@ def push(run: Run) -> Mapping[str, Any]:
 def fetch(run: Run) -> Mapping[str, Any]:
     """Fetches what was bought on the market into the home, checked; after a crash it goes on where it was."""
     asked = _asked(run, "order")
-    found = run.org.market.fetch(str(asked.get("order", "")), run.progress)
-    return {"order": found.order, "title": found.title}
+    order = str(asked.get("order", ""))
+    run.keep({"see": f"/market/purchases/{order}"})
+    found = run.org.market.fetch(order, run.progress)
+    told = {"order": found.order, "see": f"/market/purchases/{found.order}", "title": found.title}
+    return told | {"words": f"Here, checked against what was promised: {found.title}."}
 
 
 def snapshot(run: Run) -> Mapping[str, Any]:
@@ -108,6 +112,34 @@ def snapshot(run: Run) -> Mapping[str, Any]:
     return taken_json(taken)
 
 
+def trade(run: Run) -> Mapping[str, Any]:
+    """Does on the ledger what was agreed to; after a crash it goes on with what was being made, never twice."""
+    asked = _asked(run, "deal", "given", "most_wei", "seen")
+    if asked.keys() != {"deal", "given", "most_wei", "seen"}:
+        raise InvalidInput("a trade needs a deal that was agreed to", hint="begin it on the market's pages")
+    kept = dict(run.told)
+
+    def begin(order: str) -> None:
+        kept["order"] = order
+        run.keep(kept)
+
+    def tell(step: str) -> None:
+        run.keep(kept | {"step": step})
+        run.progress(0, 0)  # where it can be stopped: what was sent by then is found again
+
+    words, see = carry_out_deal(
+        run.org,
+        str(asked["deal"]),
+        {str(name): str(text) for name, text in asked["given"].items()},
+        seen=str(asked["seen"]),
+        most_wei=int(asked["most_wei"]),
+        begun=kept.get("order"),
+        begin=begin,
+        tell=tell,
+    )
+    return {"see": see, "words": words}
+
+
 TASKS: Final[Mapping[str, Task]] = {
     "anchor": anchor,
     "bundle": bundle,
@@ -116,6 +148,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "rebuild": rebuild,
     "replay": replay,
     "snapshot": snapshot,
+    "trade": trade,
 }
 """Every kind of job."""
 

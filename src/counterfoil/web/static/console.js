@@ -3,6 +3,7 @@
 // data-private          a field whose value never stands in an address
 // data-live="#part"     a form whose answer replaces that part while somebody types
 // data-progress="url"   an element that follows work by server-sent events
+// data-watch="seconds"  a part, with an id, that is taken anew from the page's own address while it says so
 // data-once             a form that is sent once, however often the button is pressed
 
 const PAUSE_MS = 600;
@@ -64,7 +65,7 @@ function follow(row) {
       bar.max = job.total;
       bar.value = job.done;
     }
-    words.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
+    words.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : (job.told?.step ?? job.state);
     if (!["waiting", "running"].includes(job.state)) {
       events.close();
       location.reload();
@@ -72,6 +73,23 @@ function follow(row) {
   };
   events.addEventListener("job", show);
   addEventListener("pagehide", () => events.close());
+}
+
+function watch(part) {
+  setTimeout(async () => {
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = answer.ok && !answer.redirected ? page.getElementById(part.id) : null;
+      if (!fresh) return;
+      const made = document.importNode(fresh, true);
+      part.replaceWith(made);
+      made.querySelectorAll("[data-newest]").forEach((each) => (each.scrollTop = each.scrollHeight));
+      if (made.dataset.watch) watch(made);
+    } catch {
+      watch(part); // the node does not answer now; it may in a moment
+    }
+  }, Number(part.dataset.watch) * 1000);
 }
 
 function once(form) {
@@ -84,4 +102,5 @@ function once(form) {
 
 document.querySelectorAll("form[data-live]").forEach(live);
 document.querySelectorAll("[data-progress]").forEach(follow);
+document.querySelectorAll("[data-watch]").forEach(watch);
 document.querySelectorAll("form[data-once]").forEach(once);

@@ -27,7 +27,13 @@ OPEN = frozenset(
         ("GET", "/api/v1/market/licences/{digest}"),
         ("GET", "/api/v1/market/passports/{digest}"),
         ("GET", "/api/v1/market/reviews/{digest}"),
+        ("GET", "/api/v1/market/openings/{asset}"),
+        ("GET", "/api/v1/market/proposals/{digest}/standing"),
         ("GET", "/api/v1/market/sheets/{digest}"),
+        ("POST", "/api/v1/market/proposals"),
+        ("POST", "/api/v1/market/proposals/{digest}/contents"),
+        ("POST", "/api/v1/market/proposals/{digest}/votes"),
+        ("POST", "/api/v1/market/proposals/{digest}/withdrawal"),
         ("POST", "/api/v1/market/offers/{offer}/reviews"),
         ("POST", "/api/v1/market/offers/{offer}/preview"),
         ("POST", "/api/v1/market/orders/{order}/challenge"),
@@ -65,6 +71,7 @@ ALLOWED = {
         POST /api/v1/market/contract
         POST /api/v1/market/offers/{offer}/shares
         POST /api/v1/market/payouts
+        POST /api/v1/market/proposals/{digest}/acceptance
         GET /access
         POST /access/keys
         POST /access/keys/{key_id}/revoke
@@ -132,6 +139,8 @@ ALLOWED = {
         GET /api/v1/market/earnings
         GET /api/v1/market/known
         GET /api/v1/market/payouts
+        GET /api/v1/market/proposals
+        GET /api/v1/market/proposals/{digest}
         GET /
         POST /api/v1/bundles
         GET /api/v1/calls
@@ -170,6 +179,19 @@ ALLOWED = {
         GET /lineage
         GET /lineage/{index:int}
         GET /log/tile/entries/{path:path}
+        GET /market
+        GET /market/desk
+        GET /market/desk/{job}/{name}
+        GET /market/doing/{job_id}
+        GET /market/earnings
+        GET /market/jobs
+        GET /market/jobs/{order}
+        GET /market/offers/{offer}
+        GET /market/offers/{offer}/licence
+        GET /market/purchases
+        GET /market/purchases/{order}
+        GET /market/sell
+        GET /market/sold
         GET /models
         GET /models/{index:int}
         GET /models/{index:int}/passport.json
@@ -227,6 +249,7 @@ ALLOWED = {
         POST /api/v1/market/offers
         POST /api/v1/market/offers/{offer}/price
         POST /api/v1/market/offers/{offer}/withdrawal
+        POST /api/v1/market/proposals/{digest}/decline
         POST /api/v1/market/sold/{order}/refund
         POST /api/v1/market/sold/{order}/settle
         POST /api/v1/market/known
@@ -257,6 +280,15 @@ ALLOWED = {
         POST /decisions/{index:int}/appeal
         POST /decisions/{index:int}/outcome
         POST /decisions/{index:int}/override
+        POST /market/deals/{what}
+        POST /market/deals/{what}/agreed
+        POST /market/desk/{job}/{name}
+        POST /market/jobs/{order}/cancel
+        POST /market/offers/{offer}
+        GET /market/purchases/{order}/file
+        POST /market/purchases/{order}/fetch
+        POST /market/sell
+        POST /market/sell/cost
         POST /recalls
         POST /recalls/open
         POST /recalls/{index:int}/end

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, func, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, LargeBinary, MetaData, String, Table, func, select
 
 from counterfoil.core import canonical
 from counterfoil.errors import DoesNotMatch, HomeDamaged, InvalidInput, LogUnavailable, NotFound, Stale
@@ -50,6 +50,7 @@ _files: Final = Table(
     Column("by", String),
     Column("reason", String),
     Column("time", String),
+    Column("is_kept", Boolean, nullable=False),  # whether its bytes are here yet, unless another job keeps the same
 )
 _PREVIEW_BYTES: Final = 4_096
 _MOST_REASON: Final = 500
@@ -152,7 +153,7 @@ class Desk:
             connection.execute(_jobs.insert().values(job=decision.job, decision=decision.encode(), time=now))
             for state, files in (("passed", gated.passed), ("held", gated.held)):
                 for name, data in files.items():
-                    connection.execute(_files.insert().values(**_row(gated, name, data), state=state))
+                    connection.execute(_files.insert().values(**_row(gated, name, data), state=state, is_kept=True))
 
     def pending(self, job: str | None = None) -> list[Pending]:
         """Returns what waits, of one job or all, in order."""
@@ -165,7 +166,11 @@ class Desk:
             _files.c.why,
             _files.c.found,
         )
-        query = select(*parts).where(_files.c.state == "held").order_by(_files.c.job, _files.c.name)
+        query = (
+            select(*parts)
+            .where(_files.c.state == "held", _files.c.is_kept.is_(True))
+            .order_by(_files.c.job, _files.c.name)
+        )
         with self._file.reading() as connection:
             rows = connection.execute(query if job is None else query.where(_files.c.job == job)).all()
         return [
@@ -213,12 +218,28 @@ class Desk:
             InvalidInput: The reason is none.
         """
         settled = self._settle(job, name, digest, "withheld", by, reason, now)
-        with self._file.reading() as connection:
-            used = select(func.count()).where(_files.c.sha256 == digest, _files.c.state != "withheld")
-            others = connection.execute(used).scalar_one()
-        if not others:
-            (self._folder / digest).unlink(missing_ok=True)
+        self._drop(digest)
         return settled
+
+    def would_settle(
+        self, job: str, name: str, digest: str, verdict: Verdict, *, by: str, reason: str, now: str
+    ) -> Settled | None:
+        """Returns what deciding so would put down, None where it was put down before. Errors as `withhold`.
+
+        So that it can be on record before anything leaves.
+        """
+        with self._file.reading() as connection:
+            found, is_new = _judged(connection, job, name, digest, verdict, by, reason, now)
+        return found if is_new else None
+
+    def forget(self, job: str) -> None:
+        """Deletes a job's files; what was decided stays, and nothing of it can be had any more."""
+        with self._file.writing() as connection:
+            query = select(_files.c.sha256).where(_files.c.job == job)
+            digests = connection.execute(query).scalars().all()
+            connection.execute(_files.update().where(_files.c.job == job).values(is_kept=False))
+        for digest in digests:
+            self._drop(digest)
 
     def settled(self, job: str) -> list[Settled]:
         """Returns what was decided on a job's files, in order."""
@@ -249,7 +270,8 @@ class Desk:
         """
         self.decision(job)
         of_job = select(_files.c.name, _files.c.sha256).where(_files.c.job == job)
-        query = of_job.where(_files.c.state.in_(("passed", "released"))).order_by(_files.c.name)
+        may_leave = _files.c.state.in_(("passed", "released")) & _files.c.is_kept.is_(True)
+        query = of_job.where(may_leave).order_by(_files.c.name)
         with self._file.reading() as connection:
             rows = connection.execute(query).all()
         return {name: self._read(digest) for name, digest in rows}
@@ -259,26 +281,22 @@ class Desk:
         self._file.close()
 
     def _settle(self, job: str, name: str, digest: str, verdict: Verdict, by: str, reason: str, now: str) -> Settled:
-        if not by or not reason.strip() or len(reason) > _MOST_REASON or not reason.isprintable():
-            raise InvalidInput(f"a decision names who made it, and why in a line of 1 to {_MOST_REASON} characters")
         with self._file.writing() as connection:
-            c = _files.c
-            this = (c.job == job, c.name == name)
-            row = connection.execute(
-                select(c.sha256, c.size, c.state, c.by, c.reason, c.time).where(*this)
-            ).one_or_none()
-            if row is None:
-                raise NotFound(f"no file {name!r} of this job waits", hint="refused files are not kept")
-            found, size, state, *before = row
-            if state == verdict and found == digest:  # said twice: the first time counts
-                return Settled(job, name, digest, size, verdict, *before)
-            if state != "held":
-                raise Stale(f"{name!r} has {state} before", hint="what was decided stays")
-            if found != digest:
-                raise Stale(f"{name!r} is not the file that was looked at", hint="look at it again, then decide")
-            change = _files.update().where(*this)
-            connection.execute(change.values(state=verdict, by=by, reason=reason, time=now))
-        return Settled(job, name, digest, size, verdict, by, reason, now)
+            found, is_new = _judged(connection, job, name, digest, verdict, by, reason, now)
+            if is_new:
+                change = _files.update().where(_files.c.job == job, _files.c.name == name)
+                connection.execute(
+                    change.values(state=verdict, by=by, reason=reason, time=now, is_kept=verdict == "released")
+                )
+        return found
+
+    def _drop(self, digest: str) -> None:
+        """Deletes the bytes of a file that no job has any more."""
+        with self._file.reading() as connection:
+            used = select(func.count()).where(_files.c.sha256 == digest, _files.c.is_kept.is_(True))
+            others = connection.execute(used).scalar_one()
+        if not others:
+            (self._folder / digest).unlink(missing_ok=True)
 
     def _keep(self, data: bytes) -> None:
         path = self._folder / sha256(data).hexdigest()
@@ -301,6 +319,27 @@ class Desk:
         if sha256(data).hexdigest() != digest:
             raise HomeDamaged("a file of the release desk was changed", hint="restore it from a backup; nothing left")
         return data
+
+
+def _judged(
+    connection: Connection, job: str, name: str, digest: str, verdict: Verdict, by: str, reason: str, now: str
+) -> tuple[Settled, bool]:
+    """Returns a decision that may be put down, and whether it is a new one."""
+    if not by or not reason.strip() or len(reason) > _MOST_REASON or not reason.isprintable():
+        raise InvalidInput(f"a decision names who made it, and why in a line of 1 to {_MOST_REASON} characters")
+    c = _files.c
+    query = select(c.is_kept, c.sha256, c.size, c.state, c.by, c.reason, c.time).where(c.job == job, c.name == name)
+    row = connection.execute(query).one_or_none()
+    if row is None or (row.state == "held" and not row.is_kept):
+        raise NotFound(f"no file {name!r} of this job waits", hint="refused files are not kept")
+    _, found, size, state, *before = row
+    if state == verdict and found == digest:  # said twice: the first time counts
+        return Settled(job, name, digest, size, verdict, *before), False
+    if state != "held":
+        raise Stale(f"{name!r} was {state} before", hint="what was decided stays")
+    if found != digest:
+        raise Stale(f"{name!r} is not the file that was looked at", hint="look at it again, then decide")
+    return Settled(job, name, digest, size, verdict, by, reason, now), True
 
 
 def _row(gated: Gated, name: str, data: bytes) -> dict[str, Any]:

@@ -214,8 +214,8 @@ def _counts_up(windows: NDArray[Any]) -> NDArray[Any]:
     """Whether each window is numbers at one distance, such as 1, 2, 3: every list of that length has those."""
     import numpy as np
 
-    numbers: NDArray[Any] = windows.astype(np.uint32).view(np.float32).astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # the keys of texts are no numbers, and are dropped below
+        numbers: NDArray[Any] = windows.astype(np.uint32).view(np.float32).astype(np.float64)
         steps = np.diff(numbers, axis=1)
         even = np.all(np.abs(steps - steps[:, :1]) <= 1e-6 * np.abs(steps[:, :1]), axis=1)
     return np.asarray(even & (windows < 2**32).all(axis=1))

@@ -39,7 +39,7 @@ MOST_JSON_BYTES: Final = 8 * 2**20
 MOST_TABLE_BYTES: Final = 64 * 2**20
 MOST_MODEL_BYTES: Final = 512 * 2**20
 MOST_TEXT_BYTES: Final = 2**20
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+OUTPUT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMN: Final = re.compile(r"[^\x00-\x1f\x7f=+@\t-][^\x00-\x1f\x7f]{0,99}")
 _TYPES: Final = ("json", "table", "model", "text")
 
@@ -178,7 +178,7 @@ class GateRules:
 
 
 def _read_file(table: StrictTable) -> FileRule:
-    name = table.text("name", pattern=_NAME, like="result.json")
+    name = table.text("name", pattern=OUTPUT_NAME, like="result.json")
     kind = table.choice("type", _TYPES)
     release: Release = table.choice(
         "release", ("automatic", "owner"), default="owner" if kind == "text" else "automatic"

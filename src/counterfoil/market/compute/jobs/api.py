@@ -10,7 +10,8 @@ The log of a job is not among them: it may hold the data. What may leave of it g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
@@ -68,20 +69,24 @@ class JobRoutes:
         await run_in_threadpool(self._require_ticket, order, request)
         request.state.most_body_bytes = _MOST_BYTES
         async with received_parts(request, self._desk.incoming, _PARTS) as parts:
-            read = {name: path.read_bytes() for name, path in parts.items()}
-            given = (read.get("spec", b""), read.get("algorithm", b""), read.get("publication", b""))
-            kept = await run_in_threadpool(self._jobs().hand_in, order, *given)
-        return kept.for_buyer()
+            return await run_in_threadpool(self._taken, order, parts)
+
+    def _taken(self, order: str, parts: Mapping[str, FilePath]) -> dict[str, Any]:
+        jobs, read = self._jobs(), {name: path.read_bytes() for name, path in parts.items()}
+        jobs.hand_in(order, read.get("spec", b""), read.get("algorithm", b""), read.get("publication", b""))
+        return jobs.told(order)
 
     def show_job(self, order: Order, request: Request) -> dict[str, Any]:
         """Says how far a job is: nothing that the data decide, but that it has ended."""
         self._require_ticket(order, request)
-        return self._jobs().book.at(order).for_buyer()
+        return self._jobs().told(order)
 
     def cancel_job(self, order: Order, request: Request) -> dict[str, Any]:
         """Takes a job back that waits, or stops the one that runs."""
         self._require_ticket(order, request)
-        return self._jobs().cancel(order).for_buyer()
+        jobs = self._jobs()
+        jobs.cancel(order)
+        return jobs.told(order)
 
     def result(self, order: Order, request: Request) -> Response:
         """Sends what left of a job with its signed receipt, encrypted to the order's key."""

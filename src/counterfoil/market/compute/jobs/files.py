@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,23 @@ class JobFiles:
         """Returns it (NotFound without one)."""
         return self._get(order, "answer.json")
 
+    def forget_algorithm(self, order: str) -> None:
+        """Removes what a job that has run brought; what it left stays."""
+        for name in ("algorithm.tar", "publication.json"):
+            (self._place(order) / name).unlink(missing_ok=True)
+
     def forget(self, order: str) -> None:
         """Removes what a job that is over has left."""
         shutil.rmtree(self._place(order), ignore_errors=True)
+
+    def forget_others(self, orders: Collection[str]) -> None:
+        """Removes what was begun to be handed in for other orders than these, and never was."""
+        if not self._folder.is_dir():
+            return
+        kept = {order.removeprefix("0x") for order in orders}
+        for place in self._folder.iterdir():
+            if place.name not in kept:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _put(self, order: str, name: str, data: bytes) -> None:
         place = self._place(order)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, select
 
-from counterfoil.errors import NotFound, Stale
+from counterfoil.errors import NotAllowed, NotFound, Stale
 from counterfoil.market.state import MarketState, metadata
 from counterfoil.store.streams import time_text
 
@@ -30,8 +30,11 @@ jobs_table: Final = Table(
     Column("made_s", Integer, nullable=False),
     Column("began_s", Integer, nullable=False),
     Column("ended_s", Integer, nullable=False),
+    Column("look_s", Integer, nullable=False),
 )
-"""One row a job; `told` is for the owner: why it failed, what is being done. `receipt` is empty until it is signed."""
+"""One row a job; `told` is for the owner: why it failed, what is being done. `receipt` is empty until it is signed.
+`look_s` is when a delivered job is looked at again: to be settled, and later to be forgotten.
+"""
 
 
 class JobState(StrEnum):
@@ -45,12 +48,12 @@ class JobState(StrEnum):
     """What may leave is decided; the receipt is to be signed and put on the ledger."""
     DELIVERED = "delivered"
     """The receipt is on the ledger, and the result can be fetched."""
+    FORGOTTEN = "forgotten"
+    """It was settled long ago, and its result is no longer kept."""
     CANCELLED = "cancelled"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is done for it."""
-        return self in (JobState.DELIVERED, JobState.CANCELLED)
+    """It is not run, or not any more; its buyer is given the money back."""
+    REFUNDED = "refunded"
+    """Its buyer has the money back, and nothing of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class KeptJob:
         receipt: The signed receipt; empty before.
         made_s: When it was handed in, Unix seconds.
         began_s: When it began to run; 0 before.
-        ended_s: When it ended; 0 before.
+        ended_s: When it ended, rounded up as the offer says; 0 before.
+        look_s: When it is looked at again once it is delivered; 0 before.
     """
 
     order: str
@@ -84,6 +88,7 @@ class KeptJob:
     made_s: int
     began_s: int
     ended_s: int
+    look_s: int
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as the API shows it to the owner's staff."""
@@ -98,9 +103,11 @@ class KeptJob:
             "told": self.told or None,
         } | {name: time_text(at) if at else None for name, at in times.items()}
 
-    def for_buyer(self) -> dict[str, Any]:
-        """Returns what the buyer is told: nothing that the data decide, but that it has ended."""
-        return {"job": self.job, "order": self.order, "state": self.state.value}
+    def for_buyer(self, now_s: float) -> dict[str, Any]:
+        """Returns what the buyer is told: nothing that the data decide, but that it has ended, as times are rounded."""
+        is_early = self.state in (JobState.HELD, JobState.READY) and now_s < self.ended_s
+        shown = JobState.RUNNING if is_early else self.state
+        return {"job": self.job, "order": self.order, "state": shown.value}
 
 
 class JobBook:
@@ -121,13 +128,18 @@ class JobBook:
 
         Raises:
             Stale: Another job was handed in for the order.
+            NotAllowed: The same job was handed in for another order.
         """
         with self._state.writing() as connection:
+            if connection.execute(
+                select(jobs_table).where(jobs_table.c.job == job, jobs_table.c.order != order)
+            ).first():
+                raise NotAllowed("this job was bought with another order", hint="a specification is for one order")
             row = connection.execute(select(jobs_table).where(jobs_table.c.order == order)).first()
             if row is None:
                 values = {"order": order, "offer": offer, "buyer": buyer, "job": job, "title": title, "spec": spec}
                 states = {"state": JobState.QUEUED, "told": "", "receipt": b""}
-                times = {"made_s": self._now(), "began_s": 0, "ended_s": 0}
+                times = {"made_s": self._now(), "began_s": 0, "ended_s": 0, "look_s": 0}
                 connection.execute(jobs_table.insert().values(**values, **states, **times))
             elif row.job != job:
                 raise Stale("another job was handed in for this order", hint="an order is for one job")
@@ -135,12 +147,17 @@ class JobBook:
 
     def at(self, order: str) -> KeptJob:
         """Returns the job of an order (NotFound where there is none)."""
-        found = self._where(jobs_table.c.order == order.lower())
-        if not found:
+        found = self.find(order)
+        if found is None:
             raise NotFound(
                 "no job was handed in for this order", hint="`counterfoil market jobs` lists those there are"
             )
-        return found[0]
+        return found
+
+    def find(self, order: str) -> KeptJob | None:
+        """Returns the job of an order, None where there is none."""
+        found = self._where(jobs_table.c.order == order.lower())
+        return found[0] if found else None
 
     def by_digest(self, job: str) -> KeptJob:
         """Returns a job by the digest of its specification (NotFound where there is none)."""

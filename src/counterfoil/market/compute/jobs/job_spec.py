@@ -22,10 +22,13 @@ from counterfoil.errors import InvalidInput, MalformedEvidence
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.sandbox import Limits
 
-__all__ = ["JOB_FORMAT", "AlgorithmNamed", "JobSpec"]
+__all__ = ["JOB_FORMAT", "NO_PARAMETERS", "AlgorithmNamed", "JobSpec"]
 
 JOB_FORMAT: Final = "counterfoil job 1"
 MOST_SPEC_BYTES: Final = 2**18
+NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": False}
+"""The schema of an offer that names none: what nobody described, nobody approved."""
+
 _MOST_STATISTICS: Final = 100
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _OFFER: Final = re.compile(r"0x[0-9a-f]{64}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +19,11 @@ from counterfoil.market.compute.gate.privacy.budget import Budget
 from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.gate.records import RELEASE, ReleaseRecord
 from counterfoil.market.compute.jobs.approved import Approved
+from counterfoil.market.compute.jobs.closing import WAITING, JobClosing
+from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
-from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, JobSpec
 from counterfoil.market.compute.jobs.result_file import pack_result
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.compute.jobs.running import JobRunner, Live
@@ -37,11 +40,20 @@ if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.store.archive import Archive
     from counterfoil.store.recorder import Recorder
+    from counterfoil.store.views import Views
 
 __all__ = ["Jobs"]
 
 LOOK_EVERY_S: Final = 1.0
 """How often it is looked whether a job waits."""
+
+LOOK_AT_ORDERS_S: Final = 5.0
+"""How often it is looked whether the order of a job that waits was refunded, or is due: each asks the ledger."""
+
+AWAITED: Final = "awaited"
+"""The state of a job that was bought and not handed in."""
+
+_OPEN: Final = (JobState.QUEUED, JobState.HELD, JobState.READY, JobState.CANCELLED)
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
 
@@ -56,6 +68,7 @@ class Jobs:
         orders: The orders.
         goods: Knows where data lie.
         recorder: Writes records.
+        views: Finds them.
         archive: Keeps schemas.
         sign: Signs a document with the home's market key.
 
@@ -73,6 +86,7 @@ class Jobs:
         orders: SoldOrders,
         goods: Goods,
         recorder: Recorder,
+        views: Views,
         archive: Archive,
         sign: Callable[[Mapping[str, Any]], dict[str, Any]],
     ) -> None:
@@ -95,9 +109,13 @@ class Jobs:
             self.budget,
             self.approved.approvals,
             recorder,
-            sign,
             folder / "scratch",
         )
+        self._delivery = JobDelivery(ledger, self.book, self._files, self._desk, recorder, views, sign)
+        self._closing = JobClosing(ledger, self.book, self._delivery.forget, recorder.now_s)
+        self._is_closing = False
+        self._look_next = 0.0  # when the orders of jobs that wait are looked at again, on the monotonic clock
+        self._told: dict[str, str] = {}  # why a job waits, said once
         self._running = threading.Lock()  # one job runs at a time
         self._live: Live | None = None
         self._begin_anew()
@@ -121,6 +139,11 @@ class Jobs:
             Stale: Another job was handed in for the order.
         """
         order, is_final = self._orders.look_up(order_id)
+        known = self.book.find(order.order)
+        if known is not None:
+            if known.spec != spec:
+                raise Stale("another job was handed in for this order", hint="an order is for one job")
+            return known
         if not is_final or order.kind != "job" or order.state != "held":
             raise NotAllowed("this order gives no job, or not yet", hint="see how it stands on the ledger")
         told = JobSpec.decode(spec)
@@ -130,8 +153,7 @@ class Jobs:
         assert sheet.compute is not None, "an offer of jobs has rules for computing"
         if sheet.content is None or told.dataset != sheet.content.root:
             raise InvalidInput("the job names other data than the offer")
-        if sheet.parameters:
-            fill_parameters(sheet.parameters, dict(told.parameters))
+        fill_parameters(sheet.parameters or NO_PARAMETERS, dict(told.parameters))
         rules = ComputeRules.from_json(sheet.compute)
         title = self._require_runnable(told, rules, algorithm, publication)
         self._files.put_algorithm(order.order, algorithm, publication)
@@ -139,19 +161,39 @@ class Jobs:
             order=order.order, offer=order.offer, buyer=order.buyer.lower(), job=order.job, title=title, spec=spec
         )
 
-    def cancel(self, order_id: str) -> KeptJob:
-        """Takes a job back that waits, or stops the one that runs; what is held goes back to the buyer.
+    def told(self, order_id: str) -> dict[str, Any]:
+        """Returns how far the job of an order is, as its buyer is told; `awaited` where none was handed in.
+
+        Raises:
+            NotFound: There is no such order here.
+        """
+        order, _ = self._orders.look_up(order_id)
+        job = self.book.find(order.order)
+        if job is None:
+            return {"job": order.job, "order": order.order, "state": AWAITED}
+        return job.for_buyer(self._recorder.now_s())
+
+    def cancel(self, order_id: str, why: str = "its buyer took it back") -> KeptJob:
+        """Takes a job back that waits or is held, or stops the one that runs; then its buyer is refunded.
+
+        Args:
+            order_id: The order.
+            why: Who wants it, in words for the owner.
+
+        Args:
+            order_id: The order.
+            told: For the owner: who stopped a job that waited.
 
         Raises:
             NotFound: No job was handed in.
             Stale: It has ended.
         """
-        job = self.book.at(order_id)
-        live = self._live
+        job, live = self.book.at(order_id), self._live
         if job.state is JobState.RUNNING and live is not None and live.order == job.order:
-            live.is_stopped = True
+            live.why, live.is_stopped = why, True
             return job
-        return self.book.change(job.order, JobState.QUEUED, state=JobState.CANCELLED, told="its buyer took it back")
+        was = JobState.HELD if job.state is JobState.HELD else JobState.QUEUED
+        return self.book.change(job.order, was, state=JobState.CANCELLED, told=why)
 
     def result(self, order_id: str) -> bytes:
         """Returns what left of a job, as a file of the age format for the order's key.
@@ -162,8 +204,8 @@ class Jobs:
         """
         job = self.book.at(order_id)
         if job.state is not JobState.DELIVERED:
-            raise Stale(f"the job is {job.state.value}", hint="ask again later; its state says how far it is")
-        packed = pack_result(job.receipt, self._runner.leaving(job), self._runner.gate_decision(job))
+            raise Stale(f"the job is {self.told(order_id)['state']}", hint="its state says how far it is")
+        packed = pack_result(job.receipt, self._delivery.leaving(job), self._delivery.gate_decision(job))
         return sealed_for(self._orders.order(job.order).recipient, packed)
 
     # What the owner does
@@ -204,11 +246,15 @@ class Jobs:
             NotFound: No such output waits.
             Stale: It was decided otherwise before, or another output waits than was looked at.
         """
+        kept, now = self.book.by_digest(job), time_text(self._recorder.now_s())
+        planned = self._desk.would_settle(
+            job, name, digest, "released" if releases else "withheld", by=by, reason=reason, now=now
+        )
+        if planned is not None:  # on record first: nothing leaves that the log does not know of
+            keep_schema(self._recorder, self._archive, RELEASE)
+            self._recorder.write(ReleaseRecord.of(planned).draft({}), Private(RELEASE, {"/by": by}))
         act = self._desk.release if releases else self._desk.withhold
-        settled = act(job, name, digest, by=by, reason=reason, now=time_text(self._recorder.now_s()))
-        keep_schema(self._recorder, self._archive, RELEASE)
-        self._recorder.write(ReleaseRecord.of(settled).draft({}), Private(RELEASE, {"/by": by}))
-        kept = self.book.by_digest(job)
+        settled = act(job, name, digest, by=by, reason=reason, now=now)
         if kept.state is JobState.HELD and not self._desk.pending(job):
             self.book.change(kept.order, JobState.HELD, state=JobState.READY)
         return settled
@@ -220,17 +266,25 @@ class Jobs:
         self._worker.notice()
 
     def step(self) -> int:
-        """Runs what waits and delivers what is decided; returns how many jobs moved. One thread at a time."""
+        """Runs what waits, delivers what is decided, closes what is over; returns how many jobs moved.
+
+        One thread at a time. What is decided is delivered between two runs: it has a time by which it is due.
+        """
         if not self._running.acquire(blocking=False):
             return 0
         try:
-            moved = sum(self._moved(job, self._run) for job in self.book.all((JobState.QUEUED,)))
-            return moved + sum(self._moved(job, self._runner.deliver) for job in self.book.all((JobState.READY,)))
+            moved = self._closed() + self._delivered()
+            for job in self.book.all((JobState.QUEUED,)):
+                if self._is_closing:
+                    break
+                moved += self._moved(job, self._run) + self._closed() + self._delivered()
+            return moved
         finally:
             self._running.release()
 
     def close(self) -> None:
         """Stops the job that runs, which is begun anew later, and lets go of everything."""
+        self._is_closing = True
         live = self._live
         if live is not None:
             live.is_abandoned = live.is_stopped = True
@@ -242,9 +296,35 @@ class Jobs:
     # Inner parts
 
     def _is_due(self) -> bool:
-        return bool(self.book.all((JobState.QUEUED, JobState.READY)))
+        return bool(self.book.all(_OPEN)) or bool(self._to_look_at())
+
+    def _delivered(self) -> int:
+        now = self._recorder.now_s()
+        ready = [job for job in self.book.all((JobState.READY,)) if job.ended_s <= now]
+        return sum(self._moved(job, self._deliver) for job in ready)
+
+    def _deliver(self, job: KeptJob) -> KeptJob:
+        """Delivers a job that is decided, unless its order was refunded, or is due: then no receipt is signed."""
+        job = self._closing.wait(job)
+        return self._delivery.deliver(job) if job.state is JobState.READY else job
+
+    def _closed(self) -> int:
+        """Looks at the orders of jobs: refunded ones, ones that were due, and delivered ones whose time has come."""
+        moved = 0
+        if time.monotonic() >= self._look_next:
+            self._look_next = time.monotonic() + LOOK_AT_ORDERS_S
+            moved = sum(self._moved(job, self._closing.wait) for job in self.book.all(WAITING))
+        moved += sum(self._moved(job, self._closing.refund) for job in self.book.all((JobState.CANCELLED,)))
+        return moved + sum(self._moved(job, self._closing.end) for job in self._to_look_at())
+
+    def _to_look_at(self) -> list[KeptJob]:
+        now = self._recorder.now_s()
+        return [job for job in self.book.all((JobState.DELIVERED,)) if job.look_s <= now]
 
     def _run(self, job: KeptJob) -> KeptJob:
+        job = self.book.at(job.order)
+        if job.state is not JobState.QUEUED:  # taken back meanwhile
+            return job
         self._live = Live(job.order, [])
         try:
             return self._runner.run(job, self._live)
@@ -253,16 +333,21 @@ class Jobs:
 
     def _moved(self, job: KeptJob, work: Callable[[KeptJob], KeptJob]) -> int:
         try:
-            work(job)
+            return int(work(job).state is not job.state)
         except CounterfoilError as error:
-            _LOGGER.warning("the job of the order %s waits: %s", job.order, error.message)
+            if self._told.get(job.order) != error.message:
+                _LOGGER.warning("the job of the order %s waits: %s", job.order, error.message)
+            self._told[job.order] = error.message
             return 0
-        return 1
 
     def _begin_anew(self) -> None:
-        """Puts back in the queue what a crash interrupted."""
+        """Goes on with what a crash interrupted, and drops what it left of jobs that were never taken."""
+        self._files.forget_others([job.order for job in self.book.all()])
         for job in self.book.all((JobState.RUNNING,)):
-            self.book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told="begun anew after a stop")
+            self._runner.goes_on(job)
+        for job in self.book.all((JobState.HELD,)):
+            if not self._desk.pending(job.job):
+                self.book.change(job.order, JobState.HELD, state=JobState.READY)
 
     def _require_runnable(self, spec: JobSpec, rules: ComputeRules, packed: bytes, publication: bytes) -> str:
         """Returns what the job is called, when it may run as far as can be said before."""

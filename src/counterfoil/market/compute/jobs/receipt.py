@@ -108,8 +108,10 @@ def read_receipt(given: bytes | str | Mapping[str, Any]) -> tuple[ExecutionRecei
     try:
         outputs = tuple(Left(str(each["name"]), str(each["sha256"]), int(each["size"])) for each in told.pop("outputs"))
         receipt = ExecutionReceipt(outputs=outputs, **told)
-        if receipt.to_json() != signed.document:
+        if receipt.to_json() != signed.document or receipt.exit not in ("finished", "failed"):
             raise ValueError("something is written otherwise")
+        if not all(isinstance(value, int) and value >= 0 for value in receipt.usage.values()):
+            raise ValueError("what was used is counted in whole numbers")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedEvidence("an execution receipt lacks a part or holds another type") from error
     return receipt, signed

@@ -18,6 +18,7 @@ from typing import Final
 
 from counterfoil.core.signed_document import SignedDocument
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
+from counterfoil.market.compute.gate.rules import MOST_FILES, OUTPUT_NAME
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
 from counterfoil.store.new_file import require_new
 
@@ -28,6 +29,8 @@ _RECEIPT: Final = "receipt.json"
 _GATE: Final = "gate.json"
 _OUT: Final = "out/"
 _MODE: Final = 0o644
+_MOST_FILES: Final = MOST_FILES + 3
+"""What a gate names at most, the log, the receipt and the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +105,12 @@ def read_result(packed: bytes) -> Result:
     receipt, signed = read_receipt(files.pop(_RECEIPT))
     gate = files.pop(_GATE, b"")
     outputs = {name.removeprefix(_OUT): data for name, data in files.items()}
-    if not all(name.startswith(_OUT) for name in files) or any(
-        "/" in name or name in ("", ".", "..") for name in outputs
-    ):
+    if not all(name.startswith(_OUT) for name in files) or not all(OUTPUT_NAME.fullmatch(name) for name in outputs):
         raise MalformedEvidence("the result holds files that belong elsewhere")
     told = {each.name: (each.sha256, each.size) for each in receipt.outputs}
     if {name: (sha256(data).hexdigest(), len(data)) for name, data in outputs.items()} != told:
         raise DoesNotMatch("the outputs are not those that the execution receipt names")
-    if receipt.gate and sha256(gate).hexdigest() != receipt.gate:
+    if (sha256(gate).hexdigest() if gate else "") != receipt.gate:
         raise DoesNotMatch("the gate's decision is not the one that the execution receipt names")
     return Result(receipt, signed, outputs, gate)
 
@@ -129,6 +130,8 @@ def _files(packed: bytes) -> dict[str, bytes]:
                 content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
                 if content is None or member.name in files or member.size > len(packed):
                     raise MalformedEvidence(f"{member.name[:80]!r} in a result is no plain file")
+                if len(files) >= _MOST_FILES:
+                    raise MalformedEvidence(f"a result holds more than {_MOST_FILES} files")
                 files[member.name] = content.read()
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise MalformedEvidence(f"a result is a tar file: {error}") from error

@@ -1,19 +1,19 @@
 """Runs one job of the book to its end; each step may be repeated after a crash.
 
-1. the order is held, final and not due yet; the approval, the parameters and the data's root are looked at again;
+1. the order is held, and not due yet; the approval, the parameters and the data's root are looked at again;
 2. the algorithm runs in the sandbox, or the owner's own program makes statistics with noise;
 3. the gate decides file by file; what it holds waits at the release desk, and nothing else of the outputs is kept;
-4. when all is decided, the receipt is signed and put on record;
-5. the ledger is told the receipt's digest and the charge; then the buyer can fetch the result.
+4. when all is decided it is delivered: `delivering`.
 
-What a run left before a crash is thrown away, and the run begun anew: until step 3 nothing was decided.
+What a run left before a crash is thrown away, and the run begun anew: until the desk took step 3 nothing was decided.
+A job that cannot be run, for a reason that is not its algorithm's, is given up, and its buyer refunded.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,28 +21,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from counterfoil.core import canonical
 from counterfoil.core.signed_document import SignedDocument, read_document
-from counterfoil.errors import CounterfoilError, NotAllowed, NotFound, Stale
+from counterfoil.errors import CounterfoilError, LogUnavailable, NotAllowed, NotFound, NotSetUp, Stale
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import PUBLICATION_FORMAT, Approvals
-from counterfoil.market.compute.execution import Execution, Input, Work, execute, rerun
-from counterfoil.market.compute.gate import Desk, RowIndex, check_outputs
-from counterfoil.market.compute.gate.privacy.budget import Budget
+from counterfoil.market.compute.execution import Execution, Input, Work, execute, require_content, rerun
+from counterfoil.market.compute.gate import Desk, Gated, RowIndex, check_outputs
+from counterfoil.market.compute.gate.privacy.budget import Budget, Cost
 from counterfoil.market.compute.gate.privacy.private_answer import Paying, answer_blocks, answer_privately
 from counterfoil.market.compute.gate.privacy.rules import PrivacyRules
 from counterfoil.market.compute.gate.privacy.statistics import read_statistics
-from counterfoil.market.compute.gate.records import GateRecord
+from counterfoil.market.compute.gate.records import GateRecord, SpendingRecord
 from counterfoil.market.compute.jobs.block_run import answers_of_blocks
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.places import laid_out
-from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, Left
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.compute.sandbox import Exit, Sandbox
-from counterfoil.market.records import ExecutionRecord
 from counterfoil.market.selling.goods import Goods
 from counterfoil.market.selling.sold_orders import SoldOrders
 from counterfoil.market.sheets.wares import Content
@@ -51,11 +48,12 @@ from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.offer import Order
 
 __all__ = ["JobRunner", "Live"]
 
 _LOGGER: Final = logging.getLogger("counterfoil.market")
-ANSWER: Final = "answer.json"
+_FULL: Final = (errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 _NOTHING: Final = {"cpu_ms": 0, "peak_bytes": 0, "wall_ms": 0, "written_bytes": 0}
 
 
@@ -68,7 +66,8 @@ class Live:
         lines: The newest lines of its log; for the owner alone.
         done: Parts that are done, of `parts`.
         parts: How many there are; 1 for a job that is not cut in blocks.
-        is_stopped: Whether the owner, or the buyer, wants it ended.
+        is_stopped: Whether it is to be ended.
+        why: Who wants it ended, in words.
         is_abandoned: Whether it is begun anew later: the home is being closed.
     """
 
@@ -77,12 +76,23 @@ class Live:
     done: int = 0
     parts: int = 1
     is_stopped: bool = False
+    why: str = ""
     is_abandoned: bool = False
 
     def take(self, line: str) -> None:
         """Takes a line of the log; the newest 500 are kept."""
         self.lines.append(line)
         del self.lines[:-500]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A run that has ended: what the receipt says of it, words for the owner, the log, what the gate let through."""
+
+    told: dict[str, Any]
+    words: str = ""
+    log: bytes = b""
+    gated: Gated | None = None
 
 
 class JobRunner:
@@ -97,8 +107,7 @@ class JobRunner:
         desk: Takes what the gate holds or lets pass.
         budget: What may still be learnt with noise.
         approvals: Returns what the owner approved beside what sheets say.
-        recorder: Writes what was run.
-        sign: Signs a document with the home's market key.
+        recorder: Writes what was decided.
         scratch: Folder for what lies on the disk while a job runs.
     """
 
@@ -113,7 +122,6 @@ class JobRunner:
         budget: Budget,
         approvals: Callable[[], Approvals],
         recorder: Recorder,
-        sign: Callable[[Mapping[str, Any]], dict[str, Any]],
         scratch: Path,
     ) -> None:
         self._ledger = ledger
@@ -125,48 +133,86 @@ class JobRunner:
         self._budget = budget
         self._approvals = approvals
         self._recorder = recorder
-        self._sign = sign
         self._scratch = scratch
-
-    # Steps 1 to 3
+        shutil.rmtree(scratch, ignore_errors=True)  # what a crash left there may hold the data
 
     def run(self, job: KeptJob, live: Live) -> KeptJob:
-        """Runs a queued job; a job that cannot run ends as one that failed, and the owner is told why.
+        """Runs a queued job to the end of step 3; one that cannot run is given up, and the owner is told why.
 
         Raises:
             Stale: It is no longer queued.
-            LogUnavailable: The disk refuses; it is begun anew later.
+            NotSetUp, LogUnavailable: Something lacks here; it waits for that, and is begun anew then.
         """
+        order = self._ledger.market.order(job.order)  # where the ledger is away, the job waits for it
+        sheet = self._orders.sheet_of(order).sheet
+        assert sheet.wares.compute is not None, "an offer of jobs has rules for computing"
+        rules = ComputeRules.from_json(sheet.wares.compute)
         job = self._book.change(job.order, JobState.QUEUED, state=JobState.RUNNING, began_s=self._recorder.now_s())
-        started = time_text(self._recorder.now_s())
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="job-", dir=self._scratch))
+        work = self._scratch / f"job-{job.order[2:]}"
         try:
-            told, words, log = self._ran(job, live, work)
+            _require_open(order, self._recorder.now_s())
+            work.mkdir(mode=0o700, parents=True)
+            ran = self._ran(job, rules, sheet.wares.content, live, work)
+        except (NotSetUp, LogUnavailable) as error:
+            self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"it waits: {error.message}")
+            raise
         except CounterfoilError as error:
-            told, words, log = {"exit": "failed", "usage": _NOTHING, "environment": ""}, error.message, b""
+            if live.is_abandoned:
+                return self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED)
+            told = live.why or f"it cannot be run: {error.message}"
+            return self._book.change(job.order, JobState.RUNNING, state=JobState.CANCELLED, told=told)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                told = f"it waits: the disk refuses: {error.strerror}"
+                self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=told)
+                raise LogUnavailable(told, hint="free some disk space") from error
+            _LOGGER.exception("a job failed in a way that was not foreseen")
+            told = f"something was not foreseen: {type(error).__name__}"
+            ran = _Ran({"environment": "", "exit": "failed", "usage": _NOTHING}, told)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         if live.is_abandoned:
             return self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED)
         if live.is_stopped:
-            words = words or "it was stopped"
-        self._files.put_run(job.order, told | {"started": started, "ended": time_text(self._recorder.now_s())}, log)
-        waits = bool(self._desk.pending(job.job))
-        state = JobState.HELD if waits else JobState.READY
-        ended = {"told": words, "ended_s": self._recorder.now_s()}
-        return self._book.change(job.order, JobState.RUNNING, state=state, **ended)
+            return self._book.change(job.order, JobState.RUNNING, state=JobState.CANCELLED, told=live.why)
+        return self._ended(job, ran, rules.report_step_ms)
 
-    def _ran(self, job: KeptJob, live: Live, folder: Path) -> tuple[dict[str, Any], str, bytes]:
-        """Returns what the receipt will say, words for the owner, and the log."""
-        order, _ = self._orders.look_up(job.order)
-        sheet = self._orders.sheet_of(order).sheet
-        if order.state != "held":
-            raise Stale(f"the order is {order.state}, so its job is not run")
-        content, spec = sheet.wares.content, JobSpec.decode(job.spec)
+    def _ended(self, job: KeptJob, ran: _Ran, step_ms: int) -> KeptJob:
+        """Keeps what came of a run, each part before the next needs it; `goes_on` relies on the order."""
+        started_s = job.began_s * 1_000 // step_ms * step_ms // 1_000
+        ended_s = _up(_up(self._recorder.now_s() * 1_000, step_ms), 1_000) // 1_000
+        times = {"started": time_text(started_s), "ended": time_text(ended_s), "ended_s": ended_s}
+        known = ran.told | times | {"words": ran.words, "is_gated": ran.gated is not None}
+        self._files.put_run(job.order, known, ran.log)
+        if ran.gated is not None:
+            self._recorder.write(GateRecord.of(ran.gated.decision).draft())
+            self._desk.put(ran.gated, time_text(self._recorder.now_s()))
+        return self.goes_on(job)
+
+    def goes_on(self, job: KeptJob) -> KeptJob:
+        """Says of a job that was running that it has ended, where a crash did not interrupt that; else it is queued."""
+        told = self._known_run(job)
+        if told is None:
+            words = "begun anew after a stop"
+            return self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=words)
+        self._files.forget_algorithm(job.order)
+        state = JobState.HELD if self._desk.pending(job.job) else JobState.READY
+        changes = {"told": told["words"], "ended_s": told["ended_s"]}
+        return self._book.change(job.order, JobState.RUNNING, state=state, **changes)
+
+    def _known_run(self, job: KeptJob) -> dict[str, Any] | None:
+        """Returns what is known of a run that was kept whole; None where a crash came first."""
+        with suppress(NotFound):
+            told = self._files.run(job.order)
+            if told["is_gated"]:
+                self._desk.decision(job.job)
+            return told
+        return None
+
+    def _ran(self, job: KeptJob, rules: ComputeRules, content: Content | None, live: Live, folder: Path) -> _Ran:
+        """Steps 1 to 3."""
+        spec = JobSpec.decode(job.spec)
         assert content is not None, "an offer of jobs has data"
-        assert sheet.wares.compute is not None, "and rules for computing"
-        rules = ComputeRules.from_json(sheet.wares.compute)
         with laid_out(self._goods, content.root, content.name, folder) as data:
             if spec.algorithm is None:
                 return self._statistics(job, spec, rules.privacy, data, content)
@@ -174,19 +220,21 @@ class JobRunner:
 
     def _statistics(
         self, job: KeptJob, spec: JobSpec, privacy: PrivacyRules | None, data: Path, content: Content
-    ) -> tuple[dict[str, Any], str, bytes]:
+    ) -> _Ran:
         if privacy is None:
             raise NotAllowed("this offer gives no statistics")
         columns = columns_of(data, content.media_type)
         if columns is None:
             raise NotAllowed("the data are no table, so there are no statistics of them")
-        answer = answer_privately(self._paying(job, content), privacy, read_statistics(spec.statistics), columns)
-        self._files.put_answer(job.order, answer)
-        return {"exit": "finished", "usage": _NOTHING, "environment": ""}, "", b""
+        require_content("data", Input(data, content.root))
+        asked = read_statistics(spec.statistics)
+        answer = answer_privately(self._paying(job, content), privacy, asked, columns)
+        self._put_answer(job, content, privacy, Cost.of(privacy.require_statistics(asked)), answer)
+        return _Ran({"environment": "", "exit": "finished", "usage": _NOTHING})
 
     def _algorithm(
         self, job: KeptJob, spec: JobSpec, rules: ComputeRules, data: Path, content: Content, live: Live, folder: Path
-    ) -> tuple[dict[str, Any], str, bytes]:
+    ) -> _Ran:
         packed, published = self._files.algorithm(job.order)
         algorithm = Algorithm.from_tar(packed)
         if spec.algorithm is None or algorithm.digest_hex != spec.algorithm.digest:
@@ -197,9 +245,10 @@ class JobRunner:
         work = Work(algorithm, given, dict(spec.parameters), spec.capped(rules.limits))
         if rules.privacy is not None and rules.privacy.blocks is not None:
             answers, last = self._over_blocks(sandbox, work, approvals, rules.privacy, publication, live, folder)
-            self._files.put_answer(job.order, answer_blocks(self._paying(job, content), rules.privacy, answers))
-            told = {"exit": "finished", "usage": _NOTHING, "environment": last.environment.digest_hex}
-            return told, "", b""
+            answer, blocks = answer_blocks(self._paying(job, content), rules.privacy, answers), rules.privacy.blocks
+            self._put_answer(job, content, rules.privacy, Cost.of(blocks.epsilon, blocks.delta), answer)
+            told = {"environment": last.environment.digest_hex, "exit": "finished", "usage": _NOTHING}
+            return _Ran(told)
         into = folder / "out"
         ran = execute(
             sandbox,
@@ -212,8 +261,18 @@ class JobRunner:
         )
         live.done = 1
         again = self._again(sandbox, work, approvals, ran, publication, rules, job, folder)
-        self._gate(job, rules, ran, into, columns_of(data, content.media_type))
-        return self._told(ran, rules) | again, _words(ran), ran.outcome.log
+        gated = self._gate(job, rules, ran, into, columns_of(data, content.media_type))
+        return _Ran(self._told(ran, rules) | again, _words(ran), ran.outcome.log, gated)
+
+    def _put_answer(self, job: KeptJob, content: Content, privacy: PrivacyRules, cost: Cost, answer: bytes) -> None:
+        """Keeps an answer with noise; what it cost is on record before, once unless a crash comes in between."""
+        with suppress(NotFound):
+            self._files.answer(job.order)
+            return
+        left = self._budget.left(job.buyer, content.root, privacy.limit)
+        mechanism = "Gaussian" if cost.delta_femto else "Laplace"
+        self._recorder.write(SpendingRecord(job.job, job.order, content.root, cost, left, mechanism).draft())
+        self._files.put_answer(job.order, answer)
 
     def _over_blocks(
         self,
@@ -268,84 +327,12 @@ class JobRunner:
         ran: Execution,
         into: Path,
         columns: Mapping[str, Sequence[Any]] | None,
-    ) -> None:
+    ) -> Gated:
         """Step 3."""
         into.mkdir(exist_ok=True)  # a run that failed leaves nothing, and the decision says so
         data = RowIndex.build(columns) if columns else None
         code, log = ran.outcome.exit_code or (0 if ran.outcome.exit is Exit.FINISHED else 1), ran.outcome.log
-        gated = check_outputs(into, rules.gate, data, job=job.job, exit_code=code, log=log)
-        self._recorder.write(GateRecord.of(gated.decision).draft())
-        self._desk.put(gated, time_text(self._recorder.now_s()))
-
-    # Steps 4 and 5
-
-    def deliver(self, job: KeptJob) -> KeptJob:
-        """Signs the receipt of a job whose outputs are decided on, and has the ledger know it.
-
-        Raises:
-            Stale: It is in another state.
-            NotAllowed: It was due before: its buyer takes the money back.
-        """
-        if not job.receipt:
-            receipt = self._receipt(job)
-            signed = canonical.dumps(self._sign(receipt.to_json()))
-            job = self._book.change(job.order, JobState.READY, receipt=signed)
-            self._record(receipt, signed)
-        signed_receipt = read_document(job.receipt, "counterfoil execution 1")
-        # Who gets nothing pays nothing: the rest of what is held goes back to the buyer.
-        charge = None if signed_receipt.document["outputs"] else "0"
-        _, deliver = self._ledger.market.delivering(job.order, signed_receipt.digest_hex, charge)
-        deliver(lambda _: None)
-        return self._book.change(job.order, JobState.READY, state=JobState.DELIVERED)
-
-    def leaving(self, job: KeptJob) -> dict[str, bytes]:
-        """Returns what may leave of a job: what the gate let pass, what was released, or an answer with noise."""
-        with suppress(NotFound):
-            return {ANSWER: self._files.answer(job.order)}
-        with suppress(NotFound):
-            return dict(self._desk.leaving(job.job))
-        return {}  # it never came to the gate
-
-    def gate_decision(self, job: KeptJob) -> bytes:
-        """Returns the gate's decision over a job, canonical JSON; empty where there was none."""
-        with suppress(NotFound):
-            return self._desk.decision(job.job).encode()
-        return b""
-
-    def _receipt(self, job: KeptJob) -> ExecutionReceipt:
-        told, spec = self._files.run(job.order), JobSpec.decode(job.spec)
-        left = self.leaving(job)
-        gate = self.gate_decision(job)
-        return ExecutionReceipt(
-            order=job.order,
-            offer=job.offer,
-            job=job.job,
-            inputs=spec.dataset,
-            algorithm=spec.algorithm.digest if spec.algorithm else "",
-            parameters=sha256(canonical.dumps(dict(spec.parameters))).hexdigest(),
-            environment=told["environment"],
-            exit=told["exit"],
-            outputs=tuple(Left(name, sha256(data).hexdigest(), len(data)) for name, data in sorted(left.items())),
-            gate=sha256(gate).hexdigest() if gate else "",
-            usage=told["usage"],
-            started=told["started"],
-            ended=told["ended"],
-            rerun=told.get("rerun"),
-        )
-
-    def _record(self, receipt: ExecutionReceipt, signed: bytes) -> None:
-        document = read_document(signed, "counterfoil execution 1")
-        made = ExecutionRecord(
-            receipt.order,
-            receipt.offer,
-            receipt.job,
-            document.digest_hex,
-            receipt.algorithm,
-            receipt.inputs,
-            receipt.exit,
-            tuple(each.sha256 for each in receipt.outputs),
-        )
-        self._recorder.write(made.draft())
+        return check_outputs(into, rules.gate, data, job=job.job, exit_code=code, log=log)
 
     # Inner parts
 
@@ -365,6 +352,16 @@ class JobRunner:
             "exit": ran.outcome.for_buyer,
             "usage": ran.outcome.usage.padded(rules.report_step_ms).to_json(),
         }
+
+
+def _require_open(order: Order, now_s: int) -> None:
+    """Refuses to run what could not be delivered any more."""
+    if order.state != "held" or order.due <= now_s:
+        raise Stale(f"the order is {order.state}, or was due before")
+
+
+def _up(value: int, step: int) -> int:
+    return -(-value // step) * step
 
 
 def _words(ran: Execution) -> str:

@@ -12,4 +12,7 @@ class JobTold(BaseModel):
 
     job: str = Field(description="SHA-256 of its specification.")
     order: str = Field(description="The order it was bought with.")
-    state: str = Field(description="queued, running, held (somebody looks at outputs), ready, delivered or cancelled.")
+    state: str = Field(
+        description="awaited (not handed in yet), queued, running, held (somebody looks at outputs), ready, delivered, "
+        "forgotten (no longer kept), cancelled (to be refunded) or refunded."
+    )

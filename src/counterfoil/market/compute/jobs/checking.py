@@ -1,0 +1,163 @@
+"""Checks an execution receipt by running the job again: for whoever holds the data, an auditor at the owner's say.
+
+1. *format*: the receipt can be read, and its signature holds;
+2. *issuer*: the key is the one that signed the offer sheet;
+3. *job*: it is about this specification: offer, data, algorithm, parameters;
+4. *algorithm*: the bytes at hand have the digest that is named;
+5. *data*: the data at hand have the content root that is named;
+6. *environment*: what it ran with is what is here, so that nothing but the job can make a difference;
+7. *rerun*: run again and put through the gate of the sheet, the same outputs come out, byte for byte.
+
+A step that needs one before that failed is not taken. Cheap steps come first; the last takes as long as the job.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from counterfoil.core import canonical
+from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
+from counterfoil.errors import CounterfoilError
+from counterfoil.market.compute.algorithms import Algorithm
+from counterfoil.market.compute.approvals import Approvals
+from counterfoil.market.compute.environment import environment_of
+from counterfoil.market.compute.execution import Execution, Input, Work, content_root, execute
+from counterfoil.market.compute.gate import RowIndex, check_outputs
+from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
+from counterfoil.market.compute.jobs.row_data import columns_of
+from counterfoil.market.compute.jobs.rules import ComputeRules
+from counterfoil.market.compute.sandbox import Exit, Sandbox
+from counterfoil.market.sheets.sheet import SignedSheet
+
+__all__ = ["check_execution"]
+
+_JOB: Final = "Is it about the job that was bought?"
+_ALGORITHM: Final = "Is this the algorithm that ran?"
+_DATA: Final = "Are these the data it ran on?"
+_ENVIRONMENT: Final = "Is here what it ran with?"
+_RERUN: Final = "Does the same come out when it is run again?"
+
+
+def check_execution(
+    receipt: bytes | str, sheet: SignedSheet, spec: JobSpec, algorithm: Algorithm, data: Path
+) -> Report:
+    """Returns what the steps above find; an algorithm that now fails, or gives something else, is a finding.
+
+    Args:
+        receipt: The signed receipt.
+        sheet: The offer sheet that the job was bought under.
+        spec: The specification that was bought.
+        algorithm: The bytes that are said to have run.
+        data: The data, as a file or folder of this machine.
+
+    Raises:
+        NotSetUp: Jobs cannot be locked in on this machine.
+    """
+    try:
+        told, signed = read_receipt(receipt)
+    except CounterfoilError as error:
+        return Report("execution receipt", (failed("format", TITLES["format"], error.message),))
+    steps = [passed("format", TITLES["format"], f"an execution receipt of {told.ended}, rightly signed")]
+    is_sellers = signed.key.public == sheet.key.public
+    steps.append(
+        passed("issuer", TITLES["issuer"], f"signed by {sheet.key.name}, which signed the offer sheet")
+        if is_sellers
+        else failed("issuer", TITLES["issuer"], f"signed by {signed.key.fingerprint}, which did not sign the sheet")
+    )
+    steps += [_job(told, sheet, spec), _algorithm(told, algorithm), _data(told, data)]
+    sandbox = Sandbox.open()
+    steps.append(_environment(told, sandbox))
+    if any(each.status is Status.FAILED for each in steps):
+        steps.append(not_checked("rerun", _RERUN, "something before does not match"))
+    else:
+        steps.append(_rerun(told, sheet, spec, algorithm, data, sandbox))
+    return Report("execution receipt", tuple(steps), {"order": told.order, "outputs": len(told.outputs)})
+
+
+def _job(told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec) -> Step:
+    named = {
+        "offer": spec.offer,
+        "job": spec.digest_hex,
+        "inputs": spec.dataset,
+        "algorithm": spec.algorithm.digest if spec.algorithm else "",
+        "parameters": sha256(canonical.dumps(dict(spec.parameters))).hexdigest(),
+    }
+    other = next((name for name, value in named.items() if getattr(told, name) != value), None)
+    if other is None and spec.offer != sheet.sheet.offer:
+        other = "offer sheet"
+    if other is not None:
+        return failed("job", _JOB, f"it is for another {other}")
+    return passed("job", _JOB, f"job {told.job[:16]}… of the order {told.order[:18]}…")
+
+
+def _algorithm(told: ExecutionReceipt, algorithm: Algorithm) -> Step:
+    if algorithm.digest_hex != told.algorithm:
+        found = f"these bytes have the digest {algorithm.digest_hex[:16]}…, and {told.algorithm[:16]}… ran"
+        return failed("algorithm", _ALGORITHM, found)
+    return passed("algorithm", _ALGORITHM, f"{algorithm.name} {algorithm.version}, byte for byte")
+
+
+def _data(told: ExecutionReceipt, data: Path) -> Step:
+    try:
+        root = content_root(data)
+    except CounterfoilError as error:
+        return failed("data", _DATA, error.message)
+    if root != told.inputs:
+        return failed("data", _DATA, f"these have the content root {root[:16]}…, and it ran on {told.inputs[:16]}…")
+    return passed("data", _DATA, f"content root {root[:16]}…", "that the data are true, or whose they are")
+
+
+def _environment(told: ExecutionReceipt, sandbox: Sandbox) -> Step:
+    here = environment_of(sandbox).digest_hex
+    if here == told.environment:
+        return passed("environment", _ENVIRONMENT, f"the same, digest {here[:16]}…")
+    found = "another machine, or other packages: numbers may differ in their last digits for that alone"
+    return not_checked("environment", _ENVIRONMENT, found)
+
+
+def _rerun(
+    told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec, algorithm: Algorithm, data: Path, sandbox: Sandbox
+) -> Step:
+    """Step 7."""
+    assert sheet.sheet.wares.compute is not None, "an offer of jobs has rules for computing"
+    rules = ComputeRules.from_json(sheet.sheet.wares.compute)
+    if rules.privacy is not None and rules.privacy.blocks is not None:
+        return not_checked("rerun", _RERUN, "the answer has noise in it, which comes out otherwise each time")
+    work = Work(algorithm, {"data": Input(data, told.inputs)}, dict(spec.parameters), spec.capped(rules.limits))
+    with tempfile.TemporaryDirectory(prefix="counterfoil-check-") as name:
+        into = Path(name) / "out"
+        try:
+            ran = execute(sandbox, work, Approvals(frozenset({algorithm.digest_hex})), into)
+        except CounterfoilError as error:
+            return failed("rerun", _RERUN, f"it cannot be run: {error.message}")
+        into.mkdir(exist_ok=True)
+        found = _leaving(ran, into, rules, told.job, data, sheet)
+    return _compared(told, ran, found)
+
+
+def _leaving(
+    ran: Execution, into: Path, rules: ComputeRules, job: str, data: Path, sheet: SignedSheet
+) -> Mapping[str, bytes]:
+    """Returns what the gate lets out, or would hold for a person."""
+    content = sheet.sheet.wares.content
+    columns = columns_of(data, content.media_type) if content is not None else None
+    index = RowIndex.build(columns) if columns else None
+    code = 0 if ran.outcome.exit is Exit.FINISHED else 1
+    gated = check_outputs(into, rules.gate, index, job=job, exit_code=code, log=ran.outcome.log)
+    return {**gated.held, **gated.passed}
+
+
+def _compared(told: ExecutionReceipt, ran: Execution, found: Mapping[str, bytes]) -> Step:
+    if ran.outcome.for_buyer != told.exit:
+        return failed("rerun", _RERUN, f"it {ran.outcome.for_buyer} now, and the receipt says {told.exit}")
+    digests = {name: sha256(content).hexdigest() for name, content in found.items()}
+    other = next((each.name for each in told.outputs if digests.get(each.name) != each.sha256), None)
+    if other is not None:
+        return failed("rerun", _RERUN, f"{other} comes out otherwise", "which of both runs was right")
+    count = len(told.outputs)
+    return passed("rerun", _RERUN, f"{count} output{'s' if count != 1 else ''} came out the same, byte for byte")
