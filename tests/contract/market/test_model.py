@@ -114,10 +114,16 @@ class Machine(RuleBasedStateMachine):
 
     def access_of(self, offer: Offer, buyer: Account) -> int:
         """Replays what was bought and not refunded: licences are for good, periods add up from their beginning."""
-        mine = [each for each in self.orders if each.order.offer.id == offer.id and each.order.buyer == buyer.address]
+        valid = [each.order for each in self.bought_by(offer, buyer) if each.state != REFUNDED]
+        return FOR_GOOD if any(order.rules & 255 == LICENCE for order in valid) else self.periods_of(offer, buyer)
+
+    def bought_by(self, offer: Offer, buyer: Account) -> list[Kept]:
+        return [each for each in self.orders if each.order.offer.id == offer.id and each.order.buyer == buyer.address]
+
+    def periods_of(self, offer: Offer, buyer: Account) -> int:
+        """Returns until when the periods reach, a licence or not."""
+        mine = self.bought_by(offer, buyer)
         valid = [each.order for each in mine if each.state != REFUNDED]
-        if any(order.rules & 255 == LICENCE for order in valid):
-            return FOR_GOOD
         begun = max((each.order.rules >> 136 for each in mine if each.order.rules & 255 == PERIOD), default=0)
         return begun + sum(
             order.rules >> 8 & 0xFFFFFFFF
@@ -316,6 +322,9 @@ class Machine(RuleBasedStateMachine):
             found = self.bench.until(kept.order.offer, buyer)
             expected = self.access_of(kept.order.offer, buyer)
             assert found == expected or max(found, expected) <= now()
+            reach = self.bench.market.access(kept.order.offer.id, buyer.address)[0]
+            periods = self.periods_of(kept.order.offer, buyer)
+            assert reach == periods or max(reach, periods) <= now()
 
 
 def party(order: Order, who: str) -> Account:

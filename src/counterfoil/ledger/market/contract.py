@@ -313,14 +313,6 @@ class MarketContract:
         """Returns until when a holder has access, Unix seconds; 2^256 - 1 for good, 0 where there never was any."""
         return int(self._ask("access_until", ("uint256", "address"), (offer, checksummed(holder)), ("uint256",))[0])
 
-    def order_state(self, order: bytes) -> tuple[int, int]:
-        """Returns how an order stands whose money is or was held, and when it is due or its window is over.
-
-        0 unknown, or paid at once; 1 held, 2 delivered, 3 settled, 4 refunded.
-        """
-        state, time_s = self._ask("order", ("bytes32",), (order,), ("uint256", "uint256"))
-        return state, time_s
-
     def owed(self, token: bytes, account: bytes) -> tuple[int, int]:
         """Returns what an account is owed, and the market's fees from its sales that were not collected."""
         given = (checksummed(token), checksummed(account))
