@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -95,6 +96,8 @@ def test_something_is_sold_bought_fetched_and_saved(ground: Fairground) -> None:
         assert part in words(shown), part
     assert "mail.example" not in shown
     assert LICENCE_TEXT in page(buyer, f"/market/offers/{offer.offer}/licence")
+    told = json.loads(page(buyer, f"/market/offers/{offer.offer}/croissant.json"))
+    assert (told["market:offer"], told["@type"]) == (offer.offer, "sc:Dataset")
 
     path, held = f"/market/offers/{offer.offer}", buyer.org.ledger.market.balance().units
     assert "The licence was not accepted" in send(buyer, path, jurisdiction="de").text

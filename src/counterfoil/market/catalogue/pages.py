@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request
@@ -10,9 +11,11 @@ from starlette.responses import Response
 from counterfoil.errors import CounterfoilError, InvalidInput, NotFound
 from counterfoil.market.catalogue.column_plots import column_plots
 from counterfoil.market.page_frame import MarketFrame
+from counterfoil.market.sheets.croissant import listing_croissant
 from counterfoil.market.sheets.sheet import SignedSheet
 from counterfoil.market.terms import Terms
 from counterfoil.market.terms.wording import rule_words
+from counterfoil.web.answer import as_file
 from counterfoil.web.page_room import PageRoom
 from counterfoil.web.pages import Form
 from counterfoil.web.roles import JOBS, STAFF
@@ -54,6 +57,7 @@ class CataloguePages:
         one = "/market/offers/{offer}"
         room.shows("/market", self.search, STAFF)
         room.shows(one, self.show, STAFF)
+        room.shows(f"{one}/croissant.json", self.croissant, STAFF)
         room.shows(f"{one}/licence", self.licence, STAFF)
         room.does(one, self.buy, JOBS["trade"])
 
@@ -88,6 +92,11 @@ class CataloguePages:
         signed = self._sheet(self._offer(offer))
         text = self._frame.org.market.sheets.licence_of(signed)
         return self._frame.render(request, "licence.html", offer=offer, text=text, wares=signed.sheet.wares)
+
+    def croissant(self, offer: str) -> Response:
+        """Sends what an offer of a dataset says of it as Croissant, which dataset search reads."""
+        data = json.dumps(listing_croissant(self._sheet(self._offer(offer))), indent=2).encode()
+        return Response(data, media_type="application/ld+json", headers=as_file(f"{offer[:18]}.croissant.json"))
 
     def buy(self, request: Request, form: Form) -> Response:
         """Shows what buying would cost; nothing is sent."""

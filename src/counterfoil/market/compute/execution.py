@@ -12,7 +12,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +63,6 @@ class Work:
     def parameters_bytes(self) -> bytes:
         """The parameters as the algorithm reads them, and as their digest is taken: canonical JSON."""
         return canonical.dumps(self.parameters)
-
-    @property
-    def parameters_hex(self) -> str:
-        """SHA-256 of the parameters, 64 hexadecimal digits."""
-        return sha256(self.parameters_bytes).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ ALLOWED = {
         GET /market/jobs
         GET /market/jobs/{order}
         GET /market/offers/{offer}
+        GET /market/offers/{offer}/croissant.json
         GET /market/offers/{offer}/licence
         GET /market/purchases
         GET /market/purchases/{order}
