@@ -167,6 +167,9 @@ def test_a_table_is_sold_bought_fetched_and_refunded(typed: Typed, two: Two, tmp
             assert told(typed, "lab", "market", "download", order, "--to", again)["state"] == "fetched"
             assert again.read_bytes() == bought.read_bytes()
             assert told(typed, "lab", "market", "download", order)["path"] == str(again)
+            unpacking = ("market", "download", order, "--unpack", tmp_path / "unpacked")  # a table is no folder
+            assert "tar" in typed("lab", *unpacking, code=4)[1]
+            assert not (tmp_path / "unpacked").exists()
             again.write_bytes(again.read_bytes() + b"0")
             assert "is not what was bought any more" in typed("lab", "market", "download", order, code=4)[1]
             assert told(typed, "lab", "market", "resume") == {"faults": [], "moved": []}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.core.age import secret_text
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, Reverted
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.stating import stated_of, stating
@@ -97,14 +98,26 @@ def buy(
 @click.command()
 @click.argument("order_id", metavar="ORDER", help="The order's id.")
 @click.option("--to", type=PATH, help=f"{_TO} Where it was to be before, if it was begun.")
+@click.option(
+    "--unpack", type=PATH, metavar="FOLDER", help="Unpack a folder that was bought, strictly, into a new one."
+)
 @click.pass_obj
-def download(session: Session, order_id: str, to: Path | None) -> None:
-    """Fetch what was bought; goes on where it broke off, and checks every piece against what was published."""
+def download(session: Session, order_id: str, to: Path | None, unpack: Path | None) -> None:
+    """Fetch what was bought; goes on where it broke off, and checks every piece against what was published.
+
+    A folder comes as one tar file. Unpacking it with --unpack takes plain files and folders
+    alone: no links, and nothing that would lie elsewhere.
+    """
     require_packages()
+    from counterfoil.market.delivery.extracting import extract
+
     with session.open() as org:
         purchase = _fetched(session, org, order_id, to)
         order = org.ledger.market.order(purchase.order)
-    _emit(session, purchase, order.to_json(), [f"{purchase.title} is here."])
+    lines = [f"{purchase.title} is here."]
+    if unpack is not None:
+        lines.append(f"{counted(extract(Path(purchase.path), unpack), 'file')} unpacked into {unpack}.")
+    _emit(session, purchase, order.to_json(), lines)
 
 
 @click.command()
