@@ -10,7 +10,7 @@ from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.commands import accept, buy, download, purchases, reclaim, resume, review, ticket
 from counterfoil.market.buying.compute_commands import compute, job
 from counterfoil.market.catalogue.commands import search, show
-from counterfoil.market.compute.commands import algorithm, approve, approved, jobs, release
+from counterfoil.market.compute.commands import algorithm, approve, approved, jobs, release, rerun
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.contributions.commands import proposals, propose, review_proposal
 from counterfoil.market.money_commands import credits, payouts, shares
@@ -104,6 +104,7 @@ for _command in (
     job,
     jobs,
     release,
+    rerun,
     approve,
     approved,
     algorithm,

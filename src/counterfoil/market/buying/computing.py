@@ -37,7 +37,7 @@ from counterfoil.market.buying.received import Received
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, AlgorithmNamed, JobSpec
 from counterfoil.market.compute.jobs.receipt import require_receipt
-from counterfoil.market.compute.jobs.result_file import MOST_RESULT_BYTES, Result, read_result
+from counterfoil.market.compute.jobs.result_file import JOB_FILE, MOST_RESULT_BYTES, SHEET_FILE, Result, read_result
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.delivery.tickets import is_ticket, sealed_for
 from counterfoil.market.delivery.wire import SellerWire
@@ -184,6 +184,7 @@ class Computing:
         sealed = self._asked(purchase, lambda wire: wire.get("result", most_bytes=MOST_RESULT_BYTES))
         found = read_result(decrypt(sealed, self._purchases.secret_of(purchase)))
         self._require_own(purchase, found)
+        found = replace(found, bought={JOB_FILE: purchase.job, SHEET_FILE: purchase.sheet})
         folder = to.absolute() if to is not None else Path(purchase.path) if purchase.path else None
         if folder is not None:
             found.write(folder)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from counterfoil.core.steps import report_lines
 from counterfoil.core.wording import counted
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import DoesNotMatch, InvalidInput
 from counterfoil.ledger.packages import require_packages
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
 
-__all__ = ["algorithm", "approve", "approved", "jobs", "release"]
+__all__ = ["algorithm", "approve", "approved", "jobs", "release", "rerun"]
 
 PATH: Final = click.Path(path_type=Path)
 
@@ -144,6 +145,38 @@ def release(
         {"job": job, "name": name, "sha256": settled.sha256, "verdict": settled.verdict},
         [f"{name} is {settled.verdict}."],
     )
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="FOLDER", help="What the buyer fetched, with receipt.json in it.")
+@click.argument(
+    "place", type=PATH, metavar="ALGORITHM", help="The .py file or folder that was handed in; its name counts."
+)
+@click.argument("data", type=PATH, metavar="DATA", help="The data it ran on, a file or folder.")
+@click.option("--issuer", metavar="KEY", help="The seller's market key; `counterfoil market show` names it.")
+@click.pass_obj
+def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str | None) -> int:
+    """Check what a job's receipt says by running the job again, for an auditor who may see the data.
+
+    Works offline and needs no home, but the same walls that the seller's node has. Takes
+    as long as the job took. Without --issuer it says that one key signed sheet and
+    receipt, and not whose it is. Exit code 0: nothing failed; 4: something does not match.
+    """
+    require_packages()
+    from counterfoil.market.compute.algorithms import Algorithm
+    from counterfoil.market.compute.jobs.checking import check_execution, read_bought
+
+    receipt, sheet, spec = read_bought(folder)
+    if issuer is not None and issuer != str(sheet.key):
+        raise DoesNotMatch(f"the offer sheet is signed by {sheet.key}, not by the key you named")
+    ran = Algorithm.read(place)
+    with session.progress("Running it again"):
+        report = check_execution(receipt, sheet, spec, ran, data)
+    code, seller = report.exit_code(), f"{sheet.key}"
+    told = {"exit_code": code, "folder": str(folder), "seller": seller} | report.to_json()
+    lines = [*report_lines(report), "", f"Seller's market key: {seller}", f"Verdict: {report.verdict}"]
+    session.emit(told, lines)
+    return code
 
 
 def _shown(job: str, name: str, digest: str, size: int | None, why: str) -> dict[str, object]:

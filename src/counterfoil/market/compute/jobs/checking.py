@@ -21,7 +21,7 @@ from typing import Final
 
 from counterfoil.core import canonical
 from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, InvalidInput
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.environment import environment_of
@@ -29,13 +29,15 @@ from counterfoil.market.compute.execution import Execution, Input, Work, content
 from counterfoil.market.compute.gate import RowIndex, check_outputs
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
+from counterfoil.market.compute.jobs.result_file import JOB_FILE, RECEIPT_FILE, SHEET_FILE
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.compute.sandbox import Exit, Sandbox
-from counterfoil.market.sheets.sheet import SignedSheet
+from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
 
-__all__ = ["check_execution"]
+__all__ = ["check_execution", "read_bought"]
 
+_MOST_FILE_BYTES: Final = 16 * 2**20
 _JOB: Final = "Is it about the job that was bought?"
 _ALGORITHM: Final = "Is this the algorithm that ran?"
 _DATA: Final = "Are these the data it ran on?"
@@ -79,6 +81,30 @@ def check_execution(
     return Report("execution receipt", tuple(steps), {"order": told.order, "outputs": len(told.outputs)})
 
 
+def read_bought(folder: Path) -> tuple[bytes, SignedSheet, JobSpec]:
+    """Reads receipt, offer sheet and specification from a folder that a buyer fetched a result into.
+
+    Raises:
+        InvalidInput: One is not there, or cannot be read.
+        MalformedEvidence: Sheet or specification is none.
+        DoesNotMatch: The sheet's signature does not hold.
+    """
+    receipt, sheet, job = (_file(folder / name) for name in (RECEIPT_FILE, SHEET_FILE, JOB_FILE))
+    return receipt, read_sheet(sheet), JobSpec.decode(job)
+
+
+def _file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            found = file.read(_MOST_FILE_BYTES + 1)
+    except OSError as error:
+        hint = "name the folder that a job's result was fetched into"
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+    if len(found) > _MOST_FILE_BYTES:
+        raise InvalidInput(f"{path} is too large: {_MOST_FILE_BYTES:,} bytes is the limit")
+    return found
+
+
 def _job(told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec) -> Step:
     named = {
         "offer": spec.offer,
@@ -92,10 +118,14 @@ def _job(told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec) -> Step:
         other = "offer sheet"
     if other is not None:
         return failed("job", _JOB, f"it is for another {other}")
+    if sheet.sheet.wares.compute is None:
+        return failed("job", _JOB, "nothing can be computed under this offer sheet")
     return passed("job", _JOB, f"job {told.job[:16]}… of the order {told.order[:18]}…")
 
 
 def _algorithm(told: ExecutionReceipt, algorithm: Algorithm) -> Step:
+    if not told.algorithm:
+        return not_checked("algorithm", _ALGORITHM, "the seller's node counted by itself, no algorithm ran")
     if algorithm.digest_hex != told.algorithm:
         found = f"these bytes have the digest {algorithm.digest_hex[:16]}…, and {told.algorithm[:16]}… ran"
         return failed("algorithm", _ALGORITHM, found)
@@ -126,7 +156,7 @@ def _rerun(
     """Step 7."""
     assert sheet.sheet.wares.compute is not None, "an offer of jobs has rules for computing"
     rules = ComputeRules.from_json(sheet.sheet.wares.compute)
-    if rules.privacy is not None and rules.privacy.blocks is not None:
+    if not told.algorithm or (rules.privacy is not None and rules.privacy.blocks is not None):
         return not_checked("rerun", _RERUN, "the answer has noise in it, which comes out otherwise each time")
     work = Work(algorithm, {"data": Input(data, told.inputs)}, dict(spec.parameters), spec.capped(rules.limits))
     with tempfile.TemporaryDirectory(prefix="counterfoil-check-") as name:

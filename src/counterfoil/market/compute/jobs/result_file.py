@@ -3,6 +3,9 @@
 receipt.json   the execution receipt, signed
 gate.json      the gate's decision, canonical JSON; its digest is in the receipt; left out where there is none
 out/NAME       each output that left
+
+Written into a folder, it has `job.json` and `sheet.json` beside it: the specification and the offer sheet it was
+bought under, as the buyer kept them.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -22,10 +25,12 @@ from counterfoil.market.compute.gate.rules import MOST_FILES, OUTPUT_NAME
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
 from counterfoil.store.new_file import require_new
 
-__all__ = ["MOST_RESULT_BYTES", "Result", "pack_result", "read_result"]
+__all__ = ["JOB_FILE", "MOST_RESULT_BYTES", "RECEIPT_FILE", "SHEET_FILE", "Result", "pack_result", "read_result"]
 
+JOB_FILE: Final = "job.json"
 MOST_RESULT_BYTES: Final = 600 * 2**20
-_RECEIPT: Final = "receipt.json"
+RECEIPT_FILE: Final = "receipt.json"
+SHEET_FILE: Final = "sheet.json"
 _GATE: Final = "gate.json"
 _OUT: Final = "out/"
 _MODE: Final = 0o644
@@ -42,12 +47,14 @@ class Result:
         signed: The same, with its key.
         outputs: What left, by name.
         gate: The gate's decision; empty without one.
+        bought: What it was bought under, by file name; written beside it, so that others can check the whole.
     """
 
     receipt: ExecutionReceipt
     signed: SignedDocument
     outputs: Mapping[str, bytes]
     gate: bytes
+    bought: Mapping[str, bytes] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         """Writes everything into a new folder, and returns it; one that holds just this already is left as it is.
@@ -55,8 +62,8 @@ class Result:
         Raises:
             InvalidInput: There is something else under this name, or it cannot be written.
         """
-        files = {f"out/{name}": data for name, data in self.outputs.items()} | {_RECEIPT: self.signed.encode()}
-        files |= {_GATE: self.gate} if self.gate else {}
+        files = {f"out/{name}": data for name, data in self.outputs.items()} | {RECEIPT_FILE: self.signed.encode()}
+        files |= ({_GATE: self.gate} if self.gate else {}) | dict(self.bought)
         try:
             if _holds(folder, files):
                 return folder
@@ -100,9 +107,9 @@ def read_result(packed: bytes) -> Result:
         DoesNotMatch: The receipt's signature does not hold, or an output or the decision is not the one it names.
     """
     files = _files(packed)
-    if _RECEIPT not in files:
+    if RECEIPT_FILE not in files:
         raise MalformedEvidence("the result holds no receipt")
-    receipt, signed = read_receipt(files.pop(_RECEIPT))
+    receipt, signed = read_receipt(files.pop(RECEIPT_FILE))
     gate = files.pop(_GATE, b"")
     outputs = {name.removeprefix(_OUT): data for name, data in files.items()}
     if not all(name.startswith(_OUT) for name in files) or not all(OUTPUT_NAME.fullmatch(name) for name in outputs):
@@ -116,7 +123,7 @@ def read_result(packed: bytes) -> Result:
 
 
 def _members(receipt: bytes, outputs: Mapping[str, bytes], gate: bytes) -> list[tuple[str, bytes]]:
-    first = [(_RECEIPT, receipt), *([(_GATE, gate)] if gate else [])]
+    first = [(RECEIPT_FILE, receipt), *([(_GATE, gate)] if gate else [])]
     return first + [(f"{_OUT}{name}", data) for name, data in sorted(outputs.items())]
 
 

@@ -17,6 +17,7 @@ from making_market import Stall, market, offered
 from making_node import settled
 from two_traders import done
 
+from counterfoil.cli.main import run
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, Stale
 from counterfoil.market.buying.computing import ToCompute
@@ -347,8 +348,45 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
     assert outcome(receipt=receipt.replace(b"finished", b"failed!!")) == {"format": "failed"}
     assert outcome(spec=replace(spec, nonce="0" * 64))["job"] == "failed"
     assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
+    wares = replace(sheet.sheet.wares, compute=None)
+    assert outcome(sheet=replace(sheet, sheet=replace(sheet.sheet, wares=wares)))["job"] == "failed"
     doses.write_text("person,dose\n")
     assert (outcome()["data"], outcome()["rerun"]) == ("failed", "not checked")
+
+
+def test_a_folder_that_was_fetched_is_all_an_auditor_needs_but_the_data(
+    stall: Stall, doses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, code = bought(stall, doses, COUNT), tmp_path / "main.py"
+    step(stall, order, JobState.DELIVERED)
+    fetched = tmp_path / "fetched"
+    stall.buyer.market.computing.fetch(order, fetched)
+    stall.buyer.market.computing.fetch(order, fetched)  # again: it holds just this already
+    code.write_text(COUNT)
+
+    def rerun(*more: str, **changed: Path) -> tuple[int, str, str]:
+        given = {"folder": fetched, "code": code, "data": doses} | changed
+        ended = run(["market", "rerun", *map(str, given.values()), *more])
+        said = capsys.readouterr()
+        return ended, said.out, said.err
+
+    ended, said, _ = rerun()
+    assert (ended, said.count("PASSED"), f"market key: {stall.seller.market.key}" in said) == (0, 7, True), said
+    assert rerun("--issuer", str(stall.seller.market.key))[0] == 0
+    ended, _, told = rerun("--issuer", str(stall.buyer.market.key))
+    assert (ended, "not by the key you named" in told) == (4, True), told
+    (tmp_path / "other.py").write_text(CHANCE)
+    ended, said, _ = rerun(code=tmp_path / "other.py")
+    assert (ended, "FAILED  [algorithm]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
+    ended, _, told = rerun(folder=tmp_path)
+    assert (ended, "hint: name the folder that a job's result was fetched into" in told) == (2, True), told
+    sheet = fetched / "sheet.json"
+    sheet.write_bytes(sheet.read_bytes().replace(b"bank.example", b"bonk.example"))
+    ended, _, told = rerun()
+    assert (ended, "altered" in told) == (4, True), told
+    sheet.write_bytes(b"{" * (2**24 + 1))
+    ended, _, told = rerun()
+    assert (ended, "too large" in told) == (2, True), told
 
 
 def test_a_buyer_killed_before_it_handed_the_job_in_goes_on(stall: Stall, doses: Path, tmp_path: Path) -> None:
