@@ -63,7 +63,7 @@ def _measure(run: Run, sandbox: Sandbox, folder: Path, algorithm: Path, name: st
         run.add(f"sandbox_{name}_ms", took[-1])
         run.add(f"process_{name}_ms", _timed(lambda: _command(plain)))
         if contained:
-            run.add(f"runsc_{name}_ms", _timed(lambda: _command([*contained, *plain])))
+            run.add(f"runsc_{name}_ms", _timed(lambda: _command([*contained, sys.executable, "-c", CODES[name]])))
     if not contained:
         run.note(f"runsc_{name}_ms", "not measured: runsc is not installed, or does not start here")
     run.add(f"sandbox_{name}_p95_ms", statistics.quantiles([*took, *took], n=20)[-1])

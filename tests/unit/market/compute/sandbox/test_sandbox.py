@@ -227,10 +227,10 @@ def test_more_outputs_than_allowed_are_refused(tmp_path):
 def test_jobs_side_by_side_do_not_meet(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
 
-    code = "import os, time\nopen('/tmp/mine', 'w').write('x')\ntime.sleep(0.3)\nprint(os.listdir('/tmp'), os.getpid())"
+    code = "import glob, os, time\nopen('/tmp/of-{}', 'w')\ntime.sleep(0.3)\nprint(glob.glob('/tmp/of-*'), os.getpid())"
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda n: run_code(code, tmp_path / str(n)), range(4)))
-    assert {each.log for each in done} == {b"['mine'] 2\n"}
+        done = list(pool.map(lambda n: run_code(code.format(n), tmp_path / str(n)), range(4)))
+    assert [each.log.decode() for each in done] == [f"['/tmp/of-{n}'] 2\n" for n in range(4)]
 
 
 def test_an_error_of_whoever_listens_ends_the_job(tmp_path):
