@@ -52,7 +52,11 @@ def _beside_python(top: Path) -> list[Path]:
     """Returns what lies below `top` and is neither Python's nor on the way to it: homes may hold its environment."""
     pythons = [Path(each) for each in {sys.prefix, sys.base_prefix, sys.executable, *sys.path} if each.startswith("/")]
     found: list[Path] = []
-    for each in sorted(top.iterdir()) if top.is_dir() else ():
+    try:
+        below = sorted(top.iterdir())
+    except OSError:
+        return []  # what cannot be listed shows nothing
+    for each in below:
         if any(each == place or each in place.parents for place in pythons):
             found += [] if each in pythons else _beside_python(each)
         elif not any(place in each.parents for place in pythons):
