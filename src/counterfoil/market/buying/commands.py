@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -144,8 +145,8 @@ def ticket(session: Session, order_id: str, to: Path) -> None:
     wares = read_sheet(purchase.sheet).sheet.wares
     url = f"{wares.node}/api/v1/market/orders/{purchase.order}/content"
     name = wares.content.name if wares.content is not None else "content"
-    command = f'curl -fsS -H "Authorization: Bearer $(cat {kept})" {url} | age -d -i {key} > {name}'
-    session.emit({"key": str(key), "ticket": str(kept), "url": url}, [f"Written: {key} and {kept}.", command])
+    lines = [f"Written: {key} and {kept}.", fetching_command(key, kept, url, name)]
+    session.emit({"key": str(key), "ticket": str(kept), "url": url}, lines)
 
 
 @click.command()
@@ -235,6 +236,12 @@ def review(session: Session, offer_id: str, stars: int, text: str, dry_run: bool
     if made is not None:
         where = "The seller's node has its text." if made.is_handed_over else f"note: {made.why}"
         session.emit(made.to_json(), [f"Your review of {stars} of 5 stars is on the ledger.", where])
+
+
+def fetching_command(key: Path, ticket: Path, url: str, name: str) -> str:
+    """Returns a line for a shell that fetches and opens a file; the seller chose `url` and `name`, so all is quoted."""
+    key_path, ticket_path, address, to = (shlex.quote(str(each)) for each in (key, ticket, url, name))
+    return f'curl -fsS -H "Authorization: Bearer $(cat {ticket_path})" {address} | age -d -i {key_path} > {to}'
 
 
 def _fetched(session: Session, org: Organisation, order: str, to: Path | None) -> Purchase:
