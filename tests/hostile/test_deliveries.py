@@ -423,6 +423,15 @@ def test_a_statement_is_made_once_however_many_ask(shop):
     again.deliveries.close()
 
 
+def test_who_looked_just_before_it_was_made_has_no_second_statement_made(shop):
+    seller, paid, _ = shop
+    made = seller.deliveries.statement(paid.order).encode()
+    seller.key = bytes(range(90, 122))  # what is signed now is another statement
+    seller.deliveries._await(paid, 30)  # as after a look that found nothing, while somebody else's was finished
+    assert seller.deliveries.statement(paid.order).encode() == made
+    assert len(seller.recorded) == 1
+
+
 def test_a_statement_that_cannot_be_recorded_is_given_to_nobody_and_is_the_same_later(shop):
     seller, paid, _ = shop
     tried = []
