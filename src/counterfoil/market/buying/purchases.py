@@ -14,11 +14,9 @@ from enum import StrEnum
 from secrets import token_bytes
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, select
 
-from counterfoil.core.age import recipient_of
+from counterfoil.core.age import derived, recipient_of
 from counterfoil.errors import NotFound, Stale
 from counterfoil.ledger.market.terms import order_id
 from counterfoil.market.state import MarketState, metadata
@@ -216,7 +214,7 @@ class Purchases:
         """Changes `state`, `path` or `fault` of a purchase, that alone, and returns it."""
         with self._state.writing() as connection:
             values = changes | {"changed_s": self._now()}
-            connection.execute(purchases.update().where(purchases.c.order == order).values(**values))
+            connection.execute(purchases.update().where(purchases.c.order == order.lower()).values(**values))
         return self.at(order)
 
     def at(self, order: str) -> Purchase:
@@ -254,8 +252,7 @@ class Purchases:
 
 def order_secret(market_secret: bytes, nonce: bytes) -> bytes:
     """Returns the X25519 secret of one order: HKDF-SHA-256 of the market key, so that only the nonce is kept."""
-    info = b"counterfoil order 1" + nonce
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(market_secret)
+    return derived(market_secret, b"counterfoil order 1" + nonce)
 
 
 def _row(purchase: Purchase) -> dict[str, Any]:

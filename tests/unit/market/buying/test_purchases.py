@@ -44,6 +44,12 @@ def test_a_change_changes_what_it_says_and_nothing_else(purchases: Purchases) ->
     assert (changed.state, changed.fault, changed.stated) == (PurchaseState.FETCHED, "the node is away", made.stated)
 
 
+def test_an_order_in_capitals_is_the_same_order(purchases: Purchases) -> None:
+    made = purchases.keep(begun(purchases))
+    changed = purchases.change(made.order.upper().replace("X", "x"), state=PurchaseState.FETCHED)
+    assert changed.state is purchases.at(made.order).state is PurchaseState.FETCHED
+
+
 def test_a_purchase_is_kept_once_and_takes_what_is_stated_now(purchases: Purchases) -> None:
     from dataclasses import replace
 
