@@ -163,7 +163,8 @@ class Catalogue:
             reviews = rows(
                 connection,
                 "SELECT r.author, r.stars, r.hidden, r.block, t.text FROM reviews r LEFT JOIN texts t"
-                " ON t.id = r.id AND t.digest = r.digest WHERE r.id = ? ORDER BY r.block DESC, r.event DESC",
+                " ON t.id = r.id AND t.digest = r.digest AND t.author = r.author AND t.stars = r.stars"
+                " WHERE r.id = ? ORDER BY r.block DESC, r.event DESC",
                 row,
             )
             listing = listings(connection, found)[0]
@@ -198,7 +199,8 @@ class Catalogue:
         texts = rows(
             connection,
             "SELECT t.id, t.digest, o.asset, coalesce(f.node, '') AS node FROM texts t JOIN offers o USING (id)"
-            " LEFT JOIN found f USING (id) WHERE t.text IS NULL AND t.next_s <= ? ORDER BY t.tries, t.next_s LIMIT ?",
+            " LEFT JOIN found f USING (id) WHERE t.text IS NULL AND t.next_s <= ? GROUP BY t.id, t.digest"
+            " ORDER BY min(t.tries), min(t.next_s) LIMIT ?",
             now_s,
             MOST_FETCHED,
         )

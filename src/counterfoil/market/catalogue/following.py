@@ -157,8 +157,14 @@ def _put(connection: Connection, offer: LedgerOffer, reviews: Sequence[LedgerRev
         told = (row, each.block, each.event, each.by, each.stars, each.digest, why)
         connection.exec_driver_sql("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?)", told)
         if not why:
-            text = (each.digest, row, now_s)
-            connection.exec_driver_sql("INSERT OR IGNORE INTO texts VALUES (?, ?, 0, ?, '', NULL)", text)
+            text = (row, each.digest, each.by, each.stars, now_s)
+            connection.exec_driver_sql("INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?, 0, ?, NULL)", text)
+    # What no review that counts names any more is not asked for again and again.
+    connection.exec_driver_sql(
+        "DELETE FROM texts WHERE id = ? AND (digest, author, stars) NOT IN"
+        " (SELECT digest, author, stars FROM reviews WHERE id = texts.id AND hidden = '')",
+        (row,),
+    )
 
 
 def hidden_reviews(offer: LedgerOffer, reviews: Sequence[LedgerReview]) -> list[str]:

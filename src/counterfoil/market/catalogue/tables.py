@@ -1,7 +1,9 @@
 """The tables of a catalogue: one SQLite file that holds nothing of its own; it can be made anew at any time.
 
 `offers` is what the ledger says, `found` and `words` what its sheet says, `wanted` the sheets that were not found
-yet: each offer has a row in one of the two. `seen` are the events that the ledger may still take back.
+yet: each offer has a row in one of the two. `texts` are what the documents of the reviews that count say: one row a
+digest, author and number of stars, for who names somebody else's document has not written it. `seen` are the events
+that the ledger may still take back.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from counterfoil.ledger.told_file import open_told
 
 __all__ = ["PRICE_DIGITS", "VERSION", "delete", "open_tables", "reading", "rows", "writing"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables; a file of another version is made anew."""
 
 PRICE_DIGITS: Final = 29
@@ -43,8 +45,7 @@ _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS found (
         id INTEGER PRIMARY KEY, digest TEXT NOT NULL, category TEXT NOT NULL, title TEXT NOT NULL,
         licence TEXT NOT NULL, seller_name TEXT NOT NULL, origin TEXT NOT NULL, "rows" INTEGER,
-        missing_micro INTEGER, duplicates_micro INTEGER, drift_micro INTEGER, size_bytes INTEGER,
-        node TEXT NOT NULL)""",
+        missing_micro INTEGER, duplicates_micro INTEGER, size_bytes INTEGER, node TEXT NOT NULL)""",
     # Apart, for whoever counts the rows above would read past them.
     "CREATE TABLE IF NOT EXISTS files (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     """CREATE TABLE IF NOT EXISTS wanted (
@@ -57,8 +58,8 @@ _TABLES: Final = (
         id INTEGER, block INTEGER, event INTEGER, author TEXT NOT NULL, stars INTEGER NOT NULL,
         digest TEXT NOT NULL, hidden TEXT NOT NULL, PRIMARY KEY (id, block, event)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS texts (
-        digest TEXT, id INTEGER, tries INTEGER NOT NULL, next_s INTEGER NOT NULL, why TEXT NOT NULL,
-        text TEXT, PRIMARY KEY (digest, id)) WITHOUT ROWID""",
+        id INTEGER, digest TEXT, author TEXT, stars INTEGER, tries INTEGER NOT NULL, next_s INTEGER NOT NULL,
+        text TEXT, PRIMARY KEY (id, digest, author, stars)) WITHOUT ROWID""",
     """CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
         title, tags, description, more, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')""",
 )

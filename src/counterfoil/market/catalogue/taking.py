@@ -97,7 +97,6 @@ def _put_sheet(connection: Connection, row: int, signed: SignedSheet) -> None:
         table_rows,
         quality.missing_micro if quality else None,
         quality.duplicates_micro if quality else None,
-        quality.drift_micro if quality else None,
         content.size_bytes if content else None,
         wares.node,
     )
@@ -118,31 +117,30 @@ def _put_sheet(connection: Connection, row: int, signed: SignedSheet) -> None:
 
 
 def _take_review(connection: Connection, place: MarketPlace, answer: Answered, now_s: int) -> None:
+    """Writes down the text of the one review that the document is of; the others that name it wait on."""
     row, digest = answer.wanted.row, answer.wanted.digest
     asked = rows(
         connection,
-        "SELECT o.offer, r.author, r.stars, t.tries FROM texts t JOIN offers o USING (id)"
-        " JOIN reviews r ON r.id = t.id AND r.digest = t.digest AND r.hidden = ''"
+        "SELECT o.offer, t.author, t.stars, t.tries FROM texts t JOIN offers o USING (id)"
         " WHERE t.id = ? AND t.digest = ? AND t.text IS NULL",
         row,
         digest,
     )
-    if not asked:
-        return
-    text, why = None, answer.why
-    if answer.data is not None:
-        try:
-            signed = read_review(answer.data)
-            event = {"offer": asked[0].offer, "account": asked[0].author, "stars": asked[0].stars}
-            signed.require_event(**event)
-            says = signed.review
-            if (signed.digest_hex, says.chain_id, says.market) != (digest, place.chain_id, place.address):
-                raise DoesNotMatch("what its node gives is another review than the ledger has")
-            text = says.text
-        except CounterfoilError as error:
-            why = error.message
-    tries = asked[0].tries + 1
-    connection.exec_driver_sql(
-        "UPDATE texts SET tries = ?, next_s = ?, why = ?, text = ? WHERE id = ? AND digest = ?",
-        (tries, now_s + wait_s(tries), "" if text is not None else why, text, row, digest),
-    )
+    for each in asked:
+        text = None if answer.data is None else _text_of(answer.data, digest, place, each)
+        tries = each.tries + 1
+        connection.exec_driver_sql(
+            "UPDATE texts SET tries = ?, next_s = ?, text = ? WHERE id = ? AND digest = ? AND author = ? AND stars = ?",
+            (tries, now_s + wait_s(tries), text, row, digest, each.author, each.stars),
+        )
+
+
+def _text_of(data: bytes, digest: str, place: MarketPlace, asked: Any) -> str | None:
+    """Returns what a review says; None where the document is not that of this offer, author and number of stars."""
+    try:
+        signed = read_review(data).require_event(offer=asked.offer, account=asked.author, stars=asked.stars)
+    except CounterfoilError:
+        return None
+    says = signed.review
+    is_it = (signed.digest_hex, says.chain_id, says.market) == (digest, place.chain_id, place.address)
+    return says.text if is_it else None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from certificates import server_context
 from making_offers import CHAIN, CREATED, KEY_NAME, LICENCE_TEXT, MARKET, SECRET, sheet, signed
-from small_market import BUYER, NOW, PLACE, Pile, SmallMarket
+from small_market import BUYER, NOW, OTHER, PLACE, Pile, SmallMarket
 from sources import (
     Source,
     cut_off,
@@ -311,6 +311,34 @@ def test_a_review_of_something_else_is_not_shown_and_its_stars_stay(opened: Any,
     catalogue, _pile = reviewed(opened, written(**changes))
     found = catalogue.show(REVIEW.offer)
     assert (found.reviews[0].text, found.reviews[0].stars, found.listing.reviews) == ("", 4, 1)
+
+
+def test_who_names_the_document_of_another_review_does_not_take_its_words(opened: Any) -> None:
+    made = written()
+    market, right = offered("https://node.example")
+    market.mine()
+    for buyer, stars in ((OTHER, 5), (BUYER, 4)):  # the other one was first, and liked it better
+        market.buy(right.sheet.offer, buyer)
+        market.review(right.sheet.offer, stars, buyer, digest=made.digest_hex)
+    catalogue = opened(market, Pile({right.digest_hex: right.data, made.digest_hex: made.data}))
+    catalogue.refresh(NOW)
+    shown = {each.author: each.text for each in catalogue.show(REVIEW.offer).reviews}
+    assert shown == {BUYER: REVIEW.text, OTHER: ""}
+
+
+def test_the_text_of_a_review_that_counts_no_more_is_not_asked_for(opened: Any) -> None:
+    market, right = offered("https://node.example")
+    market.mine()
+    market.buy(right.sheet.offer)
+    market.review(right.sheet.offer, 4)
+    pile = Pile({right.digest_hex: right.data})
+    catalogue = opened(market, pile)
+    catalogue.refresh(NOW)
+    market.mine()
+    market.refund(right.sheet.offer)
+    for day in range(3):
+        catalogue.refresh(NOW + day * 10**6)
+    assert sum(each.what == "reviews" for each in pile.asked) == 1
 
 
 def test_another_text_under_the_digest_is_not_shown(opened: Any) -> None:
