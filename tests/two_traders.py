@@ -12,10 +12,11 @@ from typing import TypeVar
 from lying_node import LyingNode
 from organisations import Clock, copy_home, open_home
 
-from counterfoil.ledger.accounts.account import parse_address
+from counterfoil.ledger.accounts.account import checksummed, parse_address
 from counterfoil.ledger.connecting import Wanted
 from counterfoil.ledger.connection import Connection
 from counterfoil.ledger.market.buying import ToBuy
+from counterfoil.ledger.market.contract import credits_artefact, mint
 from counterfoil.ledger.market.offer import Offer
 from counterfoil.ledger.market.quote import TradeQuote
 from counterfoil.ledger.market.records import TradeRecord
@@ -84,6 +85,15 @@ class Fair:
     def to_buy(self, offer: Offer, key: object = 1, **more: object) -> ToBuy:
         most = offer.price.amount
         return ToBuy(offer.offer, digest(key), most, offer.sheet, **more)  # type: ignore[arg-type]
+
+
+def another_token(fair: Fair) -> str:
+    """Puts another token there that calls itself CREDIT, gives the buyer 1,000 of it; returns its address."""
+    outbox, buyer = fair.seller.ledger.opened.outbox, fair.buyer.ledger.opened.account.address
+    row = outbox.wait(outbox.submit(None, credits_artefact().bytecode, purpose="another token"))
+    receipt = outbox.chain.receipt(row.transaction_hash)
+    outbox.wait(outbox.submit(receipt.contract, mint(buyer, 1_000 * 10**6), purpose="another token"))
+    return checksummed(receipt.contract)
 
 
 @contextmanager

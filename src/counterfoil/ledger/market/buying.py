@@ -3,8 +3,9 @@
 A signature (ERC-2612, ERC-3009) saves a transaction. It takes an account whose secret is in
 this home: a signer elsewhere signs transactions alone, and allows the price in one of its own.
 Whoever brings such a signature before this home does cannot take anything with it: a permit
-that is used up leaves its allowance, and an authorization pays for this purchase alone. But it
-does buy; so nobody is shown one, no node asked for an estimate either, before it is carried out.
+that is used up leaves its allowance, and an authorization pays for this purchase alone. But an
+authorization does buy; so nobody is shown one, no node asked for an estimate either, before it
+is carried out.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ class ToBuy:
     Attributes:
         offer: The offer's id, `0x` and 64 digits.
         recipient: A fresh X25519 key made for this order alone, 64 hexadecimal digits.
-        most: The most it may cost, decimal text in the offer's token.
+        most: The most it may cost, decimal text in the token it is priced in.
         sheet: SHA-256 of the offer sheet that the buyer read, 64 hexadecimal digits.
         job: SHA-256 of the job's specification; empty for what is no job.
         referrer: Address of whoever brought the buyer; empty for nobody.
         shares: The offer's shares; None takes them from the ledger.
+        token: Address of the token that the buyer read the price in; empty takes any.
     """
 
     offer: str
@@ -65,13 +67,14 @@ class ToBuy:
     job: str = ""
     referrer: str = ""
     shares: tuple[Share, ...] | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What is to be bought, found on the ledger: its purchase, its shares, its order's id, what it costs.
 
-    Where it is bought already, price and sheet are those of the order.
+    Where it is bought already, price and sheet are those of the order, and shares are not looked for.
     """
 
     purchase: Purchase
@@ -94,14 +97,15 @@ class Buying(Allowances):
 
         Raises:
             NotFound: There is no such offer.
-            NotAllowed: It costs more, or is offered under another sheet, than the buyer read; or cannot be bought now.
-            OutOfFunds: The account holds less than the price.
+            NotAllowed: It costs more, in another token or under another sheet than the buyer read; or its shares were
+                not shown and are not named; or it cannot be bought now.
+            OutOfFunds: The account holds less than the price, or the market owes it less.
             InvalidInput: It cannot be bought so.
         """
         found = self._found(wanted)
         title = f"buy the {kind_word(found.purchase.terms.kind)} for {found.price.text}"
         calls, signs = self._paid(found, way, title)
-        trade = self._trade(title, calls, (found,), signs)
+        trade = self._trade(title, calls, (found,), signs, is_from_owed=way == "balance")
         return self.plan(trade, lambda: self.shown_order(self.require_order(found.order)))
 
     def buying_several(self, wanted: Sequence[ToBuy]) -> tuple[TradeQuote, Callable[[Tell], tuple[Order, ...]]]:
@@ -144,7 +148,15 @@ class Buying(Allowances):
 
     # Inner parts
 
-    def _trade(self, title: str, calls: tuple[ContractCall, ...], found: Sequence[_Wanted], signs: str) -> Trade:
+    def _trade(
+        self,
+        title: str,
+        calls: tuple[ContractCall, ...],
+        found: Sequence[_Wanted],
+        signs: str,
+        *,
+        is_from_owed: bool = False,
+    ) -> Trade:
         done = tuple(
             Done(
                 "bought",
@@ -175,7 +187,7 @@ class Buying(Allowances):
         is_held = any(each.purchase.terms.is_held for each in found)
         whither = "held by the market until it is delivered" if is_held else "paid to the seller at once"
         moves = (f"{pays.text}, {whither}",) if total else ()
-        return Trade(title, calls, done, told, public, moves, pays if total else None, signs)
+        return Trade(title, calls, done, told, public, moves, pays if total else None, is_from_owed, signs)
 
     def _found(self, wanted: ToBuy) -> _Wanted:
         """Returns what is wanted as it is offered now; refuses other terms than the buyer read."""
@@ -186,32 +198,43 @@ class Buying(Allowances):
         job = read_word(wanted.job, "the SHA-256 digest of a job") if wanted.job else bytes(32)
         referrer = parse_address(wanted.referrer) if wanted.referrer else bytes(20)
         order = f"0x{order_id(int(row.offer, 16), self.account, recipient).hex()}"
-        bought, sheet = self._order(order), terms.sheet.hex()
+        purchase = Purchase(int(row.asset, 16), int(row.number), terms, recipient, job, referrer)
+        bought = self._order(order)
         if bought is not None:
-            sheet = bought.sheet[2:]
             price = self.price(bytes.fromhex(bought.token[2:]), int(bought.price))
-        else:
-            if read_word(wanted.sheet, "the SHA-256 digest of an offer sheet") != terms.sheet:
-                raise NotAllowed(
-                    f"it is offered under the sheet {terms.sheet.hex()}, and not the one that was named",
-                    hint="its terms have changed: read them again",
-                )
-            if terms.price and terms.price > self.facts(terms.token).units(wanted.most):
-                raise NotAllowed(
-                    f"it costs {price.text}, and at most {wanted.most[:40]} may be paid", hint="allow more, or leave it"
-                )
-            if any(job) != (terms.kind == KINDS["job"]):
-                raise InvalidInput(
-                    f"it is a {kind_word(terms.kind)}", hint="a job's digest is named for a job, and for nothing else"
-                )
+            return _Wanted(purchase, wanted.shares or (), order, price, bought.sheet[2:], row)
+        if read_word(wanted.sheet, "the SHA-256 digest of an offer sheet") != terms.sheet:
+            raise NotAllowed(
+                f"it is offered under the sheet {terms.sheet.hex()}, and not the one that was named",
+                hint="its terms have changed: read them again",
+            )
+        self._require_price(price, wanted)
+        if any(job) != (terms.kind == KINDS["job"]):
+            raise InvalidInput(
+                f"it is a {kind_word(terms.kind)}", hint="a job's digest is named for a job, and for nothing else"
+            )
         shares = self.opened.book.shares(row.split) if wanted.shares is None else wanted.shares
         if shares is None:
             raise NotAllowed(
                 "who gets a part of the price was not shown on the ledger, and a buyer has to name them",
                 hint="ask the seller for the offer's shares, and give them",
             )
-        purchase = Purchase(int(row.asset, 16), int(row.number), terms, recipient, job, referrer)
-        return _Wanted(purchase, shares, order, price, sheet, row)
+        return _Wanted(purchase, shares, order, price, terms.sheet.hex(), row)
+
+    def _require_price(self, price: Price, wanted: ToBuy) -> None:
+        """Refuses a price above the most that may be paid, or in another token than the buyer read it in."""
+        if not price.units:
+            return
+        token = parse_address(price.token)
+        if wanted.token and parse_address(wanted.token) != token:
+            raise NotAllowed(
+                f"it costs {price.text} of the token {price.token}, and not of the one that was named",
+                hint="its terms have changed: read them again",
+            )
+        if price.units > self.facts(token).units(wanted.most):
+            raise NotAllowed(
+                f"it costs {price.text}, and at most {wanted.most[:40]} may be paid", hint="allow more, or leave it"
+            )
 
     def _paid(self, found: _Wanted, way: Way, title: str) -> tuple[tuple[ContractCall, ...], str]:
         """Returns the calls that buy one thing, and what the account signs for them."""

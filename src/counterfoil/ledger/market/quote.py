@@ -22,7 +22,7 @@ class TradeQuote(Quote):
         transactions: How many are still to be sent.
         moves: The money it moves, besides fees, in words.
         pays: What this account pays of it; None for nothing.
-        holds_units: What it holds of that token.
+        holds_units: What it has of that token to pay with: what it holds, or what the market owes it.
         signs: What the account signs besides transactions, in words.
     """
 

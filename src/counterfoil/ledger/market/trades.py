@@ -65,6 +65,7 @@ class Trade:
         public: What everybody can read afterwards, by name.
         moves: The money it moves, besides fees, in words.
         pays: What this account pays of it; None for nothing.
+        is_from_owed: Whether it pays that with what the market owes it, and not with what it holds.
         signs: What the account signs besides transactions, in words.
     """
 
@@ -75,6 +76,7 @@ class Trade:
     public: Mapping[str, str] = field(default_factory=dict)
     moves: tuple[str, ...] = ()
     pays: Price | None = None
+    is_from_owed: bool = False
     signs: str = ""
 
 
@@ -126,7 +128,9 @@ class Trades:
         public = {name: value for name, value in trade.public.items() if value}
         holds = 0
         if trade.pays is not None and trade.pays.token:
-            holds = self.token(bytes.fromhex(trade.pays.token[2:])).balance(self.account)
+            token = parse_address(trade.pays.token)
+            owed = self.opened.contract.owed(token, self.account)[0] if trade.is_from_owed else None
+            holds = self.token(token).balance(self.account) if owed is None else owed
         asset = trade.done[0].asset
         more = {"moves": trade.moves, "pays": trade.pays, "holds_units": holds, "signs": trade.signs}
         quote = TradeQuote.of([replace(each, asset=asset) for each in quotes], trade.title, public, **more)

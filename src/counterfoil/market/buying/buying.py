@@ -30,9 +30,12 @@ from counterfoil.errors import (
     CounterfoilError,
     DoesNotMatch,
     InvalidInput,
+    LedgerContradicts,
+    LedgerUnreachable,
     NotAllowed,
     NotFound,
     Stale,
+    WrongChain,
 )
 from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.sending.rows import OPEN
@@ -53,7 +56,7 @@ from counterfoil.store.views import Views
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.buying import Way
-    from counterfoil.ledger.market.offer import Offer, Order
+    from counterfoil.ledger.market.offer import Offer
 
 __all__ = ["Buying"]
 
@@ -202,13 +205,11 @@ class Buying:
 
         def carry_out(tell: Tell) -> Purchase:
             self._purchases.keep(purchase, seen)  # step 5
-            self._made(buy(tell), purchase)
+            made = buy(tell)
+            assert made.order == purchase.order, "an order's id follows from offer, account and key"
             return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
 
         return Planned(quote, offer, signed, purchase.order, admission, carry_out)
-
-    def _made(self, order: Order, purchase: Purchase) -> None:
-        assert order.order == purchase.order, "an order's id follows from offer, account and key"
 
     # Fetching
 
@@ -297,23 +298,28 @@ class Buying:
     ) -> list[Purchase]:
         """Goes on with every purchase that was interrupted, and returns those that moved.
 
-        What cannot go on now says why in its `fault`, and is tried again the next time.
+        What cannot go on now says why in its `fault`, holds up no other, and is tried again the next time.
 
         Args:
             progress: As for `fetch`.
             may: Whether one that is on the ledger is fetched now.
+
+        Raises:
+            LedgerUnreachable, LedgerContradicts, WrongChain: The ledger cannot be asked.
         """
         moved = []
         self._bring_on()
         for each in self._purchases.all():
             if each.state in (PurchaseState.FETCHED, PurchaseState.REFUNDED):
                 continue
-            now = self._settled(each)
-            if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE and may(now):
-                try:
+            try:
+                now = self._settled(each)
+                if now.state is PurchaseState.BOUGHT and now.path and now.kind in _FETCHABLE and may(now):
                     now = self.fetch(now.order, progress=progress, patience_s=0)
-                except CounterfoilError as error:
-                    now = self._purchases.change(now.order, fault=error.message)
+            except (LedgerContradicts, LedgerUnreachable, WrongChain):  # without the ledger none goes on
+                raise
+            except CounterfoilError as error:
+                now = self._purchases.change(each.order, fault=error.message)
             if now.state is not each.state:
                 moved.append(now)
         return moved

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 from organisations import open_home
-from two_traders import Fair, done, joined, sent, trades
+from two_traders import Fair, another_token, done, joined, sent, trades
 
 from counterfoil.errors import CounterfoilError, InvalidInput, NotAllowed
 from counterfoil.ledger.accounts.account import LocalAccount
 from counterfoil.ledger.accounts.transaction import SignedTransaction, Transaction
 from counterfoil.ledger.market.buying import Way
-from counterfoil.ledger.market.terms import Share
+from counterfoil.ledger.market.contract import MarketContract
+from counterfoil.ledger.market.selling import OfferDraft
+from counterfoil.ledger.market.terms import UNLIMITED, Share
 from counterfoil.ledger.market.token import Permit, Token
+from counterfoil.ledger.market.trades import terms_of
 from counterfoil.ledger.rpc.hexadecimal import data
 from counterfoil.ledger.sending.outbox import Outbox
 
@@ -195,6 +198,39 @@ def test_what_is_bought_already_is_not_paid_again_among_others(fair: Fair) -> No
     with pytest.raises(InvalidInput, match="would be paid again"):
         done(fair.buys.buying_several([fair.to_buy(offer, 1), fair.to_buy(offer, 3)]))
     assert fair.buys.balance().units == held
+
+
+def test_what_the_market_owes_pays_for_who_holds_nothing(fair: Fair, tmp_path: Path) -> None:
+    offer = fair.offer("all deposited", price="2")
+    with joined(tmp_path, fair.seller, fair.node, fair.clock) as buyer:
+        market = buyer.ledger.market
+        done(market.depositing(market.balance().amount))
+        assert market.balance().units == 0
+        assert done(market.buying(fair.to_buy(offer), way="balance")).state == "paid"
+        assert market.owed().amount == "998.00"
+
+
+def test_the_same_price_in_another_token_is_not_paid(fair: Fair) -> None:
+    offer, other = fair.offer("another token", price="2"), another_token(fair)
+    read = fair.to_buy(offer, token=offer.price.token)
+    changed = done(fair.sells.offering(offer.asset, OfferDraft("licence", "2", offer.sheet, token=other)))
+    assert (changed.offer, changed.price.text) == (offer.offer, offer.price.text)
+    with pytest.raises(NotAllowed, match=f"costs 2.00 CREDIT of the token {other}"):
+        fair.buys.buying(read)
+
+
+def test_what_is_bought_stays_bought_whatever_is_offered_next(fair: Fair) -> None:
+    """Its seller offers the same with shares that it shows nobody, before the buyer's log has the purchase."""
+    offer, outbox = fair.offer("shares not shown", price="0"), fair.seller.ledger.opened.outbox
+    wanted = fair.to_buy(offer)
+    order = done(fair.buys.buying(wanted))
+    hidden = replace(terms_of(fair.sells.require_offer(offer.offer)), split=b"\x99" * 32)
+    calldata = MarketContract.offer(int(offer.asset, 16), offer.number, UNLIMITED, hidden)
+    assert outbox.wait(outbox.submit(fair.sells.opened.contract.address, calldata, purpose="by hand")).state == "final"
+
+    with pytest.raises(NotAllowed, match="was not shown"):
+        fair.buys.buying(fair.to_buy(offer, 2))
+    assert done(fair.buys.buying(wanted)) == order
 
 
 def signed_call(fair: Fair, wanted: Any) -> bytes:
