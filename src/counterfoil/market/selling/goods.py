@@ -16,9 +16,10 @@ from counterfoil.market.delivery.source import Source
 from counterfoil.market.delivery.sources import FileSource, OpenedSource, StoreSource
 from counterfoil.market.selling.changed_sources import ChangedSources
 from counterfoil.market.state import MarketState, metadata
-from counterfoil.provenance import Provenance
+from counterfoil.provenance import Dataset, Model, Provenance
+from counterfoil.provenance.text_table import digest_of
 
-__all__ = ["Goods", "Place", "read_place"]
+__all__ = ["Goods", "Place", "is_on_record", "read_place", "snapshot_place"]
 
 PlaceKind = Literal["path", "store", "snapshot"]
 
@@ -115,14 +116,37 @@ def read_place(text: str, provenance: Provenance) -> Place:
     if path.exists():
         return Place("path", str(path.resolve()))
     try:
-        found = provenance.snapshots.find(text)
+        return snapshot_place(text, provenance)
     except NotFound:
         raise InvalidInput(
             f"{text[:200]!a} is neither a file or folder, nor an address, nor a snapshot of this home",
             hint="name what is to be delivered; `counterfoil snapshot list` shows the snapshots",
         ) from None
-    record = found.dataset.record
+
+
+def snapshot_place(name: str, provenance: Provenance) -> Place:
+    """Returns the place of a snapshot by its name, of which the newest version counts, or by NAME@VERSION.
+
+    Raises:
+        NotFound: There is no such snapshot.
+    """
+    record = provenance.snapshots.find(name).dataset.record
     return Place("snapshot", f"{record.name}@{record.version}")
+
+
+def is_on_record(place: Place, found: Dataset | Model, provenance: Provenance) -> bool:
+    """Whether what lies at a place is what is on record, by its digest; an address is taken at its word.
+
+    Raises:
+        NotFound: The snapshot is gone.
+        InvalidInput: A file or folder cannot be read.
+    """
+    if place.kind == "store":
+        return True
+    on_record = found.record.sha256 if isinstance(found, Dataset) else found.record.file_sha256
+    if place.kind == "snapshot":
+        return provenance.snapshots.find(place.where).dataset.record.sha256 == on_record
+    return digest_of(Path(place.where)) == on_record
 
 
 def _opened_path(where: str) -> Source:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.market.checks import SHEET_CHECKS
-from counterfoil.market.selling.goods import Place, read_place
+from counterfoil.market.selling.goods import Place, is_on_record, read_place, snapshot_place
 from counterfoil.market.selling.offering import Listing, Registered
 from counterfoil.market.sheets.figures import quality_figures
 from counterfoil.market.sheets.shelf import Shelf
@@ -143,7 +143,7 @@ class ListingDrafts:
         """
         found = self._found(wanted)
         place = self._place(wanted)
-        _require_same(found, place)
+        self._require_same(found, place)
         table = _table(place) if wanted.sample or wanted.profile else None
         wares = self._wares(wanted, found)
         if table is not None:
@@ -170,13 +170,22 @@ class ListingDrafts:
             if folder in path.parents and path.exists():
                 return Place("path", str(path))
         try:
-            record = self._provenance.snapshots.find(wanted.where).dataset.record
+            return snapshot_place(wanted.where, self._provenance)
         except NotFound:
             raise InvalidInput(
                 f"{wanted.where[:200]!a} is neither a snapshot nor in the folder of what may be offered over HTTP",
                 hint="name a snapshot; or set market_folder in counterfoil.toml and put the file there",
             ) from None
-        return Place("snapshot", f"{record.name} {record.version}")
+
+    def _require_same(self, found: Dataset | Model, place: Place) -> None:
+        """Refuses a file, folder or snapshot that is not what is on record."""
+        if is_on_record(place, found, self._provenance):
+            return
+        name = place.where if place.kind == "snapshot" else Path(place.where).name
+        raise InvalidInput(
+            f"{name} is not what is on record as {found.record.name} {found.record.version}",
+            hint="give the file as it was registered, or register this one first",
+        )
 
     def _found(self, wanted: ToList) -> Dataset | Model:
         if wanted.what_kind is None:
@@ -299,21 +308,6 @@ def _in_words(found: Dataset | Model) -> str:
         size = f"{record.rows:,} rows" if record.rows is not None else f"{record.size_bytes:,} bytes"
         return f"The dataset {record.name}, version {record.version}: {size}."
     return f"The model {found.record.name}, version {found.record.version}."
-
-
-def _require_same(found: Dataset | Model, place: Place) -> None:
-    """Refuses a file or folder of this machine that is not the one on record."""
-    from counterfoil.provenance.text_table import digest_of
-
-    if place.kind != "path":
-        return
-    on_record = found.record.sha256 if isinstance(found, Dataset) else found.record.file_sha256
-    if digest_of(Path(place.where)) != on_record:
-        name = Path(place.where).name
-        raise InvalidInput(
-            f"{name} is not what is on record as {found.record.name} {found.record.version}",
-            hint="give the file as it was registered, or register this one first",
-        )
 
 
 def _table(place: Place) -> TextTable:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import InvalidInput, NotFound
-from counterfoil.market.selling.goods import Place, read_place
+from counterfoil.market.selling.goods import Place, is_on_record, read_place
 
 if TYPE_CHECKING:
     from counterfoil.market.selling.listing_draft import ToList
@@ -98,9 +98,6 @@ def place_on_record(org: Organisation, found: Dataset | Model, where: str) -> Pl
     Raises:
         InvalidInput: Something else lies there, or nothing; or it is an address.
     """
-    from counterfoil.provenance.datasets import Dataset
-    from counterfoil.provenance.text_table import digest_of
-
     if "://" in where:
         raise InvalidInput(
             "an address is not taken here", hint="give a file, a folder or a snapshot; the command line takes addresses"
@@ -115,16 +112,9 @@ def place_on_record(org: Organisation, found: Dataset | Model, where: str) -> Pl
         raise wrong from None
     if place is None:
         raise InvalidInput("where its contents lie was not said", hint="the file or folder on the node's machine")
-    if place.kind == "snapshot":
-        if org.provenance.snapshots.find(place.where).dataset.index != found.index:
-            raise wrong
-        return place
-    from pathlib import Path
-
-    on_record = found.record.sha256 if isinstance(found, Dataset) else found.record.file_sha256
     try:
-        is_same = digest_of(Path(place.where)) == on_record
-    except (OSError, InvalidInput):
+        is_same = is_on_record(place, found, org.provenance)
+    except (OSError, InvalidInput, NotFound):
         is_same = False
     if not is_same:
         raise wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from counterfoil.market.sheets.wares import Content
 from counterfoil.organisation import Organisation
 from counterfoil.provenance.passports.parts import Licence
 from counterfoil.provenance.quality.check import check_quality
+from counterfoil.provenance.snapshots import PathSource
 
 LICENCE = b"Use it for research.\n"
 SHA256 = sha256(LICENCE).hexdigest()
@@ -141,3 +143,20 @@ def test_another_file_than_the_one_on_record_is_not_listed(
     path.write_text("id,city\n1,Paris\n")
     with pytest.raises(InvalidInput, match=r"swapped\.csv is not what is on record as swapped 1"):
         drafts.draft(wanted(path, "swapped"))
+
+
+@pytest.mark.parametrize("is_remote", [False, True], ids=["here", "over-http"])
+@pytest.mark.parametrize("where", ["rates", "rates@1"])
+def test_a_snapshot_is_listed_by_its_name_and_as_what_it_is_alone(
+    org: Organisation, drafts: ListingDrafts, tmp_path: Path, where: str, is_remote: bool
+) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("day,rate\n1,2\n")
+    org.provenance.snapshots.take(PathSource(f"file://{path}"), name="rates")
+    made = drafts.draft(replace(wanted(path, "rates"), where=where, is_remote=is_remote)).listing
+    assert made.place is not None
+    with closing(org.market.selling.goods.open(made.place)) as source:
+        assert source.size_bytes == path.stat().st_size
+    table(org, tmp_path, "cities")
+    with pytest.raises(InvalidInput, match="rates@1 is not what is on record as cities 1"):
+        drafts.draft(replace(wanted(path, "cities"), where=where, is_remote=is_remote))
