@@ -13,16 +13,23 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from making_node import serving
 
-from counterfoil.cli.commands import COMMANDS
 from counterfoil.cli.main import run
+from counterfoil.cli.reference import commands
 
 ROOT = Path(__file__).parents[2]
 FIRST = ROOT / "docs" / "guides" / "first-decisions.md"
 CLIENT = ROOT / "docs" / "guides" / "client.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OPTIONS = {
+    path: {
+        name for each in command.params if isinstance(each, click.Option) for name in (*each.opts, *each.secondary_opts)
+    }
+    for path, command in commands()
+}
 TOLD = [PAGES[0], *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "reference" / "evidence.md"]
 
 
@@ -108,13 +115,44 @@ def test_the_clients_guide_ends_with_a_check_that_passes(tmp_path: Path, monkeyp
 
 
 def test_every_command_named_in_passing_exists() -> None:
-    named = {
-        (page.name, word)
-        for page in PAGES
-        # what ends in a number is the name of a format, such as the one of an offer
-        for word in re.findall(r"`counterfoil ([a-z][a-z-]*)(?![a-z -]* \d+[` ])", page.read_text(encoding="utf-8"))
-    }
-    assert {(page, word) for page, word in named if word not in COMMANDS} == set()
+    assert [said for said in told_commands() if not is_command(said[1])] == []
+
+
+def test_every_option_named_in_passing_exists() -> None:
+    named = [(page, said, word.partition("=")[0]) for page, said in told_commands() for word in said]
+    named = [each for each in named if re.match("--[a-z]", each[2])]
+    assert len(named) > 300
+    assert [each for each in named if each[2] not in options_of(each[1])] == []
+
+
+def told_commands() -> list[tuple[str, list[str]]]:
+    """Returns page and words for each `counterfoil …` in backquotes or on a line of a block."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        said = re.findall(r"`counterfoil ([a-z][^`]*)`", text)
+        said += re.findall(r"^(?:\$ | {4})?counterfoil ([a-z].*?)(?:   .*| [>#].*)?$", text, re.M)
+        # what has a number behind small words is the name of a format, such as the one of an offer
+        found += [(page.name, each.split()) for each in said if not re.match(r"[a-z ]+ \d+\b", each)]
+    return found
+
+
+def path_of(said: list[str]) -> tuple[str, ...]:
+    """Returns the words of a command, or of a group of commands, with which a line begins."""
+    known = {path[:n] for path in OPTIONS for n in range(1, len(path) + 1)}
+    return max((tuple(said[:n]) for n in range(1, 4) if tuple(said[:n]) in known), key=len, default=())
+
+
+def is_command(said: list[str]) -> bool:
+    """Whether it is a command, a whole group, or what a group does without a word of its own (`recall DATASET`)."""
+    path = path_of(said)
+    return path in OPTIONS or (bool(path) and len(path) == len(said)) or path == ("recall",)
+
+
+def options_of(said: list[str]) -> set[str]:
+    """Returns the options that a command takes; of a group, those of its commands."""
+    path = path_of(said)
+    return {"--help"}.union(*(options for each, options in OPTIONS.items() if each[: len(path)] == path))
 
 
 def test_every_page_is_in_the_navigation() -> None:
