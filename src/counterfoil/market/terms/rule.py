@@ -164,9 +164,9 @@ def _few(table: StrictTable, key: str, check: Callable[[str], str]) -> list[str]
 def _organisation(text: str) -> str:
     if "+" in text:
         return str(_key(text))
-    if not is_key_name(text) or len(text) > 256 or "/" in text.removesuffix("/"):
+    if not is_key_name(text) or len(text) > 256 or "://" in text:
         raise InvalidInput(
-            f"{text[:80]!r} names no organisation", hint="write its origin, bank.example, or its market key"
+            f"{text[:80]!r} names no organisation", hint="write its origin, bank.example/credit, or its market key"
         )
     return text
 

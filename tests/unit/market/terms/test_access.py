@@ -114,6 +114,17 @@ def test_an_origin_counts_only_under_a_key_that_the_owner_knows() -> None:
     assert not decide(terms({"effect": "deny"} | rule, {}), other, KNOWN, made.NOW).allowed
 
 
+def test_an_organisation_is_named_by_the_whole_origin_of_its_log() -> None:
+    """An origin has a path where an organisation keeps more than one log."""
+    origin = "bank.example/credit"
+    known = Context({origin: frozenset({made.public_of(origin)})})
+    asked = read_claims(made.signed_claims(origin, organisation=origin))
+    for named, allowed in ((origin, True), ("bank.example", False), ("bank.example/cards", False)):
+        assert decide(terms({"organisations": [named]}), asked, known, made.NOW).allowed is allowed
+        denied = decide(terms({"effect": "deny", "organisations": [named]}, {}), asked, known, made.NOW)
+        assert denied.allowed is not allowed
+
+
 WANTED = {"credentials": [{"kind": "accredited-researcher", "issuer": made.key_of("ministry.example")}]}
 
 

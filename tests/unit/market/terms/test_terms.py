@@ -70,6 +70,7 @@ def rule(**parts: Any) -> dict[str, Any]:
         (rule(jurisdictions={"in": ["DE"], "by": "me"}), "unknown key"),
         (rule(jurisdictions={}), "no in"),
         (rule(organisations=["a b"]), "names no organisation"),
+        (rule(organisations=["https://lab.example"]), "names no organisation"),
         (rule(organisations=["lab.example+00000000+AAAA"]), "no key in note form"),
         (rule(credentials=[{"kind": "x", "issuer": "nobody"}]), "no key in note form"),
         (rule(uses={"most": 0, "per": "order"}), "most"),
