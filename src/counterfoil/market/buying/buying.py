@@ -200,7 +200,10 @@ class Buying:
 
         recipient = recipient_of(self._purchases.secret_of(purchase)).hex()
         job = sha256(purchase.job).hexdigest() if purchase.job else ""
-        wanted = ToBuy(offer.offer, recipient, most or offer.price.amount, signed.digest_hex, job, referrer)
+        price = offer.price
+        wanted = ToBuy(
+            offer.offer, recipient, most or price.amount, signed.digest_hex, job, referrer, token=price.token
+        )
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:
