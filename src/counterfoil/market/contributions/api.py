@@ -85,14 +85,11 @@ class ContributionRoutes:
 
     async def contents(self, digest: Digest, request: Request) -> dict[str, Any]:
         """Takes the contents of a proposal, a file of the age format; it is as long as the proposal says."""
-        from counterfoil.market.contributions.taking import sealed_bytes
-
-        held = await asyncio.to_thread(lambda: self._room.registry.held(digest))
-        most = sealed_bytes(held.signed.proposal.content.size_bytes)
+        taking = await asyncio.to_thread(lambda: self._room.taking)
+        most = await asyncio.to_thread(taking.awaited_bytes, digest)
         request.state.most_body_bytes = min(most, self._desk.most_file_bytes)
         async with received(request, self._desk.incoming, "contents.age") as path:
-            take = self._room.taking.take_contents
-            return (await asyncio.to_thread(lambda: take(digest, path.read_bytes()))).to_json()
+            return (await asyncio.to_thread(lambda: taking.take_contents(digest, path.read_bytes()))).to_json()
 
     def standing(self, digest: Digest) -> dict[str, Any]:
         """Says how a proposal stands, to whoever knows its digest."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from counterfoil.ledger.assets.asset import Asset
     from counterfoil.ledger.ledger import Ledger
 
-__all__ = ["OpeningDraft", "Taking", "sealed_bytes"]
+__all__ = ["OpeningDraft", "Taking"]
 
 DEFAULT_MOST_BPS: Final = 2_000
 _INFO: Final = b"counterfoil proposals 1\n"
@@ -204,6 +204,15 @@ class Taking:
             self._told.write(ProposalRecord(signed, base.leaf).draft())
         return self._registry.held(signed.digest_hex)
 
+    def awaited_bytes(self, digest: str) -> int:
+        """Returns how long a proposal's contents are, encrypted: of what a stranger sends no more is read than that.
+
+        Raises:
+            NotFound: There is no such proposal.
+            NotAllowed: It waits for none.
+        """
+        return _sealed_bytes(self._awaiting(digest).signed.proposal.content.size_bytes)
+
     def take_contents(self, digest: str, data: bytes) -> Held:
         """Takes the contents of a proposal, encrypted; the same again changes nothing.
 
@@ -212,11 +221,9 @@ class Taking:
             NotAllowed: It waits for none.
             DoesNotMatch: They are not what was proposed, or not encrypted to this home.
         """
-        held = self._registry.held(digest)
-        if held.state != "announced":
-            if held.state == "open" and not held.signed.proposal.offer:
-                return held
-            raise NotAllowed(f"the proposal is {held.state}, and waits for no contents")
+        held = self._awaiting(digest)
+        if held.state == "open":
+            return held
         self._opened(held.signed, data)  # 5
         self._registry.put_sealed(digest, data)
         self._registry.move(digest, "open", of=("announced",))
@@ -262,6 +269,13 @@ class Taking:
         return self._decided(digest, "withdrawn")
 
     # Inner parts
+
+    def _awaiting(self, digest: str) -> Held:
+        """Returns a proposal whose contents are to be sent, or were and may be again."""
+        held = self._registry.held(digest)
+        if held.state == "announced" or (held.state == "open" and not held.signed.proposal.offer):
+            return held
+        raise NotAllowed(f"the proposal is {held.state}, and waits for no contents")
 
     def _require_answer(self, signed: SignedProposal, opening: Opening) -> None:
         """Step 2."""
@@ -316,10 +330,10 @@ class Taking:
     def _opened(self, signed: SignedProposal, data: bytes) -> bytes:
         """Step 5; returns the contents."""
         content = signed.proposal.content
-        if len(data) != sealed_bytes(content.size_bytes):
+        if len(data) != _sealed_bytes(content.size_bytes):
             raise DoesNotMatch(
                 f"{len(data):,} bytes came, and contents of {content.size_bytes:,} bytes take "
-                f"{sealed_bytes(content.size_bytes):,} when they are encrypted"
+                f"{_sealed_bytes(content.size_bytes):,} when they are encrypted"
             )
         contents = decrypt(data, self._key(signed.proposal.asset))
         if len(contents) != content.size_bytes or root_of_contents(contents) != content.root:
@@ -340,6 +354,6 @@ class Taking:
         return derived(self._secret(), _INFO + asset.encode())
 
 
-def sealed_bytes(size_bytes: int) -> int:
+def _sealed_bytes(size_bytes: int) -> int:
     """Returns the length of contents when they are encrypted to one key."""
     return HEAD_BYTES + sealed_size(size_bytes)

@@ -135,6 +135,25 @@ def test_contents_are_those_that_were_proposed_or_nothing(
         owner.taking.take_contents("ab" * 32, good)
 
 
+def test_nothing_is_read_of_what_is_sent_where_no_contents_are_awaited(
+    stall: Stall, made: tuple[Open, SignedProposal, bytes]
+) -> None:
+    open_, signed, data = made
+    owner, _ = sides(stall)
+    huge = replace(signed.proposal.content, size_bytes=2**40)  # such contents are had under an offer
+    digest = owner.taking.take(signed_anew(signed, content=huge, offer="0x" + "ab" * 32).data).signed.digest_hex
+    with pytest.raises(NotAllowed, match="waits for no contents"):
+        owner.taking.awaited_bytes(digest)
+    digest = owner.taking.take(signed.data).signed.digest_hex
+    good = sealed(open_, data)
+    for _ in range(2):  # sent again, it is taken again
+        assert owner.taking.awaited_bytes(digest) == len(good)
+        owner.taking.take_contents(digest, good)
+    owner.taking.decline(digest)
+    with pytest.raises(NotAllowed, match="declined"):
+        owner.taking.awaited_bytes(digest)
+
+
 @pytest.mark.parametrize("made", [{"reviewers": REVIEWERS, "needed": 2}], indirect=True, ids=["two of three"])
 def test_reviewers_decide_each_with_one_vote(stall: Stall, made: tuple[Open, SignedProposal, bytes]) -> None:
     open_, signed, data = made
