@@ -19,6 +19,8 @@ __all__ = ["Money"]
 
 _Planned = tuple[TradeQuote, Callable[[Tell], Price]]
 _MOST_SELLERS: Final = 64
+_WHOLE: Final = 10**12
+"""A weight under a root of claims is in parts of this."""
 
 
 class Money(Allowances):
@@ -85,19 +87,18 @@ class Money(Allowances):
         address, word = self.named_token(token), read_word(root, "a root of claims")
         hashes = [read_word(each, "a hash of the proof") for each in proof]
         came, _, before = self.opened.contract.pot(word, address, self.account)
-        price = self.price(address, max(0, came * weight // 10**12 - before))
+        price = self.price(address, max(0, came * weight // _WHOLE - before))
         title = f"claim {price.text}"
 
         def is_made() -> bool:
             came, _, had = self.opened.contract.pot(word, address, self.account)
-            return came * weight // 10**12 <= had
+            return came * weight // _WHOLE <= had
 
         calldata = MarketContract.claim(word, address, self.account, weight, index, size, hashes)
         call = self.call(f"claimed {word.hex()} {checksummed(address)}", calldata, title, is_made)
 
         def told(_: Done) -> MarketEvent | None:
-            events = self.opened.book.events(names=("Claimed",), account=lower(self.account), newest_first=True)
-            return next((each for each in events if each.told["root"] == f"0x{word.hex()}"), None)
+            return self._newest_of("Claimed", address, root=f"0x{word.hex()}")
 
         done = Done("claimed", token=price.token, amount=price.amount, digest=word.hex())
         return self._money_plan(done, title, (call,), told, (f"{price.text} to this account",), address)
@@ -160,10 +161,19 @@ class Money(Allowances):
             raise InvalidInput("nothing would be moved", hint="an amount above zero")
         return address, price
 
-    def _newest_of(self, name: str, token: bytes, account: str | None = None) -> MarketEvent | None:
+    def _newest_of(self, name: str, token: bytes, *, account: str | None = None, root: str = "") -> MarketEvent | None:
+        """Returns the newest event of a name about a token, and a root of claims where one is named.
+
+        Args:
+            name: The event's.
+            token: 20 bytes.
+            account: Whom it is about, `0x…` in lower case; this home's account by default, empty for anybody.
+            root: The root, `0x…`; empty where it is about none.
+        """
         mine = lower(self.account) if account is None else account
         events = self.opened.book.events(names=(name,), account=mine, newest_first=True)
-        return next((each for each in events if each.told["token"] == lower(token)), None)
+        found = (each for each in events if each.told["token"] == lower(token) and each.told.get("root", "") == root)
+        return next(found, None)
 
     def _money_plan(
         self,

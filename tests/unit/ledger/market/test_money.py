@@ -6,9 +6,10 @@ from hashlib import sha256
 
 import pytest
 from eth_abi.abi import encode
-from two_traders import Fair, done, sent, trades
+from two_traders import Fair, another_token, done, sent, trades
 
 from counterfoil.errors import OutOfFunds
+from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.market.terms import Share
 from counterfoil.ledger.market.token import Token
 from counterfoil.organisation import Organisation
@@ -66,6 +67,27 @@ def test_what_was_claimed_before_the_record_is_recorded_with_its_amount(fair: Fa
 
     record = trades(fair.buyer)[-1]
     assert (record.action, record.amount, record.digest) == ("claimed", "4.00", root)
+
+
+def test_what_was_claimed_in_another_token_is_not_recorded_as_this_ones(fair: Fair) -> None:
+    """Anybody may have it sent, so this home's log does not know of it."""
+    helper, other = fair.buyer.ledger.require_connection().account, another_token(fair)
+    root = sha256(b"\0" + encode(["address", "uint256"], [helper, 10**12])).hexdigest()
+    for number, token in enumerate(("", other), 1):
+        shares = (Share.of(f"0x{root}", 1_000 * number),)
+        offer = fair.offer(f"in two tokens {number}", price="8", token=token, shares=shares)
+        done(fair.buys.buying(fair.to_buy(offer)))
+    done(fair.buys.claiming(root, 10**12, 0, 1, []))
+    word, market, outbox = bytes.fromhex(root), fair.sells.opened.contract, fair.seller.ledger.opened.outbox
+    calldata = market.claim(word, parse_address(other), parse_address(helper), 10**12, 0, 1, [])
+    outbox.wait(outbox.submit(market.address, calldata, purpose="by hand"))
+    size = len(trades(fair.buyer))
+
+    done(fair.buys.claiming(root, 10**12, 0, 1, []))
+    assert len(trades(fair.buyer)) == size
+    done(fair.buys.claiming(root, 10**12, 0, 1, [], other))
+    record = trades(fair.buyer)[-1]
+    assert (record.action, record.token, record.amount) == ("claimed", other, "1.60")
 
 
 def test_fees_are_collected_once_and_recorded_with_their_amount(fair: Fair) -> None:
