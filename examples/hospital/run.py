@@ -4,7 +4,7 @@
 
 Two organisations on one ledger, both in FOLDER (`hospital-example` by default, which must be new). The data are real:
 569 cases of breast cancer (Wisconsin, 1995), as scikit-learn brings them along. Needs Linux with bubblewrap, and the
-extras `ledger`, `node`, `fingerprint` and `privacy`; takes about half a minute.
+extras `ledger`, `node`, `fingerprint`, `ml` and `compute`; takes about half a minute.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def trains(hospital: Organisation, lab: Organisation, offer: Offer, train: Algor
     print("   Whoever may see the data can run it again. The hospital's auditor does, and compares:")
     sheet = hospital.market.sheets.sheet_of(offer)
     spec = JobSpec.decode(lab.market.purchases.at(order).job)
-    report = check_execution(result.signed.encode(), sheet, spec, train, data)
+    report = check_execution(result.signed.encode(), sheet, spec, train, data, issuer=hospital.market.key)
     for number, step in enumerate(report.steps, 1):
         print(f"     {number}. {step.title:45} {step.status}: {step.detail}")
     if not report.is_intact:

@@ -38,14 +38,10 @@ def test_a_model_comes_back_rows_do_not_and_the_money_ends_where_it_should(tmp_p
     assert "65.00 CREDIT left" in said
     assert "take 35.00 CREDIT" in said
     model, code = tmp_path / "example" / "model", EXAMPLE.parent / "algorithms" / "train.py"
-    auditor = [
-        Path(sys.executable).with_name("counterfoil"),
-        "market",
-        "rerun",
-        model,
-        code,
-        tmp_path / "example" / "cases.csv",
-    ]
+    cli, key = [Path(sys.executable).with_name("counterfoil"), "market"], tmp_path / "hospital.vkey"
+    asked = [*cli, "key", "--home", tmp_path / "example" / "hospital"]
+    key.write_text(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=120).stdout)
+    auditor = [*cli, "rerun", model, code, tmp_path / "example" / "cases.csv", "--issuer", key]
     checked = subprocess.run(auditor, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert (checked.returncode, checked.stdout.count(" PASSED ")) == (0, 7), checked.stdout + checked.stderr
     arrays = load_file(tmp_path / "example" / "model" / "out" / "model.safetensors")

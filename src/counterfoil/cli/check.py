@@ -15,7 +15,7 @@ from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report, report_lines
 from counterfoil.core.wording import counted
-from counterfoil.errors import InvalidInput, MalformedEvidence
+from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:
     from counterfoil.ledger.anchors.live_check import LedgerAnswer
@@ -86,10 +86,17 @@ def check(
     issuer is the seller's market key. Exit code 0: nothing failed; 4: something
     does not match, or a step named by --require did not pass.
     """
-    from counterfoil.store.check_file import check_file, other_file, read_head, read_witnesses, require_fitting
+    from counterfoil.store.check_file import (
+        check_file,
+        named_issuer,
+        other_file,
+        read_head,
+        read_witnesses,
+        require_fitting,
+    )
 
     with session.progress("Checking") as progress:
-        key = _issuer(issuer)
+        key = named_issuer(issuer) if issuer is not None else None
         named = _hash(block, "--block")
         answer = _asked(file, rpc, confirmations, key)
         report = other_file(file) or check_file(
@@ -167,18 +174,6 @@ def value_text(value: Any) -> str:
     if value is None:
         return "(left empty)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _issuer(text: str | None) -> VerifierKey | None:
-    """Reads the key the checker named; a misspelt one is the checker's slip, not the file's fault."""
-    from counterfoil.store.check_file import read_issuer
-
-    if text is None:
-        return None
-    try:
-        return read_issuer(text)
-    except MalformedEvidence as error:
-        raise InvalidInput(f"--issuer: {error.message}", hint=error.hint) from error
 
 
 def _with_data(session: Session, report: Report, file: Path, data: Path) -> Report:

@@ -32,6 +32,7 @@ from counterfoil.store.bundle_file import BundleReader
 
 __all__ = [
     "check_file",
+    "named_issuer",
     "other_file",
     "read_anchor",
     "read_hash",
@@ -219,6 +220,23 @@ def read_issuer(text: str) -> VerifierKey:
             raise NotFound(f"there is no key file {text[:200]!r}", hint="a key looks like bank.example+1a2b3c4d+AVt5…")
         text = _text(_read(path, MAX_NOTE_BYTES))
     return VerifierKey.parse(text)
+
+
+def named_issuer(text: str, option: str = "--issuer") -> VerifierKey:
+    """Reads the key that a checker named; a misspelt one is the checker's slip, not the file's fault.
+
+    Args:
+        text: As for `read_issuer`.
+        option: By which it was named.
+
+    Raises:
+        InvalidInput: It is no key.
+        NotFound: There is no such key file.
+    """
+    try:
+        return read_issuer(text)
+    except MalformedEvidence as error:
+        raise InvalidInput(f"{option}: {error.message}", hint=error.hint) from error
 
 
 def read_witnesses(path: Path) -> WitnessPolicy:

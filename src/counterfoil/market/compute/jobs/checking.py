@@ -1,7 +1,7 @@
 """Checks an execution receipt by running the job again: for whoever holds the data, an auditor at the owner's say.
 
 1. *format*: the receipt can be read, and its signature holds;
-2. *issuer*: the key is the one that signed the offer sheet;
+2. *issuer*: the key is the one that the checker named, and signed the offer sheet, too;
 3. *job*: it is about this specification: offer, data, algorithm, parameters;
 4. *algorithm*: the bytes at hand have the digest that is named;
 5. *data*: the data at hand have the content root that is named;
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.core import canonical
+from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
 from counterfoil.errors import CounterfoilError, InvalidInput
 from counterfoil.market.compute.algorithms import Algorithm
@@ -46,7 +47,13 @@ _RERUN: Final = "Does the same come out when it is run again?"
 
 
 def check_execution(
-    receipt: bytes | str, sheet: SignedSheet, spec: JobSpec, algorithm: Algorithm, data: Path
+    receipt: bytes | str,
+    sheet: SignedSheet,
+    spec: JobSpec,
+    algorithm: Algorithm,
+    data: Path,
+    *,
+    issuer: VerifierKey | None = None,
 ) -> Report:
     """Returns what the steps above find; an algorithm that now fails, or gives something else, is a finding.
 
@@ -56,6 +63,7 @@ def check_execution(
         spec: The specification that was bought.
         algorithm: The bytes that are said to have run.
         data: The data, as a file or folder of this machine.
+        issuer: The seller's market key, from a source the checker trusts.
 
     Raises:
         NotSetUp: Jobs cannot be locked in on this machine.
@@ -65,13 +73,12 @@ def check_execution(
     except CounterfoilError as error:
         return Report("execution receipt", (failed("format", TITLES["format"], error.message),))
     steps = [passed("format", TITLES["format"], f"an execution receipt of {told.ended}, rightly signed")]
-    is_sellers = signed.key.public == sheet.key.public
-    steps.append(
-        passed("issuer", TITLES["issuer"], f"signed by {sheet.key.name}, which signed the offer sheet")
-        if is_sellers
-        else failed("issuer", TITLES["issuer"], f"signed by {signed.key.fingerprint}, which did not sign the sheet")
-    )
-    steps += [_job(told, sheet, spec), _algorithm(told, algorithm), _data(told, data)]
+    steps += [
+        _issuer(signed.key, sheet.key, issuer),
+        _job(told, sheet, spec),
+        _algorithm(told, algorithm),
+        _data(told, data),
+    ]
     sandbox = Sandbox.open()
     steps.append(_environment(told, sandbox))
     if any(each.status is Status.FAILED for each in steps):
@@ -103,6 +110,18 @@ def _file(path: Path) -> bytes:
     if len(found) > _MOST_FILE_BYTES:
         raise InvalidInput(f"{path} is too large: {_MOST_FILE_BYTES:,} bytes is the limit")
     return found
+
+
+def _issuer(receipts: VerifierKey, sheets: VerifierKey, named: VerifierKey | None) -> Step:
+    if receipts.public != sheets.public:
+        return failed("issuer", TITLES["issuer"], f"signed by {receipts.fingerprint}, which did not sign the sheet")
+    if named is None:
+        told = f"no key was given; it says that it and the offer sheet are signed by {receipts.fingerprint}"
+        return not_checked("issuer", TITLES["issuer"], told)
+    if receipts.public != named.public:
+        told = f"it and the offer sheet are signed by {receipts.fingerprint}, not by {named.fingerprint}"
+        return failed("issuer", TITLES["issuer"], told)
+    return passed("issuer", TITLES["issuer"], f"signed by {sheets.name}, which signed the offer sheet")
 
 
 def _job(told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec) -> Step:

@@ -344,7 +344,10 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
         return {each.id: each.status.value for each in check_execution(**given).steps}
 
     names = ("format", "issuer", "job", "algorithm", "data", "environment", "rerun")
-    assert outcome() == dict.fromkeys(names, "passed")
+    own, other = stall.seller.market.key, stall.buyer.market.key
+    assert outcome(issuer=own) == dict.fromkeys(names, "passed")
+    assert outcome() == dict.fromkeys(names, "passed") | {"issuer": "not checked"}
+    assert (outcome(issuer=other)["issuer"], outcome(sheet=replace(sheet, key=other))["issuer"]) == ("failed", "failed")
     assert outcome(receipt=receipt.replace(b"finished", b"failed!!")) == {"format": "failed"}
     assert outcome(spec=replace(spec, nonce="0" * 64))["job"] == "failed"
     assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
@@ -370,11 +373,19 @@ def test_a_folder_that_was_fetched_is_all_an_auditor_needs_but_the_data(
         said = capsys.readouterr()
         return ended, said.out, said.err
 
+    own, key = stall.seller.market.key, tmp_path / "seller.vkey"
+    key.write_text(f"{own}\n")
     ended, said, _ = rerun()
-    assert (ended, said.count("PASSED"), f"market key: {stall.seller.market.key}" in said) == (0, 7, True), said
-    assert rerun("--issuer", str(stall.seller.market.key))[0] == 0
-    ended, _, told = rerun("--issuer", str(stall.buyer.market.key))
-    assert (ended, "not by the key you named" in told) == (4, True), told
+    assert (ended, said.count("PASSED"), "NOT CHECKED  [issuer]" in said, f"sheet: {own}" in said) == (0, 6, True, True)
+    assert "Verdict: intact, issuer unknown" in said
+    for named in (str(own), str(key)):
+        ended, said, _ = rerun("--issuer", named)
+        assert (ended, said.count("PASSED"), "signed by the issuer you named" in said) == (0, 7, True), said
+    ended, said, _ = rerun("--issuer", str(stall.buyer.market.key))
+    assert (ended, "FAILED  [issuer]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
+    for slip in (f"{own}A", "nowhere.vkey"):
+        ended, _, told = rerun("--issuer", slip)
+        assert (ended in (2, 3), "error:" in told) == (True, True), told
     (tmp_path / "other.py").write_text(CHANCE)
     ended, said, _ = rerun(code=tmp_path / "other.py")
     assert (ended, "FAILED  [algorithm]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
