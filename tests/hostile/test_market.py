@@ -543,6 +543,23 @@ def test_a_home_restored_from_before_a_purchase_says_what_is_lost(stall: Stall, 
         stall.buyer.market.buying.fetch(f"0x{'4' * 64}")
 
 
+def test_a_purchase_that_cannot_be_settled_holds_up_no_other(stall: Stall, scans: Path, tmp_path: Path) -> None:
+    from counterfoil.ledger.market.views import trades
+
+    offer, _ = offered(stall, scans, name="held up")
+    buying, purchases = stall.buyer.market.buying, stall.buyer.market.purchases
+    older = buying.planning(offer.offer, to=tmp_path / "got.csv").carry_out(lambda _: None)
+    stall.clock.move(1)
+    spoilt = buy(stall, offer.offer)  # the newest goes first
+    stall.buyer.views.catch_up()
+    with stall.buyer.views.engine.begin() as connection:  # as if killed before the purchase was on record
+        connection.execute(trades.delete().where(trades.c.order == spoilt.order))
+    purchases.change(spoilt.order, state=PurchaseState.PLANNED, sheet=b"{}")
+    assert [each.order for each in buying.resume()] == [older.order]
+    assert "signed document" in purchases.at(spoilt.order).fault
+    purchases.change(spoilt.order, state=PurchaseState.FETCHED, fault="")
+
+
 def test_a_slow_seller_does_not_hold_up_a_homes_own_orders(stall: Stall, scans: Path) -> None:
     offer, signed = offered(stall, scans, name="slow")
     bought = buy(stall, offer.offer)
