@@ -18,14 +18,12 @@ __all__ = ["ShownColumns", "columns_to_mind"]
 
 @dataclass(frozen=True, slots=True)
 class ShownColumns:
-    """Columns that are about to be shown, and what in them looks like an identifier of persons.
+    """What looks like an identifier of persons in columns that are about to be shown.
 
     Attributes:
-        columns: Names of all that were looked at.
         findings: What was found, by column.
     """
 
-    columns: tuple[str, ...]
     findings: tuple[Finding, ...]
 
     def lines(self) -> Iterator[str]:
@@ -51,4 +49,4 @@ def columns_to_mind(table: TextTable, columns: Sequence[str]) -> ShownColumns:
     import pyarrow
 
     schema = pyarrow.schema([table.schema.field(name) for name in chosen])
-    return ShownColumns(chosen, find_identifiers(TextTable(chosen, schema, batches)).findings)
+    return ShownColumns(find_identifiers(TextTable(chosen, schema, batches)).findings)

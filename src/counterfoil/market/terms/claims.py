@@ -57,7 +57,6 @@ class Claims:
         credentials: What others say about it; each signature is valid.
         created: RFC 3339, UTC, whole seconds.
         key: The market key that signed.
-        digest: SHA-256 (hex) of the document, by which the grant's record names it.
     """
 
     order: str
@@ -69,7 +68,6 @@ class Claims:
     credentials: tuple[Credential, ...]
     created: str
     key: VerifierKey
-    digest: str
 
     def require_for(self, order: str, account: str, now: str) -> Claims:
         """Returns these claims when they are about this order of this buyer, and fresh.
@@ -169,7 +167,6 @@ def read_claims(given: bytes | str | Mapping[str, Any]) -> Claims:
         tuple(Credential.read(each) for each in credentials),
         told["created"],
         signed.key,
-        signed.digest_hex,
     )
 
 

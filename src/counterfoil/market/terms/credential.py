@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from counterfoil.core.note import VerifierKey, is_key_name
-from counterfoil.core.signed_document import SignedDocument, read_document, sign_document
+from counterfoil.core.signed_document import read_document, sign_document
 from counterfoil.core.strict_table import is_real_time
 from counterfoil.errors import InvalidInput, MalformedEvidence
 from counterfoil.provenance import is_jurisdiction
@@ -43,7 +43,6 @@ class Credential:
         issued, expires: RFC 3339, UTC, whole seconds; it holds from `issued` to before `expires`.
         claims: More about it, as texts, whole numbers and truth values.
         issuer: The key that signed.
-        digest: SHA-256 (hex) of the document, by which records name it.
         signed: The signed document, to be shown again.
     """
 
@@ -53,7 +52,6 @@ class Credential:
     expires: str
     claims: Mapping[str, str | int | bool]
     issuer: VerifierKey
-    digest: str
     signed: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -101,7 +99,7 @@ class Credential:
                 "a credential is issued and expires at times, in this order", hint="2026-11-23T19:00:00Z"
             )
         _check_claims(kind, claims)
-        return cls(holder, kind, issued, expires, claims, signed.key, signed.digest_hex, _envelope(signed))
+        return cls(holder, kind, issued, expires, claims, signed.key, signed.envelope())
 
     @property
     def jurisdiction(self) -> str | None:
@@ -111,10 +109,6 @@ class Credential:
     def holds_at(self, now: str) -> bool:
         """Whether it is in force at a time."""
         return self.issued <= now < self.expires
-
-
-def _envelope(signed: SignedDocument) -> Mapping[str, Any]:
-    return signed.envelope()
 
 
 def _is_holder(holder: str) -> bool:

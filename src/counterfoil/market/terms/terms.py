@@ -70,7 +70,8 @@ class Terms:
         table.require_empty()
         if len(tables) > MOST_RULES or len(purposes) > _MOST_PURPOSES:
             raise InvalidInput(
-                f"{place} have {len(tables)} rules and {len(purposes)} purposes", hint="100 of each at most"
+                f"{place} have {len(tables)} rules and {len(purposes)} purposes",
+                hint=f"at most {MOST_RULES} rules and {_MOST_PURPOSES} purposes",
             )
         rules = tuple(read_rule(each, purposes) for each in tables)
         names = [rule.name for rule in rules]
