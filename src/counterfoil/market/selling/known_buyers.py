@@ -32,7 +32,8 @@ class KnownBuyers:
         """Keeps a key as that of the origin it is named for. Adding it again changes nothing.
 
         Raises:
-            InvalidInput: It is no Ed25519 key in note form.
+            MalformedEvidence: It is no key in note form.
+            InvalidInput: It is no Ed25519 key.
         """
         key = VerifierKey.parse(vkey)
         if key.kind != ED25519:

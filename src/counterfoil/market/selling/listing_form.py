@@ -121,13 +121,17 @@ def place_on_record(org: Organisation, found: Dataset | Model, where: str) -> Pl
     return place
 
 
-def next_number(org: Organisation, found: Dataset | Model) -> int:
-    """Returns the number behind the highest that this home's offers of an asset have."""
+def next_number(org: Organisation, manifest_sha256: str) -> int:
+    """Returns the number behind the highest that this home's offers of an asset have.
+
+    Args:
+        org: The organisation.
+        manifest_sha256: SHA-256 (hex) of the asset's record, by which the ledger knows it.
+    """
     from counterfoil.ledger.assets.contract import asset_id
     from counterfoil.ledger.assets.kinds import asset_text
-    from counterfoil.provenance.assets.manifests import manifest_sha256
 
-    asset = asset_text(asset_id(org.ledger.market.account, bytes.fromhex(manifest_sha256(found))))
+    asset = asset_text(asset_id(org.ledger.market.account, bytes.fromhex(manifest_sha256)))
     return max((each.number for each in org.ledger.market.offers(asset=asset)), default=0) + 1
 
 

@@ -150,14 +150,10 @@ def to_list(org: Organisation, what: str, where: str, number: int | None, given:
 
 
 def _next_number(org: Organisation, what: str, kind: str | None) -> int:
-    """Returns the number behind the highest that this home's offers of an asset have."""
-    from counterfoil.ledger.assets.contract import asset_id
-    from counterfoil.ledger.assets.kinds import asset_text
+    from counterfoil.market.selling.listing_form import next_number
     from counterfoil.provenance.assets.manifests import find_manifest
 
-    manifest = bytes.fromhex(find_manifest(org.provenance, what, kind).sha256)
-    asset = asset_text(asset_id(org.ledger.market.account, manifest))
-    return max((each.number for each in org.ledger.market.offers(asset=asset)), default=0) + 1
+    return next_number(org, find_manifest(org.provenance, what, kind).sha256)
 
 
 def read_parts(parts: tuple[str, ...]) -> tuple[Share, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -93,7 +93,7 @@ class Listing:
     draft: OfferDraft
     uri: str = ""
     royalty_bps: int = 0
-    parents: tuple[str, ...] = field(default_factory=tuple)
+    parents: tuple[str, ...] = ()
 
 
 class Offering:
@@ -116,7 +116,7 @@ class Offering:
         ledger: Ledger,
         shelf: Shelf,
         goods: Goods,
-        deliveries: Callable[[], Deliveries],
+        deliveries: Deliveries,
         recorder: Recorder,
         views: Views,
         secret: Callable[[], bytes],
@@ -184,7 +184,7 @@ class Offering:
         if listing.place is None:
             return None
         with closing(self._goods.open(listing.place)) as source:
-            found = self._deliveries().index(source, progress)
+            found = self._deliveries.index(source, progress)
         self._goods.put(found.root.hex(), listing.place)
         name, media_type = _named(listing.place)
         return Content(

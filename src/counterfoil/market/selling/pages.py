@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from counterfoil.errors import CounterfoilError, InvalidInput
 from counterfoil.market.deals import plan_deal
 from counterfoil.market.page_frame import MarketFrame
 from counterfoil.market.selling.listing_form import LISTING_FIELDS, OFFER_KINDS, next_number, place_on_record
+from counterfoil.provenance.assets.manifests import manifest_sha256
 from counterfoil.provenance.datasets import Dataset
 from counterfoil.store.streams import time_text
 from counterfoil.web import charts
@@ -24,6 +25,8 @@ from counterfoil.web.roles import JOBS, STAFF
 
 if TYPE_CHECKING:
     from counterfoil.market.selling.earnings import Earned
+    from counterfoil.market.selling.goods import Place
+    from counterfoil.organisation import Organisation
     from counterfoil.provenance.model_register import Model
 
 __all__ = ["SellingPages"]
@@ -154,7 +157,7 @@ class SellingPages:
         passport = org.provenance.passports.of(found)
         known = passport.passport.licence if passport is not None else None
         is_first = not given["title"]
-        values = dict(given) | {"number": given["number"] or str(next_number(org, found))}
+        values = dict(given) | {"number": given["number"] or str(next_number(org, manifest_sha256(found)))}
         if is_first:
             values["title"] = found.record.name
             values["licence_name"] = (known.expression or known.name) if known is not None else ""
@@ -190,7 +193,7 @@ def _given(form: Form) -> dict[str, str]:
     return given
 
 
-def _columns(found: Dataset | Model, place: Any) -> Sequence[tuple[str, str, Sequence[str]]]:
+def _columns(found: Dataset | Model, place: Place) -> Sequence[tuple[str, str, Sequence[str]]]:
     """Returns (name, type, what in it looks as if it told of persons) of each column; none for what is no table."""
     if not isinstance(found, Dataset) or not found.record.columns or place.kind != "path":
         return ()
@@ -206,7 +209,8 @@ def _columns(found: Dataset | Model, place: Any) -> Sequence[tuple[str, str, Seq
     return [(name, kind, told.get(name, ())) for name, kind in found.record.columns]
 
 
-def _symbol(org: Any) -> str:
+def _symbol(org: Organisation) -> str:
+    """Returns the symbol of the token that prices are in; empty where the ledger does not tell it."""
     try:
         return str(org.ledger.market.amount("1").symbol)
     except CounterfoilError:

@@ -121,9 +121,7 @@ class Selling:
         self.earnings = Earnings(ledger, recorder.now_s)
         self.reviews = ReceivedReviews(ledger, shelf)
         self.drafts = ListingDrafts(provenance, archive, shelf, seller, node, goods)
-        self.offering = Offering(
-            ledger, shelf, self.goods, lambda: self.deliveries, recorder, views, secret, seller, node
-        )
+        self.offering = Offering(ledger, shelf, self.goods, self.deliveries, recorder, views, secret, seller, node)
         self.fulfilment = Fulfilment(ledger, self.deliveries, views, self.admissions.is_admitted, recorder.now_s)
 
     def close(self) -> None:

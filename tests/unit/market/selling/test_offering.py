@@ -64,7 +64,7 @@ def test_what_cannot_be_offered_so_is_refused(fair_stall: Stall, scans: Path) ->
         seller.ledger,
         seller.market.shelf,
         selling.goods,
-        lambda: selling.deliveries,
+        selling.deliveries,
         seller.recorder,
         seller.views,
         lambda: bytes(32),
