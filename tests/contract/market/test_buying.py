@@ -25,7 +25,6 @@ from contract.market.harness import (
     STRANGER,
     Account,
     Bench,
-    Offer,
     account_share,
     digest,
     encode,
@@ -34,7 +33,6 @@ from contract.market.harness import (
     pass_time,
     refused,
     rules_of,
-    split_of,
     struct_hash,
 )
 
@@ -482,10 +480,10 @@ def test_of_several_all_or_none_are_bought(bench: Bench) -> None:
 
 
 def test_the_ids_are_those_of_the_documents(bench: Bench) -> None:
-    offer = bench.offer()
-    assert offer.id == int.from_bytes(keccak256(encode(["uint256"] * 2, [bench.asset, 1])), "big")
-    assert split_of([]) == bytes(32)
+    draft = bench.draft(number=7)
+    offer = bench.market.offer(draft.asset, draft.number, 1, draft.terms, sender=SELLER.address)
+    assert offer == int.from_bytes(keccak256(encode(["uint256"] * 2, [bench.asset, 7])), "big")
     key = bench.recipient()
-    order = bench.market.buy(offer.purchase(key), [], sender=BUYER.address)
-    assert order == struct_hash("uint256 address bytes32", offer.id, BUYER.address, key)
-    assert isinstance(offer, Offer)
+    order = bench.market.buy(draft.purchase(key), [], sender=BUYER.address)
+    assert order == struct_hash("uint256 address bytes32", offer, BUYER.address, key)
+    assert bench.market.set_split(bench.asset, [], sender=SELLER.address) == bytes(32)
