@@ -174,16 +174,17 @@ class Buying(Allowances):
             return self.newest("Bought", "Ordered", order=of.order)
 
         first = found[0]
+        total = sum(each.price.units for each in found)
+        pays = self.price(next((e.purchase.terms.token for e in found if e.price.units), bytes(20)), total)
         public = {
             "offer": " ".join(each.row.offer for each in found),
             "order": " ".join(each.order for each in found),
             "recipient": " ".join(each.purchase.recipient.hex() for each in found),
             "price": " ".join(each.price.text for each in found),
+            "token": pays.token,
             "job": first.purchase.job.hex() if any(first.purchase.job) else "",
             "referrer": checksummed(first.purchase.referrer) if any(first.purchase.referrer) else "",
         }
-        total = sum(each.price.units for each in found)
-        pays = self.price(next((e.purchase.terms.token for e in found if e.price.units), bytes(20)), total)
         is_held = any(each.purchase.terms.is_held for each in found)
         whither = "held by the market until it is delivered" if is_held else "paid to the seller at once"
         moves = (f"{pays.text}, {whither}",) if total else ()

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from counterfoil.errors import InvalidInput, NotAllowed
 from counterfoil.ledger.accounts.account import checksummed
+from counterfoil.ledger.market.book import OrderFilter
 from counterfoil.ledger.market.contract import Agreed, MarketContract
 from counterfoil.ledger.market.folding import OrderState
 from counterfoil.ledger.market.offer import ORDER_STATES, MarketEvent, Order
@@ -208,16 +209,12 @@ class Fulfilling(Trades):
 
     def _review(self, row: Row[Any], stars: int, digest: bytes) -> bytes:
         """Returns the calldata that reviews: by the access that was bought, else by an order that was settled."""
-        from counterfoil.ledger.market.book import OrderFilter
-
         offer = int(row.offer, 16)
-        if row.kind in (KINDS["licence"], KINDS["period"]):
-            if self.opened.contract.access_until(offer, self.account):
-                return MarketContract.review(offer, stars, digest)
-        else:
-            wanted = OrderFilter(buyer=lower(self.account), offer=row.offer, states=(OrderState.SETTLED,), limit=1)
-            for order in self.opened.book.orders(wanted):
-                return MarketContract.review_order(self._agreed(order), stars, digest)
+        if self.opened.contract.access_until(offer, self.account):
+            return MarketContract.review(offer, stars, digest)
+        wanted = OrderFilter(buyer=lower(self.account), offer=row.offer, states=(OrderState.SETTLED,), limit=1)
+        for order in self.opened.book.orders(wanted):
+            return MarketContract.review_order(self._agreed(order), stars, digest)
         raise NotAllowed(
             f"the account {checksummed(self.account)} has not bought it",
             hint="whoever bought access, or a job that was settled, reviews",

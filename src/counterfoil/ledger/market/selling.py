@@ -208,6 +208,7 @@ class Selling(Trades):
             "asset": asset_text(asset),
             "offer": named,
             "price": price.text,
+            "token": price.token,
             "sheet": digest,
             "supply": "any number" if supply == UNLIMITED else str(supply),
             "duration_s": str(terms.duration_s or ""),

@@ -25,7 +25,7 @@ def test_an_offer_is_made_once_and_says_everything(fair: Fair) -> None:
     draft = OfferDraft("period", "0.25", SHEET, number=7, duration_s=86_400, referrer_bps=500, supply=3, **HELD)
     quote, carry_out = fair.sells.offering(asset, draft)
     assert (quote.transactions, quote.moves) == (1, ())
-    assert quote.public["price"] == "0.25 CREDIT"
+    assert (quote.public["price"], quote.public["token"]) == ("0.25 CREDIT", fair.sells.balance().token)
     assert quote.public["window_s"] == "600"
     offer = carry_out(lambda _: None)
 
@@ -160,6 +160,7 @@ def test_a_licence_is_bought_with_a_signature_and_paid_at_once(fair: Fair) -> No
     assert quote.transactions == 1
     assert quote.moves == ("12.50 CREDIT, paid to the seller at once",)
     assert "authorization" in quote.signs
+    assert quote.public["token"] == offer.price.token
     assert quote.to_json()["pays"]["amount"] == "12.50"
     order = carry_out(lambda _: None)
 
@@ -419,6 +420,13 @@ def test_a_review_takes_what_was_bought(fair: Fair) -> None:
     assert [each.told["stars"] for each in fair.sells.events(names=("Reviewed",), offer=offer.offer)] == [5, 1]
     with pytest.raises(InvalidInput, match="stars"):
         fair.buys.reviewing(offer.offer, 6, digest("good"))
+
+
+def test_what_was_bought_is_reviewed_when_something_else_is_offered_under_its_number(fair: Fair) -> None:
+    offer = fair.offer("another kind", price="1")
+    done(fair.buys.buying(fair.to_buy(offer)))
+    done(fair.sells.offering(offer.asset, OfferDraft(sheet=SHEET, **JOB)))
+    assert done(fair.buys.reviewing(offer.offer, 3, digest("fair"))).told["stars"] == 3
 
 
 def test_the_governor_pauses_buying_alone_and_hands_over(fair: Fair) -> None:
