@@ -6,7 +6,8 @@
 4. *algorithm*: the bytes at hand have the digest that is named;
 5. *data*: the data at hand have the content root that is named;
 6. *environment*: what it ran with is what is here, so that nothing but the job can make a difference;
-7. *rerun*: run again and put through the gate of the sheet, the same outputs come out, byte for byte.
+7. *rerun*: run again and put through the gate of the sheet, the same outputs come out, byte for byte, and none that
+   the gate lets pass is missing from the receipt.
 
 A step that needs one before that failed is not taken. Cheap steps come first; the last takes as long as the job.
 """
@@ -14,7 +15,6 @@ A step that needs one before that failed is not taken. Cheap steps come first; t
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.environment import environment_of
 from counterfoil.market.compute.execution import Execution, Input, Work, content_root, execute
-from counterfoil.market.compute.gate import RowIndex, check_outputs
+from counterfoil.market.compute.gate import Gated, RowIndex, check_outputs
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
 from counterfoil.market.compute.jobs.result_file import JOB_FILE, RECEIPT_FILE, SHEET_FILE
@@ -185,28 +185,29 @@ def _rerun(
         except CounterfoilError as error:
             return failed("rerun", _RERUN, f"it cannot be run: {error.message}")
         into.mkdir(exist_ok=True)
-        found = _leaving(ran, into, rules, told.job, data, sheet)
-    return _compared(told, ran, found)
+        gated = _gated(ran, into, rules, told.job, data, sheet)
+    return _compared(told, ran, gated)
 
 
-def _leaving(
-    ran: Execution, into: Path, rules: ComputeRules, job: str, data: Path, sheet: SignedSheet
-) -> Mapping[str, bytes]:
-    """Returns what the gate lets out, or would hold for a person."""
+def _gated(ran: Execution, into: Path, rules: ComputeRules, job: str, data: Path, sheet: SignedSheet) -> Gated:
+    """Puts what came out through the gate, as the seller's node does."""
     content = sheet.sheet.wares.content
     columns = columns_of(data, content.media_type) if content is not None else None
     index = RowIndex.build(columns) if columns else None
     code = 0 if ran.outcome.exit is Exit.FINISHED else 1
-    gated = check_outputs(into, rules.gate, index, job=job, exit_code=code, log=ran.outcome.log)
-    return {**gated.held, **gated.passed}
+    return check_outputs(into, rules.gate, index, job=job, exit_code=code, log=ran.outcome.log)
 
 
-def _compared(told: ExecutionReceipt, ran: Execution, found: Mapping[str, bytes]) -> Step:
+def _compared(told: ExecutionReceipt, ran: Execution, gated: Gated) -> Step:
+    """Holds the receipt's outputs against what passed now, or waits for a person, who may have released it."""
     if ran.outcome.for_buyer != told.exit:
         return failed("rerun", _RERUN, f"it {ran.outcome.for_buyer} now, and the receipt says {told.exit}")
-    digests = {name: sha256(content).hexdigest() for name, content in found.items()}
+    digests = {name: sha256(content).hexdigest() for name, content in {**gated.held, **gated.passed}.items()}
     other = next((each.name for each in told.outputs if digests.get(each.name) != each.sha256), None)
     if other is not None:
         return failed("rerun", _RERUN, f"{other} comes out otherwise", "which of both runs was right")
+    missing = sorted(gated.passed.keys() - {each.name for each in told.outputs})
+    if missing:
+        return failed("rerun", _RERUN, f"the gate lets {missing[0]} pass, and the receipt does not name it")
     count = len(told.outputs)
     return passed("rerun", _RERUN, f"{count} output{'s' if count != 1 else ''} came out the same, byte for byte")

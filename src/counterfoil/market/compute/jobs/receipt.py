@@ -36,6 +36,7 @@ _MEMBERS: Final = (
     "started",
     "usage",
 )
+_TEXTS: Final = tuple(name for name in _MEMBERS if name not in ("format", "outputs", "usage"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,9 @@ def read_receipt(given: bytes | str | Mapping[str, Any]) -> tuple[ExecutionRecei
     try:
         outputs = tuple(Left(str(each["name"]), str(each["sha256"]), int(each["size"])) for each in told.pop("outputs"))
         receipt = ExecutionReceipt(outputs=outputs, **told)
+        texts = (getattr(receipt, name) for name in _TEXTS)
+        if not all(isinstance(each, str) for each in texts):
+            raise ValueError("a text is none")
         if receipt.to_json() != signed.document or receipt.exit not in ("finished", "failed"):
             raise ValueError("something is written otherwise")
         if not all(isinstance(value, int) and value >= 0 for value in receipt.usage.values()):

@@ -18,6 +18,8 @@ from making_node import settled
 from two_traders import done
 
 from counterfoil.cli.main import run
+from counterfoil.core import canonical
+from counterfoil.core.signed_document import read_document, sign_document
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, Stale
 from counterfoil.market.buying.computing import ToCompute
@@ -27,6 +29,7 @@ from counterfoil.market.compute.jobs.closing import KEPT_S
 from counterfoil.market.compute.jobs.job_book import JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.jobs import Jobs
+from counterfoil.market.compute.jobs.receipt import RECEIPT_FORMAT
 from counterfoil.market.compute.jobs.result_file import pack_result, read_result
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
@@ -338,6 +341,10 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
     receipt = stall.buyer.market.computing.fetch(order).signed.encode()
     sheet = stall.seller.market.sheets.sheet_of(stall.sells.offer(stall.sells.order(order).offer))
     spec, found = JobSpec.decode(stall.buyer.market.purchases.at(order).job), algorithm(COUNT)
+    told = dict(read_document(receipt, RECEIPT_FORMAT).document)
+
+    def resigned(document: dict[str, Any]) -> bytes:
+        return canonical.dumps(sign_document(document, stall.seller.own_keys.market(), sheet.key.name))
 
     def outcome(**changed: Any) -> dict[str, str]:
         given = {"receipt": receipt, "sheet": sheet, "spec": spec, "algorithm": found, "data": doses} | changed
@@ -353,6 +360,10 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
     assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
     wares = replace(sheet.sheet.wares, compute=None)
     assert outcome(sheet=replace(sheet, sheet=replace(sheet.sheet, wares=wares)))["job"] == "failed"
+    silent = told | {"outputs": []}  # one that passed the gate was kept back
+    assert outcome(receipt=resigned(silent))["rerun"] == "failed"
+    for name in ("algorithm", "ended", "inputs"):
+        assert outcome(receipt=resigned(told | {name: 7})) == {"format": "failed"}
     doses.write_text("person,dose\n")
     assert (outcome()["data"], outcome()["rerun"]) == ("failed", "not checked")
 
