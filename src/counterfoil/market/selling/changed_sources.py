@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Final
 
 from sqlalchemy import Column, Integer, String, Table, select
@@ -39,18 +40,22 @@ class ChangedSources:
         state.make(changed_sources)
         self._state = state
         self._recorder = recorder
+        self._noticing = threading.Lock()  # between looking for a change and keeping it
 
     def notice(self, change: SourceChanged) -> None:
-        """Takes that a source has changed; no byte of the changed chunk was sent."""
-        with self._state.writing() as connection:
-            known = select(changed_sources).where(changed_sources.c.root == change.root)
-            if connection.execute(known).first() is not None:
+        """Takes that a source has changed; no byte of the changed chunk was sent.
+
+        The record comes first: what is kept here is not written again, and must not be without one.
+        """
+        with self._noticing:
+            if change.root in dict(self.all()):
                 return
+            _LOGGER.error("the source of the content %s… has changed from chunk %d on", change.root[:12], change.chunk)
+            about = {"chunk": change.chunk, "content": change.root, "order": change.order, "sheet": change.sheet}
+            self._recorder.write(Draft("source-change", STREAM, change.root, (), about))
             values = {"root": change.root, "chunk": change.chunk, "noticed_s": self._recorder.now_s()}
-            connection.execute(changed_sources.insert().values(**values))
-        _LOGGER.error("the source of the content %s… has changed from chunk %d on", change.root[:12], change.chunk)
-        about = {"chunk": change.chunk, "content": change.root, "order": change.order, "sheet": change.sheet}
-        self._recorder.write(Draft("source-change", STREAM, change.root, (), about))
+            with self._state.writing() as connection:
+                connection.execute(changed_sources.insert().values(**values))
 
     def settle(self, root: str) -> None:
         """Forgets a content whose source was named anew."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from making_market import Stall, market, offered
 
 from counterfoil.core.statement import parse_record
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, LogUnavailable
 from counterfoil.market.buying.purchases import PurchaseState
+from counterfoil.market.delivery.deliveries import SourceChanged
+from counterfoil.market.selling.changed_sources import ChangedSources
+from counterfoil.market.state import MarketState
 from counterfoil.node.concerns import concerns
 
 
@@ -43,3 +47,33 @@ def test_a_changed_source_is_told_until_it_is_put_right(stall: Stall, tmp_path: 
     offered(stall, path, name="changing")
     assert told(stall) == []
     assert buying.fetch(bought.order, tmp_path / "bought.csv").state is PurchaseState.FETCHED
+
+
+class FullAtFirst:
+    """A recorder whose disk is full when it is first written to."""
+
+    def __init__(self) -> None:
+        self.written: list[Any] = []
+        self.is_full = True
+
+    def now_s(self) -> int:
+        return 1_800_000_000
+
+    def write(self, draft: Any) -> None:
+        if self.is_full:
+            self.is_full = False
+            raise LogUnavailable("the disk is full")
+        self.written.append(draft)
+
+
+def test_what_could_not_be_put_on_record_is_noticed_again(state: MarketState) -> None:
+    recorder = FullAtFirst()
+    changed = ChangedSources(state, recorder)  # type: ignore[arg-type]
+    change = SourceChanged("0x" + "11" * 32, "22" * 32, "33" * 32, 4)
+    with pytest.raises(LogUnavailable):
+        changed.notice(change)
+    assert changed.all() == []
+    for _ in range(2):
+        changed.notice(change)
+    assert changed.all() == [(change.root, 4)]
+    assert [(each.kind, each.about["content"]) for each in recorder.written] == [("source-change", change.root)]
