@@ -177,7 +177,9 @@ class Accepting:
 
         def carry_out(tell: Tell) -> Accepted:
             with self._lock:
-                return self._carry_out(held, base, data, tell)
+                now = self._registry.held(digest)
+                self._require_newest(now)  # another may have been accepted since
+                return self._carry_out(now, base, data, tell)
 
         return quote, carry_out
 
@@ -243,7 +245,7 @@ class Accepting:
     def _carry_out(self, held: Held, base: Dataset, data: bytes | None, tell: Tell) -> Accepted:
         digest, told = held.signed.digest_hex, held.signed.proposal
         self._registry.move(digest, "accepting", of=("open", "reviewed"))  # 1
-        leaf = self._told.leaf(digest)
+        leaf = self._told.proposal(held.signed, told.base)
         self._told.write(VerdictRecord(digest, told.asset, "accepted", held.votes, leaf).draft())
         name = told.content.name
         path = self._registry.put_plain(digest, name, data) if data is not None else self._placed(held)  # 2

@@ -28,7 +28,6 @@ from counterfoil.market.contributions.proposal import (
     root_of_contents,
     sign_proposal,
 )
-from counterfoil.market.contributions.records import ProposalRecord
 from counterfoil.market.contributions.table_changes import table_changes
 from counterfoil.market.contributions.tables import ALL, sent_proposals
 from counterfoil.market.contributions.told import Told
@@ -88,7 +87,6 @@ class ProposalDraft:
         account: Who is to be paid; empty takes this home's account.
         lineage: What it was made from.
         offer: An offer of this home under which the contents can be had for nothing; empty sends them along.
-        of: Leaf hash (hex) of the record of the changed file in this log; empty without one.
     """
 
     asset: str
@@ -100,7 +98,6 @@ class ProposalDraft:
     account: str = ""
     lineage: Lineage = field(default_factory=Lineage)
     offer: str = ""
-    of: str = ""
 
 
 class Proposing:
@@ -227,7 +224,6 @@ class Proposing:
             row = {"digest": signed.digest_hex, "document": signed.data, "node": call.node}
             connection.execute(sent_proposals.delete().where(sent_proposals.c.digest == signed.digest_hex))
             connection.execute(sent_proposals.insert().values(**row))
-        self._told.write(ProposalRecord(signed, draft.of).draft())
         return signed, self._hand_in(call, signed, data)
 
     def resume(self, digest: str, path: Path) -> dict[str, Any]:
@@ -273,6 +269,7 @@ class Proposing:
     # Inner parts
 
     def _hand_in(self, call: Call, signed: SignedProposal, data: bytes) -> dict[str, Any]:
+        self._told.proposal(signed)
         wire = OwnersWire(call.node, self._reach)
         stands = wire.propose(json.loads(signed.data))
         if stands["state"] != "announced":

@@ -26,8 +26,8 @@ class ProposalRecord:
 
     Attributes:
         signed: The proposal.
-        of: Leaf hash (hex) of the record that it rests on: to its owner the version it changes; to the contributor
-            the version it proposes; empty where that is not in this log.
+        of: Leaf hash (hex) of the record that it rests on: to its owner the version it changes. Empty to the
+            contributor, whose log does not have that one.
     """
 
     signed: SignedProposal

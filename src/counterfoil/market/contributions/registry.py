@@ -119,13 +119,13 @@ class Registry:
         with self._state.reading() as connection:
             found = connection.execute(select(openings.c.document).where(wanted)).scalar()
         if found is None:
-            raise NotFound(missing, hint="its owner says so with `counterfoil market open`")
+            raise NotFound(missing, hint="its owner says so with `counterfoil market proposals open`")
         return read_opening(bytes(found))
 
     # Proposals
 
-    def take(self, signed: SignedProposal, state: ProposalState, now_s: float) -> bool:
-        """Keeps a new proposal; returns False where it is known already.
+    def take(self, signed: SignedProposal, state: ProposalState, now_s: float) -> None:
+        """Keeps a new proposal; one that is known already stays as it stands.
 
         Raises:
             TooManyRequests: There are as many as can be looked at.
@@ -133,7 +133,7 @@ class Registry:
         asset, key = signed.proposal.asset, signed.key.public.hex()
         with self._state.writing() as connection:
             if self._row(connection, signed.digest_hex) is not None:
-                return False
+                return
             for where, most, whose in (
                 ((proposals.c.asset == asset) & proposals.c.state.in_(ACTIVE), MOST_ACTIVE, "this asset wait"),
                 ((proposals.c.key == key) & proposals.c.state.in_(ACTIVE), MOST_OF_KEY, "this key wait"),
@@ -146,7 +146,6 @@ class Registry:
                     )
             row = {"asset": asset, "digest": signed.digest_hex, "document": signed.data, "key": key}
             connection.execute(proposals.insert().values(**row, state=state, received_s=now_s, words=""))
-        return True
 
     def held(self, digest: str) -> Held:
         """Returns a proposal as it stands.

@@ -29,7 +29,7 @@ from counterfoil.market.contributions.opening import (
     sign_opening,
 )
 from counterfoil.market.contributions.proposal import SignedProposal, read_proposal, root_of_contents
-from counterfoil.market.contributions.records import ProposalRecord, Result, VerdictRecord
+from counterfoil.market.contributions.records import Result, VerdictRecord
 from counterfoil.market.contributions.registry import ACTIVE, Held, Registry
 from counterfoil.market.contributions.told import Told
 from counterfoil.market.contributions.vote import read_vote, read_withdrawal
@@ -198,10 +198,10 @@ class Taking:
             pass
         opening = self._registry.opening(signed.proposal.asset).opening
         self._require_answer(signed, opening)  # 2
-        base = self._require_terms(signed, opening)  # 3
+        self._require_terms(signed, opening)  # 3
         state = "open" if signed.proposal.offer else "announced"
-        if self._registry.take(signed, state, self._now_s()):  # type: ignore[arg-type]  # 4
-            self._told.write(ProposalRecord(signed, base.leaf).draft())
+        self._registry.take(signed, state, self._now_s())  # type: ignore[arg-type]  # 4
+        self._told.proposal(signed, signed.proposal.base)
         return self._registry.held(signed.digest_hex)
 
     def awaited_bytes(self, digest: str) -> int:
@@ -290,8 +290,8 @@ class Taking:
                 "proposals are taken from known contributors alone", hint="send the owner the key of your home first"
             )
 
-    def _require_terms(self, signed: SignedProposal, opening: Opening) -> Dataset:
-        """Step 3; returns the version that is to be changed."""
+    def _require_terms(self, signed: SignedProposal, opening: Opening) -> None:
+        """Step 3."""
         told = signed.proposal
         if told.bps > opening.most_bps:
             raise NotAllowed(
@@ -315,7 +315,6 @@ class Taking:
             raise DoesNotMatch("the version it says to change has another fingerprint")
         if told.content.fingerprint == base.record.root:
             raise InvalidInput("it proposes what there is already")
-        return base
 
     def _require_ours(self, asset: str) -> tuple[Asset, Dataset]:
         """Returns an asset of this home, and its newest version."""
@@ -342,9 +341,9 @@ class Taking:
 
     def _decided(self, digest: str, result: Result) -> Held:
         held = self._registry.held(digest)
-        self._told.write(
-            VerdictRecord(digest, held.signed.proposal.asset, result, held.votes, self._told.leaf(digest)).draft()
-        )
+        told = held.signed.proposal
+        leaf = self._told.proposal(held.signed, told.base)
+        self._told.write(VerdictRecord(digest, told.asset, result, held.votes, leaf).draft())
         if result in ("declined", "withdrawn"):
             self._registry.forget_sealed(digest)
         return held

@@ -7,7 +7,8 @@ import threading
 from sqlalchemy import select
 
 from counterfoil.core.statement import Draft
-from counterfoil.errors import NotFound
+from counterfoil.market.contributions.proposal import SignedProposal
+from counterfoil.market.contributions.records import ProposalRecord
 from counterfoil.market.contributions.views import contribution_records
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
@@ -35,12 +36,14 @@ class Told:
             known = self._find(draft.kind, proposal, result)
             return known or self._recorder.write(draft).leaf.hex()
 
-    def leaf(self, proposal: str) -> str:
-        """Returns the leaf hash of the record of a proposal, hex (NotFound without one)."""
-        found = self._find("proposal", proposal, "")
-        if not found:
-            raise NotFound(f"the log has no record of the proposal {proposal[:12]}…")
-        return found
+    def proposal(self, signed: SignedProposal, of: str = "") -> str:
+        """Returns the leaf hash (hex) of the record of a proposal; writes it where a crash came between.
+
+        Args:
+            signed: The proposal.
+            of: Leaf hash (hex) of the version it changes, to that version's owner; see `ProposalRecord`.
+        """
+        return self.write(ProposalRecord(signed, of).draft())
 
     def places(self, proposal: str) -> list[int]:
         """Returns the places of all records about a proposal, in order."""

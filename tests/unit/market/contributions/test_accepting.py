@@ -173,6 +173,19 @@ def test_a_proposal_to_change_an_older_version_is_stale(stall: Stall, tmp_path: 
         owner.accepting.planning(second)
 
 
+def test_of_two_that_were_planned_at_once_the_second_does_not_undo_the_first(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="planned at once")
+    owner, _ = sides(stall)
+    paths = [changed(open_, tmp_path, name=f"{mark}.csv", mark=mark) for mark in "89"]
+    digests = [proposed(stall, open_, path) for path in paths]
+    first, second = (owner.accepting.planning(digest) for digest in digests)
+    made = done(first)
+    with pytest.raises(Stale, match="another version"):
+        done(second)
+    assert owner.registry.held(digests[1]).state == "open"
+    assert stall.seller.ledger.assets.show(open_.offer.asset).asset.manifest == made.dataset.leaf
+
+
 def test_contents_that_were_not_sent_along_are_given_as_a_file(stall: Stall, tmp_path: Path) -> None:
     open_ = opened(stall, tmp_path, name="large")
     path = changed(open_, tmp_path)

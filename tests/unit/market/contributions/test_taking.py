@@ -135,6 +135,20 @@ def test_contents_are_those_that_were_proposed_or_nothing(
         owner.taking.take_contents("ab" * 32, good)
 
 
+def test_killed_before_a_proposal_is_on_record_it_is_put_there_when_it_is_decided(
+    stall: Stall, made: tuple[Open, SignedProposal, bytes]
+) -> None:
+    open_, signed, data = made
+    owner, _ = sides(stall)
+    owner.registry.take(signed, "announced", 0)  # and the power went
+    owner.taking.take_contents(signed.digest_hex, sealed(open_, data))
+    assert owner.taking.decline(signed.digest_hex).state == "declined"
+    records = [stall.seller.archive.record(place) for place in owner.told.places(signed.digest_hex)]
+    assert [each.kind for each in records] == ["proposal", "verdict"]
+    with pytest.raises(NotFound, match="not here"):
+        owner.taking.contents(signed.digest_hex)
+
+
 def test_nothing_is_read_of_what_is_sent_where_no_contents_are_awaited(
     stall: Stall, made: tuple[Open, SignedProposal, bytes]
 ) -> None:
