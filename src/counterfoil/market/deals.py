@@ -96,7 +96,7 @@ def carry_out_deal(
         seen: What stands for the quote that was agreed to.
         most_wei: The fees of that quote.
         begun: The order that was being made when it broke off, empty for none; None at the first start.
-        begin: Told the order before anything is sent.
+        begin: Told the order before anything is sent, also where it is another than the one that broke off.
         tell: Told what is being done.
 
     Raises:
@@ -106,7 +106,7 @@ def carry_out_deal(
     if begun and (known := _bought(org, begun)):
         return known, f"/market/purchases/{begun}"
     deal = plan_deal(org, what, given)
-    if begun is None:
+    if deal.order != begun:  # the first start; or of what broke off nothing was sent, and it is planned anew
         require_agreed(deal, seen, most_wei)
         deal.quote.require_funds()
         begin(deal.order)

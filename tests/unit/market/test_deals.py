@@ -91,9 +91,31 @@ def test_what_was_bought_is_not_bought_again_when_the_work_goes_on(stall: Stall,
 
 
 def test_what_broke_off_before_it_was_kept_is_bought_once(stall: Stall, given: dict[str, str]) -> None:
-    words, _, begun = buy(stall, given, begun=f"0x{'7' * 64}")
-    assert (words, begun) == ("Bought: Scans of 40 chests.", [])
+    words, _, (order,) = buy(stall, given, begun=f"0x{'7' * 64}")
+    assert words == "Bought: Scans of 40 chests."
+    [made] = stall.buys.orders(offer=given["offer"])
+    assert made.order == order  # killed once more, it is this one that is known
+    assert buy(stall, given, begun=order)[2] == []
     assert len(stall.buys.orders(offer=given["offer"])) == 1
+
+
+def test_what_broke_off_before_it_was_kept_is_still_only_what_was_agreed_to(
+    stall: Stall, given: dict[str, str]
+) -> None:
+    deal = plan_deal(stall.buyer, "buy", given | {"most": "13"})
+    stall.sells.repricing(given["offer"], "13")[1](lambda _: None)
+    with pytest.raises(Stale, match="changed since it was shown"):
+        carry_out_deal(
+            stall.buyer,
+            "buy",
+            given | {"most": "13"},
+            seen=deal.seen,
+            most_wei=deal.quote.most_wei,
+            begun=f"0x{'7' * 64}",
+            begin=lambda _: None,
+            tell=lambda _: None,
+        )
+    assert stall.buys.orders(offer=given["offer"]) == []
 
 
 def test_every_deal_has_its_texts_and_the_page_it_comes_from() -> None:
