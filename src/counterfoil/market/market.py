@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -324,9 +323,7 @@ class Market:
         folder = self.bought / purchase.order
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if purchase.kind == "job":
-            result = folder / "result"
-            shutil.rmtree(result, ignore_errors=True)  # the same from before, or half of it
-            self.computing.fetch(purchase.order, result)
+            self.computing.fetch(purchase.order, folder / "result")
             return self.purchases.at(purchase.order)
         return self.buying.fetch(order, folder, progress)
 
