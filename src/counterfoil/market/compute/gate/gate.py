@@ -121,8 +121,8 @@ def _check_one(
         raise Refusal(rule.type, "it is nested too deeply") from error
     if len(checked.data) > left_bytes:
         raise Refusal("total", "all files together are larger than allowed")
+    _require_leaves(checked, rule, data)
     if data is not None:
-        _require_leaves(checked, rule, data)
         found += data.find(checked.runs)
     refused = next((each for each in found if each.outcome == "refused"), None)
     if refused is not None:
@@ -144,11 +144,12 @@ def _checked(data: bytes, rule: FileRule) -> Checked:
     return check_text(data)
 
 
-def _require_leaves(checked: Checked, rule: FileRule, data: RowIndex) -> None:
+def _require_leaves(checked: Checked, rule: FileRule, data: RowIndex | None) -> None:
+    """Refuses a tree with small leaves, and one whose leaves cannot be counted: without a table none can."""
     if not isinstance(rule, ModelRule) or not rule.least_leaf or not checked.trees:
         return
-    least = least_rows_in_leaves(checked.trees, data.numbers)
+    least = None if data is None else least_rows_in_leaves(checked.trees, data.numbers)
     if least is None:
-        raise Refusal("leaf", "the rows in its leaves cannot be counted: it has features that are no numeric columns")
+        raise Refusal("leaf", "the rows in its leaves cannot be counted: its features are no numeric columns of a table")
     if least < rule.least_leaf:
         raise Refusal("leaf", f"a leaf stands for fewer than {rule.least_leaf} rows of the data")

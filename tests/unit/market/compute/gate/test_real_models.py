@@ -197,6 +197,9 @@ def test_a_leaf_that_stands_for_few_rows_is_refused(tmp_path: Path) -> None:
     assert made.outcome(result, "model.json") == ("refused", "leaf")
     result = made.gated(tmp_path, made.rules(rule), made.index(), model_json=integer_tree([shared], 900))
     assert made.outcome(result, "model.json") == ("passed", "model")
+    # nor does one leave whose leaves nobody can count: of data that are no table, or too large to be read as one
+    result = made.gated(tmp_path, made.rules(rule), None, model_json=integer_tree([alone], 900))
+    assert made.outcome(result, "model.json") == ("refused", "leaf")
 
 
 def test_a_prediction_for_every_row_is_refused(tmp_path: Path, fitted: dict[str, Any]) -> None:
