@@ -37,6 +37,9 @@ __all__ = ["Drafted", "ListingDrafts", "ToList"]
 
 SAMPLE_ROWS: Final = 10
 _UNNAMED: Final = "as its text says"
+_UNSAID: Final = "licence"
+"""The kind of an offer where nothing else is asked for: a draft file may say another."""
+
 _ACCEPTED: Final = "whoever accepts the licence"
 
 
@@ -141,6 +144,10 @@ class ListingDrafts:
             NotFound: Nothing on record is called so, the contents are not there, or no licence text is.
             InvalidInput: Something cannot be listed so; the message says what.
         """
+        if wanted.is_for_anybody and wanted.terms is not None:
+            raise InvalidInput(
+                "that anybody is let in and the terms both say who may have it", hint="leave one of them out"
+            )
         found = self._found(wanted)
         place = self._place(wanted)
         self._require_same(found, place)
@@ -197,6 +204,11 @@ class ListingDrafts:
         base = self._from_record(wanted, found)
         if wanted.file:
             base = read_draft(wanted.file, SHEET_CHECKS, self._known(wanted))
+            if wanted.draft.kind not in (_UNSAID, base.kind):
+                raise InvalidInput(
+                    f"the draft is for a {base.kind}, and a {wanted.draft.kind} was asked for",
+                    hint=f"write kind = {wanted.draft.kind!r} into the draft, or ask for what it says",
+                )
             named = base.licence
             wanted = replace(
                 wanted,

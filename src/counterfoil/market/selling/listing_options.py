@@ -22,6 +22,7 @@ __all__ = ["Span", "listing", "read_parts", "to_list"]
 PATH: Final = click.Path(path_type=Path)
 _KIND: Final = click.Choice(["dataset", "model"])
 _DAY_S: Final = 86_400
+_WHOLE_BPS: Final = 10_000
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": _DAY_S}
 
 
@@ -109,8 +110,6 @@ def to_list(org: Organisation, what: str, where: str, number: int | None, given:
     asked = [kind for name, kind in kinds.items() if given[name]]
     if len(asked) > 1:
         raise InvalidInput(f"an offer is for a {asked[0]} or a {asked[1]}, not both", hint="make two offers")
-    if given["anybody"] and given["terms"] is not None:
-        raise InvalidInput("--anybody and --terms both say who may have it", hint="leave one of them out")
     is_held = given["window"] or given["compute"]
     draft = OfferDraft(
         kind=asked[0] if asked else "licence",
@@ -162,7 +161,7 @@ def read_parts(parts: tuple[str, ...]) -> tuple[Share, ...]:
     Raises:
         InvalidInput: It is none.
     """
-    from decimal import Decimal, InvalidOperation
+    from decimal import Decimal
 
     from counterfoil.ledger.market.terms import Share
 
@@ -171,10 +170,13 @@ def read_parts(parts: tuple[str, ...]) -> tuple[Share, ...]:
         payee, _, percent = part.partition("=")
         try:
             bps = Decimal(percent) * 100
-        except InvalidOperation:
+        except ArithmeticError:  # no number, or one beyond all
             bps = Decimal(0)
-        if not bps.is_finite() or bps <= 0 or bps != bps.to_integral_value():
-            raise InvalidInput(f"{part[:90]!a} is no share", hint="ADDRESS=PERCENT, of at most two digits: 0x…=12.5")
+        if not bps.is_finite() or not 0 < bps <= _WHOLE_BPS or bps != bps.to_integral_value():
+            raise InvalidInput(
+                f"{part[:90]!a} is no share",
+                hint="ADDRESS=PERCENT, up to 100, with at most two digits behind the point: 0x…=12.5",
+            )
         found.append(Share.of(payee, int(bps)))
     return tuple(found)
 

@@ -101,6 +101,8 @@ def test_a_draft_file_goes_before_the_record_and_what_is_asked_for_before_both(
     )
     asked = wanted(path, "drafted", file=file, title="Asked for", licence_text=b"")
     assert drafts.draft(asked).listing.wares.title == "Asked for"
+    with pytest.raises(InvalidInput, match="the draft is for a licence, and a sale was asked for"):
+        drafts.draft(replace(asked, draft=OfferDraft("sale", "1", "")))
 
 
 def test_columns_that_look_like_persons_are_to_be_minded(
@@ -123,10 +125,11 @@ def test_columns_that_look_like_persons_are_to_be_minded(
         ({"licence_text": b"\xff\xfe"}, "is not text in UTF-8"),
         ({"sample": ("age",)}, "has no column 'age'"),
         ({"terms": {"rules": [{"effect": "perhaps"}]}, "is_for_anybody": False}, "effect"),
+        ({"terms": {"rules": [{"effect": "allow", "name": "all"}]}}, "both say who may have it"),
         ({"compute": {"gate": 7}}, "compute"),
         ({"file": b"title = "}, "TOML"),
     ],
-    ids=["no-terms", "empty-terms", "no-licence", "licence", "column", "terms", "compute", "draft"],
+    ids=["no-terms", "empty-terms", "no-licence", "licence", "column", "terms", "terms-twice", "compute", "draft"],
 )
 def test_what_cannot_be_listed_so_is_told(
     org: Organisation, drafts: ListingDrafts, tmp_path: Path, changes: dict[str, Any], words: str
