@@ -293,6 +293,22 @@ def test_whoever_sends_too_slowly_is_let_go(other, tmp_path):
         got(made, tmp_path, answers_of(made, **other(made)), silence_s=0.3, answer_s=0.3, mib_s=0.3)
 
 
+def test_each_mib_of_a_long_answer_has_its_own_time(tmp_path):
+    part = bytes(CHUNK_BYTES)
+
+    def slowly(handler, _name):
+        handler.send(part, length=3 * len(part))
+        for _ in range(2):
+            time.sleep(1.1)
+            handler.wfile.write(part)
+
+    with lying(slowly) as server:
+        wire = SellerWire(
+            f"http://127.0.0.1:{server.server_port}", word(1), "cft_x", patience=Patience(30.0, 30.0, mib_s=2.0)
+        )
+        assert wire.get("result", most_bytes=4 * len(part)) == 3 * part
+
+
 def test_a_redirect_is_not_followed(tmp_path):
     made = MadeDelivery()
     with lying(answers_of(made)) as other:

@@ -33,6 +33,7 @@ from counterfoil.provenance.snapshots.addresses import Reach
 
 __all__ = ["PATIENCE", "Incoming", "NodeWire", "Patience", "SellerWire"]
 
+_MIB: Final = 1 << 20
 _TAKEN_BYTES: Final = 65_536
 _MOST_PROBLEM_BYTES: Final = 65_536
 _MOST_TOLD: Final = 200
@@ -63,7 +64,7 @@ class Incoming:
     Args:
         answer: What is read from.
         size_bytes: Its length.
-        mib_s: Longest that what is read at once, a MiB at most, may take.
+        mib_s: Longest that what is read at once, about a MiB at most, may take.
     """
 
     def __init__(self, answer: http.client.HTTPResponse, size_bytes: int, mib_s: float) -> None:
@@ -72,7 +73,7 @@ class Incoming:
         self.left_bytes = size_bytes
 
     def read_into(self, buffer: memoryview) -> None:
-        """Fills `buffer`.
+        """Fills `buffer`, of about a MiB at most.
 
         Raises:
             NodeUnreachable: The connection broke, or it takes too long.
@@ -93,9 +94,11 @@ class Incoming:
         self.left_bytes -= done
 
     def read(self, size_bytes: int) -> bytes:
-        """Returns so many bytes; errors are those of `read_into`."""
+        """Returns so many bytes, each MiB of which may take its time; errors are those of `read_into`."""
         buffer = bytearray(size_bytes)
-        self.read_into(memoryview(buffer))
+        view = memoryview(buffer)
+        for start in range(0, size_bytes, _MIB):
+            self.read_into(view[start : start + _MIB])
         return bytes(buffer)
 
 
