@@ -12,6 +12,7 @@ from starlette.responses import Response
 from counterfoil.errors import CounterfoilError, InvalidInput, Stale, row_for
 from counterfoil.ledger.amounts import amount
 from counterfoil.market.deals import Deal, back_of, plan_deal, require_agreed
+from counterfoil.market.lines import span
 from counterfoil.web.desk import Desk
 from counterfoil.web.pages import Form, Pages
 from counterfoil.web.roles import JOBS, principal_of
@@ -30,7 +31,6 @@ _PLACES: Final = (
     ("/market/desk", "Release desk"),
     ("/market/earnings", "Earnings"),
 )
-_SPANS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 MOST_DIGITS: Final = 30
 
 
@@ -107,10 +107,3 @@ class MarketFrame:
         asked = {"deal": what, "given": dict(given), "most_wei": most_wei, "seen": deal.seen}
         begun = self.desk.start_job(request, "trade", asked)
         return self.pages.see(request, f"/market/doing/{begun['id']}")
-
-
-def span(seconds: int) -> str:
-    """Returns a duration in the largest unit that it is a whole number of: `30 days`."""
-    size, name = next(each for each in _SPANS if seconds % each[0] == 0)
-    count = seconds // size
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
