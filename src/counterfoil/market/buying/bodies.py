@@ -41,7 +41,7 @@ class PurchaseShown(BaseModel):
     offer: str
     order: str
     path: str | None = Field(description="Where the contents are, or are to be, on the node's machine.")
-    state: str = Field(description="planned, bought, fetched or dropped.")
+    state: str = Field(description="planned, bought, fetched, refunded or dropped.")
     title: str
 
 

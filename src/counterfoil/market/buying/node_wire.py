@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.errors import MalformedEvidence
@@ -15,14 +16,17 @@ __all__ = ["BuyersWire", "Preview"]
 MOST_ANSWER_BYTES: Final = 65_536
 
 
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """What the terms would decide: whether, and why in words that the seller's node chose."""
+    """What the terms would decide.
 
-    __slots__ = ("is_allowed", "why")
+    Attributes:
+        is_allowed: Whether they would let in.
+        why: In words that the seller's node chose, cut and printable.
+    """
 
-    def __init__(self, is_allowed: bool, why: str) -> None:
-        self.is_allowed = is_allowed
-        self.why = why
+    is_allowed: bool
+    why: str
 
 
 class BuyersWire:
