@@ -101,12 +101,13 @@ class Wanted:
         return is_wanted and self.market is None
 
     def require_whole(self) -> None:
-        """Refuses a Market without an Assets contract, whose assets it would sell.
+        """Refuses a Market without the Assets contract whose assets it sells; one that is there sells no new one's.
 
         Raises:
             InvalidInput: That is asked for.
         """
-        if (self.deploys_market or self.market) and self.assets is None and not self.deploys_assets:
+        needs_one_that_is_there = self.market is not None or (self.deploys_market and not self.deploys_assets)
+        if needs_one_that_is_there and self.assets is None:
             raise InvalidInput(
                 "a Market is wanted, and no Assets contract", hint="name the Assets contract whose assets it offers"
             )

@@ -96,6 +96,8 @@ def test_a_market_needs_assets(tmp_path: Path) -> None:
     with open_home(copy_home(tmp_path), Clock()) as org:
         with pytest.raises(InvalidInput, match="no Assets contract"):
             org.ledger.connecting(Wanted(Connection.draft(), with_assets=False, with_market=True))
+        with pytest.raises(InvalidInput, match="no Assets contract"):  # and one that is put there is not the market's
+            Wanted(Connection.draft(), market=b"\x12" * 20, with_assets=True).require_whole()
         org.ledger.connect(Wanted(Connection.draft(), with_assets=False))
         with pytest.raises(NotSetUp, match="no Assets contract"):
             placing_market(org.ledger)
