@@ -96,12 +96,10 @@ class MarketBook:
 
     def take(self, connection: Connection, new: Sequence[Event]) -> None:
         """Takes new events; the scanner commits."""
-        rows = [self._row(each) for each in new]
-        told = [row | {"told": json.dumps(row["told"])} for row in rows]
-        for row, kept in zip(rows, told, strict=True):
+        for event in new:
+            row = self._row(event)
             row |= {name: found for name, found in self._missing(connection, row).items() if not row[name]}
-            kept |= {"offer": row["offer"], "asset": row["asset"]}
-            connection.execute(events.insert(), kept)
+            connection.execute(events.insert(), row | {"told": json.dumps(row["told"])})
             fold(connection, row)
 
     def forget(self, connection: Connection, after_block: int) -> None:
