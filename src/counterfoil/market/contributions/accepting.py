@@ -135,19 +135,15 @@ class Accepting:
         held = self._registry.held(digest)
         data = self._taking.contents(digest) if contents is None else _read(contents, held.signed)
         told = held.signed.proposal
-        folder = self._registry.scratch(digest)
-        try:
-            path = folder / told.content.name
-            path.write_bytes(data)
-            found = content_of(path).fingerprint
-        except InvalidInput as error:
-            raise DoesNotMatch(f"the contents cannot be read as a dataset: {error.message}") from error
-        finally:
-            self._registry.forget_scratch(digest)
+        with self._registry.laid_out(digest, told.content.name, data) as path:
+            try:
+                found = content_of(path).fingerprint
+            except InvalidInput as error:
+                raise DoesNotMatch(f"the contents cannot be read as a dataset: {error.message}") from error
         if found.root.hex() != told.content.fingerprint:
             raise DoesNotMatch("the contents have another fingerprint than the proposal says")
         changes = table_changes(self._provenance.fingerprint(self._base(held)), found)
-        if told.table is not None and changes is not None and changes != told.table:
+        if told.table is not None and changes != told.table:
             raise DoesNotMatch("the contents change other rows or columns than the proposal says")
         return data
 
@@ -268,7 +264,7 @@ class Accepting:
         record = ContributionRecord(digest, told.asset, dataset.leaf, asset.version, run.leaf, offers, leaf)
         self._told.write(record.draft())  # 5
         self._registry.move(digest, "accepted", of=("accepting",))
-        self._registry.forget_sealed(digest)
+        self._registry.forget_contents(digest)
         return Accepted(digest, dataset, asset.version, tuple(made))
 
     def _recorded(self, held: Held, base: Dataset, dataset: Dataset) -> Run:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from counterfoil.errors import MalformedEvidence, NodeUnreachable
+from counterfoil.core import canonical
+from counterfoil.errors import InvalidInput, MalformedEvidence, NodeUnreachable
 from counterfoil.market.contributions.opening import MOST_OPENING_BYTES, SignedOpening, read_opening
+from counterfoil.market.contributions.registry import ProposalState
+from counterfoil.market.contributions.vote import MOST_WORDS
 from counterfoil.market.delivery.wire import NodeWire
+from counterfoil.market.sheets.members import Members
 from counterfoil.provenance.snapshots.addresses import Reach
 
 __all__ = ["OwnersWire"]
 
 _MOST_ANSWER_BYTES: Final = 16_384
-_STATES: Final = ("announced", "open", "reviewed", "accepting", "accepted", "declined", "withdrawn")
 
 
 class OwnersWire:
@@ -70,11 +73,15 @@ class OwnersWire:
 def _standing(data: bytes) -> dict[str, Any]:
     """Returns how a proposal stands as a node tells it, its words cut and printable."""
     try:
-        told = json.loads(data)
-        if told["state"] not in _STATES:
-            raise ValueError("no such state")
-        words = "".join(each for each in str(told["words"] or "")[:2_000] if each.isprintable() or each == "\n")
-        counts = {name: int(told[name]) for name in ("against", "agree")}
-        return {"proposal": str(told["proposal"])[:64], "state": told["state"], "words": words or None} | counts
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        answer = canonical.loads(data)
+        told = Members(answer, whose="the answer of the owner's node")
+        words = str(answer.get("words") or "")[:MOST_WORDS]
+        return {
+            "against": told.whole("against"),
+            "agree": told.whole("agree"),
+            "proposal": told.digest("proposal"),
+            "state": told.one_of("state", get_args(ProposalState)),
+            "words": "".join(each for each in words if each.isprintable() or each == "\n") or None,
+        }
+    except InvalidInput as error:
         raise MalformedEvidence("the owner's node answers something else than how a proposal stands") from error

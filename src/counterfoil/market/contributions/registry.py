@@ -10,7 +10,9 @@ accepted, declined, withdrawn   for good
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -89,6 +91,7 @@ class Registry:
         self._folder = folder
         state.make(*ALL)
         self._state = state
+        self._looking = threading.Lock()  # held while contents lie there in plain to be looked at
 
     # Openings
 
@@ -240,20 +243,28 @@ class Registry:
         """Returns where accepted contents lie."""
         return self._folder / _named(digest) / "accepted" / name
 
-    def scratch(self, digest: str) -> Path:
-        """Returns a folder of its own to look at contents in; the caller empties it with `forget_scratch`."""
-        path = self._folder / _named(digest) / "looked at"
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(mode=0o700, parents=True)
-        return path
+    @contextmanager
+    def laid_out(self, digest: str, name: str, data: bytes) -> Iterator[Path]:
+        """Lays contents out as a file to be looked at, in plain; removed with the block.
 
-    def forget_scratch(self, digest: str) -> None:
-        """Removes what was laid out to be looked at."""
-        shutil.rmtree(self._folder / _named(digest) / "looked at", ignore_errors=True)
+        Raises:
+            LogUnavailable: The disk refuses.
+        """
+        with self._looking:
+            path = self._looked_at(digest) / name
+            self._put(path, data)
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
-    def forget_sealed(self, digest: str) -> None:
-        """Removes the sealed contents. Doing it again is safe."""
+    def forget_contents(self, digest: str) -> None:
+        """Removes contents that were sent, and what a crash left of looking at them. Doing it again is safe."""
         self._sealed(digest).unlink(missing_ok=True)
+        shutil.rmtree(self._looked_at(digest), ignore_errors=True)
+
+    def _looked_at(self, digest: str) -> Path:
+        return self._folder / _named(digest) / "looked at"
 
     def _sealed(self, digest: str) -> Path:
         return self._folder / _named(digest) / "contents.age"

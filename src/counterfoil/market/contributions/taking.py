@@ -345,7 +345,7 @@ class Taking:
         leaf = self._told.proposal(held.signed, told.base)
         self._told.write(VerdictRecord(digest, told.asset, result, held.votes, leaf).draft())
         if result in ("declined", "withdrawn"):
-            self._registry.forget_sealed(digest)
+            self._registry.forget_contents(digest)
         return held
 
     def _key(self, asset: str) -> bytes:

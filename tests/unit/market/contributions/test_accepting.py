@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from counterfoil.ledger.market.terms import Share
 from counterfoil.market.buying.purchases import PurchaseState
 from counterfoil.market.contributions.node_wire import OwnersWire
 from counterfoil.market.contributions.proposal import Lineage, sign_proposal
+from counterfoil.market.contributions.table_changes import TableChanges
 from counterfoil.market.contributions.taking import OpeningDraft
 from counterfoil.market.delivery.tickets import sealed_for
 
@@ -158,6 +160,30 @@ def test_contents_that_lie_about_rows_are_found_out_before_anything_is_done(stal
             owner.accepting.planning(told.digest_hex)
         assert stall.seller.archive.size == before
         assert not list(tmp_path.parent.rglob("looked at"))
+
+
+def test_what_is_no_table_has_no_rows_to_change(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="no table")
+    owner, giver = sides(stall)
+    call, signed, data = giver.proposing.prepare(proposal(open_, changed(open_, tmp_path, name="notes.txt")))
+    assert signed.proposal.table is None
+    secret = bytes([9]) * 32
+    told = {"contributor": str(Signer("liar", secret).key), "table": TableChanges(600, 601, parts=((512, 601),))}
+    lie = sign_proposal(replace(signed.proposal, **told), secret, "liar")
+    wire = OwnersWire(call.node, giver.proposing._reach)
+    wire.propose(canonical.loads(lie.data))
+    wire.send(lie.digest_hex, sealed_for(bytes.fromhex(call.opening.opening.recipient), data))
+    with pytest.raises(DoesNotMatch, match="other rows or columns"):
+        owner.accepting.look(lie.digest_hex)
+
+
+def test_several_may_look_at_once(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="looked at")
+    path = changed(open_, tmp_path)
+    digest = proposed(stall, open_, path)
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(sides(stall)[0].accepting.look, [digest] * 12))
+    assert seen == [path.read_bytes()] * 12
 
 
 def test_a_proposal_to_change_an_older_version_is_stale(stall: Stall, tmp_path: Path) -> None:

@@ -149,6 +149,20 @@ def test_killed_before_a_proposal_is_on_record_it_is_put_there_when_it_is_decide
         owner.taking.contents(signed.digest_hex)
 
 
+def test_what_a_crash_left_of_looking_at_contents_goes_with_them(
+    stall: Stall, made: tuple[Open, SignedProposal, bytes]
+) -> None:
+    open_, signed, data = made
+    owner, _ = sides(stall)
+    digest = owner.taking.take(signed.data).signed.digest_hex
+    owner.taking.take_contents(digest, sealed(open_, data))
+    folder = stall.seller.home.paths.market / "contributions" / digest
+    (folder / "looked at").mkdir()
+    (folder / "looked at" / "corrected.csv").write_bytes(data)
+    owner.taking.decline(digest)
+    assert list(folder.iterdir()) == []
+
+
 def test_nothing_is_read_of_what_is_sent_where_no_contents_are_awaited(
     stall: Stall, made: tuple[Open, SignedProposal, bytes]
 ) -> None:
