@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from counterfoil.core import canonical
+from counterfoil.core.delivery import DELIVERY_FORMAT
+from counterfoil.core.mismatch_file import OFFER_FORMAT
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.signed_document import SignedDocument, read_document
 from counterfoil.core.steps import TITLES, Report, Step, failed, not_checked, passed
@@ -24,8 +26,8 @@ _START: Final = b'{"document":'
 _EXECUTION: Final = "counterfoil execution 1"
 _WORDS: Final = {
     _EXECUTION: "execution receipt",
-    "counterfoil offer 1": "offer sheet",
-    "counterfoil delivery 1": "delivery statement",
+    OFFER_FORMAT: "offer sheet",
+    DELIVERY_FORMAT: "delivery statement",
     "counterfoil review 1": "review",
 }
 _ISSUER: Final = "Is it signed by the issuer you named?"

@@ -18,13 +18,10 @@ fail at steps 3 to 6. What no step can say is that pieces which were never sent 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any, Final
 
-from counterfoil.core.age import NONCE_BYTES, open_header, parse_header
 from counterfoil.core.age_payload import Payload
-from counterfoil.core.delivery import HEAD_BYTES, open_piece
+from counterfoil.core.delivery import chunk_leaf, open_head, open_piece
 from counterfoil.core.merkle import is_included, leaf_hash
 from counterfoil.core.mismatch_file import ChunkShown, MismatchFile, PieceShown, parse_mismatch_file
 from counterfoil.core.note import VerifierKey
@@ -72,7 +69,7 @@ def check_mismatch(data: bytes, *, issuer: VerifierKey | None = None) -> Report:
     steps.append(_secret(file))  # step 4
     steps.append(_included("head", file, file.head, 0))  # step 5
     try:
-        payload = _payload(file.head.data, file.secret)
+        payload = open_head(file.head.data, file.secret)
     except (DoesNotMatch, MalformedEvidence) as error:
         steps.append(_passed("mismatch", f"the first piece does not open for the order's key: {error.message}"))
         return _report(file, steps, "the seller signed a delivery that its buyer cannot open")
@@ -133,16 +130,6 @@ def _leaf(file: MismatchFile, chunk: ChunkShown) -> Step:
     return _passed("leaf", f"it is chunk {chunk.number} of {chunks}, under the root {root.hex()[:16]}…")
 
 
-def _payload(head: bytes, secret: bytes) -> Payload:
-    """Returns the payload's cipher; DoesNotMatch or MalformedEvidence where the first piece is not as it should be."""
-    if len(head) != HEAD_BYTES:
-        raise MalformedEvidence(f"it has {len(head)} bytes; a header for one key and a nonce have {HEAD_BYTES}")
-    header = parse_header(head)
-    if len(header.stanzas) != 1 or header.size_bytes != HEAD_BYTES - NONCE_BYTES:
-        raise MalformedEvidence("its header is for another number of keys than one")
-    return Payload(open_header(header, secret), head[header.size_bytes :])
-
-
 def _mismatch(file: MismatchFile, chunk: ChunkShown, payload: Payload) -> Step:
     """Step 8."""
     is_last = file.statement.plan.is_last(chunk.number)
@@ -150,18 +137,11 @@ def _mismatch(file: MismatchFile, chunk: ChunkShown, payload: Payload) -> Step:
         parts = open_piece(payload, chunk.number, chunk.piece.data, is_last=is_last)
     except (DoesNotMatch, MalformedEvidence):
         return _passed("mismatch", f"chunk {chunk.number} does not open with the key that the first piece holds")
-    found = _leaf_of(parts)
+    found = chunk_leaf(*parts)
     if found == chunk.leaf:
         return _failed("mismatch", f"chunk {chunk.number} was delivered as it was published: nothing is wrong with it")
     told = f"chunk {chunk.number} has the hash {found.hex()[:16]}…, and {chunk.leaf.hex()[:16]}… is published"
     return _passed("mismatch", told)
-
-
-def _leaf_of(parts: Sequence[bytes]) -> bytes:
-    hashed = sha256(b"\x00")
-    for part in parts:
-        hashed.update(part)
-    return hashed.digest()
 
 
 def _report(file: MismatchFile, steps: list[Step], shows: str) -> Report:

@@ -15,9 +15,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
-from counterfoil.core.age import FILE_KEY_BYTES, NONCE_BYTES, derived, make_header, recipient_of
+from counterfoil.core.age import (
+    FILE_KEY_BYTES,
+    NONCE_BYTES,
+    derived,
+    make_header,
+    open_header,
+    parse_header,
+    recipient_of,
+)
 from counterfoil.core.age_payload import AGE_CHUNK_BYTES, Payload, sealed_size
 from counterfoil.core.signed_document import SignedDocument, read_document
 from counterfoil.core.statement import is_time
@@ -32,7 +41,9 @@ __all__ = [
     "DeliveryPlan",
     "DeliverySecrets",
     "DeliveryStatement",
+    "chunk_leaf",
     "delivery_secrets",
+    "open_head",
     "open_piece",
     "parse_hex32",
     "read_content",
@@ -48,6 +59,7 @@ MAX_CONTENT_BYTES: Final = 1 << 42
 HEAD_BYTES: Final = 168 + NONCE_BYTES
 """Length of piece 0: a header with one recipient, and the nonce."""
 
+_LEAF: Final = sha256(b"\x00")
 _AGE_CHUNKS: Final = CHUNK_BYTES // AGE_CHUNK_BYTES
 _FULL_PIECE_BYTES: Final = sealed_size(CHUNK_BYTES)
 _KEYS_INFO: Final = b"counterfoil delivery keys 1\n"
@@ -146,6 +158,29 @@ def delivery_secrets(secret: bytes, order: bytes, content: Content, recipient: b
 def seal_chunk(payload: Payload, number: int, chunk: bytes | memoryview, *, is_last: bool) -> list[bytes]:
     """Returns piece `number` + 1 in parts: the sealed form of a chunk."""
     return payload.seal(chunk, number * _AGE_CHUNKS, ends=is_last)
+
+
+def open_head(head: bytes, secret: bytes) -> Payload:
+    """Returns the payload's cipher, from piece 0 and the 32-byte secret of the order's key.
+
+    Raises:
+        DoesNotMatch: It is for another key, or was altered.
+        MalformedEvidence: It is no header for one X25519 key with a nonce after it, `HEAD_BYTES` in all.
+    """
+    if len(head) != HEAD_BYTES:
+        raise MalformedEvidence(f"it has {len(head)} bytes; a header for one key and a nonce have {HEAD_BYTES}")
+    header = parse_header(head)
+    if len(header.stanzas) != 1 or header.size_bytes != HEAD_BYTES - NONCE_BYTES:
+        raise MalformedEvidence("its header is for another number of keys than one")
+    return Payload(open_header(header, secret), head[header.size_bytes :])
+
+
+def chunk_leaf(*parts: bytes | memoryview) -> bytes:
+    """Returns SHA-256(0x00 || parts), 32 bytes: the leaf of a chunk or piece, which need not be in one part."""
+    hashed = _LEAF.copy()
+    for part in parts:
+        hashed.update(part)
+    return hashed.digest()
 
 
 def open_piece(payload: Payload, number: int, piece: bytes | memoryview, *, is_last: bool) -> list[bytes]:

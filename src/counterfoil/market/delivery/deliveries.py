@@ -30,6 +30,7 @@ from counterfoil.core.delivery import (
     DeliveryPlan,
     DeliverySecrets,
     DeliveryStatement,
+    chunk_leaf,
     delivery_secrets,
     read_statement,
     seal_chunk,
@@ -38,7 +39,7 @@ from counterfoil.core.signed_document import SignedDocument
 from counterfoil.errors import CounterfoilError, HomeBusy, HomeDamaged, LogUnavailable, NotAllowed, NotFound, Stale
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.orders import Orders, PaidOrder
-from counterfoil.market.delivery.source import Progress, Source, chunk_leaf, index_content, read_chunk
+from counterfoil.market.delivery.source import Progress, Source, index_content, read_chunk
 from counterfoil.store.durable import replace_file, sync_folder
 
 __all__ = ["Deliveries", "SourceChanged"]

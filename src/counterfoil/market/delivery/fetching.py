@@ -23,9 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from counterfoil.core.age import NONCE_BYTES, open_header, parse_header
 from counterfoil.core.age_payload import Payload
-from counterfoil.core.delivery import CHUNK_BYTES, HEAD_BYTES, Content, DeliveryPlan, open_piece, read_statement
+from counterfoil.core.delivery import (
+    CHUNK_BYTES,
+    HEAD_BYTES,
+    Content,
+    DeliveryPlan,
+    chunk_leaf,
+    open_head,
+    open_piece,
+    read_statement,
+)
 from counterfoil.core.merkle import HASH_SIZE_BYTES
 from counterfoil.core.mismatch_file import ChunkShown, MismatchFile, PieceShown
 from counterfoil.core.signed_document import SignedDocument
@@ -41,7 +49,7 @@ from counterfoil.errors import (
 )
 from counterfoil.market.delivery.hash_list import HashList, write_hashes
 from counterfoil.market.delivery.purchase import Purchase
-from counterfoil.market.delivery.source import Progress, chunk_leaf, content_of
+from counterfoil.market.delivery.source import Progress, content_of
 from counterfoil.market.delivery.sources import FileSource
 from counterfoil.market.delivery.wire import Incoming, SellerWire
 from counterfoil.store.durable import replace_file, sync_data, sync_folder, write_all
@@ -218,14 +226,11 @@ class _Fetch:
             head = incoming.read(HEAD_BYTES)
         if chunk_leaf(head) != pieces[0]:
             raise NodeUnreachable("the node sends another first piece than it signed")
+        self._head = PieceShown(head, pieces.proof(0))
         try:
-            header = parse_header(head)
-            if len(header.stanzas) != 1 or header.size_bytes != HEAD_BYTES - NONCE_BYTES:
-                raise MalformedEvidence("its header is for another number of keys than one")
-            self._head = PieceShown(head, pieces.proof(0))
-            return Payload(open_header(header, self._purchase.secret), head[header.size_bytes :])
+            return open_head(head, self._purchase.secret)
         except (DoesNotMatch, MalformedEvidence) as error:
-            file = self._evidence(PieceShown(head, pieces.proof(0)), None)
+            file = self._evidence(self._head, None)
             raise self._convicted(file, "what the seller signed does not open for this order's key") from error
 
     def _stream(self, fd: int, first: int, payload: Payload, leaves: HashList, pieces: HashList) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from counterfoil.core.delivery import CHUNK_BYTES, MAX_CONTENT_BYTES, Content, DeliveryPlan
+from counterfoil.core.delivery import CHUNK_BYTES, MAX_CONTENT_BYTES, Content, DeliveryPlan, chunk_leaf
 from counterfoil.core.merkle import Frontier
 from counterfoil.errors import InvalidInput, Stale
 from counterfoil.market.delivery.hash_list import write_hashes
 
-__all__ = ["Progress", "Source", "chunk_leaf", "content_of", "index_content", "read_chunk"]
+__all__ = ["Progress", "Source", "content_of", "index_content", "read_chunk"]
 
 Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all)."""
-
-_LEAF: Final = sha256(b"\x00")
 
 
 class Source(Protocol):
@@ -37,14 +34,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Lets go of what is open."""
-
-
-def chunk_leaf(*parts: bytes | memoryview) -> bytes:
-    """Returns SHA-256(0x00 || parts): the leaf of a chunk or piece."""
-    hashed = _LEAF.copy()
-    for part in parts:
-        hashed.update(part)
-    return hashed.digest()
 
 
 def read_chunk(source: Source, plan: DeliveryPlan, number: int, buffer: bytearray) -> memoryview:
