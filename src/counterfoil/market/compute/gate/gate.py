@@ -150,6 +150,6 @@ def _require_leaves(checked: Checked, rule: FileRule, data: RowIndex | None) -> 
         return
     least = None if data is None else least_rows_in_leaves(checked.trees, data.numbers)
     if least is None:
-        raise Refusal("leaf", "the rows in its leaves cannot be counted: its features are no numeric columns of a table")
+        raise Refusal("leaf", "the rows in its leaves cannot be counted: a feature is no numeric column of a table")
     if least < rule.least_leaf:
         raise Refusal("leaf", f"a leaf stands for fewer than {rule.least_leaf} rows of the data")

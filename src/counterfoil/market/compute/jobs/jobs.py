@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -185,10 +186,6 @@ class Jobs:
             order_id: The order.
             why: Who wants it, in words for the owner.
 
-        Args:
-            order_id: The order.
-            told: For the owner: who stopped a job that waited.
-
         Raises:
             NotFound: No job was handed in.
             Stale: It has ended.
@@ -251,7 +248,8 @@ class Jobs:
             NotFound: No such output waits.
             Stale: It was decided otherwise before, or another output waits than was looked at.
         """
-        kept, now = self.book.by_digest(job), time_text(self._recorder.now_s())
+        self.book.by_digest(job)  # that there is one
+        now = time_text(self._recorder.now_s())
         planned = self._desk.would_settle(
             job, name, digest, "released" if releases else "withheld", by=by, reason=reason, now=now
         )
@@ -260,8 +258,7 @@ class Jobs:
             self._recorder.write(ReleaseRecord.of(planned).draft({}), Private(RELEASE, {"/by": by}))
         act = self._desk.release if releases else self._desk.withhold
         settled = act(job, name, digest, by=by, reason=reason, now=now)
-        if kept.state is JobState.HELD and not self._desk.pending(job):
-            self.book.change(kept.order, JobState.HELD, state=JobState.READY)
+        self._go_on_with_decided()
         return settled
 
     # What a node does by itself
@@ -278,6 +275,7 @@ class Jobs:
         if not self._running.acquire(blocking=False):
             return 0
         try:
+            self._go_on_with_decided()
             moved = self._closed() + self._delivered()
             for job in self.book.all((JobState.QUEUED,)):
                 if self._is_closing:
@@ -350,9 +348,16 @@ class Jobs:
         self._files.forget_others([job.order for job in self.book.all()])
         for job in self.book.all((JobState.RUNNING,)):
             self._runner.goes_on(job)
+
+    def _go_on_with_decided(self) -> None:
+        """Says of held jobs that wait for nobody any more that they are ready.
+
+        The desk alone knows: somebody may decide just while a job is said to be held, or a crash come in between.
+        """
         for job in self.book.all((JobState.HELD,)):
             if not self._desk.pending(job.job):
-                self.book.change(job.order, JobState.HELD, state=JobState.READY)
+                with suppress(Stale):  # another thread was first
+                    self.book.change(job.order, JobState.HELD, state=JobState.READY)
 
     def _require_runnable(self, spec: JobSpec, rules: ComputeRules, packed: bytes, publication: bytes) -> str:
         """Returns what the job is called, when it may run as far as can be said before."""

@@ -225,6 +225,18 @@ def test_what_was_decided_at_the_desk_goes_on_after_a_kill(stall: Stall, doses: 
         stall.seller.market.jobs.decide(job.job, "note.txt", digest, releases=False, by="user:bo", reason="no")
 
 
+def test_what_was_decided_while_its_job_was_still_running_goes_on(stall: Stall, doses: Path) -> None:
+    """The desk has a file a moment before the book says that its job is held."""
+    order = bought(stall, doses, NOTE)
+    job = step(stall, order, JobState.HELD)
+    with standing_still(stall) as jobs:
+        jobs.book.change(order, JobState.HELD, state=JobState.RUNNING)
+        digest = jobs.preview(job.job, "note.txt").sha256
+        jobs.decide(job.job, "note.txt", digest, releases=True, by="user:ada", reason="it says nothing")
+        jobs.book.change(order, JobState.RUNNING, state=JobState.HELD)
+    step(stall, order, JobState.DELIVERED)
+
+
 def test_it_is_settled_when_its_window_is_over_and_forgotten_in_the_end(stall: Stall, doses: Path) -> None:
     order = bought(stall, doses, COUNT)
     step(stall, order, JobState.DELIVERED)
