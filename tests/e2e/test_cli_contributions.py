@@ -90,5 +90,7 @@ def test_a_change_is_proposed_reviewed_accepted_and_shared(typed: Typed, tmp_pat
     assert (made["done"], made["version"]) == (True, 2)
     [share] = typed("seller", "market", "shares", "show", offer.offer)["shares"]
     assert share["bps"] == 1_000
+    gone = ("market", "proposals", "show", digest, "--save", tmp_path / "gone.csv")
+    assert "contents of the proposal are not here" in typed("seller", *gone, code=3, json_=False)
     assert "is accepted" in typed("seller", "market", "proposals", "decline", digest, code=6, json_=False)
     assert typed("seller", "market", "proposals", "list", "--active") == {"proposals": []}

@@ -11,6 +11,7 @@ import click
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.store.new_file import write_new
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
@@ -178,12 +179,13 @@ def show_proposal(session: Session, digest: str, save: Path | None, contents: Pa
         lines = [*_proposal_lines(held.signed.proposal), *_standing_lines(held.to_json())]
         lines.insert(0, f"from        {held.signed.key}, received {time_text(int(held.received_s))}")
         told = held.to_json() | {"document": held.signed.proposal.to_json(), "contributor": str(held.signed.key)}
-        if held.state in ("open", "reviewed") and (contents is not None or not held.signed.proposal.offer):
+        is_at_hand = held.state in ("open", "reviewed") and not held.signed.proposal.offer
+        if is_at_hand or save is not None or contents is not None:
             data = room.accepting.look(digest, contents)
             lines.append("contents    are what the proposal says: root, fingerprint, and what changed")
             told["checked"] = True
             if save is not None:
-                _save(save, data)
+                write_new(save, data)
                 lines.append(f"written     {save}")
     session.emit(told, lines)
 
@@ -336,11 +338,3 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error
-
-
-def _save(path: Path, data: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}", hint="name a new file") from error

@@ -169,10 +169,13 @@ class Proposing:
 
         Raises:
             As `call`; and
-            InvalidInput: The file as it was is not the newest version; the change is none, or cannot be proposed.
+            InvalidInput: The file as it was is not the newest version; the change is none, or cannot be proposed;
+                the account is none, or misspelt.
             NotAllowed: More is asked than may be, or the licence is not taken.
             TooLarge: It is too large to be sent along.
         """
+        from counterfoil.ledger.accounts.account import parse_address
+
         call = self.call(draft.asset)
         opening = call.opening.opening
         if root_of_contents(_read(draft.base)) != call.base_content:
@@ -207,7 +210,7 @@ class Proposing:
             table_changes(before, after),
             draft.lineage,
             draft.licence,
-            (draft.account or f"0x{self._ledger.market.account.hex()}").lower(),
+            f"0x{(parse_address(draft.account) if draft.account else self._ledger.market.account).hex()}",
             draft.bps,
             draft.offer,
             time_text(self._now_s()),

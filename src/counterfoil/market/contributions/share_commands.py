@@ -12,6 +12,7 @@ import click
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.store.new_file import write_new
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -36,11 +37,7 @@ def make_shares(session: Session, file: Path, out: Path) -> None:
     from counterfoil.market.contributions.share_file import ShareFile
 
     made = ShareFile.of(_amounts(file))
-    try:
-        with out.open("xb") as written:
-            written.write(made.encode())
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written: {error.strerror}", hint="name a new file") from error
+    write_new(out, made.encode())
     lines = [f"root        {made.root}", f"accounts    {len(made.claims):,}", f"written     {out}"]
     session.emit({"accounts": len(made.claims), "file": str(out), "root": made.root}, lines)
 

@@ -10,13 +10,14 @@ ledger has the root, so the file needs no signature: whoever changes it changes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Self
 
 from counterfoil.core import canonical
 from counterfoil.core.merkle import inclusion_path, leaf_hash, root_of
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence, NotFound
+from counterfoil.ledger.packages import require_packages
 from counterfoil.market.sheets.members import Members
 
 __all__ = ["MOST_CLAIMS", "SHARES_FORMAT", "WHOLE", "Claim", "ShareFile"]
@@ -69,7 +70,6 @@ class ShareFile:
     """
 
     claims: tuple[tuple[str, int], ...]
-    _places: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         accounts = [account for account, _ in self.claims]
@@ -80,7 +80,6 @@ class ShareFile:
         weights = [weight for _, weight in self.claims]
         if min(weights) < 1 or sum(weights) != WHOLE:
             raise InvalidInput(f"the parts are {sum(weights):,} of {WHOLE:,} together, or one of them is none")
-        object.__setattr__(self, "_places", {account: place for place, account in enumerate(accounts)})
 
     @classmethod
     def of(cls, amounts: Mapping[str, int]) -> Self:
@@ -90,11 +89,11 @@ class ShareFile:
             amounts: Whole numbers above zero, by account.
 
         Raises:
-            InvalidInput: An account or amount cannot be, or is too small to be a part of 10^12.
+            InvalidInput: An account is none or misspelt; an amount cannot be, or is too small to be a part of 10^12.
         """
         given: dict[str, int] = {}
         for account, amount in amounts.items():
-            address = read_address(account)
+            address = _payable(account)
             if address in given:
                 raise InvalidInput(f"{account} is named twice", hint="add its parts up")
             if type(amount) is not int or amount < 1:
@@ -149,7 +148,7 @@ class ShareFile:
         Raises:
             NotFound: It has none.
         """
-        address = read_address(account)
+        address = _read_address(account)
         place = self._places.get(address)
         if place is None:
             raise NotFound(f"the account {account} has no part in this file", hint="ask whoever gave it to you")
@@ -158,12 +157,16 @@ class ShareFile:
         return Claim(address, weight, place, len(self._leaves), tuple(each.hex() for each in proof), self.root)
 
     @cached_property
+    def _places(self) -> dict[str, int]:
+        return {account: place for place, (account, _) in enumerate(self.claims)}
+
+    @cached_property
     def _leaves(self) -> list[bytes]:
         words = ((bytes.fromhex(account[2:]).rjust(32, b"\0"), weight.to_bytes(32)) for account, weight in self.claims)
         return [leaf_hash(account + weight) for account, weight in words]
 
 
-def read_address(text: str) -> str:
+def _read_address(text: str) -> str:
     """Returns an account's address in lower case (InvalidInput where it is none, or the zero address)."""
     digits = text.removeprefix("0x").lower()
     if not text.startswith("0x") or len(digits) != 2 * _ADDRESS_BYTES or set(digits) - set("0123456789abcdef"):
@@ -173,7 +176,22 @@ def read_address(text: str) -> str:
     return f"0x{digits}"
 
 
+def _payable(account: str) -> str:
+    """Returns an account that is to be paid, in lower case.
+
+    Raises:
+        InvalidInput: It is none, or the case of its letters says that it is misspelt: nobody could have its part.
+    """
+    address = _read_address(account)
+    if account != address:
+        require_packages()
+        from counterfoil.ledger.accounts.account import parse_address
+
+        parse_address(account)
+    return address
+
+
 def _claim(told: Members, row: Any) -> tuple[str, int]:
-    if len(row) != 2 or not isinstance(row[0], str) or type(row[1]) is not int or read_address(row[0]) != row[0]:
+    if len(row) != 2 or not isinstance(row[0], str) or type(row[1]) is not int or _read_address(row[0]) != row[0]:
         raise told.error("claims", "holds something else than pairs of an account in lower case and its part")
     return row[0], int(row[1])

@@ -47,6 +47,7 @@ def test_what_is_proposed_is_a_change_to_the_newest_version(stall: Stall, tmp_pa
         ({"path": tmp_path}, NotFound, "about one file"),
         ({"words": ""}, InvalidInput, "words"),
         ({"account": "0x" + "00" * 20}, InvalidInput, "zero address"),
+        ({"account": "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"}, InvalidInput, "misspelt"),
     ):
         with pytest.raises(error, match=words):
             giver.proposing.prepare(replace(good, **wrong))

@@ -60,9 +60,10 @@ def test_each_of_a_thousand_has_a_proof() -> None:
         ({A: 1, A.upper().replace("0X", "0x"): 1}, "named twice"),
         ({"0x" + "00" * 20: 1}, "zero address"),
         ({"0a" * 20: 1}, "no account"),
+        ({"0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed": 1}, "misspelt"),  # of ERC-55, its second letter in capitals
         ({A: 1, B: 10**13}, "one of them is none"),
     ],
-    ids=["nobody", "nothing", "twice", "zero address", "no address", "too little"],
+    ids=["nobody", "nothing", "twice", "zero address", "no address", "misspelt", "too little"],
 )
 def test_what_cannot_be_shared_is_refused(amounts: dict[str, int], words: str) -> None:
     with pytest.raises(InvalidInput) as told:
