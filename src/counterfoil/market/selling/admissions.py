@@ -40,6 +40,9 @@ __all__ = ["Admissions"]
 _GIVEN: Final = (market_records.c.kind == "admission", market_records.c.is_allowed.is_(True))
 """The records by which access was given."""
 
+_AT_ONCE: Final = 500
+"""Most orders named in one query."""
+
 
 class Admissions:
     """Lets buyers in at one seller's home. Safe to use from several threads.
@@ -51,7 +54,7 @@ class Admissions:
         recorder: Writes what was decided.
         archive: Keeps the schema of its private fields.
         views: Counts what was decided before.
-        orders_of: Returns the ids of the orders of an account for an offer.
+        orders_of: Returns the ids of all orders of an account for an offer.
     """
 
     def __init__(
@@ -140,9 +143,12 @@ class Admissions:
 
     def _uses(self, *orders: str) -> int:
         """Returns how often access was given for orders."""
-        query = select(func.count()).select_from(market_records).where(*_GIVEN)
+        query, used = select(func.count()).select_from(market_records).where(*_GIVEN), 0
         with self._views.reading() as connection:
-            return int(connection.execute(query.where(market_records.c.order.in_(orders))).scalar() or 0)
+            for start in range(0, len(orders), _AT_ONCE):
+                some = orders[start : start + _AT_ONCE]
+                used += connection.execute(query.where(market_records.c.order.in_(some))).scalar_one()
+        return used
 
     def _uses_of_buyer(self, offer: str, account: str) -> int:
         return self._uses(*self._orders_of(account, offer))

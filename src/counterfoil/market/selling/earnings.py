@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import LedgerContradicts
+from counterfoil.market.selling.sold_orders import every_order
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Earned", "Earnings"]
 
 _DAY_S: Final = 86_400
-_AT_ONCE: Final = 1_000
+_EVENTS_AT_ONCE: Final = 1_000
 _BLOCKS_AT_ONCE: Final = 100
 
 
@@ -98,18 +99,12 @@ class Earnings:
 def _paid(trading: Trading) -> Iterator[tuple[int, Order]]:
     """Yields this account's orders whose money is the seller's, with the block in which it became so."""
     settled = {each.order: each.block for each in _settled(trading)}
-    after = ""
-    seller = f"0x{trading.account.hex()}"
-    while found := trading.orders(seller=seller, states=("paid", "settled"), after=after, limit=_AT_ONCE):
-        for order in found:
-            yield settled.get(order.order, order.block), order
-        if len(found) < _AT_ONCE:
-            return
-        after = trading.events(order=found[-1].order, limit=1)[0].cursor  # the event that made it
+    for order in every_order(trading, seller=f"0x{trading.account.hex()}", states=("paid", "settled")):
+        yield settled.get(order.order, order.block), order
 
 
 def _settled(trading: Trading) -> Iterator[MarketEvent]:
     after = ""
-    while found := trading.events(names=("Settled",), after=after, limit=_AT_ONCE):
+    while found := trading.events(names=("Settled",), after=after, limit=_EVENTS_AT_ONCE):
         yield from found
         after = found[-1].cursor
