@@ -175,7 +175,8 @@ class Buying(Allowances):
 
         first = found[0]
         total = sum(each.price.units for each in found)
-        pays = self.price(next((e.purchase.terms.token for e in found if e.price.units), bytes(20)), total)
+        token = next((each.purchase.terms.token for each in found if each.price.units), bytes(20))
+        pays = self.price(token, total)
         public = {
             "offer": " ".join(each.row.offer for each in found),
             "order": " ".join(each.order for each in found),
@@ -185,9 +186,15 @@ class Buying(Allowances):
             "job": first.purchase.job.hex() if any(first.purchase.job) else "",
             "referrer": checksummed(first.purchase.referrer) if any(first.purchase.referrer) else "",
         }
-        is_held = any(each.purchase.terms.is_held for each in found)
-        whither = "held by the market until it is delivered" if is_held else "paid to the seller at once"
-        moves = (f"{pays.text}, {whither}",) if total else ()
+        held = sum(each.price.units for each in found if each.purchase.terms.is_held)
+        moves = tuple(
+            f"{self.price(token, units).text}, {whither}"
+            for units, whither in (
+                (total - held, "paid to the seller at once"),
+                (held, "held by the market until it is delivered"),
+            )
+            if units
+        )
         return Trade(title, calls, done, told, public, moves, pays if total else None, is_from_owed, signs)
 
     def _found(self, wanted: ToBuy) -> _Wanted:

@@ -208,6 +208,15 @@ def test_several_are_bought_in_one_transaction(fair: Fair) -> None:
         fair.buys.buying_several([fair.to_buy(offers[0], 5)] * 2)
 
 
+def test_of_several_it_is_said_how_much_is_held(fair: Fair) -> None:
+    each_asks = ({"price": "2"}, {"price": "3", **HELD}, {"price": "0"})
+    offers = [fair.offer(f"of several {place}", **asks) for place, asks in enumerate(each_asks)]
+    assert fair.buys.buying_several([fair.to_buy(each) for each in offers])[0].moves == (
+        "2.00 CREDIT, paid to the seller at once",
+        "3.00 CREDIT, held by the market until it is delivered",
+    )
+
+
 def test_an_asset_is_sold_and_its_creator_gets_a_royalty(fair: Fair) -> None:
     made = fair.seller.ledger.assets.register("dataset", digest("sold"), royalty_bps=1_000)
     quote, carry_out = fair.sells.offering(made.asset, OfferDraft("sale", "100", SHEET, supply=1))
