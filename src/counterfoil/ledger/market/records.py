@@ -21,7 +21,7 @@ class TradeRecord:
     """Something done on the market from this home; nothing in it that the ledger does not show.
 
     Attributes:
-        action: `offered`, `withdrawn`, `shared`, `bought`, `delivered`, `settled`, `refunded`, `paid`, `deposited`,
+        action: `offered`, `withdrawn`, `bought`, `delivered`, `settled`, `refunded`, `paid`, `deposited`,
             `claimed`, `reviewed`, `fee`, `paused`, `resumed`, `governor offered`, `governor accepted`, `collected` or
             `minted`.
         chain_id: The ledger's number.

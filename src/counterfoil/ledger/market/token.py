@@ -187,11 +187,6 @@ class Token:
         """Returns the calldata that lets an account take so much."""
         return _call("approve", ("address", "uint256"), (checksummed(spender), units))
 
-    @staticmethod
-    def transfer(receiver: bytes, units: int) -> bytes:
-        """Returns the calldata that gives an account so much."""
-        return _call("transfer", ("address", "uint256"), (checksummed(receiver), units))
-
     # Inner parts
 
     def _symbol(self) -> str:
