@@ -45,7 +45,8 @@ told = json.loads((folder / "told.json").read_text())
 sheet = read_document(told["sheet"], "counterfoil offer 1")
 purchase = Purchase(told["order"], told["offer"], CHAIN_ID, MARKET, SECRET, sheet)
 def seen(done, _all):
-    (folder / "seen").write_text(str(done))
+    (folder / "seen.new").write_text(str(done))
+    (folder / "seen.new").rename(folder / "seen")  # killed in between, it still says how far it was
     time.sleep(0.004)
 wire = SellerWire((folder / "url").read_text(), told["order"], told["ticket"])
 print(fetch(purchase, wire, folder / "got.bin", seen, patience_s=0.2).resumed_bytes)

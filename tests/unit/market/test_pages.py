@@ -142,7 +142,7 @@ def test_the_catalogue_is_searched_narrowed_and_paged(ground: Fairground) -> Non
     ground.buyer.org.market.refresh()
     assert "access for a time: 30 days" in words(page(ground.buyer, "/market?words=chests"))
     only = page(ground.buyer, "/market?kind=period")
-    assert re.search(r'kind=|aria-current="true">access for a time', only)
+    assert 'aria-current="true">access for a time' in only
     assert only.count("<h3>") == 1
     assert "5 left" in words(only)
     assert "Nothing was found" in page(ground.buyer, "/market?words=nothing-is-called-so")
