@@ -21,8 +21,7 @@ from pathlib import Path
 import pytest
 from making_sandbox import NOBODY, SMALL, Here, python_without_rights, without_rights
 
-from counterfoil.errors import TooLarge
-from counterfoil.market.compute.sandbox import Exit, Sandbox, inflated
+from counterfoil.market.compute.sandbox import Exit, Sandbox
 
 USERS = ("here", "without rights") if os.geteuid() == 0 else ("here",)
 SECRET = "owner-secret-7c1f"
@@ -452,12 +451,10 @@ def test_outputs_that_are_no_plain_files_are_refused_with_all_others(jobs, make,
     assert list(Path(outcome.folder).iterdir()) == []
 
 
-def test_a_packed_bomb_leaves_as_the_few_bytes_it_is_and_is_not_unpacked_beyond_a_limit(jobs):
+def test_a_packed_bomb_leaves_as_the_few_bytes_it_is(jobs):
     outcome = jobs.run("import gzip\nopen('/out/bomb.gz', 'wb').write(gzip.compress(bytes(40 * 2**20)))\n")
     assert outcome.exit is Exit.FINISHED
     assert outcome.outputs[0].size_bytes < 2**17
-    with (outcome.folder / "bomb.gz").open("rb") as file, pytest.raises(TooLarge):
-        list(inflated(file, 2**20))
 
 
 def test_a_sparse_file_beyond_the_limit_cannot_even_be_made(jobs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from counterfoil.market.compute.sandbox.bounded import BoundedReader, inflated
 from counterfoil.market.compute.sandbox.interpreter import Interpreter
 from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.outcome import Exit, Outcome, Output, Usage
@@ -10,7 +9,6 @@ from counterfoil.market.compute.sandbox.placing import Task
 from counterfoil.market.compute.sandbox.sandbox import Sandbox
 
 __all__ = [
-    "BoundedReader",
     "Exit",
     "Interpreter",
     "Limits",
@@ -19,5 +17,4 @@ __all__ = [
     "Sandbox",
     "Task",
     "Usage",
-    "inflated",
 ]
