@@ -307,8 +307,10 @@ class Selling(Trades):
     def _require_live(self, offer: str) -> Row[Any]:
         row = self.require_offer(offer)
         if row.is_withdrawn or row.left == 0:
-            what = "withdrawn" if row.is_withdrawn else "sold out"
-            raise InvalidInput(f"the offer {row.offer} is {what}", hint="offer the asset anew")
+            what, hint = "sold out", "offer the asset under another number, or with another supply"
+            if row.is_withdrawn:
+                what, hint = "withdrawn", "offer the asset anew"
+            raise InvalidInput(f"the offer {row.offer} is {what}", hint=hint)
         return row
 
     def _require_held(self, asset: str) -> HeldAsset:

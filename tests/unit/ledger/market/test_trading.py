@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -65,8 +66,12 @@ def test_an_offer_that_is_withdrawn_or_sold_out_cannot_be_bought(fair: Fair) -> 
     done(fair.buys.buying(fair.to_buy(offer)))
     with pytest.raises(NotAllowed, match="sold out"):
         fair.buys.buying(fair.to_buy(offer, 2))
-    with pytest.raises(InvalidInput, match="sold out"):
+    with pytest.raises(InvalidInput, match="sold out") as refused:
         fair.sells.repricing(offer.offer, "2")
+    assert "another supply" in refused.value.hint
+    same = OfferDraft("licence", "1", SHEET, supply=1)
+    assert fair.sells.offering(offer.asset, same)[0].gas == 0  # a repetition sells no more than was offered
+    assert done(fair.sells.offering(offer.asset, replace(same, supply=2))).left == 2
     other = fair.offer("taken back")
     for _ in range(2):
         assert done(fair.sells.withdrawing_offer(other.offer)).is_open is False
