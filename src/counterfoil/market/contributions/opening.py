@@ -167,7 +167,7 @@ def read_opening(given: bytes | Mapping[str, Any]) -> SignedOpening:
 def _listed(told: Members, key: str, most: int) -> tuple[str, ...]:
     """Returns a list of digests, or of ids on the ledger for `offers`."""
     found = told.texts(key, most, 66)
-    each = Members({str(place): item for place, item in enumerate(found, 1)}, key, "the opening")
+    each = told.places(key, found)
     for place in range(1, len(found) + 1):
         each.asset(str(place)) if key == "offers" else each.digest(str(place))
     return found

@@ -101,7 +101,7 @@ class Lineage:
         if bool(record) != bool(log):
             raise told.error("log", "and the record go together: a record is in a log")
         parents = told.texts("parents", _MOST_PARENTS, 64)
-        each = Members({str(place): parent for place, parent in enumerate(parents, 1)}, told.key("parents"))
+        each = told.places("parents", parents)
         for place in range(1, len(parents) + 1):
             each.digest(str(place))
         told.require_known()

@@ -115,11 +115,15 @@ class Members:
     def texts(self, key: str, most_items: int, most: int) -> tuple[str, ...]:
         """Returns a list of texts, no one twice; empty when it is left out."""
         items = self._items(key, most_items, needed=False)
-        each = Members({str(place): item for place, item in enumerate(items, 1)}, self.key(key), self._whose)
+        each = self.places(key, items)
         found = tuple(each.text(str(place), most) for place in range(1, len(items) + 1))
         if len(set(found)) != len(found):
             raise self.error(key, "names one thing twice")
         return found
+
+    def places(self, key: str, items: Sequence[Any]) -> Members:
+        """Returns the items of a list as members called by their places, "1", "2", …, to be read each by its kind."""
+        return Members({str(place): item for place, item in enumerate(items, 1)}, self.key(key), self._whose)
 
     def table(self, key: str) -> Members:
         """Returns an object."""

@@ -95,5 +95,5 @@ def _first_rows(table: TextTable, columns: Sequence[str], most: int) -> Iterator
 def _read_row(told: Members, row: Sequence[Any], width: int) -> tuple[str | None, ...]:
     if len(row) != width:
         raise told.error("rows", f"has a row of {len(row):,} cells; the sample has {width:,} columns")
-    cells = Members({str(place): cell for place, cell in enumerate(row, 1)}, told.key("rows"))
+    cells = told.places("rows", row)
     return tuple(cells.cell(str(place), MOST_CELL) for place in range(1, width + 1))

@@ -64,6 +64,11 @@ def test_what_people_leave_in_a_draft_is_tidied() -> None:
         pytest.param(b"# " + b"x" * 2**20, "limit", id="too large"),
         pytest.param(draft_toml(wares().to_json()).encode() + b"[extra]\n", "no member 'extra'", id="unknown table"),
         pytest.param(b"a = " + b"[" * 5_000, "no TOML", id="deep"),
+        pytest.param(
+            draft_toml(wares().to_json() | {"sample": {"columns": ["a"], "rows": [[1]]}}).encode(),
+            r"the draft's sample\.rows\.1 is no printable text",
+            id="cell that is no text",
+        ),
     ],
 )
 def test_a_draft_that_cannot_be_read_says_why(data: bytes, says: str) -> None:
