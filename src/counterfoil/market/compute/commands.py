@@ -102,7 +102,7 @@ def jobs(session: Session, order_id: str | None, log: bool, run: bool) -> None:
     rows = [(each.state.value, each.title, each.order, each.told) for each in found]
     lines = list(session.table(header, rows)) if rows else ["No jobs yet."]
     told = {"decided": settled, "jobs": [each.to_json() for each in found], "log": text or None}
-    session.emit(told, [*lines, *(["", text] if text else [])])
+    session.emit(told, [*lines, *(["", *_set_in(text)] if text else [])])
 
 
 @click.command()
@@ -131,8 +131,8 @@ def release(
             session.emit(told, session.table(header, rows) if rows else ["Nothing waits."])
             return
         preview = desk.preview(job, name)
-        shown = preview.text if preview.is_text else f"no text; its bytes in hex: {preview.text}"
-        lines = [shown, "" if preview.whole else "(that is its beginning)", f"SHA-256 {preview.sha256}"]
+        shown = _set_in(preview.text) if preview.is_text else [f"no text; its bytes in hex: {preview.text}"]
+        lines = [*shown, "" if preview.whole else "(that is its beginning)", f"SHA-256 {preview.sha256}"]
         if reason is None or by is None:
             session.emit(_shown(job, name, preview.sha256, None, "") | {"preview": preview.text}, lines)
             session.remark("To decide, say --reason and --by.")
@@ -176,6 +176,11 @@ def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str |
     lines = [*report_lines(report), "", f"Market key on the offer sheet: {seller}", f"Verdict: {report.verdict}"]
     session.emit(told, lines)
     return code
+
+
+def _set_in(text: str) -> list[str]:
+    """Returns the lines of what a job wrote, set in: none of them can look like a line of this command's own."""
+    return [f"  {line}" for line in text.removesuffix("\n").split("\n")]
 
 
 def _shown(job: str, name: str, digest: str, size: int | None, why: str) -> dict[str, object]:

@@ -54,9 +54,7 @@ class Approved:
         """Takes an approval back (NotFound where there is none): jobs that wait are asked about again."""
         with self._state.writing() as connection:
             if not connection.execute(approved.delete().where(approved.c.what == what)).rowcount:
-                raise NotFound(
-                    "that was never approved here", hint="`counterfoil market approve --list` shows what was"
-                )
+                raise NotFound("that was never approved here", hint="`counterfoil market approved` lists what was")
 
     def all(self) -> list[str]:
         """Returns everything approved, oldest first."""

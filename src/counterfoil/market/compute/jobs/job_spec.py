@@ -20,6 +20,7 @@ from counterfoil.core import canonical
 from counterfoil.core.strict_table import StrictTable
 from counterfoil.errors import InvalidInput, MalformedEvidence
 from counterfoil.market.compute.algorithms import Algorithm
+from counterfoil.market.compute.gate.privacy.statistics import MOST_STATISTICS
 from counterfoil.market.compute.sandbox import Limits
 
 __all__ = ["JOB_FORMAT", "NO_PARAMETERS", "AlgorithmNamed", "JobSpec"]
@@ -29,7 +30,6 @@ MOST_SPEC_BYTES: Final = 2**18
 NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": False}
 """The schema of an offer that names none: what nobody described, nobody approved."""
 
-_MOST_STATISTICS: Final = 100
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _OFFER: Final = re.compile(r"0x[0-9a-f]{64}")
 
@@ -142,8 +142,8 @@ class JobSpec:
 
 
 def _statistics(value: Any) -> tuple[Mapping[str, Any], ...]:
-    if not isinstance(value, list) or not 0 < len(value) <= _MOST_STATISTICS:
-        raise InvalidInput(f"a job asks for an algorithm, or for 1 to {_MOST_STATISTICS} statistics")
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_STATISTICS:
+        raise InvalidInput(f"a job asks for an algorithm, or for 1 to {MOST_STATISTICS} statistics")
     if not all(isinstance(each, Mapping) for each in value):
         raise InvalidInput("statistics in the job is a list of objects")
     return tuple(value)

@@ -6,11 +6,12 @@ import http.client
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from making_market import Stall, market, offered
@@ -18,11 +19,13 @@ from making_node import settled
 from two_traders import done
 
 from counterfoil.cli.main import run
+from counterfoil.cli.session import Session
 from counterfoil.core import canonical
 from counterfoil.core.signed_document import read_document, sign_document
 from counterfoil.core.statement import parse_record
-from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, Stale
+from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, NotFound, Stale
 from counterfoil.market.buying.computing import ToCompute
+from counterfoil.market.compute import commands
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.jobs.checking import check_execution
 from counterfoil.market.compute.jobs.closing import KEPT_S
@@ -235,6 +238,40 @@ def test_what_was_decided_while_its_job_was_still_running_goes_on(stall: Stall, 
         jobs.decide(job.job, "note.txt", digest, releases=True, by="user:ada", reason="it says nothing")
         jobs.book.change(order, JobState.RUNNING, state=JobState.HELD)
     step(stall, order, JobState.DELIVERED)
+
+
+class AtTheSeller(Session):
+    """A command line whose home is the seller's, which serves meanwhile."""
+
+    def __init__(self, stall: Stall) -> None:
+        super().__init__()
+        self._org = stall.seller
+
+    def open(self) -> Any:
+        return nullcontext(self._org)
+
+
+def test_the_owner_reads_logs_and_outputs_line_by_line_and_decides(
+    stall: Stall, doses: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Set in, so that no line of theirs can pass for one of the command's own."""
+    text = "look at me\nSHA-256 0000"
+    order = bought(stall, doses, HEAD + f"print('one\\n\\x1b[2Jtwo')\nopen('/out/note.txt', 'w').write({text!r})\n")
+    job = step(stall, order, JobState.HELD).job
+
+    def said(command: click.Command, *given: str) -> list[str]:
+        command.main(list(given), obj=AtTheSeller(stall), standalone_mode=False)
+        return capsys.readouterr().out.splitlines()
+
+    assert said(commands.jobs, order, "--log")[-2:] == ["  one", "  \\x1b[2Jtwo"]
+    assert [line for line in said(commands.release) if job in line and "note.txt" in line]
+    assert said(commands.release, job, "note.txt")[:2] == ["  look at me", "  SHA-256 0000"]
+    decided = said(commands.release, job, "note.txt", "--reason", "it says nothing", "--by", "ada", "--yes")
+    assert decided == ["note.txt is released."]
+    step(stall, order, JobState.DELIVERED)
+    with pytest.raises(NotFound, match="never approved") as caught:
+        stall.seller.market.jobs.approved.remove("0" * 64)
+    assert "counterfoil market approved" in caught.value.hint
 
 
 def test_it_is_settled_when_its_window_is_over_and_forgotten_in_the_end(stall: Stall, doses: Path) -> None:
