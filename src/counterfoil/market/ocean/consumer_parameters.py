@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 from counterfoil.market.ocean.fields import Fields
@@ -16,6 +17,7 @@ _MOST_TEXT: Final = 4_000
 _MOST_PARAMETERS: Final = 64
 _MOST_OPTIONS: Final = 200
 _WORDS: Final = ("label", "description")
+_TAKEN: Final = ("name", "type", "required", "options", *_WORDS)
 _TYPES: Final = {"text": "string", "number": "number", "boolean": "boolean"}
 _BACK: Final = {"string": "text", "number": "number", "integer": "number", "boolean": "boolean"}
 
@@ -23,7 +25,8 @@ _BACK: Final = {"string": "text", "number": "number", "integer": "number", "bool
 def schema_of(fields: Fields, *steps: str | int) -> dict[str, Any]:
     """Returns the JSON Schema of a service's consumer parameters; empty without any.
 
-    A parameter that does not map stays unread in `fields`.
+    A parameter that does not map stays unread in `fields`, and so do a default that is no value of its own and
+    whatever else is said of one.
 
     Args:
         fields: Of the DDO.
@@ -40,7 +43,10 @@ def schema_of(fields: Fields, *steps: str | int) -> dict[str, Any]:
         properties[name] = made
         if each.get("required") is True:
             required.append(name)
-        fields.take(*steps, place)
+        for key in _TAKEN:
+            fields.take(*steps, place, key)
+        if "default" in made or each.get("default") in (None, ""):
+            fields.take(*steps, place, "default")
     if not properties:
         return {}
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
@@ -61,9 +67,7 @@ def consumer_parameters(schema: Mapping[str, Any], *, as_objects: bool) -> tuple
     for name, told in (properties if isinstance(properties, Mapping) else {}).items():
         made = _parameter(name, told, name in (required if isinstance(required, list) else ()), as_objects)
         if made is None:
-            left.append(
-                Unmapped(f"/parameters/{name}", "Ocean's parameters are one text, number, yes or no, or choice")
-            )
+            left.append(Unmapped(f"/parameters/{name}", _NOT_PLAIN))
             continue
         found.append(made)
         bounds = sorted(set(told) - {"type", "title", "description", "default", "enum"})
@@ -104,7 +108,7 @@ def _default(made: Mapping[str, Any], value: Any) -> Any:
                 value = json.loads(value)
             except (ValueError, RecursionError):
                 return None
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
     if not isinstance(value, str) or len(value) > _MOST_TEXT or value not in made.get("enum", [value]):
         return None
     return value

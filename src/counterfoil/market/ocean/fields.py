@@ -50,11 +50,6 @@ class Fields:
             return value.strip()
         return ""
 
-    def texts(self, *steps: str | int) -> list[str]:
-        """Returns the texts in a list, each read; what is none stays unread."""
-        value = self.look(*steps)
-        return [self.text(*steps, place) for place in range(len(value) if isinstance(value, list) else 0)]
-
     def look(self, *steps: str | int) -> Any:
         """Returns a value and leaves it unread; None where there is none."""
         value: Any = self._document

@@ -15,11 +15,11 @@ _MOST_SHOWN: Final = 200
 _SERVICE: Final = r"/services/[0-9]+"
 
 _REASONS: Final = tuple(
-    (re.compile(pattern), reason)
+    (re.compile(rf"(?:{pattern})(?=/|$)"), reason)
     for pattern, reason in (
-        (r"/(?:nft|datatokens|event|stats|purgatory|price|accessDetails|offchain)(?=/|$)", "added by Ocean's indexer"),
+        (r"/(?:nft|datatokens|event|stats|purgatory|price|accessDetails|offchain)", "added by Ocean's indexer"),
         (r"/indexedMetadata", "added by Ocean's indexer"),
-        (r"/(?:proof|issuer|additionalDdos|type)(?=/|$)", "of the credential around it; its signature is not checked"),
+        (r"/(?:proof|issuer|additionalDdos|type)", "of the credential around it; its signature is not checked"),
         (r"/@context", "another vocabulary than the version names"),
         (r"/(?:nftAddress|chainId)", "the asset's place on Ocean's contracts; here it gets an id of its own"),
         (r"/metadata/(?:created|updated)", "belongs in the dataset's passport"),
@@ -48,7 +48,11 @@ _REASONS: Final = tuple(
             rf"{_SERVICE}/compute/publisherTrustedAlgorithm(?:Publisher)?s",
             "Ocean's checksums are of its own containers; approve each algorithm here by its digest",
         ),
-        (rf"{_SERVICE}/consumerParameters/[0-9]+", "not a parameter of one text, number, yes or no, or choice"),
+        (rf"{_SERVICE}/consumerParameters/[0-9]+/default", "not a value of this parameter"),
+        (
+            rf"{_SERVICE}/consumerParameters/[0-9]+",
+            "not a parameter of one text, number, yes or no, or choice; or more is said of it than one has here",
+        ),
         (rf"{_SERVICE}/(?:dataSchema|inputSchema|outputSchema)", "the profile of the sheet tells of columns"),
         (rf"{_SERVICE}/state", "how an asset stands is set on the ledger"),
         (rf"{_SERVICE}/(?:name|displayName)", "the title of the asset stands for it"),

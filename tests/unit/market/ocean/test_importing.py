@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from hashlib import sha256
@@ -110,10 +111,14 @@ def test_no_field_is_lost_in_silence(ddo: dict[str, Any]) -> None:
 
 def test_a_field_that_nobody_knows_is_listed() -> None:
     told = ddo_4()
-    told["metadata"]["colour"] = "red"
+    told["metadata"] |= {"colour": "red", "typeface": "Arial"}  # beginning as `type` does
+    told["services"][0]["consumerParameters"][0]["unit"] = "year"
     told["services"][0]["a/b~"] = [1, {"c": None}]
     found = {each.field: each for each in import_ddo(told).unmapped}
     assert found["/metadata/colour"].says == "red"
+    assert found["/metadata/typeface"].says == "Arial"
+    assert "no version of the format" in found["/metadata/typeface"].reason
+    assert "more is said of it" in found["/services/0/consumerParameters/0"].reason
     assert "no version of the format" in found["/services/0/a~1b~0/1/c"].reason
 
 
@@ -205,6 +210,16 @@ def test_a_draft_becomes_wares_when_a_person_completes_it() -> None:
     told["seller"] = told["seller"] | {"origin": "harbour.example/log"}
     made = read_draft(draft_toml(told).encode())
     assert (made.title, made.kind, made.parameters) == (told["title"], "period", told["parameters"])
+
+
+@pytest.mark.parametrize("default", ["NaN", "Infinity", "1e999", "many", [2024]])
+def test_a_default_that_is_no_number_is_listed_and_the_draft_can_be_read(default: Any) -> None:
+    told = ddo_4()
+    told["services"][0]["consumerParameters"][0]["default"] = default
+    found = import_ddo(told)
+    assert "default" not in found.drafts[0].told["parameters"]["properties"]["year"]
+    assert tomllib.loads(draft_toml(found.drafts[0].told))
+    assert reason(found, "/services/0/consumerParameters/0/default") == "not a value of this parameter"
 
 
 def test_a_list_of_fields_can_be_shown() -> None:
