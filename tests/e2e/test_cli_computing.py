@@ -98,7 +98,8 @@ def test_an_algorithm_comes_to_the_data_and_what_may_leave_goes_back(typed: Type
         dry = typed("buyer", *buying, "--dry-run", json_=False)
         assert "neither this algorithm nor its publisher" in dry
         assert "Nothing was sent.\n" in dry
-        orders = [typed("buyer", *buying, "--yes")["order"] for _ in range(2)]
+        ways_to = [("--yes", "--to", tmp_path / f"resumed {each}") for each in range(2)]
+        orders = [typed("buyer", *buying, *to)["order"] for to in ways_to]
         lost = typed("buyer", "compute", late, code, "--accept-licence", "--yes")["order"]
         assert typed("buyer", "job", orders[0])["state"] == "queued"
         assert typed("buyer", "job", orders[1], "--cancel")["state"] == "cancelled"
@@ -118,6 +119,14 @@ def test_an_algorithm_comes_to_the_data_and_what_may_leave_goes_back(typed: Type
     jobs_are(typed, {orders[0]: "delivered"})
 
     with served():
+        resumed = typed("buyer", "resume")
+        assert resumed["faults"] == []
+        assert {each["order"]: each["state"] for each in resumed["moved"]} == {
+            orders[0]: "fetched",
+            orders[1]: "refunded",
+            lost: "refunded",
+        }
+        assert (tmp_path / "resumed 0" / "out" / "count.json").read_text() == '{"rows":300}'
         assert typed("buyer", "job", orders[0], "--to", tmp_path / "result")["state"] == "delivered"
         left = {each.name: each.read_text() for each in (tmp_path / "result" / "out").iterdir()}
         assert left == {"count.json": '{"rows":300}', "notes.txt": "nobody is named"}

@@ -172,7 +172,8 @@ def test_a_table_is_sold_bought_fetched_and_refunded(typed: Typed, two: Two, tmp
             assert not (tmp_path / "unpacked").exists()
             again.write_bytes(again.read_bytes() + b"0")
             assert "is not what was bought any more" in typed("lab", "market", "download", order, code=4)[1]
-            assert told(typed, "lab", "market", "resume") == {"faults": [], "moved": []}
+            typed("lab", "market", "download", order, "--to", tmp_path / "missing" / "once more.csv", code=2)
+            assert told(typed, "lab", "market", "resume") == {"faults": [], "moved": []}  # it is here all the same
 
             # Key and ticket are enough to fetch it without this program; both are for their owner alone.
             handed = told(typed, "lab", "market", "ticket", order, "--to", tmp_path / "handed")

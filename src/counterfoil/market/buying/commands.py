@@ -174,8 +174,8 @@ def resume(session: Session) -> int:
     """Go on with every purchase that was interrupted. Exit code 1 where one cannot go on now."""
     require_packages()
     with session.open() as org, session.progress("Fetching", in_bytes=True) as progress:
-        moved = org.market.buying.resume(progress)
-        faults = [each for each in org.market.purchases.all() if each.fault]
+        moved = [*org.market.buying.resume(progress), *org.market.computing.resume()]
+        faults = [each for each in org.market.purchases.all() if each.fault and each.is_under_way]
     lines = [f"{each.title}: {each.state.value}" for each in moved] or ["Nothing was left to be done."]
     lines += [f"{each.title} cannot go on now: {each.fault} (order {each.order})" for each in faults]
     session.emit({"faults": [each.to_json() for each in faults], "moved": [each.to_json() for each in moved]}, lines)

@@ -127,6 +127,11 @@ class Purchase:
     fault: str
     made_s: int
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is something left to be done for it."""
+        return self.state in (PurchaseState.PLANNED, PurchaseState.BOUGHT)
+
     def to_json(self) -> dict[str, Any]:
         """Returns it as the API shows it."""
         return {
