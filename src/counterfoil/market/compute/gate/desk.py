@@ -292,11 +292,10 @@ class Desk:
 
     def _drop(self, digest: str) -> None:
         """Deletes the bytes of a file that no job has any more."""
-        with self._file.reading() as connection:
+        with self._file.writing() as connection:  # so that no `put` finds them there and counts on them meanwhile
             used = select(func.count()).where(_files.c.sha256 == digest, _files.c.is_kept.is_(True))
-            others = connection.execute(used).scalar_one()
-        if not others:
-            (self._folder / digest).unlink(missing_ok=True)
+            if not connection.execute(used).scalar_one():
+                (self._folder / digest).unlink(missing_ok=True)
 
     def _keep(self, data: bytes) -> None:
         path = self._folder / sha256(data).hexdigest()

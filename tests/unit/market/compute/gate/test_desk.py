@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +140,22 @@ def test_a_file_that_is_not_what_was_decided_on_does_not_leave(desk: Desk, tmp_p
         path.unlink()
     with pytest.raises(HomeDamaged, match=harm):
         desk.leaving(made.JOB)
+
+
+def test_the_same_bytes_of_another_job_are_not_deleted_under_it(desk: Desk, gated: Gated) -> None:
+    """One thread withholds a file while another takes the same bytes of the next job: what waits is there."""
+    [digest] = [each.sha256 for each in desk.pending(made.JOB) if each.name == "notes.txt"]
+    jobs = [f"{number:064x}" for number in range(60)]
+    following = [replace(gated, decision=replace(gated.decision, job=job)) for job in jobs]
+    told = {"by": "anna", "reason": "it names nobody", "now": NOW}
+    settle(desk, "withhold", "notes.txt")
+    with ThreadPoolExecutor(2) as pool:
+        desk.put(following[0], NOW)
+        for this, after in pairwise(following):
+            putting = pool.submit(desk.put, after, NOW)
+            desk.withhold(this.decision.job, "notes.txt", digest, **told)
+            putting.result()
+            assert desk.preview(after.decision.job, "notes.txt").sha256 == digest
 
 
 def test_a_job_that_was_never_put_down_has_nothing_to_leave(desk: Desk) -> None:
