@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from counterfoil.ledger.packages import require_packages
-from counterfoil.market.catalogue.bodies import CataloguePage, OfferShown
+from counterfoil.market.catalogue.shapes import CataloguePage, OfferShown
 from counterfoil.market.shown import shown_offer
 from counterfoil.web.desk import Desk
 from counterfoil.web.roles import READERS

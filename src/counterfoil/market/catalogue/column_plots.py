@@ -12,7 +12,6 @@ __all__ = ["ColumnPlot", "column_plots"]
 WIDTH: Final = 200.0
 MOST_BARS: Final = 5
 ROW: Final = 14.0
-THICK: Final = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,9 @@ class ColumnPlot:
         name: Of the column.
         type: `number` or `text`.
         missing: Share of the rows that hold nothing, 0 to 1; None where that is not told.
-        marks: (x, width) of lying bars, each for the value beside it in `values`; of numbers none.
-        whisker: (from, to) of the outer quantiles; None without two.
+        marks: (y, width), in units of the drawing, of bars that lie from its left edge, each for the value beside it in
+            `values`; of numbers none.
+        whisker: (from, to) of the outer quantiles, from 0 to `WIDTH`; None without two.
         box: (from, to) of the quarters; None where one is not told.
         middle: Where the median lies; None where it is not told.
         values: (label, figure) in words, in the order in which they are drawn.

@@ -53,7 +53,8 @@ def search(session: Session, /, words: tuple[str, ...], everything: bool, **give
     with session.open() as org:
         org.market.refresh()
         found = org.market.catalogue.search(_query(org, " ".join(words), everything, given))
-        prices = {each.offer: org.ledger.market.offer(each.offer).price for each in found.listings}
+        price = org.ledger.market.price
+        prices = {each.offer: price(bytes.fromhex(each.token[2:]), each.price_units) for each in found.listings}
     rows = [
         (
             each.told.title[:_MOST_SHOWN],

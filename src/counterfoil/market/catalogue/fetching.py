@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from counterfoil.errors import CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed, NotFound
+from counterfoil.errors import CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed
 from counterfoil.market.catalogue.node_reader import NodeReader, VisitLimits
 from counterfoil.market.catalogue.review import MOST_REVIEW_BYTES
 from counterfoil.market.sheets.sheet import MOST_SHEET_BYTES
@@ -35,6 +35,7 @@ _MANY: Final = 32
 NOT_PUBLIC: Final = "the node's address is not public"
 """Why a node was not asked that lies neither on the public internet nor in a network that the settings name."""
 
+_NO_NODE: Final = "the asset names no node on the web"
 _FIRST_WAIT_S: Final = 30
 _LONGEST_WAIT_S: Final = 86_400
 _MOST_FAILURES: Final = 2
@@ -91,11 +92,11 @@ class Fetcher:
         left = []
         for each in wanted:
             data = self._on_shelf(each)
-            if data is not None:
-                yield Answered(each, data)
-            else:
+            if data is None and each.bases:
                 left.append(each)
-        for place in range(max((len(each.bases) for each in left), default=0) or bool(left)):
+            else:
+                yield Answered(each, data, "" if data is not None else _NO_NODE)
+        for place in range(max((len(each.bases) for each in left), default=0)):
             again = []
             for answer in self._from_nodes(left, place):
                 if answer.data is None and place + 1 < len(answer.wanted.bases):
@@ -113,13 +114,10 @@ class Fetcher:
             return None
 
     def _from_nodes(self, wanted: Iterable[Wanted], place: int) -> Iterator[Answered]:
-        """Yields what the nodes answer that come at this place for each."""
+        """Yields what the nodes answer that come at this place for each; each has as many."""
         by_node: dict[str, list[Wanted]] = {}
         for each in wanted:
-            if place < len(each.bases):
-                by_node.setdefault(each.bases[place], []).append(each)
-            else:
-                yield Answered(each, None, "the asset names no node on the web")
+            by_node.setdefault(each.bases[place], []).append(each)
         visits = [(base, some) for base, files in by_node.items() for some in _shared_out(files)]
         if not visits:
             return
@@ -141,7 +139,7 @@ class Fetcher:
                     answers.append(answer[0])
                     failures, why = (failures + 1, answer[0].why) if answer[1] else (0, "")
         except InvalidInput:
-            answers = [Answered(each, None, "the asset names no node on the web") for each in files]
+            answers = [Answered(each, None, _NO_NODE) for each in files]
         return answers
 
 
@@ -153,7 +151,7 @@ def _ask(reader: NodeReader, wanted: Wanted) -> tuple[Answered, bool]:
         return Answered(wanted, None, NOT_PUBLIC), True
     except NodeUnreachable as error:
         return Answered(wanted, None, error.message), True
-    except (NotFound, CounterfoilError) as error:
+    except CounterfoilError as error:
         return Answered(wanted, None, error.message), False
 
 

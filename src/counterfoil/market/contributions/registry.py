@@ -169,7 +169,12 @@ class Registry:
         return Held(signed, row.state, agree, len(cast) - agree, digests, row.words, row.received_s)
 
     def all(self, *, asset: str = "", active: bool = False) -> list[Held]:
-        """Returns proposals, oldest first."""
+        """Returns proposals, oldest first.
+
+        Args:
+            asset: Only to change this one; empty for every asset of the home.
+            active: Only those that are still to be decided, or are being accepted.
+        """
         query = select(proposals.c.digest).order_by(proposals.c.received_s, proposals.c.digest)
         query = query.where(proposals.c.asset == asset) if asset else query
         query = query.where(proposals.c.state.in_((*ACTIVE, "accepting"))) if active else query

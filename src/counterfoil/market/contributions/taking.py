@@ -196,9 +196,9 @@ class Taking:
             return self._registry.held(signed.digest_hex)
         except NotFound:
             pass
-        opening = self._registry.opening(signed.proposal.asset).opening
-        self._require_answer(signed, opening)  # 2
-        self._require_terms(signed, opening)  # 3
+        newest = self._registry.opening(signed.proposal.asset)
+        self._require_answer(signed, newest)  # 2
+        self._require_terms(signed, newest.opening)  # 3
         state = "open" if signed.proposal.offer else "announced"
         self._registry.take(signed, state, self._now_s())  # type: ignore[arg-type]  # 4
         self._told.proposal(signed, signed.proposal.base)
@@ -277,15 +277,14 @@ class Taking:
             return held
         raise NotAllowed(f"the proposal is {held.state}, and waits for no contents")
 
-    def _require_answer(self, signed: SignedProposal, opening: Opening) -> None:
+    def _require_answer(self, signed: SignedProposal, newest: SignedOpening) -> None:
         """Step 2."""
-        newest = self._registry.opening(opening.asset).digest_hex
-        if not opening.is_open:
+        if not newest.opening.is_open:
             raise NotAllowed("no proposals are taken for this asset any more")
-        if signed.proposal.opening != newest:
+        if signed.proposal.opening != newest.digest_hex:
             raise Stale("the proposal answers another opening than the newest", hint="ask for it again, and read it")
-        keys = {key.public for key in self._known.all()}
-        if opening.who == "known" and signed.key.public not in keys:
+        is_known = any(key.public == signed.key.public for key in self._known.all())
+        if newest.opening.who == "known" and not is_known:
             raise NotAllowed(
                 "proposals are taken from known contributors alone", hint="send the owner the key of your home first"
             )
