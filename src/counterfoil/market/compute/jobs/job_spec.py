@@ -97,8 +97,10 @@ class JobSpec:
 
     def capped(self, most: Limits) -> Limits:
         """Returns the limits that count: what is asked for, and no more than the offer gives."""
-        asked = {each.name: self.limits.get(each.name, getattr(most, each.name)) for each in fields(Limits)}
-        return Limits(**asked).capped(most)
+        offered = {each.name: getattr(most, each.name) for each in fields(Limits)}
+        found = {name: min(self.limits.get(name, most_of_it), most_of_it) for name, most_of_it in offered.items()}
+        # Files lie in memory: who asks for less of that, or is given less, has less room for files, too.
+        return Limits(**found | {"disk_bytes": min(found["disk_bytes"], found["memory_bytes"])})
 
     @classmethod
     def decode(cls, data: bytes) -> JobSpec:

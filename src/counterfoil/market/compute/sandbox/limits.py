@@ -55,7 +55,3 @@ class Limits:
                 "a job's files are kept in memory, so disk_bytes cannot be above memory_bytes",
                 hint=f"give memory_bytes of at least {self.disk_bytes:,}, or less for disk_bytes",
             )
-
-    def capped(self, most: Limits) -> Limits:
-        """Returns what a buyer asked for, where the owner's ceilings allow it: of each limit the lower."""
-        return Limits(**{each.name: min(getattr(self, each.name), getattr(most, each.name)) for each in fields(self)})

@@ -47,11 +47,6 @@ def test_limits_that_cannot_be_are_refused(wrong):
         Limits(**wrong)
 
 
-def test_what_is_asked_for_stays_below_the_owners_ceilings():
-    asked = Limits(cpu_s=5, wall_s=10_000, memory_bytes=2**40, disk_bytes=2**20)
-    assert asked.capped(Limits()) == Limits(cpu_s=5, disk_bytes=2**20)
-
-
 def test_times_are_rounded_up_to_steps():
     padded = Usage(cpu_ms=1, wall_ms=1001, peak_bytes=2**20, written_bytes=0).padded(1000)
     assert padded == Usage(1000, 2000, 2**20, 0)
