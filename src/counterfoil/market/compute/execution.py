@@ -21,11 +21,11 @@ from counterfoil.errors import DoesNotMatch, InvalidInput, NotFound, Stale
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import Approval, Approvals
 from counterfoil.market.compute.environment import Environment, environment_of
-from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Sandbox, Task
+from counterfoil.market.compute.sandbox import Limits, Outcome, Sandbox, Task
 from counterfoil.market.compute.sandbox.log import Line
 from counterfoil.market.compute.sandbox.sandbox import Stopped
 
-__all__ = ["Execution", "Input", "Rerun", "Work", "compared", "content_root", "execute", "require_content", "rerun"]
+__all__ = ["Execution", "Input", "Rerun", "Work", "compared", "content_root", "execute", "require_content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,12 @@ class Rerun:
     """Two runs of the same work, held against each other.
 
     Attributes:
-        again: The second run.
         differing: Names of outputs that differ, or that only one run has; ascending.
         environment: In a line each, what differs between the environments; empty where that was the same.
     """
 
-    again: Execution
     differing: tuple[str, ...]
     environment: tuple[str, ...]
-
-    @property
-    def is_same(self) -> bool:
-        """Whether both runs finished and gave the same outputs, byte for byte."""
-        return self.again.outcome.exit is Exit.FINISHED and not self.differing
 
 
 def execute(
@@ -147,24 +140,11 @@ def execute(
     return Execution(outcome, approval, environment)
 
 
-def rerun(
-    sandbox: Sandbox,
-    work: Work,
-    approvals: Approvals,
-    first: Execution,
-    into: Path,
-    *,
-    publication: SignedDocument | None = None,
-) -> Rerun:
-    """Runs the same work once more and says whether the same came out. Errors as `execute`."""
-    return compared(first, execute(sandbox, work, approvals, into, publication=publication))
-
-
 def compared(first: Execution, again: Execution) -> Rerun:
     """Holds two runs of the same work against each other."""
     before, after = _digests(first.outcome), _digests(again.outcome)
     differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    return Rerun(again, tuple(differing), first.environment.differences(again.environment))
+    return Rerun(tuple(differing), first.environment.differences(again.environment))
 
 
 def _digests(outcome: Outcome) -> dict[str, str]:

@@ -17,12 +17,9 @@ from typing import Any, Final
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox.confinement import SCRATCH
 from counterfoil.market.compute.sandbox.filter import filter_program
-from counterfoil.market.compute.sandbox.user_namespace import as_user, job_user_namespace, unused_user
+from counterfoil.market.compute.sandbox.user_namespace import HINT, as_user, job_user_namespace, unused_user
 
-__all__ = ["HINT", "Job", "launched"]
-
-HINT: Final = "see docs/reference/sandbox.md for what a machine that runs jobs needs"
-"""Where the way out is told."""
+__all__ = ["Job", "launched"]
 
 _START_S: Final = 30.0
 _PIECE_BYTES: Final = 2**16

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox import inspection
-from counterfoil.market.compute.sandbox.launch import HINT
 from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.outcome import Exit, Outcome
 from counterfoil.market.compute.sandbox.placing import Task
+from counterfoil.market.compute.sandbox.user_namespace import HINT
 
 __all__ = ["require_walls"]
 

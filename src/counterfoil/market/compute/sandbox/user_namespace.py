@@ -25,10 +25,13 @@ from typing import Any, Final
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox.confinement import JOB_ID
 
-__all__ = ["FIRST_JOB_USER", "as_user", "job_user_namespace", "unused_user"]
+__all__ = ["FIRST_JOB_USER", "HINT", "as_user", "job_user_namespace", "unused_user"]
 
 FIRST_JOB_USER: Final = 1_879_048_192
 """Lowest user of this machine that a job may be; 65,536 follow. Systems give people and services lower ones."""
+
+HINT: Final = "see docs/reference/sandbox.md for what a machine that runs jobs needs"
+"""Where the way out is told."""
 
 _JOB_USERS: Final = 65_536
 _OTHERS_AT: Final = 65_536
@@ -85,14 +88,11 @@ def _mapped(pid: int, user: int) -> int:
     try:
         while (place / "ns/user").readlink() == own:
             if time.monotonic() > until:
-                raise NotSetUp("jobs cannot run here: no user namespace was made in time", hint=_HINT)
+                raise NotSetUp("jobs cannot run here: no user namespace was made in time", hint=HINT)
             time.sleep(0.0005)
         table = f"{JOB_ID} {user} 1\n{_OTHERS_AT} 0 {FIRST_JOB_USER}\n"
         (place / "uid_map").write_text(table)
         (place / "gid_map").write_text(table)
         return os.open(place / "ns/user", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise NotSetUp(f"jobs cannot run here: no user namespace can be made ({error})", hint=_HINT) from error
-
-
-_HINT: Final = "see docs/reference/sandbox.md for what a machine that runs jobs needs"
+        raise NotSetUp(f"jobs cannot run here: no user namespace can be made ({error})", hint=HINT) from error
