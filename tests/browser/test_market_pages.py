@@ -97,6 +97,25 @@ def test_a_job_is_watched_and_what_it_made_is_let_out(ground, new_page, look_ove
     expect(page.get_by_text("delivered").first).to_be_visible()  # the part that moves is taken anew by itself
 
 
+def test_a_part_that_is_watched_goes_on_after_the_node_answered_with_an_error(ground, new_page, console):
+    page = new_page(extra_http_headers=ground.seller.headers)
+    page.goto(f"{ground.seller.url}/market/jobs")
+    script = page.locator("script[src*=console]").get_attribute("src")
+    watched = "<main><p id='moves' data-watch='0.2'>waits</p></main>"
+    answers = [(200, watched), (503, "busy"), (200, watched.replace("waits", "is done"))]
+
+    def answer(route):
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        text = f"<!doctype html><title>jobs</title><script type='module' src='{script}'></script>{body}"
+        route.fulfill(status=status, content_type="text/html", body=text)
+
+    page.route("**/market/jobs", answer)
+    page.goto(f"{ground.seller.url}/market/jobs")
+    expect(page.locator("#moves")).to_have_text("is done")
+    assert len(console) == 1, "the browser itself tells of the answer"
+    assert "503" in console.pop()
+
+
 def test_a_home_without_a_market_says_what_to_do(tmp_path, new_page, look_over):
     with showing(empty_home(tmp_path)) as shown:
         page = new_page(extra_http_headers=shown.headers)

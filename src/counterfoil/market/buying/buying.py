@@ -341,7 +341,8 @@ class Buying:
         if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
             if not market.events(names=("Bought", "Ordered"), order=purchase.order, is_final=True, limit=1):
                 return purchase
-            if not market.records(order=purchase.order):  # killed before its log said so
+            is_own = purchase.account == market.account  # another account would place, and pay, another order
+            if is_own and not market.records(order=purchase.order):  # killed before its log said so
                 found = market.offer(purchase.offer)
                 return self._planned(purchase, found, read_sheet(purchase.sheet), "").carry_out(_silent)
             return self._purchases.change(purchase.order, state=PurchaseState.BOUGHT, fault="")
@@ -380,7 +381,14 @@ class Buying:
         if content is None:
             raise InvalidInput("nothing is delivered for a service", hint="the seller says how it is used")
         folder = to or Path()
-        return (folder / content.name if folder.is_dir() else folder).absolute()
+        if not folder.is_dir():
+            return folder.absolute()
+        if content.name.startswith("."):
+            raise InvalidInput(
+                f"the seller calls the file {content.name}, which programs may read as a setting",
+                hint="say what it shall be called: --to FILE",
+            )
+        return (folder / content.name).absolute()
 
     def _record(self, purchase: Purchase, found: Fetched) -> None:
         """Puts on record that what was bought is here."""

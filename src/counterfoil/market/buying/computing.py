@@ -35,6 +35,7 @@ from counterfoil.market.buying.planned import Planned, Tell
 from counterfoil.market.buying.purchases import Purchase, Purchases, PurchaseState, Stated
 from counterfoil.market.buying.received import Received
 from counterfoil.market.compute.algorithms import Algorithm
+from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, AlgorithmNamed, JobSpec
 from counterfoil.market.compute.jobs.receipt import require_receipt
 from counterfoil.market.compute.jobs.result_file import JOB_FILE, MOST_RESULT_BYTES, SHEET_FILE, Result, read_result
@@ -225,8 +226,10 @@ class Computing:
         rules = ComputeRules.from_json(wares.compute)
         parameters = fill_parameters(wares.parameters or NO_PARAMETERS, dict(wanted.parameters))
         named = AlgorithmNamed.of(wanted.algorithm) if wanted.algorithm is not None else None
-        if named is None and rules.privacy is None:
-            raise InvalidInput("this offer gives no statistics", hint="bring an algorithm")
+        if named is None:
+            if rules.privacy is None:
+                raise InvalidInput("this offer gives no statistics", hint="bring an algorithm")
+            rules.privacy.require_statistics(read_statistics(wanted.statistics))
         spec = JobSpec(
             signed.sheet.offer,
             named,

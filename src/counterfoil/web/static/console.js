@@ -79,6 +79,7 @@ function watch(part) {
   setTimeout(async () => {
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (answer.status >= 500) throw new Error(answer.statusText);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = answer.ok && !answer.redirected ? page.getElementById(part.id) : null;
       if (!fresh) return;

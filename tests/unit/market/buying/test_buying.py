@@ -9,7 +9,7 @@ import pytest
 from making_market import ANYBODY, Stall, market, offered
 
 from counterfoil.core.statement import parse_record
-from counterfoil.errors import NotAllowed, NotSignedIn
+from counterfoil.errors import InvalidInput, NotAllowed, NotSignedIn
 from counterfoil.market.buying.purchases import PurchaseState, Stated
 
 
@@ -57,6 +57,23 @@ def test_what_is_paid_at_once_is_fetched_at_once_and_both_logs_say_so(
     assert scans.read_bytes() == (bought_here / "scans.csv").read_bytes()
     assert kinds(stall, "buyer", bought.order)[-1] == "received"
     assert [each for each in kinds(stall, "seller", bought.order) if each != "trade"] == ["admission", "delivery"]
+
+
+def test_a_hidden_file_is_only_written_under_a_name_that_was_asked_for(
+    stall: Stall, tmp_path: Path, bought_here: Path
+) -> None:
+    path = tmp_path / ".profile"
+    path.write_text("echo hello\n")
+    offer, _ = offered(stall, path, name="hidden")
+    buying = stall.buyer.market.buying
+    with pytest.raises(InvalidInput, match="may read as a setting") as caught:
+        buying.planning(offer.offer, to=bought_here)
+    assert caught.value.hint == "say what it shall be called: --to FILE"
+    bought = buying.planning(offer.offer).carry_out(lambda _: None)
+    with pytest.raises(InvalidInput, match="may read as a setting"):
+        buying.fetch(bought.order, bought_here)
+    assert buying.fetch(bought.order, bought_here / "greeting").state is PurchaseState.FETCHED
+    assert [each.name for each in bought_here.iterdir()] == ["greeting"]
 
 
 def test_terms_that_do_not_let_in_are_told_before_anything_is_paid(stall: Stall, scans: Path) -> None:

@@ -187,6 +187,11 @@ def test_statistics_leave_with_noise_until_the_budget_is_used_up(stall: Stall, d
     privacy = {"budget": {"epsilon": 1}, "person": "person", "statistics": {"columns": ["dose"], "mostEpsilon": 0.8}}
     offer = job_offer(stall, doses, "noise", privacy=privacy)
     asked = [{"name": "doses", "kind": "mean", "column": "dose", "epsilon": 0.8, "low": 0, "high": 15}]
+    before = stall.buys.balance().units
+    for changed in ({"column": "person"}, {"epsilon": 0.9}, {"epsilon": "much"}):
+        with pytest.raises((InvalidInput, NotAllowed)):
+            compute(stall, offer, ToCompute(statistics=[asked[0] | changed]))
+    assert stall.buys.balance().units == before
     orders = [compute(stall, offer, ToCompute(statistics=asked))]
     reach(stall, orders[0], JobState.DELIVERED)
     orders.append(compute(stall, offer, ToCompute(statistics=asked)))
