@@ -341,7 +341,9 @@ class Buying:
         if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
             if not market.events(names=("Bought", "Ordered"), order=purchase.order, is_final=True, limit=1):
                 return purchase
-            is_own = purchase.account == market.account  # another account would place, and pay, another order
+            is_own = (
+                parse_address(purchase.account) == market.account
+            )  # another account would place, and pay, another order
             if is_own and not market.records(order=purchase.order):  # killed before its log said so
                 found = market.offer(purchase.offer)
                 return self._planned(purchase, found, read_sheet(purchase.sheet), "").carry_out(_silent)
