@@ -6,9 +6,12 @@ later, ever less often, and the offer stays in the catalogue with the reason; no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Semaphore
 from typing import Final, Literal
 
 from counterfoil.errors import CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed
@@ -34,6 +37,9 @@ _MANY: Final = 32
 
 NOT_PUBLIC: Final = "the node's address is not public"
 """Why a node was not asked that lies neither on the public internet nor in a network that the settings name."""
+
+_AHEAD: Final = 32
+"""Answers that may wait to be taken before the visits wait too."""
 
 _NO_NODE: Final = "the asset names no node on the web"
 _FIRST_WAIT_S: Final = 30
@@ -121,26 +127,51 @@ class Fetcher:
         visits = [(base, some) for base, files in by_node.items() for some in _shared_out(files)]
         if not visits:
             return
-        with ThreadPoolExecutor(min(_VISITS, len(visits)), "counterfoil-catalogue") as pool:
-            for answers in pool.map(lambda visit: self._visit(*visit), visits):
-                yield from answers
+        came: SimpleQueue[Answered | Future[None]] = SimpleQueue()  # a visit itself, when it is through
+        room, is_over = Semaphore(_AHEAD), Event()
 
-    def _visit(self, base: str, files: Sequence[Wanted]) -> list[Answered]:
-        """Returns what one node answers."""
-        answers: list[Answered] = []
-        failures, why = 0, ""
+        def visit(base: str, files: Sequence[Wanted]) -> None:
+            with closing(self._visit(base, files)) as answers:
+                for answer in answers:
+                    came.put(answer)
+                    room.acquire()
+                    if is_over.is_set():
+                        return
+
+        with ThreadPoolExecutor(min(_VISITS, len(visits)), "counterfoil-catalogue") as pool:
+            try:
+                for base, files in visits:
+                    pool.submit(visit, base, files).add_done_callback(came.put)
+                going = len(visits)
+                while going:
+                    answer = came.get()
+                    if isinstance(answer, Future):
+                        answer.result()
+                        going -= 1
+                    else:
+                        room.release()
+                        yield answer
+            finally:  # nobody may take the rest
+                is_over.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                room.release(_VISITS)
+
+    def _visit(self, base: str, files: Sequence[Wanted]) -> Generator[Answered, None, None]:
+        """Yields what one node answers, each as it comes."""
         try:
-            with NodeReader(base, self._reach, self._limits).visit() as reader:
-                for each in files:
-                    if failures == _MOST_FAILURES:
-                        answers.append(Answered(each, None, why))
-                        continue
-                    answer = _ask(reader, each)
-                    answers.append(answer[0])
-                    failures, why = (failures + 1, answer[0].why) if answer[1] else (0, "")
+            node = NodeReader(base, self._reach, self._limits)
         except InvalidInput:
-            answers = [Answered(each, None, _NO_NODE) for each in files]
-        return answers
+            yield from (Answered(each, None, _NO_NODE) for each in files)
+            return
+        failures, why = 0, ""
+        with node.visit() as reader:
+            for each in files:
+                if failures == _MOST_FAILURES:
+                    yield Answered(each, None, why)
+                    continue
+                answer, is_node = _ask(reader, each)
+                yield answer
+                failures, why = (failures + 1, answer.why) if is_node else (0, "")
 
 
 def _ask(reader: NodeReader, wanted: Wanted) -> tuple[Answered, bool]:

@@ -29,7 +29,7 @@ from counterfoil.core import canonical
 from counterfoil.core.signed_document import sign_document
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
 from counterfoil.market.catalogue import Catalogue, Query
-from counterfoil.market.catalogue.fetching import Fetcher, wait_s
+from counterfoil.market.catalogue.fetching import Fetcher, Wanted, wait_s
 from counterfoil.market.catalogue.node_reader import NodeReader, VisitLimits, base_of
 from counterfoil.market.catalogue.review import Review, read_review, sign_review
 from counterfoil.market.sheets.shelf import Shelf
@@ -245,6 +245,23 @@ def test_one_node_that_is_away_is_not_asked_for_each_file(opened: Any, node: Sou
     catalogue = opened(market, Fetcher(ANYWHERE, limits=LIMITS))
     assert catalogue.refresh(NOW).waiting == 20
     assert len(node.asked) == 2
+
+
+def test_no_more_is_asked_for_than_may_wait_to_be_taken(node: Source) -> None:
+    """Else nodes that send rubbish would fill the memory before any of it is looked at."""
+    wanted = [Wanted(number, "sheets", f"{number:064x}", (node.url,)) for number in range(200)]
+    node.bodies = {f"/api/v1/market/sheets/{each.digest}": b"rubbish" for each in wanted}
+    patient = VisitLimits(silence_s=5, visit_s=30)
+    answers = Fetcher(ANYWHERE, limits=patient).fetch(wanted)
+    first = next(answers)
+    time.sleep(0.5)  # whoever does not wait has asked for much more by now
+    assert len(node.asked) < 50
+    assert {each.wanted.row for each in (first, *answers)} == set(range(200))
+    assert len(node.asked) == 200
+    answers = Fetcher(ANYWHERE, limits=patient).fetch(wanted)
+    next(answers)
+    answers.close()  # type: ignore[attr-defined]  # nobody takes the rest: what waits ends
+    assert len(node.asked) < 250
 
 
 def test_a_connection_is_used_for_many_files_and_opened_again_when_closed(node: Source) -> None:
