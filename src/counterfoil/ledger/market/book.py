@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, and_, or_, select
 
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.market.folding import fold, taken_back
@@ -44,6 +44,7 @@ class OfferFilter:
         most_units: At most this price, in the token's smallest unit.
         is_open: Only those that can be bought.
         after: Only those said after this place, `block-event`.
+        newest_first: The other way round.
         limit: At most so many.
     """
 
@@ -54,6 +55,7 @@ class OfferFilter:
     most_units: int | None = None
     is_open: bool = False
     after: str = ""
+    newest_first: bool = False
     limit: int = 1_000
 
 
@@ -66,6 +68,7 @@ class OrderFilter:
     offer: str = ""
     states: tuple[int, ...] = ()
     after: str = ""
+    newest_first: bool = False
     limit: int = 1_000
 
 
@@ -125,12 +128,12 @@ class MarketBook:
             conditions.append(offers.c.price <= amount_key(wanted.most_units))
         if wanted.is_open:
             conditions.append(_OPEN)
-        return self.offers_by(and_(True, *conditions), wanted.limit)
+        return self.offers_by(and_(True, *conditions), wanted.limit, newest_first=wanted.newest_first)
 
-    def offers_by(self, condition: ColumnElement[bool], limit: int) -> list[Row[Any]]:
+    def offers_by(self, condition: ColumnElement[bool], limit: int, *, newest_first: bool = False) -> list[Row[Any]]:
         """Returns offers that meet a condition; see `offers`."""
         query = select(offers, _OPEN.label("is_open")).outerjoin(assets, assets.c.asset == offers.c.asset)
-        query = query.where(condition).order_by(offers.c.block, offers.c.event).limit(limit)
+        query = query.where(condition).order_by(*_by_place(offers, newest_first)).limit(limit)
         with self.engine.connect() as connection:
             return list(connection.execute(query))
 
@@ -140,7 +143,7 @@ class MarketBook:
             return connection.execute(select(orders).where(orders.c.order == order)).first()
 
     def orders(self, wanted: OrderFilter) -> list[Row[Any]]:
-        """Returns orders, oldest first."""
+        """Returns orders, oldest first unless asked otherwise."""
         conditions = [
             *_equal(orders.c.buyer, wanted.buyer),
             *_equal(orders.c.seller, wanted.seller),
@@ -149,7 +152,7 @@ class MarketBook:
         ]
         if wanted.states:
             conditions.append(orders.c.state.in_(wanted.states))
-        query = select(orders).where(and_(True, *conditions)).order_by(orders.c.block, orders.c.event)
+        query = select(orders).where(and_(True, *conditions)).order_by(*_by_place(orders, wanted.newest_first))
         with self.engine.connect() as connection:
             return list(connection.execute(query.limit(wanted.limit)))
 
@@ -206,9 +209,7 @@ class MarketBook:
             conditions.append(events.c.name.in_(names))
         if until_block is not None:
             conditions.append(events.c.block <= until_block)
-        by = (events.c.block, events.c.event)
-        query = select(events).where(and_(True, *conditions))
-        query = query.order_by(*(each.desc() for each in by) if newest_first else by).limit(limit)
+        query = select(events).where(and_(True, *conditions)).order_by(*_by_place(events, newest_first)).limit(limit)
         with self.engine.connect() as connection:
             return [_event(row) for row in connection.execute(query)]
 
@@ -269,6 +270,11 @@ def _event(row: Row[Any]) -> MarketEvent:
 
 def _equal(column: ColumnElement[Any], value: str | int) -> list[ColumnElement[bool]]:
     return [column == value] if value else []
+
+
+def _by_place(table: Table, newest_first: bool) -> list[ColumnElement[Any]]:
+    by = (table.c.block, table.c.event)
+    return [each.desc() if newest_first else each.asc() for each in by]
 
 
 def _after(block: ColumnElement[Any], event: ColumnElement[Any], cursor: str) -> list[ColumnElement[bool]]:

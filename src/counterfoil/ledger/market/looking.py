@@ -39,6 +39,7 @@ class Looking(Trades):
         most: str | None = None,
         is_open: bool = False,
         after: str = "",
+        newest_first: bool = False,
         limit: int = 1_000,
     ) -> list[Offer]:
         """Returns offers, in the order in which they were said.
@@ -51,6 +52,7 @@ class Looking(Trades):
             most: At most this price, decimal text, in the token named or the one of the settings.
             is_open: Only those that can be bought.
             after: Only those said after this place, an event's cursor.
+            newest_first: The other way round.
             limit: At most so many.
         """
         self.opened.scanner.step()
@@ -65,6 +67,7 @@ class Looking(Trades):
             most_units=None if most is None else self.facts(priced_in).units(most),
             is_open=is_open,
             after=after,
+            newest_first=newest_first,
             limit=limit,
         )
         return [self.shown_offer(row) for row in self.opened.book.offers(wanted)]
@@ -85,6 +88,7 @@ class Looking(Trades):
         offer: str = "",
         states: Sequence[str] = (),
         after: str = "",
+        newest_first: bool = False,
         limit: int = 1_000,
     ) -> list[Order]:
         """Returns orders, oldest first.
@@ -95,6 +99,7 @@ class Looking(Trades):
             offer: Only of this offer.
             states: Only those that stand so: `paid`, `held`, `delivered`, `settled`, `refunded`.
             after: Only those bought after this place, an event's cursor.
+            newest_first: The other way round.
             limit: At most so many.
         """
         self.opened.scanner.step()
@@ -107,6 +112,7 @@ class Looking(Trades):
             offer=f"0x{read_word(offer, 'an offer').hex()}" if offer else "",
             states=tuple(ORDER_STATES.index(each) for each in states),
             after=after,
+            newest_first=newest_first,
             limit=limit,
         )
         return [self.shown_order(row) for row in self.opened.book.orders(wanted)]
@@ -153,6 +159,7 @@ class Looking(Trades):
         asset: str = "",
         after: str = "",
         is_final: bool = False,
+        newest_first: bool = False,
         limit: int = 1_000,
     ) -> list[MarketEvent]:
         """Returns what the market told, oldest first; whoever follows it asks on with the newest one's cursor.
@@ -164,13 +171,21 @@ class Looking(Trades):
             asset: Only of this asset.
             after: Only what comes after this place, an event's cursor.
             is_final: Only what the ledger will not take back: whoever acts on it need not look back.
+            newest_first: The other way round.
             limit: At most so many.
         """
         opened = self.opened
         opened.scanner.step()
         until = self._ledger.opened.chain.final_block().number if is_final else None
         return opened.book.events(
-            names=names, offer=offer, order=order, asset=asset, after=after, until_block=until, limit=limit
+            names=names,
+            offer=offer,
+            order=order,
+            asset=asset,
+            after=after,
+            until_block=until,
+            newest_first=newest_first,
+            limit=limit,
         )
 
     def records(self, *, offer: str = "", order: str = "") -> list[int]:

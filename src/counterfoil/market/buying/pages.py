@@ -49,7 +49,8 @@ class PurchasePages:
         if not self._frame.org.market.is_open:
             return self._frame.render(request, "purchases.html")
         trading = self._frame.org.ledger.market
-        orders = {each.order: each for each in trading.orders(buyer=f"0x{trading.account.hex()}", limit=MOST_READ)}
+        newest = trading.orders(buyer=f"0x{trading.account.hex()}", newest_first=True, limit=MOST_READ)
+        orders = {each.order: each for each in newest}
         found = [(each, orders.get(each.order)) for each in self._frame.org.market.purchases.all()]
         return self._frame.render(request, "purchases.html", found=found, time_text=time_text)
 

@@ -28,7 +28,6 @@ __all__ = ["CataloguePages"]
 
 A_PAGE: Final = 24
 MOST_EVENTS: Final = 40
-MOST_READ: Final = 10_000
 _FACETS: Final = ("kind", "category", "licence", "tag", "origin")
 _EVENTS: Final = {
     "Bought": "Bought by {buyer}",
@@ -173,14 +172,14 @@ class CataloguePages:
 
     def _events(self, offer: str) -> list[dict[str, Any]]:
         """Returns what the ledger told of an offer, newest first, in words."""
-        found = self._frame.org.ledger.market.events(offer=offer, limit=MOST_READ)[-MOST_EVENTS:]
+        found = self._frame.org.ledger.market.events(offer=offer, newest_first=True, limit=MOST_EVENTS)
         return [
             {
                 "block": each.block,
                 "transaction": each.transaction,
                 "words": _EVENTS[each.name].format_map(_Told(each.told)),
             }
-            for each in reversed(found)
+            for each in found
             if each.name in _EVENTS
         ]
 

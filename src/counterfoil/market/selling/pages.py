@@ -91,15 +91,15 @@ class SellingPages:
         trading = self._frame.org.ledger.market
         seller, now_s = f"0x{trading.account.hex()}", self._frame.org.recorder.now_s()
         waiting = trading.orders(seller=seller, states=("held", "delivered"), limit=MOST_READ)
-        over = trading.orders(seller=seller, states=("paid", "settled", "refunded"), limit=MOST_READ)[-MOST_OVER:]
-        offers = trading.offers(seller=seller)
+        over = trading.orders(seller=seller, states=("paid", "settled", "refunded"), newest_first=True, limit=MOST_OVER)
+        offers = trading.offers(seller=seller, newest_first=True)
         return self._frame.render(
             request,
             "sold.html",
             now_s=now_s,
-            offers=[(each, self._title(each.sheet)) for each in reversed(offers)],
+            offers=[(each, self._title(each.sheet)) for each in offers],
             most_over=MOST_OVER,
-            orders=[(each, self._title(each.sheet)) for each in (*reversed(waiting), *reversed(over))],
+            orders=[(each, self._title(each.sheet)) for each in (*reversed(waiting), *over)],
             settles={each.order for each in waiting if each.state == "delivered" and each.ends <= now_s},
             time_text=time_text,
         )

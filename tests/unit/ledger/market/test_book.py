@@ -142,6 +142,15 @@ def test_offers_and_orders_are_what_their_events_say(book: MarketBook) -> None:
     assert book.sellers(TOKEN) == [ALICE]
 
 
+def test_the_newest_come_first_where_that_is_asked(book: MarketBook) -> None:
+    take(book, [moved(1, 0, 1, NOBODY, ALICE), offered(1, 1), offered(1, 2, number=2), bought(2, 0), bought(2, 1, TWO)])
+
+    [order] = book.orders(OrderFilter(seller=ALICE, newest_first=True, limit=1))
+    assert order.order == "0x" + "02" * 32
+    [offer] = book.offers(OfferFilter(seller=ALICE, newest_first=True, limit=1))
+    assert offer.number == "2"
+
+
 @pytest.mark.parametrize("to", range(8))
 def test_what_the_ledger_takes_back_did_not_happen(book: MarketBook, tmp_path: Path, to: int) -> None:
     take(book, HISTORY)
