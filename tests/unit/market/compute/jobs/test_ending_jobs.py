@@ -7,41 +7,29 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import httpx
 import pytest
+from making_jobs import CHANCE, COUNT, GATE, HEAD, algorithm, bought, step
 from making_market import Stall, market, offered
 from making_node import settled
 from two_traders import done
 
-from counterfoil.cli.main import run
 from counterfoil.cli.session import Session
-from counterfoil.core import canonical
-from counterfoil.core.signed_document import read_document, sign_document
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, NotFound, Stale
 from counterfoil.market.buying.computing import ToCompute
 from counterfoil.market.compute import commands
-from counterfoil.market.compute.algorithms import Algorithm
-from counterfoil.market.compute.jobs.checking import check_execution
 from counterfoil.market.compute.jobs.closing import KEPT_S
-from counterfoil.market.compute.jobs.job_book import JobState, KeptJob
-from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.job_book import JobState
 from counterfoil.market.compute.jobs.jobs import Jobs
-from counterfoil.market.compute.jobs.receipt import RECEIPT_FORMAT
 from counterfoil.market.compute.jobs.result_file import pack_result, read_result
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 
-HEAD = '# /// counterfoil\n# name = "count"\n# version = "1"\n# ///\n'
-COUNT = (
-    HEAD + "import json\njson.dump(len(open('/in/data').readlines()), open('/out/count.json', 'w'))\nprint('a log')\n"
-)
-CHANCE = HEAD + "import json, os\njson.dump(int.from_bytes(os.urandom(4)), open('/out/count.json', 'w'))\n"
 NOTE = HEAD + "open('/out/note.txt', 'w').write('look at me')\n"
 SLOW = HEAD + "import time\nprint('begun', flush=True)\ntime.sleep(60)\n"
 NAMES = HEAD + "open('/out/person-7-is-ill', 'w').write('x')\n"
@@ -50,17 +38,6 @@ MEAN = HEAD + (
     "doses = [float(row['dose']) for row in csv.DictReader(open('/in/data'))]\n"
     "json.dump({'dose': sum(doses) / len(doses), 'person': 'p-7'}, open('/out/answer.json', 'w'))\n"
 )
-GATE = {
-    "maxBytes": 1_000,
-    "files": [
-        {"name": "count.json", "type": "json", "maxBytes": 100, "schema": {"type": "integer"}},
-        {"name": "note.txt", "type": "text", "maxBytes": 100},
-    ],
-}
-
-
-def algorithm(text: str) -> Algorithm:
-    return Algorithm.of({"main.py": text.encode()})
 
 
 @pytest.fixture(scope="module")
@@ -83,25 +60,6 @@ def standing_still(stall: Stall) -> Iterator[Jobs]:
     jobs = stall.seller.market.jobs
     with jobs._running:
         yield jobs
-
-
-def bought(stall: Stall, path: Path, text: str, **compute: Any) -> str:
-    found, draft = algorithm(text), {"kind": "job", "delivery_s": 3_600, "window_s": 600}
-    rules = {"gate": GATE, "algorithms": {"digests": [found.digest_hex]}, **compute}
-    offer, _ = offered(stall, path, name=path.parent.name, compute=rules, **draft)
-    return stall.buyer.market.computing.planning(offer.offer, ToCompute(found)).carry_out(lambda _: None).order
-
-
-def step(stall: Stall, order: str, *until: JobState) -> KeptJob:
-    """Returns a job when it is so far; the serving node moves it, too."""
-    jobs = stall.seller.market.jobs
-
-    def is_there() -> bool:
-        jobs.step()
-        return jobs.book.at(order).state in until
-
-    settled(is_there)
-    return jobs.book.at(order)
 
 
 def anew(stall: Stall) -> Jobs:
@@ -382,82 +340,6 @@ def test_a_result_is_written_whole_once_and_an_odd_one_is_refused(stall: Stall, 
     for name in ("..", "a/b", "a\nb", ".hidden"):
         with pytest.raises(MalformedEvidence):
             read_result(pack_result(result.signed.encode(), {name: b"x"}, result.gate))
-
-
-def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: Stall, doses: Path) -> None:
-    order = bought(stall, doses, COUNT)
-    step(stall, order, JobState.DELIVERED)
-    receipt = stall.buyer.market.computing.fetch(order).signed.encode()
-    sheet = stall.seller.market.sheets.sheet_of(stall.sells.offer(stall.sells.order(order).offer))
-    spec, found = JobSpec.decode(stall.buyer.market.purchases.at(order).job), algorithm(COUNT)
-    told = dict(read_document(receipt, RECEIPT_FORMAT).document)
-
-    def resigned(document: dict[str, Any]) -> bytes:
-        return canonical.dumps(sign_document(document, stall.seller.own_keys.market(), sheet.key.name))
-
-    def outcome(**changed: Any) -> dict[str, str]:
-        given = {"receipt": receipt, "sheet": sheet, "spec": spec, "algorithm": found, "data": doses} | changed
-        return {each.id: each.status.value for each in check_execution(**given).steps}
-
-    names = ("format", "issuer", "job", "algorithm", "data", "environment", "rerun")
-    own, other = stall.seller.market.key, stall.buyer.market.key
-    assert outcome(issuer=own) == dict.fromkeys(names, "passed")
-    assert outcome() == dict.fromkeys(names, "passed") | {"issuer": "not checked"}
-    assert (outcome(issuer=other)["issuer"], outcome(sheet=replace(sheet, key=other))["issuer"]) == ("failed", "failed")
-    assert outcome(receipt=receipt.replace(b"finished", b"failed!!")) == {"format": "failed"}
-    assert outcome(spec=replace(spec, nonce="0" * 64))["job"] == "failed"
-    assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
-    wares = replace(sheet.sheet.wares, compute=None)
-    assert outcome(sheet=replace(sheet, sheet=replace(sheet.sheet, wares=wares)))["job"] == "failed"
-    silent = told | {"outputs": []}  # one that passed the gate was kept back
-    assert outcome(receipt=resigned(silent))["rerun"] == "failed"
-    for name in ("algorithm", "ended", "inputs"):
-        assert outcome(receipt=resigned(told | {name: 7})) == {"format": "failed"}
-    doses.write_text("person,dose\n")
-    assert (outcome()["data"], outcome()["rerun"]) == ("failed", "not checked")
-
-
-def test_a_folder_that_was_fetched_is_all_an_auditor_needs_but_the_data(
-    stall: Stall, doses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    order, code = bought(stall, doses, COUNT), tmp_path / "main.py"
-    step(stall, order, JobState.DELIVERED)
-    fetched = tmp_path / "fetched"
-    stall.buyer.market.computing.fetch(order, fetched)
-    stall.buyer.market.computing.fetch(order, fetched)  # again: it holds just this already
-    code.write_text(COUNT)
-
-    def rerun(*more: str, **changed: Path) -> tuple[int, str, str]:
-        given = {"folder": fetched, "code": code, "data": doses} | changed
-        ended = run(["market", "rerun", *map(str, given.values()), *more])
-        said = capsys.readouterr()
-        return ended, said.out, said.err
-
-    own, key = stall.seller.market.key, tmp_path / "seller.vkey"
-    key.write_text(f"{own}\n")
-    ended, said, _ = rerun()
-    assert (ended, said.count("PASSED"), "NOT CHECKED  [issuer]" in said, f"sheet: {own}" in said) == (0, 6, True, True)
-    assert "Verdict: intact, issuer unknown" in said
-    for named in (str(own), str(key)):
-        ended, said, _ = rerun("--issuer", named)
-        assert (ended, said.count("PASSED"), "signed by the issuer you named" in said) == (0, 7, True), said
-    ended, said, _ = rerun("--issuer", str(stall.buyer.market.key))
-    assert (ended, "FAILED  [issuer]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
-    for slip in (f"{own}A", "nowhere.vkey"):
-        ended, _, told = rerun("--issuer", slip)
-        assert (ended in (2, 3), "error:" in told) == (True, True), told
-    (tmp_path / "other.py").write_text(CHANCE)
-    ended, said, _ = rerun(code=tmp_path / "other.py")
-    assert (ended, "FAILED  [algorithm]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
-    ended, _, told = rerun(folder=tmp_path)
-    assert (ended, "hint: name the folder that a job's result was fetched into" in told) == (2, True), told
-    sheet = fetched / "sheet.json"
-    sheet.write_bytes(sheet.read_bytes().replace(b"bank.example", b"bonk.example"))
-    ended, _, told = rerun()
-    assert (ended, "altered" in told) == (4, True), told
-    sheet.write_bytes(b"{" * (2**24 + 1))
-    ended, _, told = rerun()
-    assert (ended, "too large" in told) == (2, True), told
 
 
 def test_a_buyer_killed_before_it_handed_the_job_in_goes_on(stall: Stall, doses: Path, tmp_path: Path) -> None:

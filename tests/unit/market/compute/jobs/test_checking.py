@@ -1,0 +1,113 @@
+"""Receipts of jobs, checked by whoever may see the data: by running the job again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from making_jobs import CHANCE, COUNT, algorithm, bought, step
+from making_market import Stall, market
+
+from counterfoil.cli.main import run
+from counterfoil.core import canonical
+from counterfoil.core.signed_document import read_document, sign_document
+from counterfoil.market.compute.jobs.checking import check_execution
+from counterfoil.market.compute.jobs.job_book import JobState
+from counterfoil.market.compute.jobs.job_spec import JobSpec
+from counterfoil.market.compute.jobs.receipt import RECEIPT_FORMAT
+
+pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+
+
+@pytest.fixture(scope="module")
+def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
+    with market(tmp_path_factory.mktemp("market")) as made:
+        yield made
+
+
+@pytest.fixture
+def doses(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / "doses.csv"
+    lines = [f"{request.node.name[5:25]}-{each},{each % 7}" for each in range(100)]
+    path.write_text("person,dose\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: Stall, doses: Path) -> None:
+    order = bought(stall, doses, COUNT)
+    step(stall, order, JobState.DELIVERED)
+    receipt = stall.buyer.market.computing.fetch(order).signed.encode()
+    sheet = stall.seller.market.sheets.sheet_of(stall.sells.offer(stall.sells.order(order).offer))
+    spec, found = JobSpec.decode(stall.buyer.market.purchases.at(order).job), algorithm(COUNT)
+    told = dict(read_document(receipt, RECEIPT_FORMAT).document)
+
+    def resigned(document: dict[str, Any]) -> bytes:
+        return canonical.dumps(sign_document(document, stall.seller.own_keys.market(), sheet.key.name))
+
+    def outcome(**changed: Any) -> dict[str, str]:
+        given = {"receipt": receipt, "sheet": sheet, "spec": spec, "algorithm": found, "data": doses} | changed
+        return {each.id: each.status.value for each in check_execution(**given).steps}
+
+    names = ("format", "issuer", "job", "algorithm", "data", "environment", "rerun")
+    own, other = stall.seller.market.key, stall.buyer.market.key
+    assert outcome(issuer=own) == dict.fromkeys(names, "passed")
+    assert outcome() == dict.fromkeys(names, "passed") | {"issuer": "not checked"}
+    assert (outcome(issuer=other)["issuer"], outcome(sheet=replace(sheet, key=other))["issuer"]) == ("failed", "failed")
+    assert outcome(receipt=receipt.replace(b"finished", b"failed!!")) == {"format": "failed"}
+    assert outcome(spec=replace(spec, nonce="0" * 64))["job"] == "failed"
+    assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
+    wares = replace(sheet.sheet.wares, compute=None)
+    assert outcome(sheet=replace(sheet, sheet=replace(sheet.sheet, wares=wares)))["job"] == "failed"
+    silent = told | {"outputs": []}  # one that passed the gate was kept back
+    assert outcome(receipt=resigned(silent))["rerun"] == "failed"
+    for name in ("algorithm", "ended", "inputs"):
+        assert outcome(receipt=resigned(told | {name: 7})) == {"format": "failed"}
+    doses.write_text("person,dose\n")
+    assert (outcome()["data"], outcome()["rerun"]) == ("failed", "not checked")
+
+
+def test_a_folder_that_was_fetched_is_all_an_auditor_needs_but_the_data(
+    stall: Stall, doses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, code = bought(stall, doses, COUNT), tmp_path / "main.py"
+    step(stall, order, JobState.DELIVERED)
+    fetched = tmp_path / "fetched"
+    stall.buyer.market.computing.fetch(order, fetched)
+    stall.buyer.market.computing.fetch(order, fetched)  # again: it holds just this already
+    code.write_text(COUNT)
+
+    def rerun(*more: str, **changed: Path) -> tuple[int, str, str]:
+        given = {"folder": fetched, "code": code, "data": doses} | changed
+        ended = run(["market", "rerun", *map(str, given.values()), *more])
+        said = capsys.readouterr()
+        return ended, said.out, said.err
+
+    own, key = stall.seller.market.key, tmp_path / "seller.vkey"
+    key.write_text(f"{own}\n")
+    ended, said, _ = rerun()
+    assert (ended, said.count("PASSED"), "NOT CHECKED  [issuer]" in said, f"sheet: {own}" in said) == (0, 6, True, True)
+    assert "Verdict: intact, issuer unknown" in said
+    for named in (str(own), str(key)):
+        ended, said, _ = rerun("--issuer", named)
+        assert (ended, said.count("PASSED"), "signed by the issuer you named" in said) == (0, 7, True), said
+    ended, said, _ = rerun("--issuer", str(stall.buyer.market.key))
+    assert (ended, "FAILED  [issuer]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
+    for slip in (f"{own}A", "nowhere.vkey"):
+        ended, _, told = rerun("--issuer", slip)
+        assert (ended in (2, 3), "error:" in told) == (True, True), told
+    (tmp_path / "other.py").write_text(CHANCE)
+    ended, said, _ = rerun(code=tmp_path / "other.py")
+    assert (ended, "FAILED  [algorithm]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
+    ended, _, told = rerun(folder=tmp_path)
+    assert (ended, "hint: name the folder that a job's result was fetched into" in told) == (2, True), told
+    sheet = fetched / "sheet.json"
+    sheet.write_bytes(sheet.read_bytes().replace(b"bank.example", b"bonk.example"))
+    ended, _, told = rerun()
+    assert (ended, "altered" in told) == (4, True), told
+    sheet.write_bytes(b"{" * (2**24 + 1))
+    ended, _, told = rerun()
+    assert (ended, "too large" in told) == (2, True), told
