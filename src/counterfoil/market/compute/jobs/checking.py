@@ -22,7 +22,7 @@ from typing import Final
 from counterfoil.core import canonical
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
-from counterfoil.errors import CounterfoilError, InvalidInput
+from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.environment import environment_of
@@ -66,6 +66,8 @@ def check_execution(
         issuer: The seller's market key, from a source the checker trusts.
 
     Raises:
+        NotFound: The data are not there.
+        InvalidInput: They are neither a file nor a folder, or a folder that holds links, pipes or devices.
         NotSetUp: Jobs cannot be locked in on this machine.
     """
     try:
@@ -154,7 +156,7 @@ def _algorithm(told: ExecutionReceipt, algorithm: Algorithm) -> Step:
 def _data(told: ExecutionReceipt, data: Path) -> Step:
     try:
         root = content_root(data)
-    except CounterfoilError as error:
+    except DoesNotMatch as error:
         return failed("data", _DATA, error.message)
     if root != told.inputs:
         return failed("data", _DATA, f"these have the content root {root[:16]}…, and it ran on {told.inputs[:16]}…")
@@ -174,7 +176,10 @@ def _rerun(
 ) -> Step:
     """Step 7."""
     assert sheet.sheet.wares.compute is not None, "an offer of jobs has rules for computing"
-    rules = ComputeRules.from_json(sheet.sheet.wares.compute)
+    try:
+        rules = ComputeRules.from_json(sheet.sheet.wares.compute)
+    except CounterfoilError as error:
+        return failed("rerun", _RERUN, f"the offer sheet's rules for it cannot be read: {error.message}")
     if not told.algorithm or (rules.privacy is not None and rules.privacy.blocks is not None):
         return not_checked("rerun", _RERUN, "the answer has noise in it, which comes out otherwise each time")
     work = Work(algorithm, {"data": Input(data, told.inputs)}, dict(spec.parameters), spec.capped(rules.limits))
@@ -185,7 +190,10 @@ def _rerun(
         except CounterfoilError as error:
             return failed("rerun", _RERUN, f"it cannot be run: {error.message}")
         into.mkdir(exist_ok=True)
-        gated = _gated(ran, into, rules, told.job, data, sheet)
+        try:
+            gated = _gated(ran, into, rules, told.job, data, sheet)
+        except InvalidInput as error:
+            return failed("rerun", _RERUN, f"its outputs cannot be held against the data: {error.message}")
     return _compared(told, ran, gated)
 
 

@@ -60,8 +60,18 @@ def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(stall: S
     assert outcome(receipt=receipt.replace(b"finished", b"failed!!")) == {"format": "failed"}
     assert outcome(spec=replace(spec, nonce="0" * 64))["job"] == "failed"
     assert outcome(algorithm=algorithm(CHANCE))["algorithm"] == "failed"
-    wares = replace(sheet.sheet.wares, compute=None)
-    assert outcome(sheet=replace(sheet, sheet=replace(sheet.sheet, wares=wares)))["job"] == "failed"
+    rules, content = sheet.sheet.wares.compute, sheet.sheet.wares.content
+    assert rules is not None
+    assert content is not None
+    unreadable: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"compute": None}, "job"),
+        ({"compute": rules | {"gate": 7}}, "rerun"),
+        ({"compute": rules | {"algorithms": {"publishers": ["x"]}}}, "rerun"),
+        ({"content": replace(content, media_type="application/vnd.apache.parquet")}, "rerun"),
+    )
+    for changed, step_id in unreadable:
+        signed = replace(sheet, sheet=replace(sheet.sheet, wares=replace(sheet.sheet.wares, **changed)))
+        assert outcome(sheet=signed)[step_id] == "failed"
     silent = told | {"outputs": []}  # one that passed the gate was kept back
     assert outcome(receipt=resigned(silent))["rerun"] == "failed"
     for name in ("algorithm", "ended", "inputs"):
@@ -102,6 +112,8 @@ def test_a_folder_that_was_fetched_is_all_an_auditor_needs_but_the_data(
     (tmp_path / "other.py").write_text(CHANCE)
     ended, said, _ = rerun(code=tmp_path / "other.py")
     assert (ended, "FAILED  [algorithm]" in said, "NOT CHECKED  [rerun]" in said) == (4, True, True), said
+    ended, said, told = rerun(data=tmp_path / "mistyped.csv")
+    assert (ended, said, "mistyped.csv is not there" in told) == (3, "", True), told
     ended, _, told = rerun(folder=tmp_path)
     assert (ended, "hint: name the folder that a job's result was fetched into" in told) == (2, True), told
     sheet = fetched / "sheet.json"
