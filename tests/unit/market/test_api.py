@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from making_crowds import crowded
 from making_market import LICENCE, Stall, market
 from making_node import serving_home, settled
 
@@ -135,11 +136,13 @@ def test_an_operator_buys_fetches_and_is_handed_the_file(
     assert answer(seller.get("/market/payouts"))["owed"]["amount"] == "0.00"
 
 
-def test_what_was_sold_is_refunded(seller: httpx.Client, buyer: httpx.Client, offer: str) -> None:
+def test_what_was_sold_is_refunded(stall: Stall, seller: httpx.Client, buyer: httpx.Client, offer: str) -> None:
     bought = {"offer": offer, "accept_licence": True, "dry_run": False}
     order = answer(buyer.post("/market/purchases", json=bought))["order"]
     assert answer(seller.get(f"/market/sold/{order}"))["state"] == "held"
     assert order in [each["order"] for each in answer(seller.get("/market/sold", params={"state": "held"}))]
+    with crowded(stall.seller, "order", order, 1_000):
+        assert order in [each["order"] for each in answer(seller.get("/market/sold", params={"state": "held"}))]
     early = answer(seller.post(f"/market/sold/{order}/settle", json={"dry_run": False}), 403)
     assert "the order is held" in early["detail"]
     quote = answer(seller.post(f"/market/sold/{order}/refund", json={}))

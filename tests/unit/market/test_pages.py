@@ -6,18 +6,16 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from making_crowds import crowded
 from making_market_pages import LICENCE_TEXT, Counter, Fairground, fairground, with_jobs
 from making_node import settled
 from signing_in import PAGE, field
-from sqlalchemy import select
 
 from counterfoil.core.statement import parse_record
-from counterfoil.ledger.market import tables
 from counterfoil.node.access import HOME
 from counterfoil.web.roles import Role
 
@@ -154,30 +152,15 @@ def test_the_catalogue_is_searched_narrowed_and_paged(ground: Fairground) -> Non
     assert "Clean, and delivered in a minute." in page(ground.buyer, f"/market/offers/{ground.offer}")
 
 
-@contextmanager
-def crowded(counter: Counter, order: str) -> Iterator[None]:
-    """Puts 10,000 orders like this one, and their events, before everything that a side's book tells."""
-    book = counter.org.ledger.market.opened.book
-    with book.engine.begin() as connection:
-        for table in (tables.orders, tables.events):
-            row = connection.execute(select(table).where(table.c.order == order)).first()
-            assert row is not None
-            ids = ({"order": f"0x{number:064x}", "block": 0, "event": number} for number in range(10_000))
-            connection.execute(table.insert(), [row._asdict() | each for each in ids])
-    try:
-        yield
-    finally:
-        with book.engine.begin() as connection:
-            for table in (tables.orders, tables.events):
-                connection.execute(table.delete().where(table.c.block == 0))
-
-
 def test_what_is_newest_is_shown_behind_any_number_of_orders(ground: Fairground) -> None:
     seller, buyer = ground.seller, ground.buyer
-    with crowded(seller, ground.order), crowded(buyer, ground.order):
+    with crowded(seller.org, "order", ground.order), crowded(buyer.org, "order", ground.order):
         assert f'title="{ground.order}"' in page(seller, "/market/sold")
+        assert "<code>counterfoil market offer list</code> lists all" not in page(seller, "/market/sold")
         assert "Reviewed by" in page(seller, f"/market/offers/{ground.offer}")
         assert "not on the ledger" not in page(buyer, "/market/purchases")
+    with crowded(seller.org, "offer", ground.offer, 1_000):
+        assert "The newest 1,000; <code>counterfoil market offer list</code> lists all" in page(seller, "/market/sold")
 
 
 def test_an_order_is_refunded_and_money_withdrawn(ground: Fairground) -> None:

@@ -20,7 +20,7 @@ from counterfoil.errors import InvalidInput
 from counterfoil.ledger.market.folding import fold, taken_back
 from counterfoil.ledger.market.offer import MarketEvent
 from counterfoil.ledger.market.tables import amount_key, assets, events, metadata, offers, orders, splits
-from counterfoil.ledger.market.terms import SHARES_TYPE, Share
+from counterfoil.ledger.market.terms import KINDS, SHARES_TYPE, Share
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data
 from counterfoil.ledger.told_file import open_told
@@ -42,10 +42,11 @@ class OfferFilter:
         kind: The contract's number.
         token: Address of the token, likewise.
         most_units: At most this price, in the token's smallest unit.
+        priced_in: Only in this token is a price compared, and what is free is found in any; empty compares numbers.
         is_open: Only those that can be bought.
         after: Only those said after this place, `block-event`.
         newest_first: The other way round.
-        limit: At most so many.
+        limit: At most so many; None for all.
     """
 
     asset: str = ""
@@ -53,10 +54,11 @@ class OfferFilter:
     kind: int = 0
     token: str = ""
     most_units: int | None = None
+    priced_in: str = ""
     is_open: bool = False
     after: str = ""
     newest_first: bool = False
-    limit: int = 1_000
+    limit: int | None = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class OrderFilter:
     states: tuple[int, ...] = ()
     after: str = ""
     newest_first: bool = False
-    limit: int = 1_000
+    limit: int | None = 1_000
 
 
 class MarketBook:
@@ -125,12 +127,14 @@ class MarketBook:
             *_after(offers.c.block, offers.c.event, wanted.after),
         ]
         if wanted.most_units is not None:
-            conditions.append(offers.c.price <= amount_key(wanted.most_units))
+            conditions.append(_at_most(wanted.most_units, wanted.priced_in))
         if wanted.is_open:
             conditions.append(_OPEN)
         return self.offers_by(and_(True, *conditions), wanted.limit, newest_first=wanted.newest_first)
 
-    def offers_by(self, condition: ColumnElement[bool], limit: int, *, newest_first: bool = False) -> list[Row[Any]]:
+    def offers_by(
+        self, condition: ColumnElement[bool], limit: int | None, *, newest_first: bool = False
+    ) -> list[Row[Any]]:
         """Returns offers that meet a condition; see `offers`."""
         query = select(offers, _OPEN.label("is_open")).outerjoin(assets, assets.c.asset == offers.c.asset)
         query = query.where(condition).order_by(*_by_place(offers, newest_first)).limit(limit)
@@ -270,6 +274,15 @@ def _event(row: Row[Any]) -> MarketEvent:
 
 def _equal(column: ColumnElement[Any], value: str | int) -> list[ColumnElement[bool]]:
     return [column == value] if value else []
+
+
+def _at_most(units: int, token: str) -> ColumnElement[bool]:
+    within = offers.c.price <= amount_key(units)
+    if not token:
+        return within
+    # With its kinds named, what is free is found by the index of kind and price.
+    is_free = and_(offers.c.kind.in_(KINDS.values()), offers.c.price == amount_key(0))
+    return or_(and_(offers.c.token == token, within), is_free)
 
 
 def _by_place(table: Table, newest_first: bool) -> list[ColumnElement[Any]]:

@@ -40,7 +40,7 @@ class Looking(Trades):
         is_open: bool = False,
         after: str = "",
         newest_first: bool = False,
-        limit: int = 1_000,
+        limit: int | None = 1_000,
     ) -> list[Offer]:
         """Returns offers, in the order in which they were said.
 
@@ -49,22 +49,24 @@ class Looking(Trades):
             seller: Only of this account.
             kind: Only of this kind.
             token: Only in this token.
-            most: At most this price, decimal text, in the token named or the one of the settings.
+            most: At most this price, decimal text, in the token named or the one of the settings; where none is named,
+                what is free is found in any token.
             is_open: Only those that can be bought.
             after: Only those said after this place, an event's cursor.
             newest_first: The other way round.
-            limit: At most so many.
+            limit: At most so many; None for all.
         """
         self.opened.scanner.step()
         if kind and kind not in KINDS:
             raise InvalidInput(f"{ascii(kind)[:40]} is no kind of offer", hint=f"one of {', '.join(KINDS)}")
-        priced_in = self.named_token(token) if token or most is not None else b""
+        priced_in = b"" if most is None else self.named_token(token)
         wanted = OfferFilter(
             asset=f"0x{read_word(asset, 'an asset').hex()}" if asset else "",
             seller=lower(parse_address(seller)) if seller else "",
             kind=KINDS[kind] if kind else 0,
-            token=lower(priced_in) if priced_in else "",
+            token=lower(parse_address(token)) if token else "",
             most_units=None if most is None else self.facts(priced_in).units(most),
+            priced_in="" if token else lower(priced_in),
             is_open=is_open,
             after=after,
             newest_first=newest_first,
@@ -89,7 +91,7 @@ class Looking(Trades):
         states: Sequence[str] = (),
         after: str = "",
         newest_first: bool = False,
-        limit: int = 1_000,
+        limit: int | None = 1_000,
     ) -> list[Order]:
         """Returns orders, oldest first.
 
@@ -100,7 +102,7 @@ class Looking(Trades):
             states: Only those that stand so: `paid`, `held`, `delivered`, `settled`, `refunded`.
             after: Only those bought after this place, an event's cursor.
             newest_first: The other way round.
-            limit: At most so many.
+            limit: At most so many; None for all.
         """
         self.opened.scanner.step()
         unknown = [each for each in states if each not in ORDER_STATES]

@@ -102,7 +102,8 @@ class Query:
         origins: Of any of these sellers' logs.
         seller: Of this address, `0x…` in lower case.
         asset: Of this asset.
-        token: In this token, likewise; a price is compared only within one.
+        token: In this token, likewise; a price is compared only within one. What is free costs no more in another, and
+            is found with `most_units` alone.
         least_units: At least this price, in the token's smallest unit.
         most_units: At most this price.
         is_free: Only what costs nothing.
@@ -205,7 +206,7 @@ class Query:
             *_any("f.origin", self.origins),
             *_any("o.seller", [self.seller] if self.seller else []),
             *_any("o.asset", [self.asset] if self.asset else []),
-            *_any("o.token", [self.token] if self.token else []),
+            *self._in_token(),
         ]
         tags = dict.fromkeys(tag.casefold() for tag in self.tags)
         found += [Condition("o.id IN (SELECT id FROM tags WHERE tag = ?)", (tag,)) for tag in tags]
@@ -220,6 +221,13 @@ class Query:
         )
         found += [Condition(sql, (value,)) for sql, value in bounds if value is not None]
         return found + ([Condition("o.is_open AND f.id IS NOT NULL")] if self.is_open else [])
+
+    def _in_token(self) -> list[Condition]:
+        if not self.token:
+            return []
+        if self.most_units is None or self.least_units:
+            return [Condition("o.token = ?", (self.token,))]
+        return [Condition("(o.token = ? OR o.price = ?)", (self.token, "0" * PRICE_DIGITS))]
 
 
 def _any(column: str, values: Sequence[Any]) -> list[Condition]:

@@ -157,7 +157,7 @@ class SellingRoutes:
     def list_sold(self, state: State = None) -> list[dict[str, Any]]:
         """Lists the orders for this home's offers, oldest first."""
         trading = self._trading
-        found = trading.orders(seller=f"0x{trading.account.hex()}", states=state or ())
+        found = trading.orders(seller=f"0x{trading.account.hex()}", states=state or (), limit=None)
         return [each.to_json() for each in found]
 
     def show_sold(self, order: OrderId) -> dict[str, Any]:

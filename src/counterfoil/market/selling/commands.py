@@ -69,7 +69,7 @@ def list_offers(session: Session, everybody: bool) -> None:
     require_packages()
     with session.open() as org:
         trading = org.ledger.market
-        found = trading.offers(seller="" if everybody else f"0x{trading.account.hex()}")
+        found = trading.offers(seller="" if everybody else f"0x{trading.account.hex()}", limit=None)
         titles = [_title(org, each.sheet) for each in found]
     header = ("title", "kind", "price", "left", "stands", "number", "offer")
     rows = [

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.errors import LedgerContradicts
-from counterfoil.market.selling.sold_orders import every_order
 from counterfoil.store.streams import time_text
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Earnings:
 def _paid(trading: Trading) -> Iterator[tuple[int, Order]]:
     """Yields this account's orders whose money is the seller's, with the block in which it became so."""
     settled = {each.order: each.block for each in _settled(trading)}
-    for order in every_order(trading, seller=f"0x{trading.account.hex()}", states=("paid", "settled")):
+    for order in trading.orders(seller=f"0x{trading.account.hex()}", states=("paid", "settled"), limit=None):
         yield settled.get(order.order, order.block), order
 
 

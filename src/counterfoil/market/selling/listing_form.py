@@ -132,7 +132,7 @@ def next_number(org: Organisation, manifest_sha256: str) -> int:
     from counterfoil.ledger.assets.kinds import asset_text
 
     asset = asset_text(asset_id(org.ledger.market.account, bytes.fromhex(manifest_sha256)))
-    return max((each.number for each in org.ledger.market.offers(asset=asset)), default=0) + 1
+    return max((each.number for each in org.ledger.market.offers(asset=asset, limit=None)), default=0) + 1
 
 
 def _terms(given: Mapping[str, str]) -> dict[str, Any] | None:

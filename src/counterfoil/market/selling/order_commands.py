@@ -36,7 +36,7 @@ def orders(session: Session, order_id: str | None, states: tuple[str, ...]) -> N
             shown = trading.order(order_id)
             session.emit(shown.to_json(), order_lines(shown))
             return
-        found = trading.orders(seller=f"0x{trading.account.hex()}", states=states)
+        found = trading.orders(seller=f"0x{trading.account.hex()}", states=states, limit=None)
     rows = [(each.state, each.price.text, each.kind, each.buyer, each.order) for each in found]
     header = ("state", "price", "kind", "buyer", "order")
     session.emit(

@@ -37,6 +37,9 @@ MOST_READ: Final = 10_000
 MOST_OVER: Final = 200
 """Orders that are over, of which the newest are shown."""
 
+MOST_OFFERS: Final = 1_000
+"""Offers, likewise."""
+
 
 class SellingPages:
     """These pages.
@@ -92,12 +95,13 @@ class SellingPages:
         seller, now_s = f"0x{trading.account.hex()}", self._frame.org.recorder.now_s()
         waiting = trading.orders(seller=seller, states=("held", "delivered"), limit=MOST_READ)
         over = trading.orders(seller=seller, states=("paid", "settled", "refunded"), newest_first=True, limit=MOST_OVER)
-        offers = trading.offers(seller=seller, newest_first=True)
+        offers = trading.offers(seller=seller, newest_first=True, limit=MOST_OFFERS)
         return self._frame.render(
             request,
             "sold.html",
             now_s=now_s,
             offers=[(each, self._title(each.sheet)) for each in offers],
+            most_offers=MOST_OFFERS,
             most_over=MOST_OVER,
             orders=[(each, self._title(each.sheet)) for each in (*reversed(waiting), *over)],
             settles={each.order for each in waiting if each.state == "delivered" and each.ends <= now_s},

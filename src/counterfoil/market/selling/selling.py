@@ -27,7 +27,7 @@ from counterfoil.market.selling.known_buyers import KnownBuyers
 from counterfoil.market.selling.listing_draft import ListingDrafts
 from counterfoil.market.selling.offering import Offering
 from counterfoil.market.selling.received_reviews import ReceivedReviews
-from counterfoil.market.selling.sold_orders import SoldOrders, every_order
+from counterfoil.market.selling.sold_orders import SoldOrders
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.sheets.wares import Seller
 from counterfoil.market.state import MarketState
@@ -115,7 +115,7 @@ class Selling:
         )
 
         def orders_of(account: str, offer: str) -> list[str]:
-            return [each.order for each in every_order(ledger.market, buyer=account, offer=offer)]
+            return [each.order for each in ledger.market.orders(buyer=account, offer=offer, limit=None)]
 
         self.admissions = Admissions(self.orders, self.tickets, self.known, recorder, archive, views, orders_of)
         self.earnings = Earnings(ledger, recorder.now_s)

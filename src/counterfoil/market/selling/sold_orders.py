@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -26,15 +26,13 @@ from counterfoil.market.sheets.shelf import Shelf
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
     from counterfoil.ledger.market.offer import Order
-    from counterfoil.ledger.market.trading import Trading
 
-__all__ = ["SoldOrders", "every_order"]
+__all__ = ["SoldOrders"]
 
 LOOK_AGAIN_S: Final = 1.0
 """So long what the ledger said of an order is taken to hold: a refund ends access within it."""
 
 MOST_HELD: Final = 1_000
-_AT_ONCE: Final = 1_000
 _STATES: Final[dict[str, OrderState]] = {
     "paid": "paid",
     "held": "held",
@@ -137,15 +135,3 @@ class SoldOrders:
             if until is not None and until <= self._now():
                 return "ended"
         return _STATES[order.state]
-
-
-def every_order(
-    trading: Trading, *, buyer: str = "", seller: str = "", offer: str = "", states: Sequence[str] = ()
-) -> Iterator[Order]:
-    """Yields all orders that `Trading.orders` returns up to a limit, oldest first."""
-    after = ""
-    while found := trading.orders(buyer=buyer, seller=seller, offer=offer, states=states, after=after, limit=_AT_ONCE):
-        yield from found
-        if len(found) < _AT_ONCE:
-            return
-        after = trading.events(order=found[-1].order, limit=1)[0].cursor  # the event that made it

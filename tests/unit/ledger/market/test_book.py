@@ -58,12 +58,13 @@ def offered(
     price: int = 10,
     supply: int = UNLIMITED,
     seller: str = ALICE,
+    token: str = TOKEN,
     packed: int | None = None,
     split: bytes = b"\0" * 32,
 ) -> Event:
     offer = offer_id(asset, number)
     packed = rules() if packed is None else packed
-    return told(block, index, "Offered", offer, asset, seller, number, supply, TOKEN, price, packed, SHEET, split)
+    return told(block, index, "Offered", offer, asset, seller, number, supply, token, price, packed, SHEET, split)
 
 
 OFFER = offer_id(1, 1)
@@ -149,6 +150,25 @@ def test_the_newest_come_first_where_that_is_asked(book: MarketBook) -> None:
     assert order.order == "0x" + "02" * 32
     [offer] = book.offers(OfferFilter(seller=ALICE, newest_first=True, limit=1))
     assert offer.number == "2"
+
+
+def test_at_most_a_price_finds_what_is_free_in_any_token(book: MarketBook) -> None:
+    dear, none = "0x" + "71" * 20, NOBODY
+    prices = [(TOKEN, 5), (TOKEN, 6), (dear, 1), (dear, 0), (none, 0)]
+    take(book, [offered(1, place, number=place, price=price, token=of) for place, (of, price) in enumerate(prices)])
+
+    found = book.offers(OfferFilter(most_units=5, priced_in=TOKEN))
+    assert [(each.token, int(each.price)) for each in found] == [(TOKEN, 5), (dear, 0), (none, 0)]
+
+
+def test_all_are_read_where_that_is_asked(book: MarketBook) -> None:
+    count = 1_001
+    take(book, [moved(1, 0, 1, NOBODY, ALICE), *(offered(2, each, number=each) for each in range(count))])
+    take(book, [bought(3, each, each.to_bytes(32, "big")) for each in range(count)])
+
+    assert len(book.offers(OfferFilter(asset=f"0x{1:064x}", limit=None))) == count
+    assert len(book.orders(OrderFilter(seller=ALICE, limit=None))) == count
+    assert len(book.orders(OrderFilter(seller=ALICE))) == 1_000
 
 
 @pytest.mark.parametrize("to", range(8))
@@ -287,6 +307,7 @@ def test_a_thousand_offers_are_found_by_an_index(book: MarketBook) -> None:
         OfferFilter(seller=BOB, kind=1),
         OfferFilter(kind=1, most_units=5),
         OfferFilter(token=TOKEN, kind=4, most_units=5),
+        OfferFilter(most_units=5, priced_in=TOKEN),
         OfferFilter(after="2-989"),
     ):
         assert "SCAN market_offers" not in plan(book, wanted), wanted

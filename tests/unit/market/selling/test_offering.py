@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making_crowds import crowded
 from making_market import ANYBODY, LICENCE, Stall
 
 from counterfoil.errors import InvalidInput, NotSetUp
 from counterfoil.ledger.market.selling import OfferDraft
 from counterfoil.market.selling.goods import Place
+from counterfoil.market.selling.listing_form import next_number
 from counterfoil.market.selling.offering import Listing, Offering, Registered
 from counterfoil.market.sheets.wares import Seller, SheetLicence, Wares
+from counterfoil.provenance.assets.manifests import manifest_sha256
 
 
 def listing(stall: Stall, path: Path, name: str) -> Listing:
@@ -53,6 +56,16 @@ def test_another_sheet_is_another_listing(fair_stall: Stall, scans: Path) -> Non
     again = offering.planning(changed)[2](lambda _: None)
     assert first.offer == again.offer
     assert [each.about["sheet"] for each in listings(fair_stall, first.offer)] == [first.sheet, again.sheet]
+
+
+def test_the_next_number_is_behind_the_highest_of_any_number_of_offers(fair_stall: Stall, scans: Path) -> None:
+    seller, wanted = fair_stall.seller, listing(fair_stall, scans, "often")
+    made = seller.market.selling.offering.planning(replace(wanted, draft=replace(wanted.draft, number=7)))
+    offer, known = made[2](lambda _: None), seller.provenance.find("often")
+    with crowded(seller, "offer", offer.offer, 999):
+        again = seller.market.selling.offering.planning(replace(wanted, draft=replace(wanted.draft, number=8)))
+        again[2](lambda _: None)
+        assert next_number(seller, manifest_sha256(known)) == 9
 
 
 def test_what_cannot_be_offered_so_is_refused(fair_stall: Stall, scans: Path) -> None:
