@@ -75,4 +75,4 @@ class Contributions:
         self.accepting = Accepting(
             self.registry, self.taking, self.told, state, selling, shelf, ledger, provenance, secret, origin, now_s
         )
-        self.proposing = Proposing(state, self.told, archive, ledger, sheet_of, secret, reach, now_s)
+        self.proposing = Proposing(state, self.told, archive, views, ledger, sheet_of, secret, reach, now_s)

@@ -39,6 +39,7 @@ from counterfoil.provenance.dataset_content import content_of
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.archive import Archive
 from counterfoil.store.streams import time_text
+from counterfoil.store.views import Views
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
@@ -52,6 +53,9 @@ _MEDIA_TYPES: Final = {
     ".jsonl": "application/x-ndjson",
     ".parquet": "application/vnd.apache.parquet",
 }
+
+_TELLS_ORIGINS: Final = ("run", "passport")
+"""Kinds of records that tell how something was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,8 @@ class Proposing:
     Args:
         state: Keeps what was sent.
         told: Puts it on record.
-        archive: Knows the home's origin.
+        archive: Knows the home's origin, and reads its records.
+        views: Finds them.
         ledger: The home's ledger.
         sheet_of: Finds the sheet of an offer.
         secret: Returns the secret market key.
@@ -119,6 +124,7 @@ class Proposing:
         state: MarketState,
         told: Told,
         archive: Archive,
+        views: Views,
         ledger: Ledger,
         sheet_of: Callable[[Offer], SignedSheet],
         secret: Callable[[], bytes],
@@ -129,6 +135,7 @@ class Proposing:
         self._state = state
         self._told = told
         self._archive = archive
+        self._views = views
         self._ledger = ledger
         self._sheet_of = sheet_of
         self._secret = secret
@@ -170,12 +177,13 @@ class Proposing:
         Raises:
             As `call`; and
             InvalidInput: The file as it was is not the newest version; the change is none, or cannot be proposed;
-                the account is none, or misspelt.
+                the account is none, or misspelt; this home's log has no run or passport with the leaf hash named.
             NotAllowed: More is asked than may be, or the licence is not taken.
             TooLarge: It is too large to be sent along.
         """
         from counterfoil.ledger.accounts.account import parse_address
 
+        self._require_record(draft.lineage)
         call = self.call(draft.asset)
         opening = call.opening.opening
         if root_of_contents(_read(draft.base)) != call.base_content:
@@ -270,6 +278,18 @@ class Proposing:
         return sign_vote(digest, agrees, words, now, self._secret(), self._archive.origin).data
 
     # Inner parts
+
+    def _require_record(self, lineage: Lineage) -> None:
+        """Refuses a record that this home's log does not have, or that tells nothing of how something was made."""
+        if not lineage.record or lineage.log != self._archive.origin:
+            return
+        hint = "give the leaf that `counterfoil log show INDEX` prints of a run or passport"
+        try:
+            record = self._archive.record(self._views.index_of(lineage.record))
+        except (ValueError, NotFound) as error:
+            raise InvalidInput(f"this home's log has no record {lineage.record[:80]!a}", hint=hint) from error
+        if record.kind not in _TELLS_ORIGINS:
+            raise InvalidInput(f"the record {lineage.record[:80]} is no run or passport but a {record.kind}", hint=hint)
 
     def _hand_in(self, call: Call, signed: SignedProposal, data: bytes) -> dict[str, Any]:
         self._told.proposal(signed)

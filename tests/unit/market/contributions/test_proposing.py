@@ -11,6 +11,7 @@ from making_market import Stall
 
 from counterfoil.errors import DoesNotMatch, InvalidInput, NotAllowed, NotFound, TooLarge
 from counterfoil.market.contributions.opening import sign_opening
+from counterfoil.market.contributions.proposal import Lineage
 
 
 def test_an_opening_that_another_key_signed_is_not_believed(stall: Stall, tmp_path: Path) -> None:
@@ -58,6 +59,21 @@ def test_what_is_proposed_is_a_change_to_the_newest_version(stall: Stall, tmp_pa
     _, signed, _ = giver.proposing.prepare(replace(good, path=large, offer="0x" + "ab" * 32))
     assert signed.proposal.content.size_bytes == large.stat().st_size
     assert signed.proposal.account == f"0x{stall.buys.account.hex()}"
+
+
+def test_a_record_that_is_named_is_a_run_or_passport_of_this_home(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="recorded")
+    _, giver = sides(stall)
+    good, home = proposal(open_, changed(open_, tmp_path)), stall.buyer
+    known = home.provenance.register_dataset(open_.path, name="as it was")
+    with home.provenance.run("correct", inputs=[known]):
+        pass
+    made, log = home.archive.leaf_hex(home.archive.size - 1), home.archive.origin
+    for record, words in (("ab" * 32, "no record 'abab"), ("7", "no record '7'"), (known.leaf, "but a dataset")):
+        with pytest.raises(InvalidInput, match=words):
+            giver.proposing.prepare(replace(good, lineage=Lineage(record, log)))
+    _, signed, _ = giver.proposing.prepare(replace(good, lineage=Lineage(made, log)))
+    assert signed.proposal.lineage.record == made
 
 
 def test_what_broke_off_is_handed_in_again(stall: Stall, tmp_path: Path) -> None:
