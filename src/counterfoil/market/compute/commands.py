@@ -118,13 +118,13 @@ def release(
 ) -> None:
     """List the outputs that wait for somebody to look at them; or look at one, and let it leave.
 
-    Only the bytes that were shown leave. What was decided stays.
+    With JOB alone the outputs of that job are listed. Only the bytes that were shown leave. What was decided stays.
     """
     require_packages()
     with session.open() as org:
         desk = org.market.jobs
         if job is None or name is None:
-            waiting = desk.pending()
+            waiting = desk.pending(job)
             rows = [(each.job, each.name, each.size, each.why, "; ".join(each.found)) for each in waiting]
             header = ("job", "output", "bytes", "held because", "found in it")
             told = {"waiting": [_shown(each.job, each.name, each.sha256, each.size, each.why) for each in waiting]}

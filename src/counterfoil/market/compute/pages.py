@@ -85,7 +85,7 @@ class ComputePages:
             parameters=spec.get("parameters") or {},
             settled=self._jobs.settled(job.job),
             time_text=time_text,
-            waiting=[each for each in self._jobs.pending() if each.job == job.job],
+            waiting=self._jobs.pending(job.job),
         )
 
     def cancel(self, request: Request, form: Form) -> Response:
@@ -129,7 +129,8 @@ class ComputePages:
     def _preview(
         self, request: Request, job: str, name: str, reason: str = "", error: CallerError | None = None
     ) -> Response:
-        pending = next((each for each in self._jobs.pending() if (each.job, each.name) == (job, name)), None)
+        kept = self._jobs.book.by_digest(job)
+        pending = next((each for each in self._jobs.pending(job) if each.name == name), None)
         if pending is None:
             raise NotFound("no such output waits", hint="somebody else may have decided: see the release desk")
         self._frame.desk.looked(request, f"the output {name} of the job {job[:16]}")
@@ -138,7 +139,7 @@ class ComputePages:
             "output.html",
             422 if error else 200,
             error=error,
-            kept=next((each for each in self._jobs.book.all() if each.job == job), None),
+            kept=kept,
             may_decide=principal_of(request).may(frozenset({Role.OPERATOR})),
             output=pending,
             preview=self._jobs.preview(job, name),

@@ -221,9 +221,18 @@ class Jobs:
         """Returns the log of a job that has ended; it may hold the data."""
         return self._files.log(self.book.at(order_id).order)
 
-    def pending(self) -> list[Pending]:
-        """Returns the outputs that wait at the release desk."""
-        return self._desk.pending()
+    def pending(self, job: str | None = None) -> list[Pending]:
+        """Returns the outputs that wait at the release desk.
+
+        Args:
+            job: Digest of a job's specification, whose outputs alone are wanted; None for those of all jobs.
+
+        Raises:
+            NotFound: There is no such job.
+        """
+        if job is not None:
+            self.book.by_digest(job)
+        return self._desk.pending(job)
 
     def preview(self, job: str, name: str) -> Preview:
         """Returns the beginning of an output that waits."""

@@ -216,17 +216,25 @@ def test_the_owner_reads_logs_and_outputs_line_by_line_and_decides(
     text = "look at me\nSHA-256 0000"
     order = bought(stall, doses, HEAD + f"print('one\\n\\x1b[2Jtwo')\nopen('/out/note.txt', 'w').write({text!r})\n")
     job = step(stall, order, JobState.HELD).job
+    second = bought(stall, doses, NOTE)
+    other = step(stall, second, JobState.HELD).job
 
     def said(command: click.Command, *given: str) -> list[str]:
         command.main(list(given), obj=AtTheSeller(stall), standalone_mode=False)
         return capsys.readouterr().out.splitlines()
 
     assert said(commands.jobs, order, "--log")[-2:] == ["  one", "  \\x1b[2Jtwo"]
-    assert [line for line in said(commands.release) if job in line and "note.txt" in line]
+    assert {line.split()[0] for line in said(commands.release)[1:]} >= {job, other}
+    assert [line.split()[:2] for line in said(commands.release, job)[1:]] == [[job, "note.txt"]]
+    with pytest.raises(NotFound, match="there is no job"):
+        said(commands.release, "0" * 64)
     assert said(commands.release, job, "note.txt")[:2] == ["  look at me", "  SHA-256 0000"]
-    decided = said(commands.release, job, "note.txt", "--reason", "it says nothing", "--by", "ada", "--yes")
-    assert decided == ["note.txt is released."]
-    step(stall, order, JobState.DELIVERED)
+    why = ("--reason", "it says nothing", "--by", "ada", "--yes")
+    assert said(commands.release, job, "note.txt", *why) == ["note.txt is released."]
+    assert said(commands.release, job) == ["Nothing waits."]
+    assert said(commands.release, other, "note.txt", "--withhold", *why) == ["note.txt is withheld."]
+    for each in (order, second):
+        step(stall, each, JobState.DELIVERED)
     with pytest.raises(NotFound, match="never approved") as caught:
         stall.seller.market.jobs.approved.remove("0" * 64)
     assert "counterfoil market approved" in caught.value.hint
