@@ -14,6 +14,7 @@ from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.stating import stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, sheet_lines
+from counterfoil.store.named_file import read_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,25 +138,18 @@ def _wanted(
         Algorithm.read(place) if place is not None else None,
         _json(parameters, dict) if parameters is not None else {},
         tuple(asked),
-        publication=_bytes(publication) if publication is not None else b"",
+        publication=read_named(publication) if publication is not None else b"",
     )
 
 
 def _json(path: Path, kind: type) -> Any:
     try:
-        found = json.loads(_bytes(path))
+        found = json.loads(read_named(path))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is no JSON: {str(error)[:100]}") from error
     if not isinstance(found, kind):
         raise InvalidInput(f"{path} holds no {'object' if kind is dict else 'list'}")
     return found
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _awaited(session: Session, org: Organisation, order: str, wait_s: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
+from counterfoil.store.named_file import read_named
 
 if TYPE_CHECKING:
     from counterfoil.market.buying.purchases import Stated
@@ -57,7 +57,4 @@ def stated_of(
 def _credential(path: Path) -> dict[str, Any]:
     from counterfoil.market.terms import Credential
 
-    try:
-        return dict(Credential.read(path.read_bytes()).signed)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error
+    return dict(Credential.read(read_named(path)).signed)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.store.named_file import read_named
 from counterfoil.store.new_file import write_new
 from counterfoil.store.streams import time_text
 
@@ -109,7 +109,7 @@ def open_asset(
     from counterfoil.market.contributions.taking import OpeningDraft
 
     with session.open() as org:
-        texts = tuple(org.market.shelf.put_licence(_bytes(each)) for each in licences)
+        texts = tuple(org.market.shelf.put_licence(read_named(each)) for each in licences)
         signed = org.market.contributions.taking.open(
             OpeningDraft(
                 asset_id,
@@ -331,10 +331,3 @@ def _percent(held: Held) -> str:
 
 def _table(session: Session, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     return list(session.table(header, rows)) if rows else ["No proposals."]
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error

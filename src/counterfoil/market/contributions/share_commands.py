@@ -12,6 +12,7 @@ import click
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.consent import carried_out, sending
+from counterfoil.store.named_file import read_named
 from counterfoil.store.new_file import write_new
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def check_shares(session: Session, file: Path, account: str, root: str) -> None:
     from counterfoil.errors import DoesNotMatch
     from counterfoil.market.contributions.share_file import WHOLE, ShareFile
 
-    found = ShareFile.read(_bytes(file))
+    found = ShareFile.read(read_named(file))
     if root and root.removeprefix("0x").lower() != found.root:
         raise DoesNotMatch(
             f"the file's claims have the root {found.root}", hint="ask for the file of the root you have"
@@ -76,7 +77,7 @@ def claim_share(session: Session, file: Path, token: str, dry_run: bool, yes: bo
     require_packages()
     from counterfoil.market.contributions.share_file import ShareFile
 
-    found = ShareFile.read(_bytes(file))
+    found = ShareFile.read(read_named(file))
     with session.open() as org:
         claim = found.claim(org.ledger.require_connection().account)
         plan = org.ledger.market.claiming(claim.root, claim.weight, claim.index, claim.size, claim.proof, token)
@@ -92,7 +93,7 @@ def _amounts(path: Path) -> dict[str, int]:
         InvalidInput: It is something else, or names an account twice.
     """
     try:
-        rows = list(csv.reader(io.StringIO(_bytes(path).decode("utf-8-sig")), strict=True))
+        rows = list(csv.reader(io.StringIO(read_named(path).decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"{path.name} is no CSV in UTF-8", hint="columns: account, part") from error
     if not rows or rows[0] != _HEADER:
@@ -107,10 +108,3 @@ def _amounts(path: Path) -> dict[str, int]:
             )
         found[row[0]] = int(row[1])
     return found
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from counterfoil.core.wording import counted
-from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 
 if TYPE_CHECKING:
@@ -36,12 +35,10 @@ def import_offer(session: Session, file: Path, to: Path) -> None:
     """
     from counterfoil.market.ocean import import_ddo
     from counterfoil.market.sheets.toml_draft import draft_toml
+    from counterfoil.store.named_file import read_named
     from counterfoil.store.new_file import require_new, write_new
 
-    try:
-        found = import_ddo(file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror}", hint="check the file's name") from error
+    found = import_ddo(read_named(file))
     paths = [to / f"offer-{number}.toml" for number in range(1, len(found.drafts) + 1)]
     for path in paths:
         require_new(path)

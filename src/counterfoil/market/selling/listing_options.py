@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.errors import InvalidInput
+from counterfoil.store.named_file import read_named
 
 if TYPE_CHECKING:
     from counterfoil.ledger.market.terms import OfferKind, Share
@@ -218,9 +219,4 @@ def _columns(text: str) -> tuple[str, ...]:
 
 
 def _read(path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="check the file's name") from error
+    return b"" if path is None else read_named(path)
