@@ -17,11 +17,14 @@ from counterfoil.ledger.market.quote import TradeQuote
 from counterfoil.ledger.market.terms import KINDS, Deal, Share
 from counterfoil.ledger.market.trades import Done, Trade, Trades, lower, read_word
 from counterfoil.ledger.sending.contract_calls import ContractCall, Tell
+from counterfoil.ledger.token_amounts import token_units
 
 __all__ = ["Fulfilling"]
 
 _Planned = tuple[TradeQuote, Callable[[Tell], Order]]
 _OPEN_STATES: Final = (OrderState.HELD, OrderState.DELIVERED)
+_FINEST_DIGITS: Final = 18
+"""So many digits behind the point are read of an amount where no token says how many there are."""
 
 
 class Fulfilling(Trades):
@@ -35,7 +38,8 @@ class Fulfilling(Trades):
         Args:
             order: The order.
             digest: SHA-256 of the delivery statement or execution receipt, 64 hexadecimal digits.
-            charge: What is asked for a job, at most its price, decimal text; None asks the price.
+            charge: What is asked for a job, at most its price, decimal text: `0` alone where it is free. None asks
+                the price.
             wait_s: How long it is waited for, where not as long as a ledger may take.
 
         Raises:
@@ -46,12 +50,7 @@ class Fulfilling(Trades):
         """
         row, word = self.require_order(order), read_word(digest, "a SHA-256 digest")
         token = bytes.fromhex(row.token[2:])
-        units = int(row.price) if charge is None or not int(row.price) else self.facts(token).units(charge)
-        if units > int(row.price) or (units < int(row.price) and row.kind != KINDS["job"]):
-            raise InvalidInput(
-                f"{self.price(token, units).text} are asked, and {self.price(token, int(row.price)).text} were agreed",
-                hint="a job may ask less than its price, nothing else may",
-            )
+        units = self._asked(row, charge)
         title = "say that the order is delivered"
 
         def is_made() -> bool:
@@ -219,6 +218,20 @@ class Fulfilling(Trades):
             f"the account {checksummed(self.account)} has not bought it",
             hint="whoever bought access, or a job that was settled, reviews",
         )
+
+    def _asked(self, row: Row[Any], charge: str | None) -> int:
+        """Returns what is asked for an order, in the token's smallest unit; see `delivering`."""
+        token, price = bytes.fromhex(row.token[2:]), int(row.price)
+        if charge is None:
+            return price
+        units = self.facts(token).units(charge) if price else token_units(charge, _FINEST_DIGITS)  # free: no token
+        if units > price or (units < price and row.kind != KINDS["job"]):
+            asked, agreed = (self.price(token, each).text for each in (units, price)) if price else (charge, "nothing")
+            raise InvalidInput(
+                f"{asked} are asked, and {agreed} {'were' if price else 'was'} agreed",
+                hint="a job may ask less than its price, nothing else may",
+            )
+        return units
 
     def _agreed(self, row: Row[Any]) -> Agreed:
         deal = Deal(

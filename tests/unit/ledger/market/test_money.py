@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import pytest
 from eth_abi.abi import encode
-from two_traders import Fair, another_token, done, sent, trades
+from two_traders import Fair, another_token, digest, done, sent, trades
 
-from counterfoil.errors import OutOfFunds
+from counterfoil.errors import InvalidInput, OutOfFunds
 from counterfoil.ledger.accounts.account import parse_address
 from counterfoil.ledger.market.terms import Share
 from counterfoil.ledger.market.token import Token
@@ -151,3 +151,14 @@ def test_all_that_is_held_is_deposited_once_whoever_dies_meanwhile(fair: Fair) -
     assert sent(fair.buyer)[count:] == ["allowed", "deposited"]
     with pytest.raises(OutOfFunds):
         fair.buys.depositing("1")
+
+
+def test_nothing_can_be_asked_for_a_job_that_is_free(fair: Fair) -> None:
+    offer = fair.offer("free job", kind="job", price="0", delivery_s=3_600, window_s=600)
+    order = done(fair.buys.buying(fair.to_buy(offer, job=digest("spec"))))
+    for asked in ("4", "0.01"):
+        with pytest.raises(InvalidInput, match=f"{asked} are asked, and nothing was agreed"):
+            fair.sells.delivering(order.order, digest("receipt"), asked)
+    with pytest.raises(InvalidInput, match="is no amount"):
+        fair.sells.delivering(order.order, digest("receipt"), "much")
+    assert done(fair.sells.delivering(order.order, digest("receipt"), "0")).charge.units == 0
