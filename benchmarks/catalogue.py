@@ -26,7 +26,8 @@ from measure import Figure, Run, spending, start
 from counterfoil.core.keccak import keccak256
 from counterfoil.ledger.assets.book import AssetBook, asset_events
 from counterfoil.ledger.market.book import MarketBook
-from counterfoil.ledger.market.tables import amount_key, assets, events, offers
+from counterfoil.ledger.market.prices import amount_key
+from counterfoil.ledger.market.tables import assets, events, offers
 from counterfoil.ledger.market.terms import UNLIMITED
 from counterfoil.market.catalogue import Catalogue, Query
 from counterfoil.market.catalogue.book_source import BookSource

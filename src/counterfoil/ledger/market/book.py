@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, and_, or_,
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.market.folding import fold, taken_back
 from counterfoil.ledger.market.offer import MarketEvent
-from counterfoil.ledger.market.tables import amount_key, assets, events, metadata, offers, orders, splits
+from counterfoil.ledger.market.prices import amount_key
+from counterfoil.ledger.market.tables import assets, events, metadata, offers, orders, splits
 from counterfoil.ledger.market.terms import KINDS, SHARES_TYPE, Share
 from counterfoil.ledger.rpc.answers import Event
 from counterfoil.ledger.rpc.hexadecimal import data

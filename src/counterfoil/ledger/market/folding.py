@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Row, Table, and_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from counterfoil.errors import LedgerContradicts
-from counterfoil.ledger.market.tables import amount_key, assets, events, offers, orders, splits
+from counterfoil.ledger.market.prices import amount_key
+from counterfoil.ledger.market.tables import assets, events, offers, orders, splits
 from counterfoil.ledger.market.terms import UNLIMITED, Terms
 
 __all__ = ["NO_DIGEST", "OFFER_EVENTS", "ORDER_EVENTS", "OrderState", "fold", "taken_back"]

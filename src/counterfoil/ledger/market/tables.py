@@ -22,10 +22,9 @@ from sqlalchemy import (
     Text,
 )
 
-__all__ = ["AMOUNT_DIGITS", "amount_key", "assets", "events", "metadata", "offers", "orders", "splits"]
+from counterfoil.ledger.market.prices import AMOUNT_DIGITS
 
-AMOUNT_DIGITS: Final = 29
-"""What 96 bits need."""
+__all__ = ["assets", "events", "metadata", "offers", "orders", "splits"]
 
 _Id: Final = String(66)
 _Address: Final = String(42)
@@ -136,8 +135,3 @@ assets: Final = Table(
     Column("state", Integer, nullable=False),
 )
 """Who owns each asset, and how it stands: an offer lapses with another owner, or where it is recalled."""
-
-
-def amount_key(units: int) -> str:
-    """Returns an amount as the tables compare it."""
-    return f"{units:0{AMOUNT_DIGITS}d}"

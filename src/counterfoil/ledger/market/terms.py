@@ -15,13 +15,13 @@ from eth_abi.abi import encode
 from counterfoil.core.keccak import keccak256
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.accounts.account import checksummed, parse_address
+from counterfoil.ledger.market.prices import MAX_PRICE
 
 __all__ = [
     "DEAL_TYPE",
     "FOR_GOOD",
     "KINDS",
     "MAX_FEE_BPS",
-    "MAX_PRICE",
     "MAX_SHARES",
     "NO_SPLIT",
     "SHARES_TYPE",
@@ -50,7 +50,6 @@ UNLIMITED: Final = 2**32 - 1
 FOR_GOOD: Final = 2**256 - 1
 """Until when a licence for good gives access."""
 
-MAX_PRICE: Final = 2**96 - 1
 MAX_FEE_BPS: Final = 1_000
 MAX_SHARES: Final = 32
 MAX_WAIT_S: Final = 366 * 86_400

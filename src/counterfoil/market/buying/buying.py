@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from counterfoil.core import canonical
 from counterfoil.core.age import recipient_of
-from counterfoil.core.mismatch_file import content_of_sheet
+from counterfoil.core.mismatch_file import OFFER_FORMAT, content_of_sheet
 from counterfoil.core.signed_document import read_document
 from counterfoil.errors import (
     CounterfoilError,
@@ -48,7 +48,7 @@ from counterfoil.market.delivery.purchase import Purchase as OrderToFetch
 from counterfoil.market.delivery.source import Progress
 from counterfoil.market.delivery.wire import SellerWire
 from counterfoil.market.records import ReceivedRecord
-from counterfoil.market.sheets.sheet import SHEET_FORMAT, SignedSheet, read_sheet
+from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
@@ -249,7 +249,7 @@ class Buying:
             raise InvalidInput(f"nothing is fetched for a {purchase.kind}", hint="see `counterfoil market purchases`")
         path = self._path(purchase, to)
         if purchase.state is PurchaseState.FETCHED and str(path) == purchase.path and path.exists():
-            if not is_whole(path, content_of_sheet(read_document(purchase.sheet, SHEET_FORMAT))):
+            if not is_whole(path, content_of_sheet(read_document(purchase.sheet, OFFER_FORMAT))):
                 raise DoesNotMatch(
                     f"{path} is not what was bought any more: it was changed after it was fetched",
                     hint="fetch it again into another file: --to FILE",
@@ -267,7 +267,7 @@ class Buying:
     def _fetched(self, purchase: Purchase, path: Path, progress: Progress | None, patience_s: float) -> Fetched:
         signed = read_sheet(purchase.sheet)
         ticket = self.entrance.ticket(purchase, signed)  # step 6
-        sheet = read_document(purchase.sheet, SHEET_FORMAT)
+        sheet = read_document(purchase.sheet, OFFER_FORMAT)
         known = OrderToFetch(
             purchase.order,
             purchase.offer,
@@ -341,9 +341,8 @@ class Buying:
         if purchase.state in (PurchaseState.PLANNED, PurchaseState.DROPPED):
             if not market.events(names=("Bought", "Ordered"), order=purchase.order, is_final=True, limit=1):
                 return purchase
-            is_own = (
-                parse_address(purchase.account) == market.account
-            )  # another account would place, and pay, another order
+            # Another account would place, and pay, another order.
+            is_own = parse_address(purchase.account) == market.account
             if is_own and not market.records(order=purchase.order):  # killed before its log said so
                 found = market.offer(purchase.offer)
                 return self._planned(purchase, found, read_sheet(purchase.sheet), "").carry_out(_silent)

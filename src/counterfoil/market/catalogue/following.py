@@ -17,8 +17,9 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from counterfoil.core import canonical
+from counterfoil.ledger.market.prices import amount_key
 from counterfoil.market.catalogue.source import Change, LedgerOffer, LedgerReview, OfferSource
-from counterfoil.market.catalogue.tables import PRICE_DIGITS, delete, rows, writing
+from counterfoil.market.catalogue.tables import delete, rows, writing
 
 __all__ = ["PAGE", "Step", "follow"]
 
@@ -228,7 +229,7 @@ def _values(offer: LedgerOffer) -> tuple[str | int | None, ...]:
         offer.seller,
         offer.kind,
         offer.token,
-        f"{offer.price_units:0{PRICE_DIGITS}d}",
+        amount_key(offer.price_units),
         offer.duration_s,
         offer.delivery_s,
         offer.window_s,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterfoil.errors import InvalidInput, Stale
-from counterfoil.market.catalogue.tables import PRICE_DIGITS
+from counterfoil.ledger.market.prices import MAX_PRICE, amount_key
 from counterfoil.market.sheets.wares import CATEGORIES, KINDS
 
 __all__ = ["MOST_LIMIT", "ORDERS", "Condition", "Place", "Query", "SortKey"]
@@ -24,7 +24,6 @@ MOST_VALUES: Final = 50
 
 _WORD: Final = re.compile(r"\w+", re.UNICODE)
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
-_HIGHEST_PRICE: Final = 2**96
 _HIGHEST_NUMBER: Final = 2**63 - 1  # of the database
 
 
@@ -157,7 +156,7 @@ class Query:
             raise InvalidInput("without words nothing is more relevant", hint="order by newest")
 
     def _require_prices(self) -> None:
-        if any(units is not None and not 0 <= units < _HIGHEST_PRICE for units in (self.least_units, self.most_units)):
+        if any(units is not None and not 0 <= units <= MAX_PRICE for units in (self.least_units, self.most_units)):
             raise InvalidInput("a price is from 0 to below 2^96 of the token's smallest unit")
         if not self.token and (self.order == "price" or self.least_units or self.most_units):
             raise InvalidInput("prices in different tokens cannot be compared", hint="name the token")
@@ -211,9 +210,9 @@ class Query:
         tags = dict.fromkeys(tag.casefold() for tag in self.tags)
         found += [Condition("o.id IN (SELECT id FROM tags WHERE tag = ?)", (tag,)) for tag in tags]
         bounds = (
-            ("o.price >= ?", None if self.least_units is None else f"{self.least_units:0{PRICE_DIGITS}d}"),
-            ("o.price <= ?", None if self.most_units is None else f"{self.most_units:0{PRICE_DIGITS}d}"),
-            ("o.price <= ?", "0" * PRICE_DIGITS if self.is_free else None),
+            ("o.price >= ?", None if self.least_units is None else amount_key(self.least_units)),
+            ("o.price <= ?", None if self.most_units is None else amount_key(self.most_units)),
+            ("o.price <= ?", amount_key(0) if self.is_free else None),
             ('f."rows" >= ?', self.least_rows),
             ("f.missing_micro <= ?", self.most_missing_micro),
             ("f.duplicates_micro <= ?", self.most_duplicates_micro),
@@ -227,7 +226,7 @@ class Query:
             return []
         if self.most_units is None or self.least_units:
             return [Condition("o.token = ?", (self.token,))]
-        return [Condition("(o.token = ? OR o.price = ?)", (self.token, "0" * PRICE_DIGITS))]
+        return [Condition("(o.token = ? OR o.price = ?)", (self.token, amount_key(0)))]
 
 
 def _any(column: str, values: Sequence[Any]) -> list[Condition]:

@@ -19,13 +19,11 @@ from sqlalchemy.exc import OperationalError
 from counterfoil.errors import LogUnavailable, MalformedEvidence
 from counterfoil.ledger.told_file import open_told
 
-__all__ = ["PRICE_DIGITS", "VERSION", "delete", "open_tables", "reading", "rows", "writing"]
+__all__ = ["VERSION", "delete", "open_tables", "reading", "rows", "writing"]
 
 VERSION: Final = 2
 """Of the tables; a file of another version is made anew."""
 
-PRICE_DIGITS: Final = 29
-"""What 96 bits need: prices are text of this width, so that they can be compared."""
 
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS place (

@@ -33,6 +33,7 @@ from counterfoil.market.contributions.tables import ALL, sent_proposals
 from counterfoil.market.contributions.told import Told
 from counterfoil.market.contributions.vote import sign_vote, sign_withdrawal
 from counterfoil.market.delivery.tickets import sealed_for
+from counterfoil.market.sheets.media_types import media_type
 from counterfoil.market.sheets.sheet import SignedSheet
 from counterfoil.market.state import MarketState
 from counterfoil.provenance.dataset_content import content_of
@@ -46,13 +47,6 @@ if TYPE_CHECKING:
     from counterfoil.ledger.market.offer import Offer
 
 __all__ = ["Call", "ProposalDraft", "Proposing"]
-
-_MEDIA_TYPES: Final = {
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".parquet": "application/vnd.apache.parquet",
-}
 
 _TELLS_ORIGINS: Final = ("run", "passport")
 """Kinds of records that tell how something was made."""
@@ -213,7 +207,7 @@ class Proposing:
             call.opening.digest_hex,
             call.base,
             before.root.hex(),
-            Proposed(root_of_contents(data), len(data), draft.path.name, _media_type(draft.path), after.root.hex()),
+            Proposed(root_of_contents(data), len(data), draft.path.name, media_type(draft.path.name), after.root.hex()),
             draft.words,
             table_changes(before, after),
             draft.lineage,
@@ -316,7 +310,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}", hint="a proposal is about one file") from error
-
-
-def _media_type(path: Path) -> str:
-    return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")

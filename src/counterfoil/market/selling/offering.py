@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import select
 
@@ -25,6 +25,7 @@ from counterfoil.market.delivery.deliveries import Deliveries
 from counterfoil.market.delivery.source import Progress
 from counterfoil.market.records import ListingRecord
 from counterfoil.market.selling.goods import Goods, Place
+from counterfoil.market.sheets.media_types import ANY_BYTES, media_type
 from counterfoil.market.sheets.sheet import OfferSheet, SignedSheet, sign_sheet
 from counterfoil.market.sheets.shelf import Shelf
 from counterfoil.market.sheets.wares import Content, Seller, Wares
@@ -42,14 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Listing", "Offering", "Registered"]
 
 Tell = Callable[[str], None]
-_MEDIA_TYPES: Final = {
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".onnx": "application/octet-stream",
-    ".parquet": "application/vnd.apache.parquet",
-    ".zip": "application/zip",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +235,8 @@ class Offering:
 def _named(place: Place) -> tuple[str, str]:
     """Returns the name under which a place's contents are delivered, and their media type."""
     if place.kind == "snapshot":
-        return place.where.replace("/", "-"), "application/octet-stream"
+        return place.where.replace("/", "-"), ANY_BYTES
     name = PurePath(place.where).name
     if place.kind == "path" and Path(place.where).is_dir():
         return f"{name}.tar", "application/x-tar"
-    return name, _MEDIA_TYPES.get(PurePath(name).suffix.lower(), "application/octet-stream")
+    return name, media_type(name)

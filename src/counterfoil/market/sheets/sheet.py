@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from counterfoil.core import canonical
 from counterfoil.core.keccak import keccak256
+from counterfoil.core.mismatch_file import OFFER_FORMAT
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.signed_document import MAX_DOCUMENT_BYTES, SignedDocument, read_document, sign_document
 from counterfoil.errors import DoesNotMatch, InvalidInput, MalformedEvidence
@@ -19,9 +20,7 @@ from counterfoil.market.sheets.checks import SheetChecks
 from counterfoil.market.sheets.members import Members
 from counterfoil.market.sheets.wares import KINDS, Wares
 
-__all__ = ["MOST_SHEET_BYTES", "SHEET_FORMAT", "OfferSheet", "SignedSheet", "read_sheet", "sign_sheet"]
-
-SHEET_FORMAT: Final = "counterfoil offer 1"
+__all__ = ["MOST_SHEET_BYTES", "OfferSheet", "SignedSheet", "read_sheet", "sign_sheet"]
 
 MOST_SHEET_BYTES: Final = MAX_DOCUMENT_BYTES
 """Largest sheet with its signature: 256 KiB."""
@@ -66,8 +65,8 @@ class OfferSheet:
             InvalidInput: A member is missing, unknown or not usable; the message names it.
         """
         told = Members(document)
-        if told.text("format", 60) != SHEET_FORMAT:
-            raise told.error("format", f"is another; expected {SHEET_FORMAT!r}")
+        if told.text("format", 60) != OFFER_FORMAT:
+            raise told.error("format", f"is another; expected {OFFER_FORMAT!r}")
         made = cls(
             told.asset("asset"),
             told.whole("number"),
@@ -87,7 +86,7 @@ class OfferSheet:
             "asset": self.asset,
             "chainId": self.chain_id,
             "created": self.created,
-            "format": SHEET_FORMAT,
+            "format": OFFER_FORMAT,
             "market": self.market,
             "number": self.number,
         } | self.wares.to_json()
@@ -157,7 +156,7 @@ def read_sheet(given: bytes, checks: SheetChecks | None = None) -> SignedSheet:
         MalformedEvidence: It is no offer sheet, or too large; the message names what is wrong.
         DoesNotMatch: The signature is not the key's.
     """
-    signed: SignedDocument = read_document(given, SHEET_FORMAT, max_bytes=MOST_SHEET_BYTES)
+    signed: SignedDocument = read_document(given, OFFER_FORMAT, max_bytes=MOST_SHEET_BYTES)
     try:
         sheet = OfferSheet.read(signed.document, checks)
     except InvalidInput as error:
