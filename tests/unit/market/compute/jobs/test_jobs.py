@@ -204,3 +204,39 @@ def test_statistics_leave_with_noise_until_the_budget_is_used_up(stall: Stall, d
     spent = entries(stall, "privacy-spending")
     amounts = [(each["cost"]["epsilonMillionths"], each["left"]["epsilonMillionths"]) for each in spent]
     assert ([each["order"] for each in spent], amounts) == ([orders[0]], [(800_000, 200_000)])
+
+
+def free_jobs(stall: Stall, path: Path, name: str, found: Algorithm) -> str:
+    """Offers jobs for nothing, one to each buyer."""
+    once = {"rules": [{"name": "one free job", "effect": "allow", "uses": {"per": "buyer", "most": 1}}]}
+    rules = {"gate": GATE, "algorithms": {"digests": [found.digest_hex]}}
+    draft = {"kind": "job", "price": "0", "delivery_s": 3_600, "window_s": 600, "parameters": SCHEMA}
+    offer, _ = offered(stall, path, name=name, terms=once, compute=rules, **draft)
+    assert offer.price.text == "nothing"
+    return offer.offer
+
+
+def handed_in(stall: Stall, offer: str) -> list[str]:
+    return [each.order for each in stall.seller.market.jobs.book.all() if each.offer == offer]
+
+
+def test_a_second_free_job_of_the_same_buyer_is_refused(stall: Stall, doses: Path) -> None:
+    """Also one that was asked about before the first was given: what counts is asked again when it is handed in."""
+    mean, computing = algorithm(MEAN), stall.buyer.market.computing
+    offer = free_jobs(stall, doses, "free", mean)
+    first, second = (computing.planning(offer, ToCompute(mean, {"least": least})) for least in (0, 7))
+    order = first.carry_out(lambda _: None).order
+    reach(stall, order, JobState.DELIVERED)
+    with pytest.raises(NotAllowed, match="'one free job' gives access 1 times for each buyer"):
+        second.carry_out(lambda _: None)
+    with pytest.raises(NotAllowed, match="'one free job' gives access 1 times for each buyer"):
+        computing.planning(offer, ToCompute(mean, {"least": 8}))
+    assert handed_in(stall, offer) == [order]
+    assert set(computing.fetch(order).outputs) == {"result.json"}
+
+
+def test_what_is_free_runs_nothing_that_was_not_approved(stall: Stall, doses: Path) -> None:
+    offer = free_jobs(stall, doses, "free, approved", algorithm(MEAN))
+    with pytest.raises(NotAllowed, match="is not approved"):
+        compute(stall, offer, ToCompute(algorithm(FAILS)))
+    assert handed_in(stall, offer) == []
