@@ -59,8 +59,7 @@ def test_nothing_of_a_refused_file_stands_in_the_decision(tmp_path: Path) -> Non
 def test_of_an_exit_code_only_whether_it_is_zero_leaves(tmp_path: Path, exit_code: int) -> None:
     """Two that are not zero give the same bytes, so that nothing can be told by which of them it was."""
     well, failed, otherwise = (
-        check_outputs(tmp_path, made.rules(), None, job=made.JOB, exit_code=code).decision
-        for code in (0, exit_code, 2)
+        check_outputs(tmp_path, made.rules(), None, job=made.JOB, exit_code=code).decision for code in (0, exit_code, 2)
     )
     assert (well.succeeded, failed.succeeded) == (True, False)
     assert failed.encode() == otherwise.encode()
