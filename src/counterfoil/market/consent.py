@@ -60,7 +60,7 @@ def carried_out(
         session.emit(quote.to_json() | (more or {}), told)
         return None
     quote.require_funds()
-    is_free = not org.ledger.require_connection().rpc and not _moves(quote)
+    is_free = not org.ledger.require_connection().rpc and not quote.moves
     if quote.gas and not yes and not is_free:
         session.confirm(lines, "What the ledger is told stays there.", hint=YES)
     elif quote.gas:
@@ -79,19 +79,14 @@ def quote_lines(quote: Quote) -> Iterator[str]:
     account = checksummed(quote.account)
     yield f"Chain {quote.chain_id}; the account {account} holds {amount(quote.balance_wei)} for fees."
     if quote.gas:
-        sent = getattr(quote, "transactions", 1)
-        in_all = f" in {sent} transactions" if sent > 1 else ""
+        in_all = f" in {quote.transactions} transactions" if quote.transactions > 1 else ""
         yield f"  {quote.title}: up to {amount(quote.most_wei)} of fees ({quote.gas:,} gas{in_all})"
     else:
         yield f"  {quote.title}: nothing is left to be sent"
-    for move in _moves(quote):
+    for move in quote.moves:
         yield f"  moves       {move}"
-    if signs := getattr(quote, "signs", ""):
-        yield f"  signs       {signs}"
+    if quote.signs:
+        yield f"  signs       {quote.signs}"
     if quote.public:
         yield PUBLIC
         yield from (f"  {name.replace('_', ' '):11} {value}" for name, value in quote.public.items())
-
-
-def _moves(quote: Quote) -> tuple[str, ...]:
-    return tuple(getattr(quote, "moves", ()))

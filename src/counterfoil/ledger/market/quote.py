@@ -16,29 +16,25 @@ __all__ = ["TradeQuote"]
 
 @dataclass(frozen=True, slots=True)
 class TradeQuote(Quote):
-    """One or several transactions before they are sent, to one end.
+    """What is to be sent, and what it pays; `transactions` is 0 where nothing is left to be sent.
 
     Attributes:
-        transactions: How many are still to be sent.
-        moves: The money it moves, besides fees, in words.
         pays: What this account pays of it; None for nothing.
         holds_units: What it has of that token to pay with: what it holds, or what the market owes it.
-        signs: What the account signs besides transactions, in words.
     """
 
-    transactions: int = 0
-    moves: tuple[str, ...] = ()
     pays: Price | None = None
     holds_units: int = 0
-    signs: str = ""
 
     @classmethod
     def of(cls, quotes: Sequence[Quote], title: str, public: dict[str, str], **more: Any) -> Self:
         """Sums up what calls would cost that are sent one after the other."""
         last = {field.name: getattr(quotes[-1], field.name) for field in fields(Quote)}
         last |= {"gas": sum(each.gas for each in quotes), "most_wei": sum(each.most_wei for each in quotes)}
-        last |= {"title": title, "public": public, "transactions": sum(1 for each in quotes if each.gas)}
-        return cls(**last, **more)
+        last |= {"title": title, "public": public}
+        last |= {"transactions": sum(each.transactions for each in quotes if each.gas)}
+        last |= {"moves": tuple(move for each in quotes for move in each.moves)}
+        return cls(**last | more)
 
     def require_funds(self) -> None:
         """Makes sure that the account can pay, and may.

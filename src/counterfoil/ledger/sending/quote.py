@@ -15,7 +15,7 @@ __all__ = ["Quote"]
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One transaction before it is sent.
+    """One transaction, or several to one end, before they are sent.
 
     Attributes:
         title: What it does, in words.
@@ -28,6 +28,9 @@ class Quote:
         left_wei: What the settings still let be spent today.
         asset: Id of the asset, `0x…`; empty where it is about none.
         public: What everybody can read on the ledger afterwards, by name.
+        transactions: How many are to be sent, where any is.
+        moves: The money that moves, besides fees, in words.
+        signs: What the account signs besides transactions, in words.
     """
 
     title: str
@@ -40,6 +43,9 @@ class Quote:
     left_wei: int
     asset: str = ""
     public: Mapping[str, str] = field(default_factory=dict)
+    transactions: int = 1
+    moves: tuple[str, ...] = ()
+    signs: str = ""
 
     def require_funds(self) -> None:
         """Makes sure that the account can pay, and may.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -233,8 +233,7 @@ class Accepting:
             public[f"offer {offer.offer[:10]}…"] = "another sheet, and the shares " + "; ".join(
                 f"{each['bps'] / 100:g} percent for {each['payee']}" for each in planned["shares"]
             )
-        transactions = sum(getattr(each, "transactions", int(each.gas > 0)) for each in quotes)
-        return replace(TradeQuote.of(quotes, "accept the proposal", public), transactions=transactions)
+        return TradeQuote.of(quotes, "accept the proposal", public)
 
     # Doing it
 
