@@ -43,6 +43,7 @@ from typing import Final
 __all__ = [
     "ERROR_TABLE",
     "INSTALL_CLIENT",
+    "INSTALL_COMPUTE",
     "INSTALL_FINGERPRINT",
     "INSTALL_LEDGER",
     "INSTALL_ML",
@@ -106,9 +107,11 @@ INSTALL_OBJECTS: Final = "install the extra `objects`, e.g. pip install '.[objec
 INSTALL_PASSPORT: Final = "install the extra `passport`, e.g. pip install '.[passport]' in the repository's folder"
 """What to do where a package that other formats of passports need is missing."""
 
-
 INSTALL_CLIENT: Final = "install the extra `client`, e.g. pip install '.[client]' in the repository's folder"
 """What to do where a package that the client needs is missing."""
+
+INSTALL_COMPUTE: Final = "install the extra `compute`, e.g. pip install '.[compute]' in the repository's folder"
+"""What to do where a package that computing next to the data needs is missing."""
 
 
 class CounterfoilError(Exception):

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from counterfoil.core import canonical
 from counterfoil.core.wording import did_you_mean
-from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.errors import INSTALL_COMPUTE, InvalidInput, NotSetUp
 
 __all__ = ["MOST_SCHEMA_BYTES", "MOST_VALUE_BYTES", "check_schema", "fill_parameters", "require_schema_match"]
 
@@ -96,9 +96,7 @@ def _dialect() -> Any:
         from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
         from jsonschema.validators import extend  # type: ignore[import-untyped]
     except ImportError as error:
-        raise NotSetUp(
-            "schemas need jsonschema, which is not installed", hint="pip install 'counterfoil[compute]'"
-        ) from error
+        raise NotSetUp("schemas need jsonschema, which is not installed", hint=INSTALL_COMPUTE) from error
     return extend(Draft202012Validator, {"pattern": _mismatch})
 
 

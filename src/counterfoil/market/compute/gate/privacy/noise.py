@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isqrt, sqrt
 from typing import Any, Final
 
-from counterfoil.errors import InvalidInput, NotSetUp
+from counterfoil.errors import INSTALL_COMPUTE, InvalidInput, NotSetUp
 
 __all__ = ["MOST_EPSILON", "STEPS", "Noisy", "add_gaussian", "add_laplace", "choose_noisily", "standard_deviation"]
 
@@ -135,8 +135,6 @@ def _opendp() -> Any:
     try:
         import opendp.prelude as dp
     except ImportError as error:
-        raise NotSetUp(
-            "noise needs OpenDP, which is not installed", hint="pip install 'counterfoil[compute]'"
-        ) from error
+        raise NotSetUp("noise needs OpenDP, which is not installed", hint=INSTALL_COMPUTE) from error
     dp.enable_features("contrib")
     return dp
