@@ -1,8 +1,9 @@
 """How long a locked-in job takes from the call to its outcome, beside a plain process and gVisor in the same run.
 
 A job is laid out, its walls put up, Python started inside, the algorithm run, its outputs taken and every process
-gone; with nothing imported, and with numpy. The plain process is the same Python without any walls. gVisor's
-`runsc do` runs it where it is installed and starts; it is given no limits, inputs or outputs.
+gone; with nothing imported, and with numpy. The same with gVisor's kernel inside those walls. The plain process is
+the same Python without any walls. gVisor's own `runsc do` runs it where it is installed and starts; it is given no
+limits, inputs or outputs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from measure import Figure, Run, start
 
-from counterfoil.market.compute.sandbox import Exit, Limits, Sandbox, Task
+from counterfoil.market.compute.sandbox import Exit, Limits, Sandbox, Task, Walls
 
 TIMES = 40
 CODES = {"start": "", "numpy": "import numpy\n"}
@@ -28,6 +29,10 @@ FIGURES = (
     Figure("sandbox_start_p95_ms", _MS, "The same, 95 of 100 are faster", "lower", 150),
     Figure("sandbox_numpy_ms", _MS, "A job that imports numpy", "lower"),
     Figure("sandbox_numpy_p95_ms", _MS, "The same, 95 of 100 are faster", "lower"),
+    Figure(
+        "second_kernel_start_ms", _MS, "The job that imports nothing, on gVisor's kernel in the same walls", "lower"
+    ),
+    Figure("second_kernel_numpy_ms", _MS, "The job that imports numpy, so", "lower"),
     Figure("process_start_ms", _MS, "For comparison: the same Python as a plain process, no walls", "lower"),
     Figure("process_numpy_ms", _MS, "The same, importing numpy", "lower"),
     Figure("runsc_start_ms", _MS, "gVisor's `runsc do`, the same Python, no limits or outputs", "lower"),
@@ -55,6 +60,7 @@ def _measure(run: Run, sandbox: Sandbox, folder: Path, algorithm: Path, name: st
     entry = str(algorithm / "main.py")
     plain = [sys.executable, entry]
     contained = _runsc()
+    second = Sandbox.open(walls=Walls.GVISOR) if contained else None
     took: list[float] = []
     for number in range(run.count(TIMES)):
         run.say(f"{name} {number + 1}")
@@ -62,10 +68,13 @@ def _measure(run: Run, sandbox: Sandbox, folder: Path, algorithm: Path, name: st
         took.append(_timed(lambda into=into: _job(sandbox, algorithm, into)))
         run.add(f"sandbox_{name}_ms", took[-1])
         run.add(f"process_{name}_ms", _timed(lambda: _command(plain)))
-        if contained:
+        if second is not None:
+            into = folder / f"second-{name}-{number}"
+            run.add(f"second_kernel_{name}_ms", _timed(lambda into=into: _job(second, algorithm, into)))
             run.add(f"runsc_{name}_ms", _timed(lambda: _command([*contained, sys.executable, "-c", CODES[name]])))
     if not contained:
-        run.note(f"runsc_{name}_ms", "not measured: runsc is not installed, or does not start here")
+        for figure in (f"runsc_{name}_ms", f"second_kernel_{name}_ms"):
+            run.note(figure, "not measured: runsc is not installed, or does not start here")
     run.add(f"sandbox_{name}_p95_ms", statistics.quantiles([*took, *took], n=20)[-1])
 
 

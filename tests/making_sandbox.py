@@ -19,22 +19,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import counterfoil
 from counterfoil.errors import CounterfoilError
-from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Output, Sandbox, Task, Usage
+from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Output, Sandbox, Task, Usage, Walls
 
 SMALL = Limits(
     cpu_s=20, wall_s=30, memory_bytes=256 * 2**20, disk_bytes=8 * 2**20, processes=24, log_bytes=65_536, files=500
 )
 NOBODY = 65_534
+USERS = ("here", "without rights") if os.geteuid() == 0 else ("here",)
+PLACES = [*((user, Walls.BUBBLEWRAP) for user in USERS), (USERS[-1], Walls.GVISOR)]
 
 
-def run_code(code: str, folder: Path, limits: Limits = SMALL, inputs: dict[str, Path] | None = None) -> Outcome:
+def run_code(
+    code: str,
+    folder: Path,
+    limits: Limits = SMALL,
+    inputs: dict[str, Path] | None = None,
+    walls: Walls = Walls.BUBBLEWRAP,
+) -> Outcome:
     """Runs one file of code in the sandbox, as the user of this process."""
     algorithm = folder / "algorithm"
     algorithm.mkdir(parents=True)
     (algorithm / "main.py").write_text(code, encoding="utf-8")
-    return Sandbox.open().run(Task(algorithm, "main.py", inputs or {}), folder / "out", limits)
+    return Sandbox.open(walls=walls).run(Task(algorithm, "main.py", inputs or {}), folder / "out", limits)
 
 
 class Here:
@@ -42,13 +52,14 @@ class Here:
 
     name = "here"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, walls: Walls = Walls.BUBBLEWRAP) -> None:
         self.folder = folder
+        self.walls = walls
         self._count = 0
 
     def run(self, code: str, limits: Limits = SMALL, inputs: dict[str, Path] | None = None) -> Outcome:
         self._count += 1
-        return run_code(code, self.folder / str(self._count), limits, inputs)
+        return run_code(code, self.folder / str(self._count), limits, inputs, self.walls)
 
 
 class WithoutRights(Here):
@@ -56,13 +67,14 @@ class WithoutRights(Here):
 
     name = "without rights"
 
-    def __init__(self, folder: Path, process: subprocess.Popen[str]) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, process: subprocess.Popen[str], walls: Walls) -> None:
+        super().__init__(folder, walls)
         self.process = process
 
     def run(self, code: str, limits: Limits = SMALL, inputs: dict[str, Path] | None = None) -> Outcome:
         self._count += 1
         asked = {"code": code, "folder": str(self.folder / str(self._count)), "limits": asdict(limits)}
+        asked["walls"] = self.walls.value
         asked["inputs"] = {name: str(place) for name, place in (inputs or {}).items()}
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -95,7 +107,7 @@ def python_without_rights() -> tuple[list[str], dict[str, str]] | None:
 
 
 @contextmanager
-def without_rights() -> Iterator[WithoutRights | None]:
+def without_rights(walls: Walls = Walls.BUBBLEWRAP) -> Iterator[WithoutRights | None]:
     """Yields jobs of a user without rights, or None where there can be none."""
     started = python_without_rights() if os.geteuid() == 0 else None
     if started is None:
@@ -117,15 +129,52 @@ def without_rights() -> Iterator[WithoutRights | None]:
             text=True,
         )
         try:
-            yield WithoutRights(folder, process)
+            yield WithoutRights(folder, process, walls)
         finally:
             process.communicate(timeout=60)
+
+
+def text(outcome: Outcome) -> str:
+    """Returns the job's log."""
+    return outcome.log.decode()
+
+
+def attempts(*lines: str) -> str:
+    """Code that tries each line by itself and prints `done` for those that work."""
+    tries = "\n".join(
+        f"try:\n    {line}\n    print('done:', {line!r})\n"
+        "except BaseException as error:\n    print('no:', type(error).__name__, error)"
+        for line in lines
+    )
+    return f"import ctypes, os, socket, sys, pathlib\nlibc = ctypes.CDLL(None, use_errno=True)\n{RAW}{tries}\n"
+
+
+RAW = """
+def call(number, *arguments):
+    if libc.syscall(number, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+
+
+def jobs_at(place: tuple[str, Walls], folders: pytest.TempPathFactory) -> Iterator[Here]:
+    """Yields jobs of a user between walls; skips where that cannot be."""
+    user, walls = place
+    if walls is Walls.GVISOR and shutil.which("runsc") is None:
+        pytest.skip("gVisor's runsc is not installed")
+    if user == "here":
+        yield Here(folders.mktemp("jobs"), walls)
+        return
+    with without_rights(walls) as found:
+        if found is None:
+            pytest.skip("these tests do not run as root, or no Python here is open to all users")
+        yield found
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     inputs = {name: Path(place) for name, place in asked["inputs"].items()}
     try:
-        outcome = run_code(asked["code"], Path(asked["folder"]), Limits(**asked["limits"]), inputs)
+        limits, walls = Limits(**asked["limits"]), Walls(asked["walls"])
+        outcome = run_code(asked["code"], Path(asked["folder"]), limits, inputs, walls)
     except CounterfoilError as error:
         return {"error": repr(error), "hint": error.hint}
     told = asdict(outcome)

@@ -56,6 +56,7 @@ class Market:
         goods: Folder whose files may be named over the network to be offered; None for none.
         fleet: Address of a scheduler whose workers run jobs, and the folder with the certificates for it; None for
             this machine.
+        job_sandbox: What locks jobs in, by its name in the settings.
 
     Attributes:
         shelf: Offer sheets, licence texts, passports and reviews, for everybody to read.
@@ -76,6 +77,7 @@ class Market:
         networks: Sequence[str] = (),
         goods: Path | None = None,
         fleet: tuple[str, Path | None] | None = None,
+        job_sandbox: str = "bubblewrap",
     ) -> None:
         self._folder = folder
         self._ledger = ledger
@@ -89,6 +91,7 @@ class Market:
         self._reach = Reach(networks, hint="name its network in market_networks, where that is meant")
         self._goods = goods
         self._fleet = fleet
+        self._job_sandbox = job_sandbox
         self._lock = threading.RLock()  # owns what is opened
         self._stack = ExitStack()
         self._parts: dict[type, object] = {}
@@ -181,8 +184,10 @@ class Market:
         """
         selling = self.selling
         from counterfoil.market.compute.jobs.jobs import Jobs
-        from counterfoil.market.compute.jobs.workplaces import HERE, OnFleet
+        from counterfoil.market.compute.jobs.workplaces import Here, OnFleet
+        from counterfoil.market.compute.sandbox import Walls
 
+        walls = Walls(self._job_sandbox)
         return self._once(
             Jobs,
             lambda: Jobs(
@@ -195,7 +200,7 @@ class Market:
                 self._views,
                 self._archive,
                 selling.sign,
-                OnFleet(*self._fleet) if self._fleet is not None else HERE,
+                OnFleet(*self._fleet, walls) if self._fleet is not None else Here(walls),
             ),
         )
 

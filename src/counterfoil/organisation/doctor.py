@@ -76,7 +76,7 @@ def _around(home: Home) -> Iterator[Finding]:
     yield _folder_mode(home)
     yield _key_file(home)
     yield from _disks(home)
-    yield _jobs()
+    yield _jobs(home)
 
 
 def _folder_mode(home: Home) -> Finding:
@@ -123,15 +123,16 @@ def _disks(home: Home) -> Iterator[Finding]:
             yield Finding("disk", found, "free some space" if free < LEAST_FREE_BYTES else "")
 
 
-def _jobs() -> Finding:
+def _jobs(home: Home) -> Finding:
     """Whether algorithms of others could run here. Most homes run none, so that nothing needs doing about it."""
-    from counterfoil.market.compute.sandbox import Sandbox
+    from counterfoil.market.compute.sandbox import Sandbox, Walls
 
+    walls = Walls(home.settings.job_sandbox)
     try:
-        Sandbox.open()
+        Sandbox.open(walls=walls)
     except CounterfoilError as error:
         return Finding("jobs", f"{error.message}; needed only where others' algorithms are to run")
-    return Finding("jobs", "others' algorithms can be locked in here: the walls were tried and hold")
+    return Finding("jobs", f"others' algorithms can be locked in here: the walls of {walls} were tried and hold")
 
 
 def _inside(organisation: Organisation) -> Iterator[Finding]:

@@ -185,6 +185,7 @@ class Organisation:
                 settings.market_networks,
                 paths.folder / settings.market_folder if settings.market_folder else None,
                 settings.fleet(paths.folder),
+                settings.job_sandbox,
             )
             stack.callback(self.market.close)
             self.witness = Witness(paths.witness, self.recorder, self.archive, self.keyring, now=now)

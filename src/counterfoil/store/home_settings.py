@@ -24,6 +24,9 @@ HOME_FORMAT: Final = 1
 DEFAULT_EPOCH_S: Final = 3_600
 """How often a log says how many records each stream has."""
 
+SANDBOXES: Final = ("bubblewrap", "gvisor")
+"""What can lock in a job; see docs/reference/sandbox.md."""
+
 HEADING: Final = "Counterfoil's settings of this home; docs/guides/keys.md says what key_file is."
 _MAX_EPOCH_S: Final = 366 * 86_400
 _MAX_CACHE_MIB: Final = 1 << 20
@@ -58,6 +61,8 @@ class HomeSettings:
             empty runs them on this machine.
         fleet_tls: Folder, relative to the home, with `ca.pem`, `cert.pem` and `key.pem` for it; empty only where the
             scheduler is on this machine.
+        job_sandbox: What locks in the jobs that others bought: `bubblewrap`, or `gvisor`, which gives each a kernel of
+            its own inside of that.
         market_networks: Networks beside the public internet in which nodes of buyers and sellers may be asked.
     """
 
@@ -76,6 +81,7 @@ class HomeSettings:
     market_networks: tuple[str, ...] = ()
     fleet_scheduler: str = ""
     fleet_tls: str = ""
+    job_sandbox: str = SANDBOXES[0]
 
     def __post_init__(self) -> None:
         require_origin(self.origin)
@@ -99,6 +105,10 @@ class HomeSettings:
         if self.depot_url:
             require_depot_url(self.depot_url)
         read_rules(self.dataset_gate)
+        if self.job_sandbox not in SANDBOXES:
+            raise InvalidInput(
+                f"job_sandbox is {self.job_sandbox[:_MAX_TEXT]!r}", hint=f"one of {', '.join(SANDBOXES)}"
+            )
         require_networks("market_networks", self.market_networks)
         if not 1 <= self.depot_cache_mib <= _MAX_CACHE_MIB:
             raise InvalidInput(f"depot_cache_mib is {self.depot_cache_mib}", hint=f"between 1 and {_MAX_CACHE_MIB}")

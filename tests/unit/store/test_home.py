@@ -114,6 +114,7 @@ GOOD = 'format = 1\nname = "Bank"\norigin = "bank.example"\n'
         (GOOD + 'epoch_s = "5"\n', HomeDamaged, "epoch_s must be a whole number"),
         (GOOD + "epoch_s = true\n", HomeDamaged, "epoch_s must be a whole number"),
         (GOOD + "epoch_s = 0\n", HomeDamaged, "epoch_s is 0"),
+        (GOOD + 'job_sandbox = "none"\n', HomeDamaged, "job_sandbox is 'none'"),
         (GOOD + "key_file = 5\n", HomeDamaged, "key_file must be text"),
         (GOOD + 'spool_dir = ""\n', HomeDamaged, "spool_dir is empty"),
         (GOOD.replace('"Bank"', '" "'), HomeDamaged, "name is empty"),

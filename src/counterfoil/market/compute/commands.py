@@ -12,6 +12,7 @@ from counterfoil.core.steps import report_lines
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
+from counterfoil.store.home_settings import SANDBOXES
 
 if TYPE_CHECKING:
     from counterfoil.cli.session import Session
@@ -154,23 +155,31 @@ def release(
 )
 @click.argument("data", type=PATH, metavar="DATA", help="The data it ran on, a file or folder.")
 @click.option("--issuer", metavar="KEY|FILE", help="The seller's market key, from somewhere you trust.")
+@click.option(
+    "--sandbox",
+    type=click.Choice(SANDBOXES),
+    default=SANDBOXES[0],
+    show_default=True,
+    help="What the algorithm is locked in by; gvisor gives it a kernel of its own.",
+)
 @click.pass_obj
-def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str | None) -> int:
+def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str | None, sandbox: str) -> int:
     """Check what a job's receipt says by running the job again, for an auditor who may see the data.
 
-    Works offline and needs no home, but the same walls that the seller's node has. Takes
+    Works offline and needs no home, but a machine on which jobs can be locked in. Takes
     as long as the job took. Without --issuer it cannot say whose key signed sheet and
     receipt. Exit code 0: nothing failed; 4: something does not match.
     """
     require_packages()
     from counterfoil.market.compute.algorithms import Algorithm
     from counterfoil.market.compute.jobs.checking import check_execution, read_bought
+    from counterfoil.market.compute.sandbox import Walls
     from counterfoil.store.check_file import named_issuer
 
     key = named_issuer(issuer) if issuer is not None else None
     receipt, sheet, spec = read_bought(folder)
     session.remark("The job runs again if all else matches; that takes as long as it took.")
-    report = check_execution(receipt, sheet, spec, Algorithm.read(place), data, issuer=key)
+    report = check_execution(receipt, sheet, spec, Algorithm.read(place), data, issuer=key, walls=Walls(sandbox))
     code, seller = report.exit_code(), str(sheet.key)
     told = {"exit_code": code, "folder": str(folder), "seller": seller} | report.to_json()
     lines = [*report_lines(report), "", f"Market key on the offer sheet: {seller}", f"Verdict: {report.verdict}"]

@@ -100,7 +100,7 @@ def environment_of(sandbox: Sandbox) -> Environment:
     return Environment(
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages=_installed(),
-        walls=_version(sandbox.bwrap),
+        walls=", ".join(_version(each) for each in (sandbox.bwrap, sandbox.runsc) if each is not None),
         system=f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
         machine=f"{platform.machine()}, {_processor()}",
     )
@@ -112,9 +112,10 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _version(bwrap: Path) -> str:
-    done = subprocess.run([str(bwrap), "--version"], capture_output=True, text=True, env={}, timeout=30, check=False)  # noqa: S603
-    return done.stdout.strip() or "bubblewrap of an unknown version"
+def _version(program: Path) -> str:
+    done = subprocess.run([str(program), "--version"], capture_output=True, text=True, env={}, timeout=30, check=False)  # noqa: S603
+    said = done.stdout.strip().splitlines()
+    return said[0].replace(" version", "") if said else f"{program.name} of an unknown version"
 
 
 @cache

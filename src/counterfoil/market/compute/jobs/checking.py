@@ -33,7 +33,7 @@ from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_recei
 from counterfoil.market.compute.jobs.result_file import JOB_FILE, RECEIPT_FILE, SHEET_FILE
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
-from counterfoil.market.compute.sandbox import Exit, Sandbox
+from counterfoil.market.compute.sandbox import Exit, Sandbox, Walls
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
 
 __all__ = ["check_execution", "read_bought"]
@@ -54,6 +54,7 @@ def check_execution(
     data: Path,
     *,
     issuer: VerifierKey | None = None,
+    walls: Walls = Walls.BUBBLEWRAP,
 ) -> Report:
     """Returns what the steps above find; an algorithm that now fails, or gives something else, is a finding.
 
@@ -64,6 +65,7 @@ def check_execution(
         algorithm: The bytes that are said to have run.
         data: The data, as a file or folder of this machine.
         issuer: The seller's market key, from a source the checker trusts.
+        walls: What the algorithm is locked in by here.
 
     Raises:
         NotFound: The data are not there.
@@ -81,7 +83,7 @@ def check_execution(
         _algorithm(told, algorithm),
         _data(told, data),
     ]
-    sandbox = Sandbox.open()
+    sandbox = Sandbox.open(walls=walls)
     steps.append(_environment(told, sandbox))
     if any(each.status is Status.FAILED for each in steps):
         steps.append(not_checked("rerun", _RERUN, "something before does not match"))

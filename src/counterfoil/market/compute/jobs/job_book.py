@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, select
+from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, literal_column, select
 
 from counterfoil.errors import NotAllowed, NotFound, Stale
 from counterfoil.market.state import MarketState, metadata
@@ -185,7 +185,7 @@ class JobBook:
 
     def _where(self, condition: Any) -> list[KeptJob]:
         with self._state.reading() as connection:
-            query = select(jobs_table).where(condition).order_by(jobs_table.c.made_s, jobs_table.c.order)
+            query = select(jobs_table).where(condition).order_by(jobs_table.c.made_s, literal_column("rowid"))
             return [_read(row) for row in connection.execute(query)]
 
 

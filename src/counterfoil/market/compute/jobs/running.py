@@ -222,7 +222,8 @@ class JobRunner:
         given = {"data": Input(data, content.root)}
         work = Work(algorithm, given, dict(spec.parameters), spec.capped(rules.limits))
         if rules.privacy is not None and rules.privacy.blocks is not None:
-            answers, last = self._over_blocks(Sandbox.open(), work, approvals, rules.privacy, publication, live, folder)
+            sandbox = Sandbox.open(walls=self._place.walls)
+            answers, last = self._over_blocks(sandbox, work, approvals, rules.privacy, publication, live, folder)
             answer, blocks = answer_blocks(self._paying(job, content), rules.privacy, answers), rules.privacy.blocks
             self._put_answer(job, content, rules.privacy, Cost.of(blocks.epsilon, blocks.delta), answer)
             told = {"environment": last.environment.digest_hex, "exit": "finished", "usage": _NOTHING}

@@ -14,16 +14,20 @@ from counterfoil.core.signed_document import SignedDocument
 from counterfoil.errors import CounterfoilError
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.execution import Execution, Work, execute
-from counterfoil.market.compute.sandbox import Sandbox
+from counterfoil.market.compute.sandbox import Sandbox, Walls
 
 if TYPE_CHECKING:
     from counterfoil.market.compute.jobs.live import Live
 
-__all__ = ["HERE", "OnFleet", "Workplace"]
+__all__ = ["HERE", "Here", "OnFleet", "Workplace"]
 
 
 class Workplace(Protocol):
     """Runs one piece of work."""
+
+    @property
+    def walls(self) -> Walls:
+        """What jobs are locked in by, there as here."""
 
     def run(
         self, work: Work, approvals: Approvals, into: Path, publication: SignedDocument | None, live: Live
@@ -31,15 +35,22 @@ class Workplace(Protocol):
         """Returns what came of it; errors are those of `execute`, and those of reaching the place."""
 
 
-class _Here:
-    """This machine."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This machine.
+
+    Attributes:
+        walls: What jobs are locked in by.
+    """
+
+    walls: Walls = Walls.BUBBLEWRAP
 
     def run(
         self, work: Work, approvals: Approvals, into: Path, publication: SignedDocument | None, live: Live
     ) -> Execution:
         """See `Workplace`."""
         return execute(
-            Sandbox.open(),
+            Sandbox.open(walls=self.walls),
             work,
             approvals,
             into,
@@ -49,7 +60,7 @@ class _Here:
         )
 
 
-HERE: Final = _Here()
+HERE: Final = Here()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,12 @@ class OnFleet:
     Attributes:
         address: Of the scheduler, `tls://host:8786`.
         tls: Folder with `ca.pem`, `cert.pem` and `key.pem`; None for a scheduler on this machine.
+        walls: What jobs are locked in by.
     """
 
     address: str
     tls: Path | None
+    walls: Walls = Walls.BUBBLEWRAP
 
     def run(
         self, work: Work, approvals: Approvals, into: Path, publication: SignedDocument | None, live: Live
@@ -73,7 +86,8 @@ class OnFleet:
         folder = self.tls
         files = TlsFiles(folder / "ca.pem", folder / "cert.pem", folder / "key.pem") if folder is not None else None
         with Fleet(self.address, files) as fleet:
-            (found,) = fleet.run([work], approvals, [into], publications=[publication] if publication else ())
+            publications = [publication] if publication else ()
+            (found,) = fleet.run([work], approvals, [into], publications=publications, walls=self.walls)
         if isinstance(found, CounterfoilError):
             raise found
         for line in found.outcome.log.decode("utf-8", "replace").splitlines():

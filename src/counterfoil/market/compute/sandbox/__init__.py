@@ -7,6 +7,7 @@ from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.outcome import Exit, Outcome, Output, Usage
 from counterfoil.market.compute.sandbox.placing import Task
 from counterfoil.market.compute.sandbox.sandbox import Sandbox
+from counterfoil.market.compute.sandbox.walls import Walls
 
 __all__ = [
     "Exit",
@@ -17,4 +18,5 @@ __all__ = [
     "Sandbox",
     "Task",
     "Usage",
+    "Walls",
 ]

@@ -6,10 +6,11 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,9 @@ from typing import Any, Final
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox.confinement import SCRATCH
 from counterfoil.market.compute.sandbox.filter import filter_program
+from counterfoil.market.compute.sandbox.process_tree import processes_of
 from counterfoil.market.compute.sandbox.user_namespace import HINT, as_user, job_user_namespace, unused_user
+from counterfoil.market.compute.sandbox.walls import WallsPlan
 
 __all__ = ["Job", "launched"]
 
@@ -36,7 +39,7 @@ class Job:
         first_fd: Descriptor of that process: it can be read from when all of the job is gone.
         scratch_fd: Descriptor of the scratch space; the files in it outlive the job as long as this is open.
         log_fd: Read from for standard output and error; never blocks.
-        go_fd: Written to once, to let the algorithm begin.
+        line: Its other end is the job's standard input, until the algorithm begins.
     """
 
     bwrap: subprocess.Popen[bytes]
@@ -44,11 +47,14 @@ class Job:
     first_fd: int
     scratch_fd: int
     log_fd: int
-    go_fd: int
+    line: socket.socket
 
     def begin(self) -> None:
-        """Lets the algorithm begin."""
-        os.write(self.go_fd, b"g")
+        """Lets the algorithm begin. Should the machine run short of memory, the job goes first."""
+        for pid in processes_of(self.first_pid):
+            with suppress(OSError):  # it may have ended
+                Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+        self.line.send(b"g")
 
     def end(self) -> None:
         """Ends every process of the job at once."""
@@ -59,7 +65,7 @@ class Job:
 
 
 @contextmanager
-def launched(bwrap: Path, walls: Sequence[str], inside: Sequence[str]) -> Iterator[Job]:
+def launched(bwrap: Path, plan: WallsPlan) -> Iterator[Job]:
     """Yields the job, held back before its first instruction; every process of it is gone afterwards.
 
     bwrap is given an empty environment and its arguments through a descriptor: the job can read both of its
@@ -67,43 +73,45 @@ def launched(bwrap: Path, walls: Sequence[str], inside: Sequence[str]) -> Iterat
 
     Args:
         bwrap: The program.
-        walls: Its arguments, without those of descriptors.
-        inside: What runs, where `{ready}` and `{go}` stand for two descriptors.
+        plan: What it is told.
 
     Raises:
         NotSetUp: When the walls do not stand; with what bwrap said.
     """
     with ExitStack() as stack:
         info_in, info_out = _pipe(stack)
-        ready_in, ready_out = _pipe(stack)
-        go_in, go_out = _pipe(stack)
         log_in, log_out = _pipe(stack)
         os.set_blocking(log_in, False)
-        mine, namespaces, user = _user(stack)
-        filtered = _given(stack, filter_program())
-        listed = _given(stack, b"".join(each.encode() + b"\0" for each in [*mine, *walls]))
-        told = ["--args", str(listed), "--seccomp", str(filtered), "--info-fd", str(info_out)]
-        process = subprocess.Popen(  # noqa: S603 - no shell; bwrap, and Python inside
-            [str(bwrap), *told, "--", *(each.format(ready=ready_out, go=go_in) for each in inside)],
-            stdin=subprocess.DEVNULL,
+        mine, theirs = (stack.enter_context(each) for each in socket.socketpair())
+        made, namespaces, user = _user(stack)
+        files = {place: _given(stack, content) for place, content in plan.files.items()}
+        shown = [part for place, each in files.items() for part in ("--ro-bind-data", str(each), place)]
+        listed = _given(stack, b"".join(each.encode() + b"\0" for each in [*made, *shown, *plan.arguments]))
+        filtered = [_given(stack, filter_program())] if plan.is_filtered else []
+        told = ["--args", str(listed), "--info-fd", str(info_out)]
+        told += [part for each in filtered for part in ("--seccomp", str(each))]
+        process = subprocess.Popen(  # noqa: S603 - no shell; bwrap, and Python or runsc inside
+            [str(bwrap), *told, "--", *plan.inside],
+            stdin=theirs.fileno(),
             stdout=log_out,
             stderr=log_out,
             env={},
             cwd="/",
-            pass_fds=[info_out, ready_out, go_in, filtered, listed, *namespaces],
+            pass_fds=[info_out, listed, *filtered, *files.values(), *namespaces],
             **user,
         )
         stack.callback(_reap, process)
-        for each in (info_out, ready_out, go_in, log_out):
+        for each in (info_out, log_out):
             os.close(each)
+        theirs.close()
         first_pid = _first_pid(info_in, log_in)
         first_fd = os.pidfd_open(first_pid)
         stack.callback(os.close, first_fd)
         stack.callback(_end, first_fd)
-        _await_ready(ready_in, log_in)
+        _await_ready(mine, log_in)
         scratch_fd = os.open(f"/proc/{first_pid}/root{SCRATCH}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         stack.callback(os.close, scratch_fd)
-        yield Job(process, first_pid, first_fd, scratch_fd, log_in, go_out)
+        yield Job(process, first_pid, first_fd, scratch_fd, log_in, mine)
 
 
 def _pipe(stack: ExitStack) -> tuple[int, int]:
@@ -152,8 +160,8 @@ def _first_pid(info_fd: int, log_fd: int) -> int:
     return int(json.loads(text)["child-pid"])
 
 
-def _await_ready(ready_fd: int, log_fd: int) -> None:
-    if _read_until(ready_fd, time.monotonic() + _START_S) != b"r":
+def _await_ready(line: socket.socket, log_fd: int) -> None:
+    if _read_until(line.fileno(), time.monotonic() + _START_S) != b"r":
         raise NotSetUp(f"jobs cannot run here: the sandbox does not stand ({_said(log_fd)})", hint=HINT)
 
 

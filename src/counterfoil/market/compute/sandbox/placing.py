@@ -21,8 +21,6 @@ __all__ = ["PARAMETERS", "Task", "placed"]
 PARAMETERS: Final = "parameters.json"
 """Name below `/in` of the parameters."""
 
-_USERS: Final = f"job:x:{JOB_ID}:{JOB_ID}::/tmp:/nonexistent\n"
-_GROUPS: Final = f"job:x:{JOB_ID}:\n"
 _LONGEST_NAME: Final = 64
 _READ_ONLY: Final = 0o444
 
@@ -45,10 +43,14 @@ class Task:
 
 
 @contextmanager
-def placed(task: Task) -> Iterator[Mounts]:
+def placed(task: Task, user: int = JOB_ID) -> Iterator[Mounts]:
     """Yields where everything of the task lies; files made for it are removed at the end.
 
     Files are shown where they lie. Only a node that runs as root copies what its jobs' own user could not read.
+
+    Args:
+        task: The algorithm and what it works on.
+        user: User and group of the algorithm, as it sees itself.
 
     Raises:
         NotFound: When the algorithm or an input is not there.
@@ -64,8 +66,8 @@ def placed(task: Task) -> Iterator[Mounts]:
         yield Mounts(
             algorithm=_readable(task.algorithm.resolve(), folder / "algorithm"),
             inputs=inputs,
-            users=_written(folder / "passwd", _USERS.encode()),
-            groups=_written(folder / "group", _GROUPS.encode()),
+            users=_written(folder / "passwd", f"job:x:{user}:{user}::/tmp:/nonexistent\n".encode()),
+            groups=_written(folder / "group", f"job:x:{user}:\n".encode()),
             starter=_written(folder / "starter.py", Path(starter.__file__).read_bytes()),
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Protocol
 
+from counterfoil.core import canonical
 from counterfoil.errors import NotSetUp
 from counterfoil.market.compute.sandbox import inspection
 from counterfoil.market.compute.sandbox.limits import Limits
@@ -25,8 +27,12 @@ class _Run(Protocol):
     def __call__(self, task: Task, into: Path, limits: Limits) -> Outcome: ...
 
 
-def require_walls(run: _Run) -> None:
+def require_walls(run: _Run, *, has_own_kernel: bool) -> None:
     """Runs the inspection inside.
+
+    Args:
+        run: Runs a job.
+        has_own_kernel: A kernel of its own must stand between the job and the machine's.
 
     Raises:
         NotSetUp: When it could not run, or found a gap.
@@ -35,7 +41,8 @@ def require_walls(run: _Run) -> None:
         algorithm = Path(name) / "algorithm"
         algorithm.mkdir()
         shutil.copyfile(inspection.__file__, algorithm / _ENTRY)
-        outcome = run(Task(algorithm, _ENTRY, {}), Path(name) / "out", _LIMITS)
+        told = canonical.dumps({"outside": platform.release()} if has_own_kernel else {})
+        outcome = run(Task(algorithm, _ENTRY, {}, told), Path(name) / "out", _LIMITS)
         if outcome.exit is Exit.FINISHED and json.loads((outcome.folder / "gaps.json").read_bytes()) == []:
             return
     said = outcome.log.decode("utf-8", "replace").strip().splitlines()

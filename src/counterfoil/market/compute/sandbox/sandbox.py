@@ -2,7 +2,8 @@
 
 1. lay out the job's files in a private folder (`placing`);
 2. start bwrap with an empty environment: new namespaces, a read-only root of little more than Python, no
-   capability, no new privileges, the filter of system calls (`confinement`, `filter`, `launch`);
+   capability, no new privileges, the filter of system calls (`confinement`, `filter`, `launch`), or, inside of
+   these namespaces, gVisor's kernel (`second_kernel`);
 3. the starter inside says that the walls stand; the watch takes hold of its processes and scratch space;
 4. the starter is told to go on; it sets hard limits and becomes the algorithm (`starter`);
 5. until the first process ends, read the log and look at what all processes use; a limit that is passed, the
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Final, Self, TypeAlias
 
 from counterfoil.errors import InvalidInput, NotSetUp
-from counterfoil.market.compute.sandbox.confinement import arguments, command
+from counterfoil.market.compute.sandbox.confinement import JOB_ID, Mounts, bubblewrap
 from counterfoil.market.compute.sandbox.interpreter import Interpreter
 from counterfoil.market.compute.sandbox.launch import Job, launched
 from counterfoil.market.compute.sandbox.limits import Limits
@@ -33,7 +34,10 @@ from counterfoil.market.compute.sandbox.outcome import Exit, Outcome, Usage
 from counterfoil.market.compute.sandbox.outputs import Taken, take_outputs
 from counterfoil.market.compute.sandbox.placing import Task, placed
 from counterfoil.market.compute.sandbox.probe import require_walls
+from counterfoil.market.compute.sandbox.second_kernel import KERNEL_USER, gvisor, kernel_of
 from counterfoil.market.compute.sandbox.starter import OUT_OF_MEMORY
+from counterfoil.market.compute.sandbox.user_namespace import HINT
+from counterfoil.market.compute.sandbox.walls import Walls, WallsPlan
 from counterfoil.market.compute.sandbox.watch import Overrun, Watch
 
 __all__ = ["Sandbox", "Stopped"]
@@ -54,22 +58,26 @@ class Sandbox:
     Attributes:
         bwrap: The program that puts them up.
         interpreter: The Python that runs algorithms.
+        runsc: gVisor's program, which gives each job a kernel of its own; None for the machine's kernel.
     """
 
     bwrap: Path
     interpreter: Interpreter
+    runsc: Path | None = None
 
     @classmethod
-    def open(cls, interpreter: Interpreter | None = None) -> Self:
+    def open(cls, interpreter: Interpreter | None = None, walls: Walls = Walls.BUBBLEWRAP) -> Self:
         """Returns the sandbox of this machine, after a job that looks at its own walls; once a process.
 
         Args:
             interpreter: The Python for algorithms; the one running now without it.
+            walls: What jobs are locked in by. There is no falling back from one to the other.
 
         Raises:
-            NotSetUp: When jobs cannot be locked in here, with what is missing.
+            NotSetUp: When jobs cannot be locked in so here, with what is missing.
         """
-        made = cls(_program(), interpreter or Interpreter.current())
+        runsc = _runsc() if walls is Walls.GVISOR else None
+        made = cls(_program(), interpreter or Interpreter.current(), runsc)
         _tried(made)
         return made
 
@@ -101,13 +109,23 @@ class Sandbox:
         """
         _require_empty(into)
         log = Log(limits.log_bytes, on_line)
-        with placed(task) as mounts:
-            walls = arguments(self.interpreter, mounts, limits, threads=threads)
-            inside = command(self.interpreter, task.entry, limits)
-            with launched(self.bwrap, walls, inside) as job:
-                return _Running(job, limits, log, Watch(job.first_pid, job.scratch_fd, limits), into).outcome(
-                    is_stopped
-                )
+        with placed(task, JOB_ID if self.runsc is None else KERNEL_USER) as mounts:
+            plan = self._plan(mounts, task.entry, limits, threads)
+            with launched(self.bwrap, plan) as job:
+                watch = Watch(job.first_pid, job.scratch_fd, limits, self._kernel_of(job))
+                return _Running(job, limits, log, watch, into).outcome(is_stopped)
+
+    def _plan(self, mounts: Mounts, entry: str, limits: Limits, threads: int) -> WallsPlan:
+        if self.runsc is None:
+            return bubblewrap(self.interpreter, mounts, limits, entry, threads=threads)
+        return gvisor(self.runsc, self.interpreter, mounts, limits, entry, threads=threads)
+
+    def _kernel_of(self, job: Job) -> int | None:
+        if self.runsc is None:
+            return None
+        if (found := kernel_of(job.first_pid)) is None:
+            raise NotSetUp("jobs cannot run here: runsc started, and its kernel is not to be found", hint=HINT)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +245,17 @@ def _program() -> Path:
     return Path(found)
 
 
+def _runsc() -> Path:
+    found = shutil.which("runsc")
+    if found is None:
+        raise NotSetUp(
+            "jobs cannot run here: this home wants gVisor around them, and its program runsc is missing",
+            hint='install it (Debian: apt install runsc), or write job_sandbox = "bubblewrap" in counterfoil.toml',
+        )
+    return Path(found)
+
+
 @cache
 def _tried(sandbox: Sandbox) -> None:
     """Runs the job that looks at its walls, once for each sandbox in a process."""
-    require_walls(sandbox.run)
+    require_walls(sandbox.run, has_own_kernel=sandbox.runsc is not None)

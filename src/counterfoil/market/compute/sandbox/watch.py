@@ -4,6 +4,9 @@ All of a job descends from the first process of its namespace, so its tree is th
 whole job. Memory is the resident memory of all processes, the tables that map it, what
 lies in the scratch space, and the buffers of sockets at their fullest. When that is above
 the limit, pages that processes share are counted once before anything is ended.
+
+Under gVisor the job's processes are those that its kernel holds; that kernel's own
+memory counts with theirs, for it holds the job's pages.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Final
 
 from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.outcome import Exit
+from counterfoil.market.compute.sandbox.process_tree import processes_of
 
 __all__ = ["Overrun", "Watch"]
 
@@ -23,6 +27,9 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _KIB: Final = 1024
 _SOCKET_BYTES: Final = 212_992
 """Most that waits in one socket (net.core.wmem_default, socket(7)); a job cannot ask for more."""
+
+_KERNEL_PROCESSES: Final = 2
+"""gVisor's own: the kernel, and the one from which it makes those of the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Watch:
         first_pid: The first process of the job's namespace, as this machine numbers it.
         scratch_fd: Descriptor of the scratch space's folder.
         limits: The job's.
+        kernel_pid: gVisor's process under which all of the job is; None without gVisor.
         peak_bytes: Most memory seen.
         written_bytes: Most seen in the scratch space.
         cpu_ms: Milliseconds of processor time seen so far.
@@ -65,6 +73,7 @@ class Watch:
     first_pid: int
     scratch_fd: int
     limits: Limits
+    kernel_pid: int | None = None
     peak_bytes: int = 0
     written_bytes: int = 0
     cpu_ms: int = 0
@@ -72,12 +81,15 @@ class Watch:
 
     def look(self) -> Overrun | None:
         """Looks once; returns the first limit that was passed, or None."""
-        pids = processes_of(self.first_pid)
-        seen = {pid: found for pid in pids if (found := _seen(pid)) is not None}
-        return self._processes(seen) or self._disk() or self._memory(seen) or self._cpu(seen)
+        seen = _seen_of(processes_of(self.first_pid))
+        job = seen if self.kernel_pid is None else _seen_of(processes_of(self.kernel_pid))
+        return self._processes(job) or self._disk() or self._memory(job) or self._cpu(seen)
 
-    def _processes(self, seen: dict[int, _Seen]) -> Overrun | None:
-        count = sum(each.threads for pid, each in seen.items() if pid != self.first_pid)
+    def _processes(self, job: dict[int, _Seen]) -> Overrun | None:
+        if self.kernel_pid is None:
+            count = sum(each.threads for pid, each in job.items() if pid != self.first_pid)
+        else:  # gVisor holds a process in a process, and counts threads itself, for which it has more or fewer
+            count = len(job) - _KERNEL_PROCESSES
         if count > self.limits.processes:
             return Overrun(
                 Exit.PROCESSES, f"{count:,} processes and threads, and {self.limits.processes:,} are allowed"
@@ -94,13 +106,13 @@ class Watch:
             return Overrun(Exit.DISK, f"{files:,} files, and {self.limits.files:,} are allowed")
         return None
 
-    def _memory(self, seen: dict[int, _Seen]) -> Overrun | None:
+    def _memory(self, job: dict[int, _Seen]) -> Overrun | None:
         space = os.fstatvfs(self.scratch_fd)
         apart = (space.f_blocks - space.f_bfree) * space.f_frsize + _socket_bytes(self.first_pid)
-        apart += sum(each.table_bytes for each in seen.values())
-        used = sum(each.resident_pages for each in seen.values()) * _PAGE_BYTES + apart
+        apart += sum(each.table_bytes for each in job.values())
+        used = sum(each.resident_pages for each in job.values()) * _PAGE_BYTES + apart
         if used > self.limits.memory_bytes:
-            used = sum(_proportional_bytes(pid, each) for pid, each in seen.items()) + apart
+            used = sum(_proportional_bytes(pid, each) for pid, each in job.items()) + apart
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self.limits.memory_bytes:
             return Overrun(Exit.MEMORY, f"{used:,} bytes of memory, and {self.limits.memory_bytes:,} are allowed")
@@ -118,18 +130,8 @@ class Watch:
         return None
 
 
-def processes_of(first_pid: int) -> list[int]:
-    """Returns the process and all that descend from it, as far as they are still there."""
-    found, waiting = [], [first_pid]
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                waiting += map(int, (task / "children").read_bytes().split())
-        except OSError:
-            continue
-    return found
+def _seen_of(pids: list[int]) -> dict[int, _Seen]:
+    return {pid: found for pid in pids if (found := _seen(pid)) is not None}
 
 
 def _seen(pid: int) -> _Seen | None:

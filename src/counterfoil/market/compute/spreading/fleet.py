@@ -20,6 +20,7 @@ from counterfoil.core.signed_document import SignedDocument
 from counterfoil.errors import CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed, NotSetUp
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.execution import Execution, Work
+from counterfoil.market.compute.sandbox import Walls
 from counterfoil.market.compute.spreading.parcel import Parcel, Returned, run_parcel
 
 __all__ = ["Fleet", "TlsFiles"]
@@ -106,6 +107,7 @@ class Fleet:
         into: Sequence[Path],
         *,
         publications: Sequence[SignedDocument | None] = (),
+        walls: Walls = Walls.BUBBLEWRAP,
     ) -> list[Execution | CounterfoilError]:
         """Runs each work on some worker and returns what came of each, in their order.
 
@@ -117,6 +119,7 @@ class Fleet:
             approvals: The owner's list, asked before anything is sent.
             into: A folder for the outputs of each.
             publications: Publishers' documents, one for each work, where there are any.
+            walls: What jobs are locked in by, on every worker.
 
         Raises:
             NotAllowed: One of the algorithms is not approved; nothing was sent.
@@ -126,7 +129,7 @@ class Fleet:
             raise InvalidInput("each work has one folder for its outputs, and at most one publication")
         for number, work in enumerate(works):
             approvals.require(work.algorithm, publications[number] if publications else None)
-        sent = [self._client.submit(run_parcel, Parcel.of(work), pure=False, retries=0) for work in works]
+        sent = [self._client.submit(run_parcel, Parcel.of(work, walls), pure=False, retries=0) for work in works]
         most_s = sum(work.limits.wall_s + _START_SLACK_S for work in works)
         return [
             self._result(future, work, folder, most_s) for future, work, folder in zip(sent, works, into, strict=True)

@@ -19,7 +19,7 @@ from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.approvals import Approval, Approvals
 from counterfoil.market.compute.environment import Environment
 from counterfoil.market.compute.execution import Execution, Input, Work, execute
-from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Output, Sandbox, Usage
+from counterfoil.market.compute.sandbox import Exit, Limits, Outcome, Output, Sandbox, Usage, Walls
 
 __all__ = ["Parcel", "Returned", "run_parcel"]
 
@@ -35,6 +35,7 @@ class Parcel:
         parameters: Canonical JSON.
         limits: Name of each limit to its value.
         threads: For numerical libraries.
+        walls: What the job is locked in by, by its name.
     """
 
     algorithm: bytes
@@ -43,9 +44,10 @@ class Parcel:
     parameters: bytes
     limits: Mapping[str, int]
     threads: int
+    walls: str
 
     @classmethod
-    def of(cls, work: Work) -> Self:
+    def of(cls, work: Work, walls: Walls) -> Self:
         """Returns the parcel that holds this work."""
         return cls(
             algorithm=work.algorithm.to_tar(),
@@ -54,6 +56,7 @@ class Parcel:
             parameters=work.parameters_bytes,
             limits=asdict(work.limits),
             threads=work.threads,
+            walls=walls.value,
         )
 
     def work(self) -> Work:
@@ -131,7 +134,7 @@ def run_parcel(parcel: Parcel) -> Returned:
     work = parcel.work()
     approvals = Approvals(digests=frozenset({parcel.digest_hex}))
     with tempfile.TemporaryDirectory(prefix="counterfoil-parcel-") as name:
-        done = execute(Sandbox.open(), work, approvals, Path(name) / "out")
+        done = execute(Sandbox.open(walls=Walls(parcel.walls)), work, approvals, Path(name) / "out")
         outcome = done.outcome
         outputs = {each.name: (outcome.folder / each.name).read_bytes() for each in outcome.outputs}
     told = asdict(outcome)

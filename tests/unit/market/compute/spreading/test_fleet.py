@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from making_fleet import tls_files, two_workers
 from counterfoil.errors import DoesNotMatch, InvalidInput, NodeUnreachable, NotAllowed, NotFound
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.execution import Execution, Input, execute
-from counterfoil.market.compute.sandbox import Exit, Sandbox
+from counterfoil.market.compute.sandbox import Exit, Sandbox, Walls
 from counterfoil.market.compute.spreading import Fleet, Parcel, TlsFiles, run_parcel
 
 APPROVALS = Approvals(digests=frozenset({total().digest_hex}))
@@ -78,7 +79,7 @@ def test_a_stranger_without_the_fleets_certificate_is_not_let_in(fleet, tmp_path
 
 
 def test_bytes_changed_on_the_way_do_not_run(tmp_path):
-    parcel = Parcel.of(work_on(numbers(tmp_path)))
+    parcel = Parcel.of(work_on(numbers(tmp_path)), Walls.BUBBLEWRAP)
     with pytest.raises(DoesNotMatch, match="has the digest"):
         run_parcel(replace(parcel, algorithm=total(TOTAL + b"#").to_tar()))
     returned = run_parcel(parcel)
@@ -89,6 +90,13 @@ def test_bytes_changed_on_the_way_do_not_run(tmp_path):
     escaping = replace(returned, outcome=dict(returned.outcome) | {"outputs": outputs})
     with pytest.raises(DoesNotMatch, match="outside of its folder"):
         escaping.execution(parcel.digest_hex, tmp_path / "a" / "b" / "out")
+
+
+@pytest.mark.skipif(shutil.which("runsc") is None, reason="gVisor's runsc is not installed")
+def test_a_worker_puts_up_the_walls_that_the_owner_wants(tmp_path):
+    returned = run_parcel(Parcel.of(work_on(numbers(tmp_path)), Walls.GVISOR))
+    assert "runsc" in returned.environment["walls"]
+    assert returned.outputs["total.txt"] == b"5050"
 
 
 @pytest.mark.parametrize(
