@@ -26,6 +26,9 @@ FIGURES = (
     Figure("compute_job_gas", "gas", "A paid job: order, delivery, settling, from the balance", "lower", 145_000),
     Figure("compute_job_by_allowance_gas", "gas", "The same by an allowance", "lower", 145_000),
     Figure("compute_job_with_40_open_gas", "gas", "The first of these with 40 jobs open", "lower", 145_000),
+    Figure("compute_job_at_once_gas", "gas", "A job without a window, delivered and settled in one", "lower", 145_000),
+    Figure("compute_job_at_once_by_allowance_gas", "gas", "The same by an allowance", "lower", 145_000),
+    Figure("compute_job_at_once_with_40_open_gas", "gas", "The same with 40 jobs open", "lower", 145_000),
     *(Figure(f"ocean_{name}_gas", "gas", f"Ocean: {said}", "lower") for name, (_, said) in OCEAN.items()),
 )
 
@@ -43,11 +46,18 @@ def main() -> None:
     run.add("compute_job_gas", rows["job from the balance, all three"])
     run.add("compute_job_by_allowance_gas", rows["job by allowance, all three"])
     run.add("compute_job_with_40_open_gas", rows["job from the balance with 40 open, all three"])
+    run.add("compute_job_at_once_gas", rows["job from the balance, both"])
+    run.add("compute_job_at_once_by_allowance_gas", rows["job by allowance, both"])
+    run.add("compute_job_at_once_with_40_open_gas", rows["job by allowance with 40 open, both"])
     for name, (gas, _) in OCEAN.items():
         run.add(f"ocean_{name}_gas", gas)
         run.note(f"ocean_{name}_gas", "measured once, not by this script: Ocean's contracts are not installed with it")
     run.note("compute_job_gas", "the buyer's deposit is not counted, as Ocean's is not; unused parts of jobs go there")
-    run.note("compute_job_by_allowance_gas", "what it takes more is the token's transfer from the buyer")
+    run.note(
+        "compute_job_by_allowance_gas",
+        "what it takes more is the token's transfer from the buyer; three transactions, as a window needs",
+    )
+    run.note("compute_job_at_once_gas", "two transactions: order, then delivery with settling, as a node does it")
     run.repeat = 1
     run.finish()
 

@@ -84,6 +84,8 @@ PROMISED = {
         "further_payee_gas",
         "compute_job_gas",
         "compute_job_by_allowance_gas",
+        "compute_job_at_once_gas",
+        "compute_job_at_once_by_allowance_gas",
         "ocean_first_purchase_gas",
     },
     "market_offers": {"indexed_s", "open_ms", "asset_ms", "seller_ms", "price_ms", "one_ms", "all_ms"},

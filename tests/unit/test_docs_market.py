@@ -59,6 +59,8 @@ def test_the_costs_that_people_are_told_are_those_in_the_snapshot() -> None:
         "Market.buy_with_permit first",
         "Market.buy first by allowance",
         "Market.buy again by allowance",
+        "Market.job from the balance, both",
+        "Market.job by allowance, both",
         "Market.job from the balance, all three",
         "Market.job by allowance, all three",
     )

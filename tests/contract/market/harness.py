@@ -209,6 +209,12 @@ class Bench:
         self.market.deliver(*said, sender=by.address)
         return replace(order, charge=charge)
 
+    def deliver_and_settle(self, order: Order, charge: int | None = None, by: Account = SELLER) -> Order:
+        charge = order.offer.price if charge is None else charge
+        said = (order.id, order.rules, charge, order.deal, list(order.offer.shares), digest("delivered"))
+        self.market.deliver_and_settle(*said, sender=by.address)
+        return replace(order, charge=charge)
+
     def settle(self, order: Order, by: Account = STRANGER) -> None:
         self.market.settle(*order.ends, list(order.offer.shares), sender=by.address)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.branches import require_both_ways
 
-TESTS = ("offers", "buying", "orders", "money", "hostile", "governing", "calls")
+TESTS = ("offers", "buying", "orders", "at_once", "money", "hostile", "governing", "calls")
 CHECKED = "what the compiler checks here was checked before"
 OURS = "Assets is a contract of this version: it has code, and answers in the form that it says"
 LISTS = "not tried: what the compiler checks of lists whose place or length wraps around"

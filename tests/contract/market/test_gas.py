@@ -23,6 +23,9 @@ AGAIN = GAS["Market.buy again by allowance"]
         ("Market.buy a period again, which renews it", 75_000),
         ("Market.job from the balance, all three", 145_000),
         ("Market.job from the balance with 40 open, all three", 145_000),
+        ("Market.job by allowance, both", 145_000),
+        ("Market.job by allowance with 40 open, both", 145_000),
+        ("Market.job from the balance, both", 145_000),
         ("Market.offer again", 60_000),
     ],
 )
@@ -41,8 +44,8 @@ def test_a_new_payee_stays_within_its_budget() -> None:
 
 
 def test_a_job_costs_the_same_however_many_are_open() -> None:
-    row = "Market.job from the balance, all three"
-    assert GAS[row.replace(", all", " with 40 open, all")] == GAS[row]
+    for row in ("Market.job from the balance, all three", "Market.job by allowance, both"):
+        assert GAS[row.replace(",", " with 40 open,")] == GAS[row]
 
 
 def test_the_code_is_one_that_chains_take() -> None:

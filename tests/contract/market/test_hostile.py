@@ -200,6 +200,7 @@ def attacks(bench: Bench, coin: Any) -> dict[str, tuple[Any, ...]]:
             PRICE,
             digest("x"),
         ),
+        "deliver_and_settle": (held.id, held.rules, PRICE, held.deal, [], digest("x")),
         "settle": (*close, []),
         "refund": (close[0], bench.asset, 8, *close[1:]),
         "withdraw": (bench.credits.address, SELLER.address),

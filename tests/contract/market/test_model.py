@@ -224,6 +224,23 @@ class Machine(RuleBasedStateMachine):
             with boa.reverts():
                 self.bench.deliver(kept.order, charge, seller)
 
+    @rule(place=st.integers(0, 99), part=st.integers(0, 100), is_seller=st.booleans())
+    def deliver_and_settle(self, place: int, part: int, *, is_seller: bool) -> None:
+        kept = self.closable(place)
+        if kept is None:
+            return
+        order, token = kept.order, kept.token
+        charge = order.offer.price * part // 100
+        by = account_of(order.offer.seller) if is_seller else PAYEES[30]
+        if is_seller and kept.state == HELD and now() < kept.time and order.rules >> 72 & 0xFFFFFFFF == 0:
+            kept.order = self.bench.deliver_and_settle(order, charge, by)
+            kept.state = SETTLED
+            self.owed[token, account_of(order.buyer)] += order.offer.price - charge
+            self.pay(order, token, charge)
+        else:
+            with boa.reverts():
+                self.bench.deliver_and_settle(order, charge, by)
+
     @rule(place=st.integers(0, 99), who=st.sampled_from(("buyer", "seller", "stranger")))
     def settle(self, place: int, who: str) -> None:
         kept = self.closable(place)

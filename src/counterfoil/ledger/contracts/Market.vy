@@ -432,6 +432,34 @@ def settle(
 
 
 @external
+def deliver_and_settle(
+    order: bytes32,
+    rules: uint256,
+    charge: uint256,
+    deal: agreement.Deal,
+    shares: DynArray[agreement.Share, MAX_SHARES],
+    digest: bytes32,
+):
+    """
+    @notice `deliver` and then `settle` in one call, where there is no window: anybody may settle at once then
+    @dev Emits Delivered and Settled, and leaves just what the two calls leave
+    @param order The order
+    @param rules The order's, from Ordered
+    @param charge As for `deliver`
+    @param deal What was bought
+    @param shares The shares it was bought with
+    @param digest As for `deliver`
+    """
+    assert (rules >> agreement.WINDOW_AT) & agreement.MASK_32 == 0, "the window is open"
+    self._deliver(order, msg.sender, rules, deal.price, keccak256(abi_encode(deal)), charge, digest)
+    self._orders[order] = unsafe_add(self._orders[order], agreement.SETTLED - agreement.DELIVERED)
+    if charge < deal.price:
+        purse._credit(deal.token, deal.buyer, unsafe_sub(deal.price, charge))
+    self._pay(msg.sender, deal.token, charge, rules, deal.referrer, deal.split, shares)
+    log Settled(order=order, charge=charge)
+
+
+@external
 def refund(
     order: bytes32,
     asset: uint256,

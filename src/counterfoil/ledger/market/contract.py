@@ -88,6 +88,11 @@ class Agreed:
     charge: int
     deal: Deal
 
+    @property
+    def window_s(self) -> int:
+        """So long after its delivery the money is still held."""
+        return self.rules >> 72 & 0xFFFFFFFF
+
     def values(self) -> tuple[Any, ...]:
         """Returns order, seller, rules, charge and deal as the contract takes them."""
         return (self.order, checksummed(self.seller), self.rules, self.charge, self.deal.tuple())
@@ -220,6 +225,13 @@ class MarketContract:
         seller, deal = checksummed(agreed.seller), agreed.deal.tuple()
         values = (asset, number, recipient, seller, agreed.rules, deal, charge, digest)
         return _ABI.calldata("deliver_as_operator", types, values)
+
+    @staticmethod
+    def deliver_and_settle(agreed: Agreed, shares: Sequence[Share], charge: int, digest: bytes) -> bytes:
+        """Returns the calldata by which the seller delivers an order without a window, which is paid out at once."""
+        types = ("bytes32", "uint256", "uint256", DEAL_TYPE, SHARES_TYPE, "bytes32")
+        values = (agreed.order, agreed.rules, charge, agreed.deal.tuple(), _shares(shares), digest)
+        return _ABI.calldata("deliver_and_settle", types, values)
 
     @staticmethod
     def settle(agreed: Agreed, shares: Sequence[Share]) -> bytes:

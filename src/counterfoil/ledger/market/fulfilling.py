@@ -23,6 +23,8 @@ __all__ = ["Fulfilling"]
 
 _Planned = tuple[TradeQuote, Callable[[Tell], Order]]
 _OPEN_STATES: Final = (OrderState.HELD, OrderState.DELIVERED)
+_EVENTS: Final = {"delivered": "Delivered", "settled": "Settled", "refunded": "Refunded"}
+"""By what is done, how the market tells of it."""
 _FINEST_DIGITS: Final = 18
 """So many digits behind the point are read of an amount where no token says how many there are."""
 
@@ -34,6 +36,9 @@ class Fulfilling(Trades):
         self, order: str, digest: str, charge: str | None = None, *, wait_s: float | None = None
     ) -> _Planned:
         """Returns what saying that an order is delivered costs, and what does it; the window begins then.
+
+        An order without a window is paid out by the same transaction, where this account sold it and its shares
+        are known.
 
         Args:
             order: The order.
@@ -50,18 +55,22 @@ class Fulfilling(Trades):
         """
         row, word = self.require_order(order), read_word(digest, "a SHA-256 digest")
         token = bytes.fromhex(row.token[2:])
-        units = self._asked(row, charge)
-        title = "say that the order is delivered"
+        units, shares = self._asked(row, charge), self._shares_at_once(row)
+        title = "say that the order is delivered" if shares is None else "deliver the order and pay it out"
 
         def is_made() -> bool:
             now = self.require_order(row.order)
             return (now.digest, int(now.charge)) == (f"0x{word.hex()}", units) and now.state != OrderState.HELD
 
-        call = self.call(f"delivered {row.order}", self._delivered(row, units, word), title, is_made)
+        calldata = self._delivered(row, units, word, shares)
+        call = self.call(f"delivered {row.order}", calldata, title, is_made)
         if self._calls.is_left(call):
             self._require_state(row, (OrderState.HELD,), "delivered")
+        if shares is not None:
+            parts, actions = self._parted(row, units), ("delivered", "settled")
+            return self._order_plan(actions, title, row, call, units, word.hex(), parts, wait_s)
         moves = (f"{self.price(token, units).text} to the seller when the window is over",) if units else ()
-        return self._order_plan("delivered", title, row, call, "Delivered", units, word.hex(), moves, wait_s)
+        return self._order_plan(("delivered",), title, row, call, units, word.hex(), moves, wait_s)
 
     def accepting(self, order: str, shares: tuple[Share, ...] | None = None) -> _Planned:
         """Returns what paying the seller before the window is over costs, and what does it; only the buyer can.
@@ -159,12 +168,21 @@ class Fulfilling(Trades):
         call = self._closing(row, OrderState.SETTLED, "settled", calldata, title)
         if self._calls.is_left(call):
             self._require_state(row, (OrderState.DELIVERED,), "settled")
-        units, token = int(row.charge), bytes.fromhex(row.token[2:])
-        back = int(row.price) - units
+        units = int(row.charge)
+        return self._order_plan(("settled",), title, row, call, units, row.digest[2:], self._parted(row, units), wait_s)
+
+    def _parted(self, row: Row[Any], units: int) -> tuple[str, ...]:
+        """Returns in words where the money of an order goes that is settled."""
+        token, back = bytes.fromhex(row.token[2:]), int(row.price) - units
         moves = [f"{self.price(token, units).text} to the seller, contributors and fees"] if units else []
         moves += [f"{self.price(token, back).text} back to the buyer"] if back else []
-        digest = row.digest[2:]
-        return self._order_plan("settled", title, row, call, "Settled", units, digest, tuple(moves), wait_s)
+        return tuple(moves)
+
+    def _shares_at_once(self, row: Row[Any]) -> tuple[Share, ...] | None:
+        """Returns the shares by which an order can be paid out with its delivery, None where it cannot."""
+        if self._agreed(row).window_s or row.seller != lower(self.account):
+            return None
+        return self.opened.book.shares(row.split)
 
     def _refunded(self, row: Row[Any], title: str) -> _Planned:
         calldata = MarketContract.refund(self._agreed(row), int(row.asset, 16), int(row.number))
@@ -173,7 +191,7 @@ class Fulfilling(Trades):
             self._require_state(row, _OPEN_STATES, "refunded")
         units, token = int(row.price), bytes.fromhex(row.token[2:])
         moves = (f"{self.price(token, units).text} back to the buyer",) if units else ()
-        return self._order_plan("refunded", title, row, call, "Refunded", units, "", moves)
+        return self._order_plan(("refunded",), title, row, call, units, "", moves)
 
     def _closing(self, row: Row[Any], state: int, word: str, calldata: bytes, title: str) -> ContractCall:
         def is_made() -> bool:
@@ -183,24 +201,31 @@ class Fulfilling(Trades):
 
     def _order_plan(
         self,
-        action: str,
+        actions: tuple[str, ...],
         title: str,
         row: Row[Any],
         call: ContractCall,
-        event: str,
         units: int,
         digest: str,
         moves: tuple[str, ...],
         wait_s: float | None = None,
     ) -> _Planned:
         amount = self.price(bytes.fromhex(row.token[2:]), units)
-        done = Done(action, row.asset, row.offer, row.order, amount.token, amount.amount, digest)
+        done = tuple(
+            Done(action, row.asset, row.offer, row.order, amount.token, amount.amount, digest) for action in actions
+        )
         public = {"order": row.order, "digest": digest, "amount": amount.text}
-        trade = Trade(title, (call,), (done,), lambda _: self.newest(event, order=row.order), public, moves)
+
+        def told(done: Done) -> MarketEvent | None:
+            return self.newest(_EVENTS[done.action], order=row.order)
+
+        trade = Trade(title, (call,), done, told, public, moves)
         return self.plan(trade, lambda: self.shown_order(self.require_order(row.order)), wait_s)
 
-    def _delivered(self, row: Row[Any], units: int, digest: bytes) -> bytes:
+    def _delivered(self, row: Row[Any], units: int, digest: bytes, shares: tuple[Share, ...] | None) -> bytes:
         agreed = self._agreed(row)
+        if shares is not None:
+            return MarketContract.deliver_and_settle(agreed, shares, units, digest)
         if agreed.seller == self.account:
             return MarketContract.deliver(agreed, units, digest)
         recipient = bytes.fromhex(row.recipient[2:])

@@ -180,7 +180,7 @@ class Trades:
         return shown()
 
     def _record(self, trade: Trade, done: Done) -> None:
-        """Step 3: has the log say what was done, once for each transaction and what it is about."""
+        """Step 3: has the log say what was done, once for each transaction, what it is about and what it did there."""
         event, call = trade.told(done), trade.calls[-1]
         transaction = event.transaction if event is not None else self._sent(call)
         if not transaction:  # it always was so
@@ -194,7 +194,7 @@ class Trades:
             transaction=transaction,
             **{name: getattr(done, name) for name in Done.__dataclass_fields__},
         )
-        if self._is_recorded(transaction, made.subject):
+        if self._is_recorded(transaction, made.subject, made.action):
             return
         with self._views.reading() as connection:
             newest = select(trades.c.leaf).where(trades.c.subject == made.subject).order_by(trades.c.idx.desc())
@@ -207,10 +207,10 @@ class Trades:
         hashes = [each.transaction_hash for each in rows if each.to == call.contract and call.is_same(each)]
         return f"0x{hashes[0].hex()}" if hashes and hashes[0] else ""
 
-    def _is_recorded(self, transaction: str, subject: str = "") -> bool:
+    def _is_recorded(self, transaction: str, subject: str = "", action: str = "") -> bool:
         query = select(trades.c.idx).where(trades.c.transaction == transaction)
         if subject:
-            query = query.where(trades.c.subject == subject)
+            query = query.where(trades.c.subject == subject, trades.c.action == action)
         with self._views.reading() as connection:
             return connection.execute(query).first() is not None
 
