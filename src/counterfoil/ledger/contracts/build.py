@@ -31,7 +31,7 @@ __all__ = ["CONTRACTS", "build", "main"]
 CONTRACTS: Final = ("Assets", "Credits", "Evidence", "Market")
 FOLDER: Final = Path(__file__).parent
 _OUTPUTS: Final = ("abi", "bytecode", "bytecode_runtime", "layout", "method_identifiers", "settings_dict", "solc_json")
-_USAGE: Final = "usage: python -m counterfoil.ledger.contracts.build [--check]"
+_USAGE: Final = "usage: python -m counterfoil.ledger.contracts.build [--check] [CONTRACT...]"
 
 
 def build(contract: str, folder: Path = FOLDER) -> bytes:
@@ -65,13 +65,14 @@ def build(contract: str, folder: Path = FOLDER) -> bytes:
 
 
 def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
-    """Writes every artefact, or with `--check` only compares them. Returns the exit code."""
-    if list(arguments) not in ([], ["--check"]):
+    """Writes the artefacts named, or all, or with `--check` only compares them. Returns the exit code."""
+    is_checked, named = "--check" in arguments, [each for each in arguments if each != "--check"]
+    if not set(named) <= set(CONTRACTS):
         click.echo(_USAGE, err=True)
         return 2
-    for contract in CONTRACTS:
+    for contract in named or CONTRACTS:
         path, artefact = folder / f"{contract}.json", build(contract, folder)
-        if not arguments:
+        if not is_checked:
             path.write_bytes(artefact)
         elif not path.exists() or path.read_bytes() != artefact:
             click.echo(f"error: {path.name} does not come from these sources", err=True)
