@@ -148,7 +148,8 @@ def _buy(org: Organisation, given: Given) -> Deal:
         (given.get("jurisdiction") or "").upper() or None,
         (given["accepts"],) if given.get("accepts") else (),
     )
-    planned = org.market.buying.planning(given.get("offer", ""), stated, most=given.get("most", ""))
+    most, token = given.get("most", ""), given.get("token", "")
+    planned = org.market.buying.planning(given.get("offer", ""), stated, most=most, token=token)
     notes = (f"The seller's node was asked, and would let you in: {planned.admission}",) if planned.admission else ()
 
     def carry_out(tell: Tell) -> str:
@@ -249,7 +250,7 @@ DEALS: Final[Mapping[str, Callable[[Organisation, Given], Deal]]] = {
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "accept": ("order",),
-    "buy": ("offer", "purpose", "jurisdiction", "accepts", "most"),
+    "buy": ("offer", "purpose", "jurisdiction", "accepts", "most", "token"),
     "list": LISTING_FIELDS,
     "payout": ("token",),
     "reclaim": ("order",),

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from making_market import Stall, market, offered
+from two_traders import another_token, done
 
 from counterfoil.errors import InvalidInput, NotAllowed, Stale
+from counterfoil.ledger.market.selling import OfferDraft
 from counterfoil.market.buying.purchases import PurchaseState
 from counterfoil.market.deals import DEALS, FIELDS, back_of, carry_out_deal, plan_deal
 
@@ -32,6 +34,16 @@ def given(stall: Stall, tmp_path: Path) -> dict[str, str]:
 
 def spent(stall: Stall) -> int:
     return stall.buys.balance().units
+
+
+def test_a_price_in_another_token_than_was_shown_is_not_paid(stall: Stall, given: dict[str, str]) -> None:
+    other, offer = another_token(stall), stall.sells.offer(given["offer"])
+    done(stall.sells.offering(offer.asset, OfferDraft("licence", "12.50", offer.sheet, token=other)))
+    for token in ({}, {"token": offer.price.token}):
+        with pytest.raises(NotAllowed, match="not of the one that was named"):
+            plan_deal(stall.buyer, "buy", given | token)
+    quote = plan_deal(stall.buyer, "buy", given | {"token": other}).quote
+    assert other in quote.public.values()
 
 
 def buy(stall: Stall, given: dict[str, str], begun: str | None = None) -> tuple[str, str, list[str]]:

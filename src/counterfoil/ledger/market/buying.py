@@ -237,7 +237,7 @@ class Buying(Allowances):
         if wanted.token and parse_address(wanted.token) != token:
             raise NotAllowed(
                 f"it costs {price.text} of the token {price.token}, and not of the one that was named",
-                hint="its terms have changed: read them again",
+                hint="its terms may have changed: read them again, and name the token that you mean",
             )
         if price.units > self.facts(token).units(wanted.most):
             raise NotAllowed(

@@ -88,7 +88,12 @@ class BuyingRoutes:
             licence = market.sheets.sheet_of(found).sheet.wares.licence
             stated = _stated(wanted, (licence.sha256,) if wanted.accept_licence else ())
             made = market.buying.planning(
-                wanted.offer, stated, most=wanted.most, way=wanted.way, referrer=wanted.referrer
+                wanted.offer,
+                stated,
+                most=wanted.most,
+                token=wanted.token,
+                way=wanted.way,
+                referrer=wanted.referrer,
             )
             told.update(admission=made.admission, order=made.order, sheet=made.sheet.digest_hex)
             return made.quote, made.carry_out

@@ -16,6 +16,7 @@ class ToBuyOffer(ToSend):
 
     offer: str = Field(min_length=1, max_length=80, description="The offer's id, 0x and 64 digits.")
     most: str = Field("", max_length=80, description="The most it may cost, decimal text; its price without.")
+    token: str = Field("", max_length=80, description="Address of the token of `most`; that of the settings without.")
     purpose: str | None = Field(None, max_length=64, description="What for, in the word that the terms have for it.")
     jurisdiction: str | None = Field(None, max_length=10, description="Where it is used: ISO 3166.")
     accept_licence: bool = Field(False, description="Agree to the text that the offer sheet names.")

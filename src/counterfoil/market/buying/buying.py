@@ -114,6 +114,7 @@ class Buying:
         stated: Stated | None = None,
         *,
         most: str = "",
+        token: str = "",
         way: Way = "auto",
         referrer: str = "",
         asks_seller: bool = True,
@@ -128,7 +129,9 @@ class Buying:
         Args:
             offer: The offer's id, `0x` and 64 digits.
             stated: What is said to the seller's terms; nothing by default.
-            most: The most it may cost, decimal text in the offer's token; its price by default.
+            most: The most it may cost, decimal text; its price by default.
+            token: Address of the token that this is in, which the offer has to have, too; with a `most`, that of the
+                settings by default, and else the offer's.
             way: How it is paid.
             referrer: Address of whoever brought the buyer.
             asks_seller: Whether the seller's node is asked first whether it would let us in.
@@ -137,7 +140,7 @@ class Buying:
 
         Raises:
             NotFound: There is no such offer, or its sheet cannot be had.
-            NotAllowed: It cannot be bought, or the seller's terms would not let us in.
+            NotAllowed: It cannot be bought, is dearer or in another token, or the seller's terms would not let us in.
             OutOfFunds: The account holds less than the price.
             DoesNotMatch: The sheet is not the one on the ledger.
         """
@@ -156,7 +159,9 @@ class Buying:
         seen = {each.order for each in before} if job_of is None else None
         if to is not None and purchase.kind in _FETCHABLE:
             purchase = replace(purchase, path=str(self._path(purchase, to)))
-        return self._planned(purchase, found, signed, admission, seen, most=most, way=way, referrer=referrer)
+        return self._planned(
+            purchase, found, signed, admission, seen, most=most, token=token, way=way, referrer=referrer
+        )
 
     def _is_sent(self, purchase: Purchase) -> bool:
         """Whether a purchase is on the ledger, or on its way there."""
@@ -193,17 +198,19 @@ class Buying:
         seen: Collection[str] | None = None,
         *,
         most: str = "",
+        token: str = "",
         way: Way = "auto",
         referrer: str = "",
     ) -> Planned:
+        from counterfoil.ledger.accounts.account import checksummed
         from counterfoil.ledger.market.buying import ToBuy
 
         recipient = recipient_of(self._purchases.secret_of(purchase)).hex()
         job = sha256(purchase.job).hexdigest() if purchase.job else ""
-        price = offer.price
-        wanted = ToBuy(
-            offer.offer, recipient, most or price.amount, signed.digest_hex, job, referrer, token=price.token
-        )
+        price, meant = offer.price, offer.price.token
+        if price.units and (most or token):
+            meant = checksummed(self._ledger.market.named_token(token))
+        wanted = ToBuy(offer.offer, recipient, most or price.amount, signed.digest_hex, job, referrer, token=meant)
         quote, buy = self._ledger.market.buying(wanted, way)
 
         def carry_out(tell: Tell) -> Purchase:

@@ -12,7 +12,7 @@ from counterfoil.core.age import secret_text
 from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput, Reverted
 from counterfoil.ledger.packages import require_packages
-from counterfoil.market.buying.stating import stated_of, stating
+from counterfoil.market.buying.stating import limiting, stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, order_lines, purchase_lines, sheet_lines
 from counterfoil.market.sheets.sheet import read_sheet
@@ -35,9 +35,7 @@ _TO: Final = "The file to be, or the folder it is put in; the current folder wit
 @click.command()
 @click.argument("offer_id", metavar="OFFER", help="The offer's id, as `counterfoil market search` lists it.")
 @stating
-@click.option(
-    "--max", "most", default="", metavar="AMOUNT", help="The most it may cost; its price when it is looked at."
-)
+@limiting
 @click.option("--way", type=_WAYS, default="auto", help="How it is paid.", show_default=True)
 @click.option("--referrer", default="", metavar="ADDRESS", help="Account of whoever brought you.")
 @click.option("--to", type=PATH, help=_TO)
@@ -53,6 +51,7 @@ def buy(
     accept_licence: bool,
     credentials: tuple[Path, ...],
     most: str,
+    token: str,
     way: Any,
     referrer: str,
     to: Path | None,
@@ -81,7 +80,13 @@ def buy(
             credentials=credentials,
         )
         planned = org.market.buying.planning(
-            offer_id, stated, most=most, way=way, referrer=referrer, to=None if no_download else to or Path()
+            offer_id,
+            stated,
+            most=most,
+            token=token,
+            way=way,
+            referrer=referrer,
+            to=None if no_download else to or Path(),
         )
         told = {"admission": planned.admission, "order": planned.order, "sheet": signed.digest_hex}
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):

@@ -11,7 +11,7 @@ import click
 
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
-from counterfoil.market.buying.stating import stated_of, stating
+from counterfoil.market.buying.stating import limiting, stated_of, stating
 from counterfoil.market.consent import carried_out, sending
 from counterfoil.market.lines import offer_lines, sheet_lines
 from counterfoil.store.named_file import read_named
@@ -38,7 +38,7 @@ _OVER: Final = ("delivered", "forgotten", "refunded")
 @click.option("--parameters", type=PATH, metavar="FILE", help="JSON for the algorithm.")
 @click.option("--statistics", type=PATH, metavar="FILE", help="JSON: statistics with noise, in place of an algorithm.")
 @click.option("--publication", type=PATH, metavar="FILE", help="The publisher's document, where its key is trusted.")
-@click.option("--max", "most", default="", metavar="AMOUNT", help="The most it may cost; the offer's price without.")
+@limiting
 @click.option("--to", type=PATH, help="Folder for the result; it must be new.")
 @click.option("--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the result.", show_default=True)
 @stating
@@ -52,6 +52,7 @@ def compute(
     statistics: Path | None,
     publication: Path | None,
     most: str,
+    token: str,
     to: Path | None,
     wait: int,
     dry_run: bool,
@@ -78,7 +79,7 @@ def compute(
             accept_licence=accept_licence,
             credentials=credentials,
         )
-        planned = org.market.computing.planning(offer_id, wanted, stated, to=to, most=most)
+        planned = org.market.computing.planning(offer_id, wanted, stated, to=to, most=most, token=token)
         for line in (*sheet_lines(signed), "", *offer_lines(found), f"admission   {planned.admission}", ""):
             session.remark(line)
         if not _is_named(signed, wanted):

@@ -116,6 +116,7 @@ class Computing:
         *,
         to: Path | None = None,
         most: str = "",
+        token: str = "",
         way: Way = "auto",
     ) -> Planned:
         """Returns what buying the job would cost, and what buys it and hands it in; see `Buying.planning`.
@@ -126,6 +127,7 @@ class Computing:
             stated: What is said to the seller's terms.
             to: Folder that the result is put in when it is there; it must be new.
             most: The most it may cost; the offer's price by default.
+            token: Address of the token that this is in; as for `Buying.planning`.
             way: How it is paid.
 
         Raises:
@@ -133,7 +135,12 @@ class Computing:
             NotAllowed: As for `Buying.planning`.
         """
         planned = self._buying.planning(
-            offer, stated, most=most, way=way, job_of=lambda signed: self._spec(wanted, signed).encode()
+            offer,
+            stated,
+            most=most,
+            token=token,
+            way=way,
+            job_of=lambda signed: self._spec(wanted, signed).encode(),
         )
 
         def carry_out(tell: Tell) -> Purchase:

@@ -1,4 +1,4 @@
-"""The options by which a buyer says what a seller's terms ask for."""
+"""The options by which a buyer says what a seller's terms ask for, and the most that is paid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from counterfoil.market.buying.purchases import Stated
     from counterfoil.market.sheets.sheet import SignedSheet
 
-__all__ = ["stated_of", "stating"]
+__all__ = ["limiting", "stated_of", "stating"]
 
 _PATH: Final = click.Path(path_type=Path)
 
@@ -32,6 +32,16 @@ def stating(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def limiting(command: Any) -> Any:
+    """Adds the options of the most that something may cost."""
+    command = click.option(
+        "--token", default="", metavar="ADDRESS", help="The token that --max is in; that of the settings without."
+    )(command)
+    return click.option(
+        "--max", "most", default="", metavar="AMOUNT", help="The most it may cost; its price when it is looked at."
+    )(command)
 
 
 def stated_of(

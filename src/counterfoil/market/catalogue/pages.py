@@ -168,6 +168,7 @@ class CataloguePages:
             "most": found.price.amount,
             "offer": found.offer,
             "purpose": form.text("purpose"),
+            "token": found.price.token,
         }
 
     def _events(self, offer: str) -> list[dict[str, Any]]:
