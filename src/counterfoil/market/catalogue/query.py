@@ -152,6 +152,8 @@ class Query:
             raise InvalidInput(f"a page has 1 to {MOST_LIMIT} offers, not {self.limit}")
         if len(self.words) > MOST_CHARACTERS:
             raise InvalidInput(f"more than {MOST_CHARACTERS} characters are searched for")
+        if len(self.terms()) > MOST_WORDS:
+            raise InvalidInput(f"more than {MOST_WORDS} words are searched for", hint="leave out what is common")
         if self.order == "relevance" and not self.terms():
             raise InvalidInput("without words nothing is more relevant", hint="order by newest")
 
@@ -173,7 +175,7 @@ class Query:
 
     def terms(self) -> list[str]:
         """Returns the words, without signs."""
-        return _WORD.findall(self.words)[:MOST_WORDS]
+        return _WORD.findall(self.words)
 
     def match(self) -> str:
         """Returns the words as FTS5 reads them: each quoted, each may go on; empty without any."""

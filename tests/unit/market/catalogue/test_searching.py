@@ -177,6 +177,7 @@ def test_a_place_that_somebody_made_up_is_refused(catalogue: Catalogue, after: s
         pytest.param({"limit": 0}, "1 to 100", id="empty page"),
         pytest.param({"limit": 101}, "1 to 100", id="long page"),
         pytest.param({"words": "x" * 401}, "400", id="long words"),
+        pytest.param({"words": "of " * 17}, "16 words", id="many words"),
         pytest.param({"order": "relevance", "words": "…"}, "without words", id="relevance of nothing"),
         pytest.param({"tags": ("a",) * 51}, "50", id="many tags"),
     ],
