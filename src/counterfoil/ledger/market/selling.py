@@ -90,7 +90,9 @@ class Selling(Trades):
         return self._offer_plan(title, calls, held.asset, offer, terms, supply)
 
     def repricing(self, offer: str, price: str) -> tuple[TradeQuote, Callable[[Tell], Offer]]:
-        """Returns what asking another price costs, and what does it; as many can be bought as before.
+        """Returns what asking another price costs, and what does it; as many can be bought as are left when it is sent.
+
+        What is sold between the sending and its block is not counted: the contract takes the number as it is given.
 
         Raises:
             NotFound: There is no such offer.
@@ -228,6 +230,7 @@ class Selling(Trades):
     def _reoffered(
         self, row: Row[Any], terms: Terms, title: str, shares: Sequence[Share]
     ) -> tuple[TradeQuote, Callable[[Tell], Offer]]:
+        """Returns what says an offer anew under other terms, with as many as are left when it is sent."""
         asset, number = int(row.asset, 16), int(row.number)
         held = self._require_held(row.asset)
         self._require_pricer(held)
@@ -240,7 +243,14 @@ class Selling(Trades):
         calldata = MarketContract.offer(asset, number, row.left, new)
         call = self.call(f"offered {row.offer}", calldata, title, is_made)
         calls = (*self._split_calls(asset, shares), call)
-        return self._offer_plan(title, calls, asset, int(row.offer, 16), new, row.left)
+        quote, send = self._offer_plan(title, calls, asset, int(row.offer, 16), new, row.left)
+
+        def carry_out(tell: Tell) -> Offer:
+            if is_made() or self.require_offer(row.offer).left == row.left:
+                return send(tell)
+            return self._reoffered(self._require_live(row.offer), terms, title, shares)[1](tell)  # some were sold since
+
+        return quote, carry_out
 
     def _offer(
         self, asset: int, draft: OfferDraft, supply: int, terms: Terms, is_made: Callable[[], bool]

@@ -254,7 +254,7 @@ class Accepting:
             if self._plans.is_past(held, named, offer):
                 made.append(self._ledger.market.offer(offer))
                 continue
-            planned = self._plans.known(held).get(offer) or self._plans.write(held, opening.rule, offer, path, dataset)
+            planned = self._plans.next(held, opening.rule, offer, path, dataset)
             quote, carry_out = self._ledger.market.offering(told.asset, plan_draft(planned))
             quote.require_funds()
             made.append(carry_out(tell))

@@ -82,11 +82,7 @@ class OfferPlans:
         from counterfoil.ledger.market.terms import Share
 
         told = held.signed.proposal
-        if not offer.is_open:
-            raise InvalidInput(
-                f"the offer {offer.offer} cannot be bought any more, and accepting would offer it anew",
-                hint="offer the asset again, and open it to proposals with that offer",
-            )
+        _require_open(offer)
         if offer.shares is None:
             raise NotFound(
                 f"the ledger does not show how the offer {offer.offer} is shared now",
@@ -132,15 +128,43 @@ class OfferPlans:
         sheet = replace(before, wares=wares, created=time_text(self._now_s()))
         signed = sign_sheet(sheet, self._secret(), self._origin, SHEET_CHECKS)
         self._shelf.put_sheet(signed)
-        planned = self.planned(held, rule, offer, signed.digest_hex)
+        planned = self.planned(held, rule, self._ledger.market.offer(offer_id), signed.digest_hex)  # as it is by now
         with self._state.writing() as connection:
             row = {"offer": offer_id, "plan": json.dumps(planned), "proposal": held.signed.digest_hex}
             connection.execute(plans.insert().values(**row))
         return planned
 
+    def next(self, held: Held, rule: Rule, offer_id: str, path: Path, dataset: Dataset) -> dict[str, Any]:
+        """Returns what an offer is to become, written down; with as many as are left now, until the ledger has it.
+
+        Raises:
+            InvalidInput: The shares leave no room, or the offer cannot be bought any more.
+            NotFound: How it is shared now is not known.
+        """
+        planned = self.known(held).get(offer_id)
+        if planned is None:
+            return self.write(held, rule, offer_id, path, dataset)
+        offer = self._ledger.market.offer(offer_id)
+        if offer.sheet == planned["sheet"] or offer.left == planned["supply"]:
+            return planned
+        _require_open(offer)
+        planned |= {"supply": offer.left}
+        mine = (plans.c.proposal == held.signed.digest_hex) & (plans.c.offer == offer_id)
+        with self._state.writing() as connection:
+            connection.execute(plans.update().where(mine).values(plan=json.dumps(planned)))
+        return planned
+
     def is_past(self, held: Held, named: Sequence[str], offer: str) -> bool:
         """Whether an offer was changed before: the next one is planned when all of it is final and on record."""
         return bool(self.known(held).keys() & set(named[named.index(offer) + 1 :]))
+
+
+def _require_open(offer: Offer) -> None:
+    if not offer.is_open:
+        raise InvalidInput(
+            f"the offer {offer.offer} cannot be bought any more, and accepting would offer it anew",
+            hint="offer the asset again, and open it to proposals with that offer",
+        )
 
 
 def plan_draft(planned: Mapping[str, Any]) -> OfferDraft:

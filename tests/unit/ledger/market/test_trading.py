@@ -80,6 +80,19 @@ def test_an_offer_that_is_withdrawn_or_sold_out_cannot_be_bought(fair: Fair) -> 
     assert trades(fair.seller)[-1].action == "withdrawn"
 
 
+def test_what_is_sold_before_an_offer_is_said_anew_is_not_sold_again(fair: Fair) -> None:
+    offer, last = (fair.offer(f"{supply} left", supply=supply, price="1") for supply in (3, 1))
+    _, reprice = fair.sells.repricing(offer.offer, "2")
+    _, share = fair.sells.setting_shares(last.offer, (Share.of("0x" + "77" * 20, 500),))
+    for each in (offer, last):
+        done(fair.buys.buying(fair.to_buy(each)))
+    changed = reprice(lambda _: None)
+    assert (changed.price.amount, changed.left) == ("2.00", 2)
+    assert reprice(lambda _: None) == changed
+    with pytest.raises(InvalidInput, match="sold out"):
+        share(lambda _: None)
+
+
 def test_an_offer_lapses_where_its_asset_is_recalled(fair: Fair) -> None:
     offer = fair.offer("recalled")
     fair.seller.ledger.assets.set_state(offer.asset, "recalled")

@@ -122,6 +122,22 @@ def test_killed_after_any_transaction_it_goes_on_and_does_each_thing_once(
     assert versions.asset.version == 2
 
 
+def test_what_was_sold_while_it_was_broken_off_is_not_sold_again(stall: Stall, tmp_path: Path) -> None:
+    open_ = opened(stall, tmp_path, name="sold meanwhile", draft={"supply": 5})
+    digest, said = proposed(stall, open_, changed(open_, tmp_path)), []
+
+    def tell(words: str) -> None:
+        said.append(words)
+        if len(said) == 2:  # its offer is worked out by now
+            raise Killed
+
+    planning = sides(stall)[0].accepting.planning
+    with pytest.raises(Killed):
+        planning(digest)[1](tell)
+    stall.buyer.market.buying.planning(open_.offer.offer).carry_out(lambda _: None)
+    assert [each.left for each in done(planning(digest)).offers] == [4]
+
+
 def offered_again(stall: Stall, open_: Open) -> Any:
     return offered(stall, open_.path, name=name_of(stall, open_), number=2)[0]
 
