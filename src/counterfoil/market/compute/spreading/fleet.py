@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from counterfoil.core.signed_document import SignedDocument
-from counterfoil.errors import CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed, NotSetUp
+from counterfoil.errors import INSTALL_COMPUTE, CounterfoilError, InvalidInput, NodeUnreachable, NotAllowed, NotSetUp
 from counterfoil.market.compute.approvals import Approvals
 from counterfoil.market.compute.execution import Execution, Work
 from counterfoil.market.compute.sandbox import Walls
@@ -68,7 +68,7 @@ class Fleet:
         except ImportError as error:
             raise NotSetUp(
                 "jobs cannot be spread: the package distributed is missing",
-                hint="install the extra `compute`, e.g. pip install '.[compute]' in the repository's folder",
+                hint=INSTALL_COMPUTE,
             ) from error
         security = None
         if tls is not None:
