@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from making_console import empty_home, showing
+from making_jobs import HEAD, bought
 from making_market_pages import LICENCE_TEXT, Fairground, fairground, with_jobs
+from making_node import settled
 from playwright.sync_api import expect
 
 PLACES = (
@@ -16,6 +18,20 @@ PLACES = (
     "/market/sold",
     "/market/earnings",
 )
+
+
+TALKS = HEAD + (
+    "import time\n"
+    "for part in range(600):\n"
+    "    print('part', part, flush=True)\n"
+    "    time.sleep(0.1)\n"
+)  # fmt: skip
+WAITS = HEAD + (
+    "import json, time\n"
+    "time.sleep(0.4)\n"
+    "json.dump({'dose': 3}, open('/out/answer.json', 'w'))\n"
+)  # fmt: skip
+BLOCKS = {"count": 10, "epsilon": 8, "outputs": [{"name": "dose", "low": 0, "high": 6}]}
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +111,35 @@ def test_a_job_is_watched_and_what_it_made_is_let_out(ground, new_page, look_ove
     expect(page.get_by_role("status")).to_contain_text("notes.txt leaves with the result of its job")
     page.goto(f"{ground.seller.url}/market/jobs/{order}")
     expect(page.get_by_text("delivered").first).to_be_visible()  # the part that moves is taken anew by itself
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_a_job_is_watched_while_it_runs(ground, new_page, tmp_path):
+    """Its log grows and its bar moves on a page that nobody loads again, until its owner stops it."""
+    pytest.importorskip("opendp")
+    jobs, path = ground.stall.seller.market.jobs, tmp_path / "doses.csv"
+    path.write_text("person,dose\n" + "".join(f"{each},{each % 7}\n" for each in range(100)))
+    talks = bought(ground.stall, path, TALKS)
+    jobs.start()  # as a serving node does
+    settled(lambda: jobs.live is not None and bool(jobs.live.lines))
+    page = new_page(extra_http_headers=ground.seller.headers)
+    page.goto(f"{ground.seller.url}/market/jobs/{talks}")
+    log, bar = page.get_by_label("Log of the job"), page.get_by_role("progressbar", name="Parts that are done")
+    expect(log).to_contain_text("part 0\n")
+    expect(bar).to_be_visible()
+    before = len(jobs.live.lines)
+    expect(log).to_contain_text(f"part {before + 5}\n")
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_role("status")).to_contain_text("It is stopped, or stops in a moment")
+
+    blocks = bought(ground.stall, path, WAITS, privacy={"budget": {"epsilon": 8}, "blocks": BLOCKS})
+    settled(lambda: jobs.live is not None and jobs.live.order == blocks and jobs.live.done > 0)
+    page.goto(f"{ground.seller.url}/market/jobs/{blocks}")
+    expect(bar).to_have_attribute("max", "10")
+    done = int(bar.get_attribute("value"))
+    further = [f"progress[value='{each}']" for each in range(done + 1, 11)]
+    expect(page.locator(", ".join(further))).to_be_visible()
+    jobs.cancel(blocks)
 
 
 def test_a_part_that_is_watched_goes_on_after_the_node_answered_with_an_error(ground, new_page, console):
