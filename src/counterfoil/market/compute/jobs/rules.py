@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from hashlib import sha256
 from typing import Any, Final
 
 from counterfoil.core.note import VerifierKey
@@ -66,6 +67,17 @@ class ComputeRules:
         step_ms = table.whole("reportStep_ms", 1, _MOST_STEP_MS, default=REPORT_STEP_MS)
         table.require_empty()
         return cls(approvals, limits, gate, privacy, percent, step_ms)
+
+    def is_drawn(self, job: str) -> bool:
+        """Returns whether a job is one of those that are run twice.
+
+        It follows from the job's digest, so that its seller does not choose, and everybody can work it out again.
+
+        Args:
+            job: SHA-256 of its specification, 64 hexadecimal digits.
+        """
+        drawn = sha256(b"rerun" + bytes.fromhex(job)).digest()
+        return int.from_bytes(drawn[:4], "big") % 100 < self.rerun_percent
 
 
 def _approvals(table: StrictTable) -> Approvals:

@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -282,9 +281,8 @@ class JobRunner:
         live: Live,
         folder: Path,
     ) -> dict[str, Any]:
-        """Runs a share of the jobs twice; which ones follows from their digests, so nobody chooses."""
-        is_drawn = int(sha256(b"rerun" + bytes.fromhex(job.job)).hexdigest()[:8], 16) % 100 < rules.rerun_percent
-        if not is_drawn or ran.outcome.exit is not Exit.FINISHED:
+        """Runs a share of the jobs twice; see `ComputeRules.is_drawn`."""
+        if not rules.is_drawn(job.job) or ran.outcome.exit is not Exit.FINISHED:
             return {}
         found = compared(ran, self._place.run(work, approvals, folder / "again", publication, live))
         # A name that no rule knows could carry data: such files are one entry.

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,11 @@ def test_a_rerun_that_differs_is_told_and_names_carry_nothing(stall: Stall, dose
     rerun = stall.buyer.market.computing.fetch(order).receipt.rerun
     assert rerun is not None
     assert rerun["differing"] == ["count.json"]
+    drawn = bought(stall, doses, COUNT, rerunPercent=50)
+    step(stall, drawn, JobState.DELIVERED)
+    receipt = stall.buyer.market.computing.fetch(drawn).receipt
+    place = int(sha256(b"rerun" + bytes.fromhex(receipt.job)).hexdigest()[:8], 16) % 100
+    assert (receipt.rerun is not None) is (place < 50)
     other = bought(stall, doses, NAMES)
     step(stall, other, JobState.DELIVERED)
     result = stall.buyer.market.computing.fetch(other)
