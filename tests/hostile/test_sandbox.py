@@ -362,7 +362,7 @@ def _pythons(node_pid: int, walls: Walls) -> list[int]:
     """Returns the sandboxed Pythons below one process."""
     if walls is Walls.GVISOR:
         kernel = kernel_of(node_pid)
-        return [] if kernel is None else processes_of(kernel)[2:]
+        return [] if kernel is None else processes_of(kernel.pid)[2:]
     found = []
     for pid in processes_of(node_pid):
         try:

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from counterfoil.errors import NotSetUp
 
-__all__ = ["ALLOWED_CALLS", "filter_program"]
+__all__ = ["ALLOWED_CALLS", "NEW_NAMESPACES", "filter_program"]
 
 _BY_PURPOSE: Final = {
     "files": """
@@ -64,7 +64,7 @@ _BY_PURPOSE: Final = {
 ALLOWED_CALLS: Final = frozenset(name for names in _BY_PURPOSE.values() for name in names.split())
 """Calls allowed with any arguments; `clone`, `socketpair` and `ioctl` are allowed with some."""
 
-_NEW_NAMESPACES: Final = 0x7E020000
+NEW_NAMESPACES: Final = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET together."""
 
 _IOCTLS: Final = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -101,7 +101,7 @@ def filter_program() -> bytes:
         _add(made, pyseccomp, pyseccomp.ALLOW, name)
     for name in _PLAINLY_REFUSED:
         _add(made, pyseccomp, pyseccomp.ERRNO(errno.EPERM), name)
-    _add(made, pyseccomp, pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _NEW_NAMESPACES, 0))
+    _add(made, pyseccomp, pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEW_NAMESPACES, 0))
     _add(made, pyseccomp, pyseccomp.ALLOW, "socketpair", pyseccomp.Arg(0, pyseccomp.EQ, _AF_UNIX))
     for number in _IOCTLS:
         _add(made, pyseccomp, pyseccomp.ALLOW, "ioctl", pyseccomp.Arg(1, pyseccomp.MASKED_EQ, _LOW_BITS, number))

@@ -27,7 +27,8 @@ def gaps(outside: str = "") -> list[str]:
         outside: Release of the machine's kernel, where the job must be on another; empty where it is on that one.
     """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    found = _own_kernel(outside) if outside else _filter(status)
+    found = [] if status.get("Seccomp", "0").strip() == "2" else ["system calls are not filtered"]
+    found += _own_kernel(outside) if outside else _plain_kernel(status)
     if any(int(status.get(name, "0"), 16) for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb")):
         found.append("there are capabilities")
     if os.getpid() > _MOST_PIDS:
@@ -40,12 +41,10 @@ def _own_kernel(outside: str) -> list[str]:
     return found + [f"the device {each} is there" for each in _KERNEL_DEVICES if Path(each).exists()]
 
 
-def _filter(status: dict[str, str]) -> list[str]:
+def _plain_kernel(status: dict[str, str]) -> list[str]:
     found = []
     if status["NoNewPrivs"].strip() != "1":
         found.append("new privileges can be gained")
-    if status["Seccomp"].strip() != "2":
-        found.append("system calls are not filtered")
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
         found.append("sockets can be opened")

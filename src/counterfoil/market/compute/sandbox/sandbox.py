@@ -34,7 +34,7 @@ from counterfoil.market.compute.sandbox.outcome import Exit, Outcome, Usage
 from counterfoil.market.compute.sandbox.outputs import Taken, take_outputs
 from counterfoil.market.compute.sandbox.placing import Task, placed
 from counterfoil.market.compute.sandbox.probe import require_walls
-from counterfoil.market.compute.sandbox.second_kernel import KERNEL_USER, gvisor, kernel_of
+from counterfoil.market.compute.sandbox.second_kernel import KERNEL_USER, Kernel, gvisor, kernel_of
 from counterfoil.market.compute.sandbox.starter import OUT_OF_MEMORY
 from counterfoil.market.compute.sandbox.user_namespace import HINT
 from counterfoil.market.compute.sandbox.walls import Walls, WallsPlan
@@ -120,7 +120,7 @@ class Sandbox:
             return bubblewrap(self.interpreter, mounts, limits, entry, threads=threads)
         return gvisor(self.runsc, self.interpreter, mounts, limits, entry, threads=threads)
 
-    def _kernel_of(self, job: Job) -> int | None:
+    def _kernel_of(self, job: Job) -> Kernel | None:
         if self.runsc is None:
             return None
         if (found := kernel_of(job.first_pid)) is None:

@@ -1,15 +1,17 @@
-"""The walls of gVisor around one job: runsc, a kernel in user space, inside bubblewrap's namespaces. No I/O.
+"""The walls of gVisor around one job: runsc, a kernel in user space, inside bubblewrap's namespaces.
 
 bwrap puts up the namespaces as without gVisor and shows the job's root below `/job`,
 to runsc alone; runsc shows that root to the job. So a fault of the machine's kernel
 is out of the job's reach, and a fault of runsc's ends at bubblewrap's walls. runsc
 filters its own system calls more narrowly than this package could from outside.
 
-runsc knows one user, 0, who has no rights, and is `JOB_ID` outside.
+runsc knows one user, 0, who has no rights, and is `JOB_ID` outside. A filter inside of
+its kernel keeps him from namespaces, in which he would have all of them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +28,13 @@ from counterfoil.market.compute.sandbox.confinement import (
     scratch,
     shown,
 )
+from counterfoil.market.compute.sandbox.filter import NEW_NAMESPACES
 from counterfoil.market.compute.sandbox.interpreter import Interpreter
 from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.process_tree import processes_of
 from counterfoil.market.compute.sandbox.walls import WallsPlan
 
-__all__ = ["KERNEL_USER", "gvisor", "kernel_of"]
+__all__ = ["KERNEL_USER", "Kernel", "gvisor", "kernel_of"]
 
 KERNEL_USER: Final = 0
 """User and group of the algorithm, as it sees itself under gVisor."""
@@ -45,6 +48,22 @@ _LEFT_OUT: Final = {"RLIMIT_CPU", "RLIMIT_MSGQUEUE"}
 
 _KERNEL: Final = b"runsc-sandbox"
 """How runsc names the process that is the kernel."""
+
+_MEMORY: Final = "/memfd:runsc-memory"
+"""How it names the file, in memory, that all pages of the job are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """gVisor's kernel of one job.
+
+    Attributes:
+        pid: The process under which all of the job is, as this machine numbers it.
+        memory: The file that holds every page of the job, whether a process maps it or not.
+    """
+
+    pid: int
+    memory: Path
 
 
 def gvisor(
@@ -67,7 +86,7 @@ def gvisor(
         own += ["--dir", f"{_ROOT}{place}"]
     walls = [*namespaces(), *scratch(limits), *own, *shown(interpreter, mounts, _ROOT)]
     walls += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
-    inside = ["/runsc", "--rootless", "--network", "none", "--ignore-cgroups", "--root", _STATE]
+    inside = ["/runsc", "--rootless", "--network", "none", "--ignore-cgroups", "--oci-seccomp", "--root", _STATE]
     return WallsPlan(
         arguments=tuple(walls),
         inside=(*inside, "run", "--bundle", _BUNDLE, "job"),
@@ -76,15 +95,22 @@ def gvisor(
     )
 
 
-def kernel_of(first_pid: int) -> int | None:
-    """Returns gVisor's own process among those that descend from `first_pid`; all of the job descends from it."""
+def kernel_of(first_pid: int) -> Kernel | None:
+    """Returns gVisor's kernel among the processes that descend from `first_pid`, or None."""
     for pid in processes_of(first_pid):
         try:
             name = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
+            if name == _KERNEL and (memory := _memory_of(pid)) is not None:
+                return Kernel(pid, memory)
         except OSError:
             continue
-        if name == _KERNEL:
-            return pid
+    return None
+
+
+def _memory_of(pid: int) -> Path | None:
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        if str(each.readlink()).startswith(_MEMORY):
+            return each
     return None
 
 
@@ -97,7 +123,10 @@ def _config(interpreter: Interpreter, limits: Limits, entry: str, threads: int) 
     return {
         "ociVersion": "1.0.0",
         "hostname": "job",
-        "linux": {"namespaces": [{"type": name} for name in ("ipc", "mount", "network", "pid", "uts")]},
+        "linux": {
+            "namespaces": [{"type": name} for name in ("ipc", "mount", "network", "pid", "uts")],
+            "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": _refused()},
+        },
         "mounts": _mounts(interpreter),
         "process": {
             "args": command(interpreter, entry, ceilings),
@@ -110,6 +139,22 @@ def _config(interpreter: Interpreter, limits: Limits, entry: str, threads: int) 
         # Everything below is mounted read-only by bwrap already, and in a way that runsc may not mount anew.
         "root": {"path": _ROOT, "readonly": False},
     }
+
+
+def _refused() -> list[dict[str, Any]]:
+    """Returns the calls that make or enter namespaces, as rules of the description's filter.
+
+    `clone3` has its flags where a filter cannot look. It must not answer EPERM, for C libraries
+    go on without it only after ENOSYS: that is what comes where a tracer is asked, and there can be none.
+    """
+    made: list[dict[str, Any]] = [
+        {"names": ["ptrace", "setns", "unshare"], "action": "SCMP_ACT_ERRNO"},
+        {"names": ["clone3"], "action": "SCMP_ACT_TRACE"},
+    ]
+    for flag in (1 << bit for bit in range(NEW_NAMESPACES.bit_length()) if NEW_NAMESPACES >> bit & 1):
+        given = {"index": 0, "op": "SCMP_CMP_MASKED_EQ", "value": flag, "valueTwo": flag}
+        made.append({"names": ["clone"], "action": "SCMP_ACT_ERRNO", "args": [given]})
+    return made
 
 
 def _mounts(interpreter: Interpreter) -> list[dict[str, Any]]:

@@ -5,8 +5,9 @@ whole job. Memory is the resident memory of all processes, the tables that map i
 lies in the scratch space, and the buffers of sockets at their fullest. When that is above
 the limit, pages that processes share are counted once before anything is ended.
 
-Under gVisor the job's processes are those that its kernel holds; that kernel's own
-memory counts with theirs, for it holds the job's pages.
+Under gVisor the job's processes are those that its kernel holds, and that kernel is one
+of them. Their pages are in one file of its, which counts as a whole: pages stay there
+that no process maps any more.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Final
 from counterfoil.market.compute.sandbox.limits import Limits
 from counterfoil.market.compute.sandbox.outcome import Exit
 from counterfoil.market.compute.sandbox.process_tree import processes_of
+from counterfoil.market.compute.sandbox.second_kernel import Kernel
 
 __all__ = ["Overrun", "Watch"]
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _KIB: Final = 1024
+_BLOCK_BYTES: Final = 512
+"""Unit of `st_blocks`, whatever the file system (stat(2))."""
+
 _SOCKET_BYTES: Final = 212_992
 """Most that waits in one socket (net.core.wmem_default, socket(7)); a job cannot ask for more."""
 
@@ -47,11 +51,15 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One process at one moment: own CPU ticks, those of children it has waited for, pages, tables, threads."""
+    """One process at one moment: own CPU ticks, those of children it has waited for, memory, tables, threads.
+
+    Memory is apart for pages of files in memory, among which are those that gVisor's kernel holds.
+    """
 
     own_ticks: int
     waited_ticks: int
-    resident_pages: int
+    resident_bytes: int
+    in_memory_files_bytes: int
     table_bytes: int
     threads: int
 
@@ -64,7 +72,7 @@ class Watch:
         first_pid: The first process of the job's namespace, as this machine numbers it.
         scratch_fd: Descriptor of the scratch space's folder.
         limits: The job's.
-        kernel_pid: gVisor's process under which all of the job is; None without gVisor.
+        kernel: gVisor's, under which all of the job is; None without gVisor.
         peak_bytes: Most memory seen.
         written_bytes: Most seen in the scratch space.
         cpu_ms: Milliseconds of processor time seen so far.
@@ -73,7 +81,7 @@ class Watch:
     first_pid: int
     scratch_fd: int
     limits: Limits
-    kernel_pid: int | None = None
+    kernel: Kernel | None = None
     peak_bytes: int = 0
     written_bytes: int = 0
     cpu_ms: int = 0
@@ -82,11 +90,11 @@ class Watch:
     def look(self) -> Overrun | None:
         """Looks once; returns the first limit that was passed, or None."""
         seen = _seen_of(processes_of(self.first_pid))
-        job = seen if self.kernel_pid is None else _seen_of(processes_of(self.kernel_pid))
+        job = seen if self.kernel is None else _seen_of(processes_of(self.kernel.pid))
         return self._processes(job) or self._disk() or self._memory(job) or self._cpu(seen)
 
     def _processes(self, job: dict[int, _Seen]) -> Overrun | None:
-        if self.kernel_pid is None:
+        if self.kernel is None:
             count = sum(each.threads for pid, each in job.items() if pid != self.first_pid)
         else:  # gVisor holds a process in a process, and counts threads itself, for which it has more or fewer
             count = len(job) - _KERNEL_PROCESSES
@@ -109,14 +117,33 @@ class Watch:
     def _memory(self, job: dict[int, _Seen]) -> Overrun | None:
         space = os.fstatvfs(self.scratch_fd)
         apart = (space.f_blocks - space.f_bfree) * space.f_frsize + _socket_bytes(self.first_pid)
-        apart += sum(each.table_bytes for each in job.values())
-        used = sum(each.resident_pages for each in job.values()) * _PAGE_BYTES + apart
+        apart += sum(each.table_bytes for each in job.values()) + self._held_bytes()
+        used = sum(self._mapped_bytes(each) for each in job.values()) + apart
         if used > self.limits.memory_bytes:
-            used = sum(_proportional_bytes(pid, each) for pid, each in job.items()) + apart
+            used = sum(self._proportional_bytes(pid, each) for pid, each in job.items()) + apart
         self.peak_bytes = max(self.peak_bytes, used)
         if used > self.limits.memory_bytes:
             return Overrun(Exit.MEMORY, f"{used:,} bytes of memory, and {self.limits.memory_bytes:,} are allowed")
         return None
+
+    def _held_bytes(self) -> int:
+        """Returns what is in the file of gVisor's kernel: all of the job's pages."""
+        try:
+            return 0 if self.kernel is None else self.kernel.memory.stat().st_blocks * _BLOCK_BYTES
+        except OSError:
+            return 0  # it has ended
+
+    def _mapped_bytes(self, each: _Seen) -> int:
+        """Returns the memory of one process; without files in memory under gVisor, which are counted apart there."""
+        return each.resident_bytes if self.kernel is not None else each.resident_bytes + each.in_memory_files_bytes
+
+    def _proportional_bytes(self, pid: int, seen: _Seen) -> int:
+        """As above, a page shared by n counted as an nth; all of it where that is not told."""
+        try:
+            told = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        except OSError:
+            return self._mapped_bytes(seen)
+        return _kib(told, b"Pss:") - (_kib(told, b"Pss_Shmem:") if self.kernel is not None else 0)
 
     def _cpu(self, seen: dict[int, _Seen]) -> Overrun | None:
         """A process that ended counts through whoever waited for it, or as it was last seen: the higher of both."""
@@ -142,7 +169,8 @@ def _seen(pid: int) -> _Seen | None:
     except OSError:
         return None
     own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
-    return _Seen(own, waited, int(fields[21]), _kib(status, b"VmPTE:"), int(fields[17]))
+    resident, in_memory = _kib(status, b"RssAnon:") + _kib(status, b"RssFile:"), _kib(status, b"RssShmem:")
+    return _Seen(own, waited, resident, in_memory, _kib(status, b"VmPTE:"), int(fields[17]))
 
 
 def _kib(text: bytes, name: bytes) -> int:
@@ -158,11 +186,3 @@ def _socket_bytes(pid: int) -> int:
     except OSError:
         return 0
     return max(0, lines - 1) * _SOCKET_BYTES
-
-
-def _proportional_bytes(pid: int, seen: _Seen) -> int:
-    """Returns the memory of one process, a page shared by n counted as an nth; all of it where that is not told."""
-    try:
-        return _kib(Path(f"/proc/{pid}/smaps_rollup").read_bytes(), b"Pss:")
-    except OSError:
-        return seen.resident_pages * _PAGE_BYTES

@@ -18,7 +18,7 @@ import pytest
 from making_sandbox import SMALL, run_code
 
 from counterfoil.errors import InvalidInput, NotFound, NotSetUp
-from counterfoil.market.compute.sandbox import Exit, Interpreter, Limits, Sandbox, Task, Usage
+from counterfoil.market.compute.sandbox import Exit, Interpreter, Limits, Sandbox, Task, Usage, Walls
 from counterfoil.market.compute.sandbox.confinement import environment, hard_limits
 from counterfoil.market.compute.sandbox.filter import ALLOWED_CALLS, filter_program
 from counterfoil.market.compute.sandbox.log import Log
@@ -123,6 +123,23 @@ def test_a_gap_in_the_walls_is_found_by_the_probe(monkeypatch, open_folder):
     monkeypatch.setenv("PATH", f"{open_folder}:{os.environ['PATH']}")
     with pytest.raises(NotSetUp, match="system calls are not filtered.*sockets can be opened"):
         Sandbox.open()
+
+
+def test_a_runsc_without_its_filter_is_found_by_the_probe(monkeypatch, open_folder):
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if python is None or shutil.which("runsc") is None:
+        pytest.skip("no Python here that every user can start, or no runsc")
+    wrapper = open_folder / "bwrap"
+    wrapper.write_text(
+        f"#!{python}\n"
+        "import os, sys\n"
+        "given = [each for each in sys.argv[1:] if each != '--oci-seccomp']\n"
+        f"os.execv({str(Sandbox.open().bwrap)!r}, ['bwrap', *given])\n"
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{open_folder}:{os.environ['PATH']}")
+    with pytest.raises(NotSetUp, match="system calls are not filtered"):
+        Sandbox.open(walls=Walls.GVISOR)
 
 
 def test_anything_of_a_home_beside_an_interpreter_is_a_gap():
