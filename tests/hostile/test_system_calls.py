@@ -102,6 +102,26 @@ def test_calls_that_look_into_processes_or_change_namespaces_are_refused(jobs):
     assert refused.count("[Errno 1] ") + refused.count("[Errno 38] ") == 28, refused
 
 
+@x86
+def test_who_takes_over_the_first_process_cannot_write_to_the_node(jobs):
+    """It is of the job's user and waits for its children: what it finds in its memory when one ends, it runs."""
+    told = bytes.fromhex(
+        "b801000000 31ff 488d3536000000 ba05000000 0f05"  # write(0, "sent\n", 5), to the socket
+        "488d3528000000 488d1d26000000 4885c0 480f48f3"  # which text it is: whether that worked
+        "b801000000 bf01000000 ba05000000 0f05"  # write(1, it, 5), to the log
+        "b8e7000000 31ff 0f05"  # exit_group(0)
+    )
+    outcome = jobs.run(
+        "import os, time\n"
+        "at = int(open('/proc/1/syscall').read().split()[-1], 16)\n"
+        "with open('/proc/1/mem', 'r+b', 0) as memory:\n"
+        f"    memory.seek(at)\n    memory.write({told!r} + b'sent\\nshut\\n')\n"
+        "if os.fork() == 0:\n    if os.fork() == 0: time.sleep(0.1)\n    os._exit(0)\n"
+        "time.sleep(5)\n"
+    )
+    assert text(outcome) == "shut\n"
+
+
 def test_it_is_nobody_and_cannot_become_anybody(jobs):
     code = (
         "import os\n"

@@ -39,7 +39,8 @@ class Job:
         first_fd: Descriptor of that process: it can be read from when all of the job is gone.
         scratch_fd: Descriptor of the scratch space; the files in it outlive the job as long as this is open.
         log_fd: Read from for standard output and error; never blocks.
-        line: Its other end is the job's standard input, until the algorithm begins.
+        line: Its other end is the job's standard input, until the algorithm begins. It is closed then, so that
+            nothing of the job's can be put into it.
     """
 
     bwrap: subprocess.Popen[bytes]
@@ -54,7 +55,9 @@ class Job:
         for pid in processes_of(self.first_pid):
             with suppress(OSError):  # it may have ended
                 Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
-        self.line.send(b"g")
+        with suppress(ConnectionError):  # likewise: its exit code will say so
+            self.line.send(b"g")
+        self.line.close()  # bwrap keeps the other end, and the job may write into bwrap's memory
 
     def end(self) -> None:
         """Ends every process of the job at once."""
@@ -105,11 +108,17 @@ def launched(bwrap: Path, plan: WallsPlan) -> Iterator[Job]:
             os.close(each)
         theirs.close()
         first_pid = _first_pid(info_in, log_in)
-        first_fd = os.pidfd_open(first_pid)
+        try:
+            first_fd = os.pidfd_open(first_pid)
+        except OSError as error:
+            raise _no_walls(log_in) from error
         stack.callback(os.close, first_fd)
         stack.callback(_end, first_fd)
         _await_ready(mine, log_in)
-        scratch_fd = os.open(f"/proc/{first_pid}/root{SCRATCH}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            scratch_fd = os.open(f"/proc/{first_pid}/root{SCRATCH}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _no_walls(log_in) from error
         stack.callback(os.close, scratch_fd)
         yield Job(process, first_pid, first_fd, scratch_fd, log_in, mine)
 
@@ -162,7 +171,11 @@ def _first_pid(info_fd: int, log_fd: int) -> int:
 
 def _await_ready(line: socket.socket, log_fd: int) -> None:
     if _read_until(line.fileno(), time.monotonic() + _START_S) != b"r":
-        raise NotSetUp(f"jobs cannot run here: the sandbox does not stand ({_said(log_fd)})", hint=HINT)
+        raise _no_walls(log_fd)
+
+
+def _no_walls(log_fd: int) -> NotSetUp:
+    return NotSetUp(f"jobs cannot run here: the sandbox does not stand ({_said(log_fd)})", hint=HINT)
 
 
 def _read_until(descriptor: int, until: float) -> bytes:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -19,9 +20,11 @@ from making_sandbox import SMALL, run_code
 
 from counterfoil.errors import InvalidInput, NotFound, NotSetUp
 from counterfoil.market.compute.sandbox import Exit, Interpreter, Limits, Sandbox, Task, Usage, Walls
-from counterfoil.market.compute.sandbox.confinement import environment, hard_limits
+from counterfoil.market.compute.sandbox.confinement import bubblewrap, environment, hard_limits
 from counterfoil.market.compute.sandbox.filter import ALLOWED_CALLS, filter_program
+from counterfoil.market.compute.sandbox.launch import launched
 from counterfoil.market.compute.sandbox.log import Log
+from counterfoil.market.compute.sandbox.placing import placed
 
 
 @pytest.fixture
@@ -97,6 +100,38 @@ def test_walls_that_do_not_stand_are_said_with_what_bwrap_said(monkeypatch, open
     monkeypatch.setenv("PATH", f"{open_folder}:{os.environ['PATH']}")
     with pytest.raises(NotSetUp, match="No permissions to create new namespace"):
         Sandbox.open()
+
+
+def test_walls_that_fall_at_once_are_said(monkeypatch, open_folder):
+    """A bwrap that names a first process which is gone by then."""
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if python is None:
+        pytest.skip("no Python here that every user can start")
+    fake = open_folder / "bwrap"
+    fake.write_text(
+        f"#!{python}\n"
+        "import os, sys\n"
+        "gone = os.fork() or os._exit(0)\n"
+        "os.waitpid(gone, 0)\n"
+        "os.write(2, b'bwrap: Can\\'t mount proc\\n')\n"
+        "os.write(int(sys.argv[sys.argv.index('--info-fd') + 1]), b'{\"child-pid\": %d}' % gone)\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{open_folder}:{os.environ['PATH']}")
+    with pytest.raises(NotSetUp, match="does not stand .bwrap: Can't mount proc"):
+        Sandbox.open()
+
+
+def test_a_job_that_died_before_it_could_begin_is_seen_to_its_end(tmp_path):
+    (tmp_path / "main.py").write_text("")
+    sandbox = Sandbox.open()
+    with placed(Task(tmp_path, "main.py", {})) as mounts:
+        plan = bubblewrap(sandbox.interpreter, mounts, SMALL, "main.py", threads=1)
+        with launched(sandbox.bwrap, plan) as job:
+            job.end()
+            job.bwrap.wait()
+            job.begin()
+            assert job.bwrap.returncode == 128 + signal.SIGKILL
 
 
 def test_a_gap_in_the_walls_is_found_by_the_probe(monkeypatch, open_folder):
