@@ -72,6 +72,11 @@ class Fulfilling(Trades):
         moves = (f"{self.price(token, units).text} to the seller when the window is over",) if units else ()
         return self._order_plan(("delivered",), title, row, call, units, word.hex(), moves, wait_s)
 
+    def is_delivery_under_way(self, order: str) -> bool:
+        """Says whether this home sent that an order is delivered, and no final block tells what became of that."""
+        row = self.require_order(order)
+        return self._calls.under_way(f"trade delivered {row.order}", self.opened.contract.address) is not None
+
     def accepting(self, order: str, shares: tuple[Share, ...] | None = None) -> _Planned:
         """Returns what paying the seller before the window is over costs, and what does it; only the buyer can.
 

@@ -42,11 +42,14 @@ class JobClosing:
         self._now = now
 
     def wait(self, job: KeptJob) -> KeptJob:
-        """Gives up a job that waits where its order was refunded, or was due before."""
+        """Gives up a job that waits where its order was refunded, or was due before and no delivery is under way."""
+        is_under_way = self._ledger.market.is_delivery_under_way(
+            job.order
+        )  # first: what is not is in what is read next
         order = self._ledger.market.order(job.order)
         if order.state == "refunded":
             return self._refunded(job)
-        if order.state == "held" and order.due <= self._now():
+        if order.state == "held" and order.due <= self._now() and not is_under_way:
             told = "it was due before it was delivered"
             return self._book.change(job.order, job.state, state=JobState.CANCELLED, told=told)
         return job
