@@ -3,41 +3,60 @@
     python market_writer.py
 
 For every line of JSON on standard input a child is forked, so that a run costs no imports: {"do": "serve" | "buy" |
-"resume", "home": "…", "now": Unix seconds, "at": name of a function, or "", "nth": 1}. A child kills itself with
-SIGKILL when that function of the product is called for the nth time: nothing of the product is changed for it.
-Standard output gets what a child says, one line of JSON each, and {"ended": status}.
+"compute" | "resume", "home": "…", "now": Unix seconds, "at": name of a function, or "", "nth": 1}. A child kills
+itself with SIGKILL when that function of the product is called for the nth time: nothing of the product is changed
+for it. Standard output gets what a child says, one line of JSON each, and {"ended": status}.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from making_jobs import COUNT, algorithm
 from making_node import running
 from organisations import Clock, open_home
 
 from counterfoil.errors import CounterfoilError
 from counterfoil.ledger.embedded.server import serve
 from counterfoil.market.buying import buying, entrance
+from counterfoil.market.buying.computing import ToCompute
 from counterfoil.market.buying.purchases import Purchase
+from counterfoil.market.compute.jobs import jobs
+from counterfoil.market.compute.sandbox import Sandbox
 from counterfoil.market.selling import selling
 from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
 from counterfoil.node.settings import NodeSettings
 from counterfoil.organisation import Organisation
 
-__all__ = ["buying", "entrance", "selling"]
+__all__ = ["buying", "entrance", "jobs", "selling"]
 
 PAUSE_S = 0.05
+HEAVY = (
+    "counterfoil.ledger.anchors.anchoring",
+    "counterfoil.provenance.fingerprints.csv_source",
+    "counterfoil.provenance.models.semantic",
+    "jsonschema",
+    "pandas",
+    "pyarrow.csv",
+    "sklearn.pipeline",
+    "uvicorn",
+    "uvloop",
+)
+"""What a seller imports on its way to a job's end."""
 
 
 def say(told: dict[str, Any]) -> None:
@@ -80,10 +99,14 @@ def run_buyer(told: dict[str, Any]) -> None:
             planned = org.market.buying.planning(told["offer"], to=Path(told["to"]))
             bought = planned.carry_out(lambda _: None)
             org.market.buying.fetch(bought.order)
+        elif told["do"] == "compute":
+            wanted = ToCompute(algorithm(COUNT))
+            org.market.computing.planning(told["offer"], wanted, to=Path(told["to"])).carry_out(lambda _: None)
         else:
             while {each.state for each in purchases_of(org, told["offer"])} != {"fetched"}:
                 try:
                     org.market.buying.resume()
+                    org.market.computing.resume()
                 except CounterfoilError:  # the seller, whose ledger it is, is not there
                     pass
                 time.sleep(PAUSE_S)
@@ -95,6 +118,11 @@ def purchases_of(org: Organisation, offer: str) -> list[Purchase]:
 
 
 def main() -> None:
+    for each in HEAVY:  # once for all children
+        import_module(each)
+    if shutil.which("bwrap"):
+        Sandbox.open()
+    gc.freeze()
     for line in sys.stdin:
         told = json.loads(line)
         child = os.fork()

@@ -136,7 +136,8 @@ class Buying:
             referrer: Address of whoever brought the buyer.
             asks_seller: Whether the seller's node is asked first whether it would let us in.
             job_of: Returns the specification of the job that is bought; only for an offer of jobs.
-            to: Where it is to be fetched to, a file or a folder, also by `resume`; None fetches nothing by itself.
+            to: Where it is to be fetched to, a file or a folder (a folder for a job), also by `resume`; None fetches
+                nothing by itself.
 
         Raises:
             NotFound: There is no such offer, or its sheet cannot be had.
@@ -159,6 +160,8 @@ class Buying:
         seen = {each.order for each in before} if job_of is None else None
         if to is not None and purchase.kind in _FETCHABLE:
             purchase = replace(purchase, path=str(self._path(purchase, to)))
+        elif to is not None and purchase.kind == "job":
+            purchase = replace(purchase, path=str(to.absolute()))
         return self._planned(
             purchase, found, signed, admission, seen, most=most, token=token, way=way, referrer=referrer
         )

@@ -141,14 +141,13 @@ class Computing:
             token=token,
             way=way,
             job_of=lambda signed: self._spec(wanted, signed).encode(),
+            to=to,
         )
 
         def carry_out(tell: Tell) -> Purchase:
             if wanted.algorithm is not None:
                 self._keep(planned.order, wanted)
             bought = planned.carry_out(tell)
-            if to is not None:
-                bought = self._purchases.change(bought.order, path=str(to.absolute()))
             tell("Handing the job in ...")
             self.hand_in(bought.order)
             return self._purchases.at(bought.order)
