@@ -92,13 +92,15 @@ class Fulfilling(Trades):
     def settling(self, order: str, shares: tuple[Share, ...] | None = None, *, wait_s: float | None = None) -> _Planned:
         """Returns what paying out an order whose window is over costs, and what does it; anybody can.
 
+        The buyer's own account can before: that is accepting it.
+
         Args:
             order: The order, delivered.
             shares: The shares it was bought with; None takes them from the ledger.
             wait_s: How long it is waited for, where not as long as a ledger may take.
 
         Raises:
-            Reverted: Its window is open.
+            Reverted: Its window is open, and this account is not the buyer's.
         """
         return self._settled(self.require_order(order), shares, "pay out the order", wait_s)
 

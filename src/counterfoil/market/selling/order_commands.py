@@ -62,7 +62,10 @@ def refund(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
 @sending
 @click.pass_obj
 def settle(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
-    """Have the market pay out an order whose window is over; anybody can, and a running node does it by itself."""
+    """Have the market pay out an order whose window is over; anybody can, and a running node does it by itself.
+
+    The buyer can before its window is over, and gives up the time to complain.
+    """
     require_packages()
     with session.open() as org:
         made = carried_out(session, org, *org.ledger.market.settling(order_id), dry_run=dry_run, yes=yes)
