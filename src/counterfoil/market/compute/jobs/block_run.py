@@ -24,6 +24,7 @@ from counterfoil.market.compute.execution import Execution, Input, Work, content
 from counterfoil.market.compute.gate.privacy.blocks import split
 from counterfoil.market.compute.gate.privacy.rules import BlockRules
 from counterfoil.market.compute.sandbox import Exit, Sandbox
+from counterfoil.market.compute.sandbox.log import Line
 
 __all__ = ["ANSWER", "answers_of_blocks"]
 
@@ -40,6 +41,7 @@ def answers_of_blocks(
     scratch: Path,
     *,
     publication: SignedDocument | None = None,
+    on_line: Line | None = None,
     is_stopped: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Mapping[str, Any] | None], Execution]:
@@ -53,6 +55,7 @@ def answers_of_blocks(
         person: The column that says whose row it is; None: each row is a person.
         scratch: Folder for blocks and outputs.
         publication: The publisher's document.
+        on_line: Told each line of every block's log as it comes.
         is_stopped: Says whether the owner wants it ended.
         progress: Told (blocks done, blocks in all).
 
@@ -80,7 +83,9 @@ def answers_of_blocks(
             _write(path, header, [rows[each] for each in block])
             part = replace(work, inputs={"data": Input(path, content_root(path))})
             into = folder / "out"
-            last = execute(sandbox, part, approvals, into, publication=publication, is_stopped=is_stopped)
+            last = execute(
+                sandbox, part, approvals, into, publication=publication, on_line=on_line, is_stopped=is_stopped
+            )
             if last.outcome.exit is Exit.OWNER:
                 raise Stale("the job was stopped")
             answers.append(_answer(into / ANSWER) if last.outcome.exit is Exit.FINISHED else None)

@@ -226,7 +226,7 @@ class JobRunner:
             answer, blocks = answer_blocks(self._paying(job, content), rules.privacy, answers), rules.privacy.blocks
             self._put_answer(job, content, rules.privacy, Cost.of(blocks.epsilon, blocks.delta), answer)
             told = {"environment": last.environment.digest_hex, "exit": "finished", "usage": _NOTHING}
-            return _Ran(told)
+            return _Ran(told, log="".join(f"{line}\n" for line in live.lines).encode())
         into = folder / "out"
         ran = self._place.run(work, approvals, into, publication, live)
         live.done = 1
@@ -266,6 +266,7 @@ class JobRunner:
             privacy.person,
             folder,
             publication=publication,
+            on_line=live.take,
             is_stopped=lambda: live.is_stopped,
             progress=progress,
         )

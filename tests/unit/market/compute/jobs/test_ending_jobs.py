@@ -296,8 +296,10 @@ def test_times_are_rounded_as_the_offer_says_and_the_log_stays(stall: Stall, dos
 def test_blocks_give_noisy_means_alone(stall: Stall, doses: Path) -> None:
     pytest.importorskip("opendp")
     blocks = {"count": 5, "epsilon": 8, "outputs": [{"name": "dose", "low": 0, "high": 6}]}
-    order = bought(stall, doses, MEAN, privacy={"budget": {"epsilon": 8}, "blocks": blocks})
+    code = f"{MEAN}print(len(open('/in/data').readlines()), 'lines')\n"
+    order = bought(stall, doses, code, privacy={"budget": {"epsilon": 8}, "blocks": blocks})
     step(stall, order, JobState.DELIVERED)
+    assert stall.seller.market.jobs.log(order).count(b" lines\n") == 5
     result = stall.buyer.market.computing.fetch(order)
     answer = json.loads(result.outputs["answer.json"])
     assert set(answer["answers"]["values"]) == {"dose"}
