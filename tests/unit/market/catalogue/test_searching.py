@@ -78,9 +78,7 @@ def test_words_find_what_holds_them_the_best_first(catalogue: Catalogue, words: 
         pytest.param({"token": EURO}, {"Cargo"}, id="token"),
         pytest.param({"token": TOKEN, "least_units": 60, "most_units": 70}, {"Tide model", "Crews"}, id="price"),
         pytest.param({"token": TOKEN, "least_units": 71}, {"Weather"}, id="a price beyond 64 bits"),
-        pytest.param(
-            {"token": EURO, "most_units": 50}, {"Cargo", "Ship movements"}, id="at most; free in any"
-        ),
+        pytest.param({"token": EURO, "most_units": 50}, {"Cargo", "Ship movements"}, id="at most; free in any"),
         pytest.param({"is_free": True}, {"Ship movements"}, id="free"),
         pytest.param({"least_rows": 51}, {"Ship movements", "Weather", "Cargo"}, id="rows"),
         pytest.param({"most_missing_micro": 12_000}, {"Ship movements", "Weather", "Cargo"}, id="missing values"),
