@@ -142,13 +142,13 @@ def _config(interpreter: Interpreter, limits: Limits, entry: str, threads: int) 
 
 
 def _refused() -> list[dict[str, Any]]:
-    """Returns the calls that make or enter namespaces, as rules of the description's filter.
+    """Returns the calls that make or enter namespaces, and two that no job needs, as rules of the description's filter.
 
     `clone3` has its flags where a filter cannot look. It must not answer EPERM, for C libraries
     go on without it only after ENOSYS: that is what comes where a tracer is asked, and there can be none.
     """
     made: list[dict[str, Any]] = [
-        {"names": ["ptrace", "setns", "unshare"], "action": "SCMP_ACT_ERRNO"},
+        {"names": ["io_uring_setup", "ptrace", "setns", "unshare"], "action": "SCMP_ACT_ERRNO"},
         {"names": ["clone3"], "action": "SCMP_ACT_TRACE"},
     ]
     for flag in (1 << bit for bit in range(NEW_NAMESPACES.bit_length()) if NEW_NAMESPACES >> bit & 1):
