@@ -3,7 +3,7 @@
     python decision_writer.py HOME
 
 For every line `<what> <seed>` on standard input a child is forked, so that a run costs
-no imports. Standard output gets `started <pid>`, then one line for each thing that was
+no imports, and none of the tables that a model is put to work with. Standard output gets `started <pid>`, then one line for each thing that was
 acknowledged to the child, then `ended <status>`.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from organisations import ROW, put_to_work
+from organisations import ROW, policy, put_to_work, rows
 
 from counterfoil.decisions import Decision, Deployment
 from counterfoil.errors import Recalled
@@ -45,8 +45,8 @@ def decide_forever(loans: Deployment, seed: int, number: int) -> None:
         if chance.random() < 0.7:
             acknowledge(loans.decide(ROW | {"credit_amount": chance.randrange(1, 9_000)}, subject=subject))
             continue
-        rows = [ROW | {"credit_amount": amount} for amount in range(chance.choice([2, 7, 40]))]
-        for decision in loans.decide_many(rows, subjects=[f"{subject}-{place}" for place in range(len(rows))]):
+        asked = [ROW | {"credit_amount": amount} for amount in range(chance.choice([2, 7, 40]))]
+        for decision in loans.decide_many(asked, subjects=[f"{subject}-{place}" for place in range(len(asked))]):
             acknowledge(decision)
 
 
@@ -130,6 +130,7 @@ WORK: dict[str, Callable[[Organisation, int], None]] = {
 
 def main(home: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    rows(1), policy()  # what these load is there for all children
     for line in sys.stdin:
         what, seed = line.split()
         child = os.fork()
