@@ -3,8 +3,9 @@
     python decision_writer.py HOME
 
 For every line `<what> <seed>` on standard input a child is forked, so that a run costs
-no imports, and none of the tables that a model is put to work with. Standard output gets `started <pid>`, then one line for each thing that was
-acknowledged to the child, then `ended <status>`.
+no imports, and none of the tables that a model is put to work with. Standard output gets
+`started <pid>`, then one line for each thing that was acknowledged to the child, then
+`ended <status>`.
 """
 
 from __future__ import annotations
