@@ -90,6 +90,8 @@ def test_an_algorithm_comes_to_the_data_and_what_may_leave_goes_back(typed: Type
     ledger_port = free_port()
     digest = typed("seller", "algorithm", code)["digest"]
     assert typed("seller", "approved") == {"approved": []}
+    assert "market algorithm" in typed("seller", "approve", code, code=2)
+    assert "neither an algorithm's digest" in typed("seller", "approve", digest[:16], code=2)
     assert typed("seller", "approve", digest)["approved"] is True
     assert typed("seller", "approved") == {"approved": [digest]}
 
@@ -111,7 +113,9 @@ def test_an_algorithm_comes_to_the_data_and_what_may_leave_goes_back(typed: Type
     assert "counted 300" in typed("seller", "jobs", orders[0], "--log")["log"]
     [waiting] = typed("seller", "release")["waiting"]
     looking = ("release", waiting["job"], waiting["name"])
+    assert typed("seller", "release", orders[0])["waiting"] == [waiting]
     assert typed("seller", *looking)["preview"] == "nobody is named"
+    assert "--reason" in typed("seller", *looking, "--yes", code=2)
     deciding = (*looking, "--reason", "it names nobody", "--by", "Dr Weiss")
     typed("seller", *deciding, code=2)
     assert typed("seller", *deciding, "--yes")["verdict"] == "released"

@@ -359,6 +359,8 @@ class Market:
         if waiting:
             found = f"{counted(waiting, 'output')} of jobs {'waits' if waiting == 1 else 'wait'} for somebody to look"
             yield "release", found, "see the release desk, or `counterfoil market release`"
+        for job in self.jobs.held_up():
+            yield f"job:{job.order[:18]}", f"a job that was bought {job.told}", "mend that; it goes on by itself"
 
     def serve(self) -> None:
         """Has jobs that are bought run in the background from here on, once `step` finds a market."""

@@ -124,13 +124,18 @@ def _disks(home: Home) -> Iterator[Finding]:
 
 
 def _jobs(home: Home) -> Finding:
-    """Whether algorithms of others could run here. Most homes run none, so that nothing needs doing about it."""
+    """Whether algorithms of others could run here.
+
+    Most homes run none, so that nothing needs doing about it unless the settings say what they are locked in by.
+    """
     from counterfoil.market.compute.sandbox import Sandbox, Walls
 
     walls = Walls(home.settings.job_sandbox)
     try:
         Sandbox.open(walls=walls)
     except CounterfoilError as error:
+        if walls is not Walls.BUBBLEWRAP:
+            return Finding("jobs", error.message, error.hint)
         return Finding("jobs", f"{error.message}; needed only where others' algorithms are to run")
     return Finding("jobs", f"others' algorithms can be locked in here: the walls of {walls} were tried and hold")
 

@@ -42,7 +42,8 @@ def parse_settings(kind: type[S], data: bytes, file: str, version: int) -> S:
     try:
         table = tomllib.loads(data.decode())
     except ValueError as error:
-        raise HomeDamaged(f"{file} cannot be read: {error}", hint="mend it by hand") from error
+        hint = 'mend it by hand; a text stands in quotes: name = "text"'
+        raise HomeDamaged(f"{file} cannot be read: {error}", hint=hint) from error
     _require_format(table.pop("format", None), file, version)
     _require_known(table, kind, file)
     try:

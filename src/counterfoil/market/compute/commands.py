@@ -60,6 +60,8 @@ def approve(session: Session, what: str, remove: bool) -> None:
     Read what you approve: exactly these bytes may see the data. What leaves is the gate's to decide.
     """
     require_packages()
+    if Path(what).exists():
+        raise InvalidInput(f"{what[:200]} is a file or folder", hint="`counterfoil market algorithm` prints its digest")
     with session.open() as org:
         named = what
         if remove:
@@ -107,7 +109,9 @@ def jobs(session: Session, order_id: str | None, log: bool, run: bool) -> None:
 
 
 @click.command()
-@click.argument("job", metavar="[JOB]", required=False, help="The job, by the digest that the list shows.")
+@click.argument(
+    "job", metavar="[JOB]", required=False, help="The job, by the digest that the list shows, or its order."
+)
 @click.argument("name", metavar="[FILE]", required=False, help="The output.")
 @click.option("--reason", help="Why, in a line; it is public.")
 @click.option("--withhold", is_flag=True, help="Keep it for good instead of letting it leave.")
@@ -122,8 +126,12 @@ def release(
     With JOB alone the outputs of that job are listed. Only the bytes that were shown leave. What was decided stays.
     """
     require_packages()
+    if (yes or withhold) and (reason is None or by is None):
+        raise InvalidInput("nothing is decided without a reason and a name", hint="say --reason and --by, too")
     with session.open() as org:
         desk = org.market.jobs
+        if job is not None and job.startswith("0x"):
+            job = desk.book.at(job).job
         if job is None or name is None:
             waiting = desk.pending(job)
             rows = [(each.job, each.name, each.size, each.why, "; ".join(each.found)) for each in waiting]

@@ -241,6 +241,8 @@ def _hint(error: Any) -> str:
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         extra = next((name for name in error.instance if name not in known), "")
+        if not known:
+            return "leave them out: none are taken here"
         return did_you_mean(extra, known) or f"it may have {', '.join(known)}"[:300]
     if error.validator == "required":
         return "give it a value; it has no default"

@@ -73,6 +73,11 @@ class Approved:
 def _read(what: str) -> str:
     if _is_digest(what):
         return what
+    if "+" not in what:
+        raise InvalidInput(
+            f"{what[:80]!r} is neither an algorithm's digest of 64 hex digits nor a publisher's market key",
+            hint="`counterfoil market algorithm` prints the digest of a file or folder",
+        )
     key = VerifierKey.parse(what)
     if key.kind != ED25519:
         raise InvalidInput("a publisher signs with an Ed25519 key", hint="`counterfoil market key` prints a home's own")

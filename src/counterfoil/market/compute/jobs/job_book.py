@@ -13,7 +13,7 @@ from counterfoil.errors import NotAllowed, NotFound, Stale
 from counterfoil.market.state import MarketState, metadata
 from counterfoil.store.streams import time_text
 
-__all__ = ["JobBook", "JobState", "KeptJob"]
+__all__ = ["WAITS", "JobBook", "JobState", "KeptJob"]
 
 jobs_table: Final = Table(
     "compute_jobs",
@@ -35,6 +35,10 @@ jobs_table: Final = Table(
 """One row a job; `told` is for the owner: why it failed, what is being done. `receipt` is empty until it is signed.
 `look_s` is when a delivered job is looked at again: to be settled, and later to be forgotten.
 """
+
+
+WAITS: Final = "it waits"
+"""How `told` begins where a queued job waits for something that lacks here."""
 
 
 class JobState(StrEnum):

@@ -23,7 +23,7 @@ from counterfoil.market.compute.jobs.approved import Approved
 from counterfoil.market.compute.jobs.closing import WAITING, JobClosing
 from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
-from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
+from counterfoil.market.compute.jobs.job_book import WAITS, JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import NO_PARAMETERS, JobSpec
 from counterfoil.market.compute.jobs.live import Live
 from counterfoil.market.compute.jobs.result_file import pack_result
@@ -269,6 +269,10 @@ class Jobs:
         settled = act(job, name, digest, by=by, reason=reason, now=now)
         self._go_on_with_decided()
         return settled
+
+    def held_up(self) -> list[KeptJob]:
+        """Returns the jobs that wait for something that lacks here, which each tells."""
+        return [job for job in self.book.all((JobState.QUEUED,)) if job.told.startswith(WAITS)]
 
     # What a node does by itself
 

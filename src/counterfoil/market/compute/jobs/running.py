@@ -33,7 +33,7 @@ from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.gate.records import GateRecord, SpendingRecord
 from counterfoil.market.compute.jobs.block_run import answers_of_blocks
 from counterfoil.market.compute.jobs.files import JobFiles
-from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
+from counterfoil.market.compute.jobs.job_book import WAITS, JobBook, JobState, KeptJob
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.live import Live
 from counterfoil.market.compute.jobs.places import laid_out
@@ -131,7 +131,7 @@ class JobRunner:
             work.mkdir(mode=0o700, parents=True)
             ran = self._ran(job, rules, sheet.wares.content, live, work)
         except (NotSetUp, LogUnavailable, NodeUnreachable) as error:
-            self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"it waits: {error.message}")
+            self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=f"{WAITS}: {error.message}")
             raise
         except CounterfoilError as error:
             if live.is_abandoned:
@@ -140,7 +140,7 @@ class JobRunner:
             return self._book.change(job.order, JobState.RUNNING, state=JobState.CANCELLED, told=told)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _FULL:
-                told = f"it waits: the disk refuses: {error.strerror}"
+                told = f"{WAITS}: the disk refuses: {error.strerror}"
                 self._book.change(job.order, JobState.RUNNING, state=JobState.QUEUED, told=told)
                 raise LogUnavailable(told, hint="free some disk space") from error
             _LOGGER.exception("a job failed in a way that was not foreseen")
@@ -232,7 +232,7 @@ class JobRunner:
         live.done = 1
         again = self._again(work, approvals, ran, publication, rules, job, live, folder)
         gated = self._gate(job, rules, ran, into, columns_of(data, content.media_type))
-        return _Ran(self._told(ran, rules) | again, _words(ran), ran.outcome.log, gated)
+        return _Ran(self._told(ran, rules) | again, _words(ran), _whole_log(ran), gated)
 
     def _put_answer(self, job: KeptJob, content: Content, privacy: PrivacyRules, cost: Cost, answer: bytes) -> None:
         """Keeps an answer with noise; what it cost is on record before, once unless a crash comes in between."""
@@ -332,6 +332,12 @@ def _require_open(order: Order, now_s: int) -> None:
 
 def _up(value: int, step: int) -> int:
     return -(-value // step) * step
+
+
+def _whole_log(ran: Execution) -> bytes:
+    """Returns the log, which says itself where it was cut off."""
+    log = ran.outcome.log
+    return log + f"\n[cut off here, after {len(log):,} bytes]\n".encode() if ran.outcome.is_log_cut else log
 
 
 def _words(ran: Execution) -> str:

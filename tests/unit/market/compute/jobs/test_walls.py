@@ -13,6 +13,7 @@ from making_market import market
 from counterfoil.market.compute.environment import environment_of
 from counterfoil.market.compute.jobs.job_book import JobState
 from counterfoil.market.compute.sandbox import Sandbox, Walls
+from counterfoil.organisation.doctor import examine_opened
 
 pytestmark = pytest.mark.skipif(
     shutil.which("bwrap") is None or shutil.which("runsc") is None, reason="bubblewrap or runsc is not installed"
@@ -32,6 +33,10 @@ def test_a_job_waits_for_gvisor_and_runs_in_it(tmp_path: Path, monkeypatch: pyte
             order = bought(stall, data, COUNT)
             stall.seller.market.jobs.step()
             assert stall.seller.market.jobs.book.at(order).state is JobState.QUEUED
+            [(name, found, _)] = stall.seller.market.concerns()
+            assert (name, "runsc is missing" in found) == (f"job:{order[:18]}", True)
+            [told] = [each for each in examine_opened(stall.seller) if each.id == "jobs"]
+            assert "apt install runsc" in told.todo
         step(stall, order, JobState.DELIVERED)
         result = stall.buyer.market.computing.fetch(order)
     assert json.loads(result.outputs["count.json"]) == 41
