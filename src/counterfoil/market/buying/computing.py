@@ -47,6 +47,7 @@ from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
 from counterfoil.market.terms import fill_parameters
 from counterfoil.provenance.snapshots.addresses import Reach
 from counterfoil.store.durable import replace_file
+from counterfoil.store.new_file import require_new
 from counterfoil.store.recorder import Recorder
 from counterfoil.store.views import Views
 
@@ -131,9 +132,10 @@ class Computing:
             way: How it is paid.
 
         Raises:
-            InvalidInput: The parameters do not fit, or it asks for what the offer does not give.
+            InvalidInput: The parameters do not fit, it asks for what the offer does not give, or `to` is taken.
             NotAllowed: As for `Buying.planning`.
         """
+        require_new(to)
         planned = self._buying.planning(
             offer,
             stated,

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from counterfoil.core.note import VerifierKey
+from counterfoil.core.wording import counted
 from counterfoil.market.terms.claims import Claims
 from counterfoil.market.terms.credential import JURISDICTION, Credential
 from counterfoil.market.terms.jurisdiction import covers, may_lie_in
@@ -118,7 +119,7 @@ def _lack(rule: Rule, claims: Claims, context: Context, now: str) -> str | None:
     if rule.uses is not None:
         used = context.uses_of_order if rule.uses.per == "order" else context.uses_of_buyer
         if used >= rule.uses.most:
-            return f"gives access {rule.uses.most} times for each {rule.uses.per}, and that is used up"
+            return f"gives access {counted(rule.uses.most, 'time')} for each {rule.uses.per}, and that is used up"
     return None
 
 

@@ -182,6 +182,18 @@ def test_parameters_are_held_against_the_offers_schema_before_anything_is_paid(s
     assert stall.buys.balance().units == spent
 
 
+def test_a_result_has_nowhere_to_go_where_something_is_before_anything_is_paid(
+    stall: Stall, doses: Path, tmp_path: Path
+) -> None:
+    mean = algorithm(MEAN)
+    offer = job_offer(stall, doses, "taken", mean.digest_hex)
+    (tmp_path / "model").mkdir()
+    known = stall.buyer.market.purchases.all()
+    with pytest.raises(InvalidInput, match="model already exists"):
+        stall.buyer.market.computing.planning(offer, ToCompute(mean), to=tmp_path / "model")
+    assert stall.buyer.market.purchases.all() == known
+
+
 def test_statistics_leave_with_noise_until_the_budget_is_used_up(stall: Stall, doses: Path) -> None:
     pytest.importorskip("opendp")
     privacy = {"budget": {"epsilon": 1}, "person": "person", "statistics": {"columns": ["dose"], "mostEpsilon": 0.8}}
@@ -227,9 +239,9 @@ def test_a_second_free_job_of_the_same_buyer_is_refused(stall: Stall, doses: Pat
     first, second = (computing.planning(offer, ToCompute(mean, {"least": least})) for least in (0, 7))
     order = first.carry_out(lambda _: None).order
     reach(stall, order, JobState.DELIVERED)
-    with pytest.raises(NotAllowed, match="'one free job' gives access 1 times for each buyer"):
+    with pytest.raises(NotAllowed, match="'one free job' gives access 1 time for each buyer"):
         second.carry_out(lambda _: None)
-    with pytest.raises(NotAllowed, match="'one free job' gives access 1 times for each buyer"):
+    with pytest.raises(NotAllowed, match="'one free job' gives access 1 time for each buyer"):
         computing.planning(offer, ToCompute(mean, {"least": 8}))
     assert handed_in(stall, offer) == [order]
     assert set(computing.fetch(order).outputs) == {"result.json"}
