@@ -296,7 +296,7 @@ def test_an_offer_goes_to_oceans_form_and_back(
         (("publish", "scans", "{csv}", "--period", "soon"), 2, "is no duration"),
         (("publish", "scans", "{csv}", "--share", "0x12"), 2, "is no share"),
         (("show", "0x12"), 2, "is no"),
-        (("buy", NOBODY), 3, "there is no offer"),
+        (("buy", NOBODY), 3, "`counterfoil market search`"),
         (("download", NOBODY), 3, "this home has no purchase"),
         (("refund", NOBODY), 3, "there is no order"),
         (("known", "add", "nonsense"), 4, ""),

@@ -241,7 +241,8 @@ class Buying(Allowances):
             )
         if price.units > self.facts(token).units(wanted.most):
             raise NotAllowed(
-                f"it costs {price.text}, and at most {wanted.most[:40]} may be paid", hint="allow more, or leave it"
+                f"it costs {price.text}, and at most {wanted.most[:40]} may be paid",
+                hint="allow more with --max, or leave it",
             )
 
     def _paid(self, found: _Wanted, way: Way, title: str) -> tuple[tuple[ContractCall, ...], str]:

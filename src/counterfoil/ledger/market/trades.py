@@ -260,7 +260,8 @@ class Trades:
         self.opened.scanner.step()
         found = self.opened.book.offer(wanted)
         if found is None:
-            raise NotFound(f"there is no offer {wanted} on this ledger", hint="`offers` lists what there is")
+            hint = "`counterfoil market search` lists what there is"
+            raise NotFound(f"there is no offer {wanted} on this ledger", hint=hint)
         return found
 
     def require_order(self, order: str) -> Row[Any]:

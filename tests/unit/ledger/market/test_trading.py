@@ -54,8 +54,9 @@ def test_a_price_changes_and_a_buyer_of_the_old_one_is_told(fair: Fair) -> None:
     read = fair.to_buy(offer)
     new = done(fair.sells.repricing(offer.offer, "20"))
     assert (new.price.amount, new.left, new.offer) == ("20.00", 5, offer.offer)
-    with pytest.raises(NotAllowed, match=r"costs 20\.00 CREDIT, and at most 12\.50"):
+    with pytest.raises(NotAllowed, match=r"costs 20\.00 CREDIT, and at most 12\.50") as dear:
         fair.buys.buying(read)
+    assert "--max" in dear.value.hint
     done(fair.sells.offering(offer.asset, OfferDraft("licence", "12.50", "77" * 32)))
     with pytest.raises(NotAllowed, match="under the sheet 7777"):
         fair.buys.buying(read)
