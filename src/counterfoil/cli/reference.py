@@ -1,12 +1,15 @@
-"""The reference pages of commands, errors and the HTTP API, made from what they describe.
+"""The reference pages of commands, errors, settings and the HTTP API, made from what they describe.
 
 python -m counterfoil.cli.reference docs/reference
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
 from inspect import cleandoc
 from pathlib import Path
 from typing import Final
@@ -15,10 +18,9 @@ import click
 
 from counterfoil.cli.main import INTERRUPTED, USAGE, cli
 from counterfoil.errors import ERROR_TABLE, CounterfoilError, ErrorRow, row_for
+from counterfoil.store.home_settings import CONFIG_FILE, HomeSettings
 
-__all__ = ["api_page", "commands", "commands_page", "errors_page", "write_pages"]
-
-PAGES: Final = ("cli.md", "errors.md", "api.md")
+__all__ = ["api_page", "commands", "commands_page", "errors_page", "pages", "settings_page", "write_pages"]
 
 EXIT_CODES: Final = {
     0: "Done. For `check` and `replay`: nothing failed.",
@@ -113,9 +115,36 @@ def api_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def settings_page() -> str:
+    """Returns docs/reference/settings.md."""
+    said = cleandoc(HomeSettings.__doc__ or "").partition("Attributes:")[2]
+    texts = dict(part.partition(": ")[::2] for part in re.split(r"\n    (?=[a-z_]+: )", said)[1:])
+    rows = [f"| `{each.name}` | {_default(each)} | {_cell(texts[each.name])} |" for each in fields(HomeSettings)]
+    parts = [
+        "# The settings of a home",
+        _MADE,
+        f"`{CONFIG_FILE}` in the home's folder, in TOML: texts stand in quotes, lists in `[` and `]`. "
+        "`counterfoil init` writes the first lines; what is left out is as below. An unknown name is refused. A home that is open reads "
+        "them when it is opened next. What a node does is in its own file, `node.toml`: [the node](node.md); the "
+        "ledger's settings are written by `counterfoil ledger connect`.",
+        "| Setting | Without it | What it is |\n|---|---|---|\n" + "\n".join(rows),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Returns the text of every page by the name of its file."""
+    return {
+        "cli.md": commands_page(),
+        "errors.md": errors_page(),
+        "api.md": api_page(),
+        "settings.md": settings_page(),
+    }
+
+
 def write_pages(folder: Path) -> None:
     """Writes all pages into a folder."""
-    for name, text in zip(PAGES, (commands_page(), errors_page(), api_page()), strict=True):
+    for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -130,6 +159,12 @@ def _command_text(path: tuple[str, ...], command: click.Command) -> str:
     table = "\n".join(f"| `{_cell(option)}` | {_cell(text)} |" for option, text in rows)
     text = cleandoc(command.help or "")
     return f"## {name}\n\n```text\ncounterfoil {name} {usage}\n```\n\n{text}\n\n| Option | |\n|---|---|\n{table}"
+
+
+def _default(setting: Field[object]) -> str:
+    if setting.default is MISSING:
+        return "has to be there"
+    return f"`{json.dumps(setting.default)}`"
 
 
 def _error_row(row: ErrorRow, text: str) -> str:

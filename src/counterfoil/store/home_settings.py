@@ -54,7 +54,8 @@ class HomeSettings:
         outbox_url: PostgreSQL database of the outbox; empty keeps it in ledger/.
         depot_url: Object store for finished parts of the log and models; empty keeps all in the home.
         depot_cache_mib: Most that is kept here of what was fetched from it, in MiB.
-        dataset_gate: What a dataset must have passed before a model may rest on it; see `dataset_rules`.
+        dataset_gate: What a dataset must have passed before a model may rest on it: rules such as `"k=5"`, which
+            docs/reference/dataset-reports.md lists.
         market_folder: Folder, relative to the home, whose files and folders may be named over HTTP to be offered;
             empty for none: then snapshots alone can.
         fleet_scheduler: Address of a dask scheduler whose workers run the jobs that others bought, `tls://host:8786`;

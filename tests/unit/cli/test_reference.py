@@ -7,7 +7,7 @@ import pytest
 
 from counterfoil.cli.commands import COMMANDS, WITHOUT_HOME
 from counterfoil.cli.main import cli
-from counterfoil.cli.reference import EXIT_CODES, api_page, commands, commands_page, errors_page
+from counterfoil.cli.reference import EXIT_CODES, commands, pages
 from counterfoil.errors import ERROR_TABLE
 from counterfoil.node.app import description
 
@@ -16,7 +16,7 @@ ALL = dict(commands())
 
 
 def test_the_pages_are_what_the_commands_say():
-    for name, page in (("cli.md", commands_page()), ("errors.md", errors_page()), ("api.md", api_page())):
+    for name, page in pages().items():
         assert (DOCS / name).read_text("utf-8") == page, "run: python -m counterfoil.cli.reference docs/reference"
 
 
