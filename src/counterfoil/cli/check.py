@@ -14,7 +14,7 @@ import click
 from counterfoil.cli.session import Session
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import Report, report_lines
-from counterfoil.core.wording import counted
+from counterfoil.core.wording import counted, with_article
 from counterfoil.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def check(
 
 
 def _lines(file: Path, report: Report, require: tuple[str, ...]) -> Iterator[str]:
-    yield f"{file.name}: a {report.what}"
+    yield f"{file.name}: {with_article(report.what)}"
     yield ""
     yield from report_lines(report)
     yield from _fact_lines(report)

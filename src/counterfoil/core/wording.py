@@ -6,12 +6,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["counted", "did_you_mean", "nearest"]
+__all__ = ["counted", "did_you_mean", "nearest", "with_article"]
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Returns "1 record", "1,200 records"; with a `plural` of its own "1 person", "2 people"."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def with_article(noun: str) -> str:
+    """Returns "a receipt", "an offer sheet"; goes by the first letter, so not for "hour" or "unit"."""
+    return f"a{'n' if noun[:1] in tuple('aeiou') else ''} {noun}"
 
 
 def nearest(found: str, known: Iterable[Any]) -> str | None:
