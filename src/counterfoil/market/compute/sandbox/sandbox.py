@@ -249,8 +249,9 @@ def _runsc() -> Path:
     found = shutil.which("runsc")
     if found is None:
         raise NotSetUp(
-            "jobs cannot run here: this home wants gVisor around them, and its program runsc is missing",
-            hint='install it (Debian: apt install runsc), or write job_sandbox = "bubblewrap" in counterfoil.toml',
+            "jobs cannot run here: gVisor was asked for, and its program runsc is missing",
+            hint="install it (Debian: apt install runsc), or do without it: --sandbox bubblewrap where a job is "
+            'checked, job_sandbox = "bubblewrap" in the counterfoil.toml of a home that runs them',
         )
     return Path(found)
 
