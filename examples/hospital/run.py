@@ -108,7 +108,7 @@ def trains(hospital: Organisation, lab: Organisation, offer: Offer, train: Algor
     print("   Whoever may see the data can run it again. The hospital's auditor does, and compares:")
     sheet = hospital.market.sheets.sheet_of(offer)
     spec = JobSpec.decode(lab.market.purchases.at(order).job)
-    report = check_execution(result.signed.encode(), sheet, spec, train, data, issuer=hospital.market.key)
+    report = check_execution(result.signed.encode(), sheet, spec, train, data, folder=to, issuer=hospital.market.key)
     for number, step in enumerate(report.steps, 1):
         print(f"     {number}. {step.title:45} {step.status}: {step.detail}")
     if not report.is_intact:

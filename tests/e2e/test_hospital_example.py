@@ -26,10 +26,10 @@ def test_a_model_comes_back_rows_do_not_and_the_money_ends_where_it_should(tmp_p
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     said = done.stdout
     assert "model.safetensors, result.json" in said
-    steps = [line for line in said.splitlines() if re.match(r" +[1-7]\. .*\?", line)]
-    assert len(steps) == 7
+    steps = [line for line in said.splitlines() if re.match(r" +[1-8]\. .*\?", line)]
+    assert len(steps) == 8
     assert all("passed: " in line for line in steps)
-    assert "2 outputs came out the same" in steps[6]
+    assert "2 outputs came out the same" in steps[7]
     assert re.search(r"model\.safetensors +refused: it holds values of one row", said)
     assert re.search(r"result\.json +refused", said)
     assert "What left: 0 files" in said
@@ -43,7 +43,7 @@ def test_a_model_comes_back_rows_do_not_and_the_money_ends_where_it_should(tmp_p
     key.write_text(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=120).stdout)
     auditor = [*cli, "rerun", model, code, tmp_path / "example" / "cases.csv", "--issuer", key]
     checked = subprocess.run(auditor, capture_output=True, text=True, cwd=tmp_path, timeout=120)
-    assert (checked.returncode, checked.stdout.count(" PASSED ")) == (0, 7), checked.stdout + checked.stderr
+    assert (checked.returncode, checked.stdout.count(" PASSED ")) == (0, 8), checked.stdout + checked.stderr
     arrays = load_file(tmp_path / "example" / "model" / "out" / "model.safetensors")
     shapes = {"bias": (1,), "mean": (30,), "scale": (30,), "weights": (30,)}
     assert {name: each.shape for name, each in arrays.items()} == shapes

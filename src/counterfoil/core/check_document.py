@@ -20,7 +20,7 @@ from counterfoil.core.signed_document import SignedDocument, read_document
 from counterfoil.core.steps import TITLES, Report, Step, failed, not_checked, passed
 from counterfoil.errors import CounterfoilError, MalformedEvidence
 
-__all__ = ["check_document", "is_document"]
+__all__ = ["OUTPUTS", "WHICH_KEY", "check_document", "is_document", "outputs_step"]
 
 _START: Final = b'{"document":'
 _EXECUTION: Final = "counterfoil execution 1"
@@ -31,7 +31,10 @@ _WORDS: Final = {
     "counterfoil review 1": "review",
 }
 _ISSUER: Final = "Is it signed by the issuer you named?"
-_OUTPUTS: Final = "Are the outputs the ones that it names?"
+OUTPUTS: Final = "Are the outputs the ones that it names?"
+WHICH_KEY: Final = "the key to name is the signer's market key (`counterfoil market key` prints it)"
+"""What whoever named another key may have missed: a home's log has a key of its own, and those are easily mixed up."""
+
 _LEDGER: Final = "that the ledger names this document: compare its digest with the order or offer there"
 
 
@@ -86,9 +89,17 @@ def _issuer(signed: SignedDocument, issuer: VerifierKey | None) -> Step:
         told = f"no key was given; it says it is signed by {signed.key.fingerprint}"
         return not_checked("issuer", _ISSUER, told, _LEDGER)
     if signed.key.public != issuer.public:
-        told = f"it is signed by {signed.key.fingerprint}, not by {issuer.fingerprint}"
+        told = f"it is signed by {signed.key.fingerprint}, not by {issuer.fingerprint}; {WHICH_KEY}"
         return failed("issuer", _ISSUER, told)
     return passed("issuer", _ISSUER, f"it is signed by {issuer.fingerprint}", _LEDGER)
+
+
+def outputs_step(named: Mapping[str, str], found: Mapping[str, str]) -> Step:
+    """Holds files that came with an execution receipt against those that it names; both name to SHA-256 in hex."""
+    wrong = sorted(name for name in named.keys() | found.keys() if named.get(name) != found.get(name))
+    if wrong:
+        return failed("outputs", OUTPUTS, f"{wrong[0][:100]} is missing, more than it names, or another")
+    return passed("outputs", OUTPUTS, f"{len(named)} of {len(named)}, byte for byte")
 
 
 def _outputs(signed: SignedDocument, outputs: Mapping[str, str] | None) -> Step:
@@ -96,13 +107,10 @@ def _outputs(signed: SignedDocument, outputs: Mapping[str, str] | None) -> Step:
     try:
         expected = {str(each["name"]): str(each["sha256"]) for each in signed.document["outputs"]}
     except (KeyError, TypeError):
-        return failed("outputs", _OUTPUTS, "it does not name outputs as an execution receipt does")
+        return failed("outputs", OUTPUTS, "it does not name outputs as an execution receipt does")
     if outputs is None:
-        return not_checked("outputs", _OUTPUTS, "there is no folder `out` beside it")
-    wrong = sorted(name for name in expected.keys() | outputs.keys() if expected.get(name) != outputs.get(name))
-    if wrong:
-        return failed("outputs", _OUTPUTS, f"{wrong[0][:100]} is missing, more than it names, or another")
-    return passed("outputs", _OUTPUTS, f"{len(expected)} of {len(expected)}, byte for byte")
+        return not_checked("outputs", OUTPUTS, "there is no folder `out` beside it")
+    return outputs_step(expected, outputs)
 
 
 def _in_words(item: Any) -> Any:

@@ -34,6 +34,7 @@ __all__ = [
     "check_file",
     "named_issuer",
     "other_file",
+    "outputs_beside",
     "read_anchor",
     "read_hash",
     "read_head",
@@ -94,7 +95,7 @@ def check_file(
     if is_mismatch_file(head):
         return check_mismatch(_read(path, MAX_MISMATCH_BYTES), issuer=issuer)
     if is_document(head):
-        return check_document(_read(path, MAX_DOCUMENT_BYTES), issuer=issuer, outputs=_outputs_beside(path))
+        return check_document(_read(path, MAX_DOCUMENT_BYTES), issuer=issuer, outputs=outputs_beside(path))
     if is_passport_file(head):
         data = _read(path, MAX_PASSPORT_BYTES)
         log = _view_for_passport(against, data, issuer, progress)
@@ -113,7 +114,7 @@ def check_file(
         return _unreadable("bundle", error)
 
 
-def _outputs_beside(path: Path) -> dict[str, str] | None:
+def outputs_beside(path: Path) -> dict[str, str] | None:
     """Returns the SHA-256 of each file in the folder `out` beside a receipt of a job; None without one."""
     folder = path.parent / "out"
     if not folder.is_dir():

@@ -10,7 +10,7 @@ import click
 
 from counterfoil.core.steps import report_lines
 from counterfoil.core.wording import counted
-from counterfoil.errors import InvalidInput
+from counterfoil.errors import InvalidInput, NotFound
 from counterfoil.ledger.packages import require_packages
 from counterfoil.store.home_settings import SANDBOXES
 
@@ -174,9 +174,10 @@ def release(
 def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str | None, sandbox: str) -> int:
     """Check what a job's receipt says by running the job again, for an auditor who may see the data.
 
-    Works offline and needs no home, but a machine on which jobs can be locked in. Takes
-    as long as the job took. Without --issuer it cannot say whose key signed sheet and
-    receipt. Exit code 0: nothing failed; 4: something does not match.
+    Holds the files in FOLDER against the receipt, too. Works offline and needs no home,
+    but a machine on which jobs can be locked in. Takes as long as the job took. Without
+    --issuer it cannot say whose key signed sheet and receipt. Exit code 0: nothing
+    failed; 4: something does not match.
     """
     require_packages()
     from counterfoil.market.compute.algorithms import Algorithm
@@ -186,8 +187,12 @@ def rerun(session: Session, folder: Path, place: Path, data: Path, issuer: str |
 
     key = named_issuer(issuer) if issuer is not None else None
     receipt, sheet, spec = read_bought(folder)
+    code_at_hand = Algorithm.read(place)
+    if not data.exists():
+        raise NotFound(f"the file or folder {data} is not there", hint="name the data that the job ran on")
     session.remark("The job runs again if all else matches; that takes as long as it took.")
-    report = check_execution(receipt, sheet, spec, Algorithm.read(place), data, issuer=key, walls=Walls(sandbox))
+    walls = Walls(sandbox)
+    report = check_execution(receipt, sheet, spec, code_at_hand, data, folder=folder, issuer=key, walls=walls)
     code, seller = report.exit_code(), str(sheet.key)
     told = {"exit_code": code, "folder": str(folder), "seller": seller} | report.to_json()
     lines = [*report_lines(report), "", f"Market key on the offer sheet: {seller}", f"Verdict: {report.verdict}"]

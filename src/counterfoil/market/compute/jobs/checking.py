@@ -3,10 +3,11 @@
 1. *format*: the receipt can be read, and its signature holds;
 2. *issuer*: the key is the one that the checker named, and signed the offer sheet, too;
 3. *job*: it is about this specification: offer, data, algorithm, parameters;
-4. *algorithm*: the bytes at hand have the digest that is named;
-5. *data*: the data at hand have the content root that is named;
-6. *environment*: what it ran with is what is here, so that nothing but the job can make a difference;
-7. *rerun*: run again and put through the gate of the sheet, the same outputs come out, byte for byte, and none that
+4. *outputs*: the files that came with it, and the gate's decision, are those that it names, no more and no fewer;
+5. *algorithm*: the bytes at hand have the digest that is named;
+6. *data*: the data at hand have the content root that is named;
+7. *environment*: what it ran with is what is here, so that nothing but the job can make a difference;
+8. *rerun*: run again and put through the gate of the sheet, the same outputs come out, byte for byte, and none that
    the gate lets pass is missing from the receipt.
 
 A step that needs one before that failed is not taken. Cheap steps come first; the last takes as long as the job.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.core import canonical
+from counterfoil.core.check_document import OUTPUTS, WHICH_KEY, outputs_step
 from counterfoil.core.note import VerifierKey
 from counterfoil.core.steps import TITLES, Report, Status, Step, failed, not_checked, passed
 from counterfoil.errors import CounterfoilError, DoesNotMatch, InvalidInput
@@ -30,11 +32,12 @@ from counterfoil.market.compute.execution import Execution, Input, Work, content
 from counterfoil.market.compute.gate import Gated, RowIndex, check_outputs
 from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
-from counterfoil.market.compute.jobs.result_file import JOB_FILE, RECEIPT_FILE, SHEET_FILE
+from counterfoil.market.compute.jobs.result_file import GATE_FILE, JOB_FILE, RECEIPT_FILE, SHEET_FILE
 from counterfoil.market.compute.jobs.row_data import columns_of
 from counterfoil.market.compute.jobs.rules import ComputeRules
 from counterfoil.market.compute.sandbox import Exit, Sandbox, Walls
 from counterfoil.market.sheets.sheet import SignedSheet, read_sheet
+from counterfoil.store.check_file import outputs_beside
 
 __all__ = ["check_execution", "read_bought"]
 
@@ -53,6 +56,7 @@ def check_execution(
     algorithm: Algorithm,
     data: Path,
     *,
+    folder: Path | None = None,
     issuer: VerifierKey | None = None,
     walls: Walls = Walls.BUBBLEWRAP,
 ) -> Report:
@@ -64,12 +68,15 @@ def check_execution(
         spec: The specification that was bought.
         algorithm: The bytes that are said to have run.
         data: The data, as a file or folder of this machine.
+        folder: What the result was fetched into, with outputs and the gate's decision beside the receipt; None for
+            a receipt alone.
         issuer: The seller's market key, from a source the checker trusts.
         walls: What the algorithm is locked in by here.
 
     Raises:
         NotFound: The data are not there.
-        InvalidInput: They are neither a file nor a folder, or a folder that holds links, pipes or devices.
+        InvalidInput: They are neither a file nor a folder, or a folder that holds links, pipes or devices; or the
+            gate's decision cannot be read.
         NotSetUp: Jobs cannot be locked in on this machine.
     """
     try:
@@ -80,6 +87,7 @@ def check_execution(
     steps += [
         _issuer(signed.key, sheet.key, issuer),
         _job(told, sheet, spec),
+        _outputs(told, folder),
         _algorithm(told, algorithm),
         _data(told, data),
     ]
@@ -123,7 +131,7 @@ def _issuer(receipts: VerifierKey, sheets: VerifierKey, named: VerifierKey | Non
         told = f"no key was given; it says that it and the offer sheet are signed by {receipts.fingerprint}"
         return not_checked("issuer", TITLES["issuer"], told)
     if receipts.public != named.public:
-        told = f"it and the offer sheet are signed by {receipts.fingerprint}, not by {named.fingerprint}"
+        told = f"it and the offer sheet are signed by {receipts.fingerprint}, not by {named.fingerprint}; {WHICH_KEY}"
         return failed("issuer", TITLES["issuer"], told)
     return passed("issuer", TITLES["issuer"], f"signed by {sheets.name}, which signed the offer sheet")
 
@@ -146,11 +154,27 @@ def _job(told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec) -> Step:
     return passed("job", _JOB, f"job {told.job[:16]}… of the order {told.order[:18]}…")
 
 
+def _outputs(told: ExecutionReceipt, folder: Path | None) -> Step:
+    """Step 4."""
+    if folder is None:
+        return not_checked("outputs", OUTPUTS, "the receipt came alone")
+    step = outputs_step({each.name: each.sha256 for each in told.outputs}, outputs_beside(folder / RECEIPT_FILE) or {})
+    if step.status is Status.FAILED:
+        return step
+    gate = folder / GATE_FILE
+    decision = outputs_step(
+        {GATE_FILE: told.gate} if told.gate else {},
+        {GATE_FILE: sha256(_file(gate)).hexdigest()} if gate.exists() else {},
+    )
+    return decision if decision.status is Status.FAILED else step
+
+
 def _algorithm(told: ExecutionReceipt, algorithm: Algorithm) -> Step:
     if not told.algorithm:
         return not_checked("algorithm", _ALGORITHM, "the seller's node counted by itself, no algorithm ran")
     if algorithm.digest_hex != told.algorithm:
-        found = f"these bytes have the digest {algorithm.digest_hex[:16]}…, and {told.algorithm[:16]}… ran"
+        here, ran = algorithm.digest_hex[:16], told.algorithm[:16]
+        found = f"what is here has the digest {here}…, and {ran}… ran; a file's name counts as its bytes do"
         return failed("algorithm", _ALGORITHM, found)
     return passed("algorithm", _ALGORITHM, f"{algorithm.name} {algorithm.version}, byte for byte")
 
@@ -169,14 +193,15 @@ def _environment(told: ExecutionReceipt, sandbox: Sandbox) -> Step:
     here = environment_of(sandbox).digest_hex
     if here == told.environment:
         return passed("environment", _ENVIRONMENT, f"the same, digest {here[:16]}…")
-    found = "another machine, or other packages: numbers may differ in their last digits for that alone"
-    return not_checked("environment", _ENVIRONMENT, found)
+    other = Walls.BUBBLEWRAP if sandbox.runsc is not None else Walls.GVISOR
+    found = f"another machine, other packages or another sandbox (try --sandbox {other})"
+    return not_checked("environment", _ENVIRONMENT, f"{found}: numbers may differ in their last digits for that alone")
 
 
 def _rerun(
     told: ExecutionReceipt, sheet: SignedSheet, spec: JobSpec, algorithm: Algorithm, data: Path, sandbox: Sandbox
 ) -> Step:
-    """Step 7."""
+    """Step 8."""
     assert sheet.sheet.wares.compute is not None, "an offer of jobs has rules for computing"
     try:
         rules = ComputeRules.from_json(sheet.sheet.wares.compute)

@@ -25,13 +25,22 @@ from counterfoil.market.compute.gate.rules import MOST_FILES, OUTPUT_NAME
 from counterfoil.market.compute.jobs.receipt import ExecutionReceipt, read_receipt
 from counterfoil.store.new_file import require_new
 
-__all__ = ["JOB_FILE", "MOST_RESULT_BYTES", "RECEIPT_FILE", "SHEET_FILE", "Result", "pack_result", "read_result"]
+__all__ = [
+    "GATE_FILE",
+    "JOB_FILE",
+    "MOST_RESULT_BYTES",
+    "RECEIPT_FILE",
+    "SHEET_FILE",
+    "Result",
+    "pack_result",
+    "read_result",
+]
 
+GATE_FILE: Final = "gate.json"
 JOB_FILE: Final = "job.json"
 MOST_RESULT_BYTES: Final = 600 * 2**20
 RECEIPT_FILE: Final = "receipt.json"
 SHEET_FILE: Final = "sheet.json"
-_GATE: Final = "gate.json"
 _OUT: Final = "out/"
 _MODE: Final = 0o644
 _MOST_FILES: Final = MOST_FILES + 3
@@ -63,7 +72,7 @@ class Result:
             InvalidInput: There is something else under this name, or it cannot be written.
         """
         files = {f"out/{name}": data for name, data in self.outputs.items()} | {RECEIPT_FILE: self.signed.encode()}
-        files |= ({_GATE: self.gate} if self.gate else {}) | dict(self.bought)
+        files |= ({GATE_FILE: self.gate} if self.gate else {}) | dict(self.bought)
         try:
             if _holds(folder, files):
                 return folder
@@ -110,7 +119,7 @@ def read_result(packed: bytes) -> Result:
     if RECEIPT_FILE not in files:
         raise MalformedEvidence("the result holds no receipt")
     receipt, signed = read_receipt(files.pop(RECEIPT_FILE))
-    gate = files.pop(_GATE, b"")
+    gate = files.pop(GATE_FILE, b"")
     outputs = {name.removeprefix(_OUT): data for name, data in files.items()}
     if not all(name.startswith(_OUT) for name in files) or not all(OUTPUT_NAME.fullmatch(name) for name in outputs):
         raise MalformedEvidence("the result holds files that belong elsewhere")
@@ -123,7 +132,7 @@ def read_result(packed: bytes) -> Result:
 
 
 def _members(receipt: bytes, outputs: Mapping[str, bytes], gate: bytes) -> list[tuple[str, bytes]]:
-    first = [(RECEIPT_FILE, receipt), *([(_GATE, gate)] if gate else [])]
+    first = [(RECEIPT_FILE, receipt), *([(GATE_FILE, gate)] if gate else [])]
     return first + [(f"{_OUT}{name}", data) for name, data in sorted(outputs.items())]
 
 
