@@ -115,14 +115,14 @@ def check_file(
 
 
 def outputs_beside(path: Path) -> dict[str, str] | None:
-    """Returns the SHA-256 of each file in the folder `out` beside a receipt of a job; None without one."""
+    """Returns the SHA-256 (hex) of each file below the folder `out` beside a receipt, by path; None without one."""
     folder = path.parent / "out"
     if not folder.is_dir():
         return None
     found = {}
-    for each in sorted(each for each in folder.iterdir() if each.is_file()):
+    for each in sorted(each for each in folder.rglob("*") if each.is_file()):
         with each.open("rb") as file:
-            found[each.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[each.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 

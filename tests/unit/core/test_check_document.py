@@ -50,11 +50,14 @@ def test_a_receipt_and_the_outputs_beside_it_pass(folder: Path) -> None:
     assert {"pointer": "/exit", "title": "exit", "value": "finished"} in report.facts["fields"]
 
 
-@pytest.mark.parametrize("change", ["another", "more", "missing"])
+@pytest.mark.parametrize("change", ["another", "more", "deeper", "missing"])
 def test_outputs_that_are_not_the_ones_it_names_fail(folder: Path, change: str) -> None:
     result = folder / "out" / "result.json"
     if change == "missing":
         result.unlink()
+    elif change == "deeper":
+        (folder / "out" / "more").mkdir()
+        (folder / "out" / "more" / "result.json").write_bytes(RESULT)
     else:
         (result if change == "another" else result.with_name("more.json")).write_bytes(b"{}")
     report = check_file(folder / "receipt.json", issuer=key())
