@@ -26,6 +26,7 @@ from counterfoil.errors import (
     InvalidInput,
     LogUnavailable,
     MalformedEvidence,
+    NotAllowed,
     NotSignedIn,
     Stale,
 )
@@ -161,14 +162,23 @@ class Computing:
 
         Raises:
             NotFound: This home has no such purchase.
-            NotAllowed: The seller takes it not, or not any more.
+            NotAllowed: The seller takes it not, or not any more; the hint says how the money comes back.
             NodeUnreachable: The seller's node does not answer.
         """
         purchase = self._require_job(order)
         body, kind = encode_parts(self._parts(purchase))
-        return self._told(
-            self._asked(purchase, lambda wire: wire.post("job", body, most_bytes=_MOST_TOLD_BYTES, content_type=kind))
-        )
+
+        def ask(wire: SellerWire) -> bytes:
+            try:
+                return wire.post("job", body, most_bytes=_MOST_TOLD_BYTES, content_type=kind)
+            except NotAllowed as error:
+                raise NotAllowed(
+                    f"the job of the order {purchase.order} was not taken: {error.message}",
+                    hint=f"`counterfoil market job {purchase.order} --cancel` has the money given back; "
+                    "without --cancel it is handed in again, once the seller takes it",
+                ) from error
+
+        return self._told(self._asked(purchase, ask))
 
     def status(self, order: str) -> dict[str, Any]:
         """Returns how far a job is: `refunded` where the ledger says so, else what the seller says."""
@@ -178,7 +188,15 @@ class Computing:
         return self._told(self._asked(purchase, lambda wire: wire.get("job", most_bytes=_MOST_TOLD_BYTES)))
 
     def cancel(self, order: str) -> dict[str, Any]:
-        """Takes a job back that waits or is held, or has it stopped; then the seller's node gives the money back."""
+        """Takes a job back that waits or is held, or has it stopped; then the seller's node gives the money back.
+
+        So it does for an order whose job was not handed in, or not taken.
+
+        Raises:
+            NotFound: This home has no such purchase.
+            Stale: The job has ended.
+            NodeUnreachable: The seller's node does not answer.
+        """
         purchase = self._require_job(order)
         return self._told(self._asked(purchase, lambda wire: wire.post("cancel", b"{}", most_bytes=_MOST_TOLD_BYTES)))
 

@@ -73,7 +73,7 @@ class ComputePages:
         live = self._jobs.live
         is_live = live is not None and live.order == job.order
         text = "\n".join(live.lines) if live is not None and is_live else self._log(job)
-        spec: Mapping[str, Any] = canonical.loads(job.spec)
+        spec: Mapping[str, Any] = canonical.loads(job.spec) if job.spec else {}
         return self._frame.render(
             request,
             "job.html",

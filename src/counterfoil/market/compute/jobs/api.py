@@ -2,7 +2,7 @@
 
     POST …/market/orders/{order}/job      hands in what was bought: specification, algorithm, publication
     GET  …/market/orders/{order}/job      how far it is
-    POST …/market/orders/{order}/cancel   takes it back, or stops it
+    POST …/market/orders/{order}/cancel   takes it back, or stops it; the order where none was handed in
     GET  …/market/orders/{order}/result   what left, as a file of the age format
 
 The log of a job is not among them: it may hold the data. What may leave of it goes through the gate.
@@ -82,7 +82,7 @@ class JobRoutes:
         return self._jobs().told(order)
 
     def cancel_job(self, order: Order, request: Request) -> dict[str, Any]:
-        """Takes a job back that waits, or stops the one that runs."""
+        """Takes a job back that waits, or stops the one that runs; or the order, where no job was handed in."""
         self._require_ticket(order, request)
         jobs = self._jobs()
         jobs.cancel(order)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from counterfoil.errors import NotAllowed, Stale
 from counterfoil.market.compute.jobs.job_book import JobBook, JobState, KeptJob
 
 if TYPE_CHECKING:
     from counterfoil.ledger.ledger import Ledger
+    from counterfoil.ledger.market.offer import Order
 
-__all__ = ["KEPT_S", "WAITING", "JobClosing"]
+__all__ = ["KEPT_S", "WAITING", "JobClosing", "require_held"]
 
 KEPT_S: Final = 30 * 86_400
 """So long after its window a result can be fetched."""
@@ -54,6 +56,23 @@ class JobClosing:
             return self._book.change(job.order, job.state, state=JobState.CANCELLED, told=told)
         return job
 
+    def give_up(self, order: Order, why: str) -> KeptJob:
+        """Gives up an order for which no job was handed in: its buyer is refunded like that of a job.
+
+        Args:
+            order: An order of this home's jobs, which is held.
+            why: Who wants it, in words for the owner.
+
+        Raises:
+            Stale: It is refunded or delivered by now, or a delivery is under way.
+        """
+        is_under_way = self._ledger.market.is_delivery_under_way(order.order)  # first, as in `wait`
+        state = self._ledger.market.order(order.order).state
+        if is_under_way or state != "held":
+            told = "being delivered" if is_under_way else state
+            raise Stale(f"the order is {told}, and can no longer be taken back", hint="see how it stands on the ledger")
+        return self._book.give_up(order=order.order, offer=order.offer, buyer=order.buyer.lower(), told=why)
+
     def refund(self, job: KeptJob) -> KeptJob:
         """Gives the buyer of a job that was given up its money back."""
         if self._ledger.market.order(job.order).state != "refunded":
@@ -78,3 +97,9 @@ class JobClosing:
     def _refunded(self, job: KeptJob) -> KeptJob:
         self._forget(job)
         return self._book.change(job.order, job.state, state=JobState.REFUNDED)
+
+
+def require_held(order: Order, is_final: bool) -> None:
+    """Refuses an order that is for no job, not final, or not held any more (NotAllowed)."""
+    if not is_final or order.kind != "job" or order.state != "held":
+        raise NotAllowed("this order gives no job, or not yet", hint="see how it stands on the ledger")

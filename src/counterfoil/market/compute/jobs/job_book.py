@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, Integer, LargeBinary, Row, String, Table, Text, literal_column, select
+from sqlalchemy import Column, Connection, Integer, LargeBinary, Row, String, Table, Text, literal_column, select
 
 from counterfoil.errors import NotAllowed, NotFound, Stale
 from counterfoil.market.state import MarketState, metadata
@@ -41,6 +41,10 @@ WAITS: Final = "it waits"
 """How `told` begins where a queued job waits for something that lacks here."""
 
 
+NOT_HANDED_IN: Final = "not handed in"
+"""The title of an order that was taken back before its job came."""
+
+
 class JobState(StrEnum):
     """How far a job is."""
 
@@ -68,9 +72,9 @@ class KeptJob:
         order: The order it was bought with, `0x` and 64 digits.
         offer: The offer, likewise.
         buyer: Address of the buyer, in small letters.
-        job: Digest of its specification, hex.
+        job: Digest of its specification, hex; the order's digits where none was handed in.
         title: The algorithm's name and version, or `statistics`.
-        spec: The specification, canonical JSON.
+        spec: The specification, canonical JSON; empty where the order was taken back before one was handed in.
         state: How far it is.
         told: For the owner, in words.
         receipt: The signed receipt; empty before.
@@ -142,11 +146,20 @@ class JobBook:
             row = connection.execute(select(jobs_table).where(jobs_table.c.order == order)).first()
             if row is None:
                 values = {"order": order, "offer": offer, "buyer": buyer, "job": job, "title": title, "spec": spec}
-                states = {"state": JobState.QUEUED, "told": "", "receipt": b""}
-                times = {"made_s": self._now(), "began_s": 0, "ended_s": 0, "look_s": 0}
-                connection.execute(jobs_table.insert().values(**values, **states, **times))
+                self._enter(connection, values | {"state": JobState.QUEUED, "told": ""})
             elif row.job != job:
                 raise Stale("another job was handed in for this order", hint="an order is for one job")
+        return self.at(order)
+
+    def give_up(self, *, order: str, offer: str, buyer: str, told: str) -> KeptJob:
+        """Enters an order as cancelled for which no job was handed in; where one was, it stays as it is.
+
+        The digest that was bought is public, and nobody has shown what it is of: it is not taken from whoever can.
+        """
+        values = {"order": order, "offer": offer, "buyer": buyer, "job": order.removeprefix("0x"), "spec": b""}
+        with self._state.writing() as connection:
+            if connection.execute(select(jobs_table).where(jobs_table.c.order == order)).first() is None:
+                self._enter(connection, values | {"title": NOT_HANDED_IN, "state": JobState.CANCELLED, "told": told})
         return self.at(order)
 
     def at(self, order: str) -> KeptJob:
@@ -186,6 +199,10 @@ class JobBook:
             if not connection.execute(jobs_table.update().where(this).values(**changes)).rowcount:
                 raise Stale(f"the job is no longer {was.value}", hint="look again how far it is")
         return self.at(order)
+
+    def _enter(self, connection: Connection, values: Mapping[str, Any]) -> None:
+        times = {"made_s": self._now(), "began_s": 0, "ended_s": 0, "look_s": 0}
+        connection.execute(jobs_table.insert().values(**values, **times, receipt=b""))
 
     def _where(self, condition: Any) -> list[KeptJob]:
         with self._state.reading() as connection:

@@ -20,7 +20,7 @@ from counterfoil.market.compute.gate.privacy.budget import Budget
 from counterfoil.market.compute.gate.privacy.statistics import read_statistics
 from counterfoil.market.compute.gate.records import RELEASE, ReleaseRecord
 from counterfoil.market.compute.jobs.approved import Approved
-from counterfoil.market.compute.jobs.closing import WAITING, JobClosing
+from counterfoil.market.compute.jobs.closing import WAITING, JobClosing, require_held
 from counterfoil.market.compute.jobs.delivering import JobDelivery
 from counterfoil.market.compute.jobs.files import JobFiles
 from counterfoil.market.compute.jobs.job_book import WAITS, JobBook, JobState, KeptJob
@@ -123,6 +123,7 @@ class Jobs:
         self._look_next = 0.0  # when the orders of jobs that wait are looked at again, on the monotonic clock
         self._told: dict[str, str] = {}  # why a job waits, said once
         self._running = threading.Lock()  # one job runs at a time
+        self._taking = threading.Lock()  # no order is taken back between keeping its algorithm and queueing it
         self._live: Live | None = None
         self._begin_anew()
         self._worker = Worker(self._is_due, lambda: self.step() > 0, poll_s=0.1, idle_s=LOOK_EVERY_S, work="computing")
@@ -142,16 +143,17 @@ class Jobs:
             NotFound: There is no such order here.
             NotAllowed: The order is for another job, gives nothing any more, or the algorithm is not approved.
             InvalidInput: The parameters do not fit the offer's schema, or the algorithm is not the one that was bought.
-            Stale: Another job was handed in for the order.
+            Stale: Another job was handed in for the order, or it was taken back.
         """
         order, is_final = self._orders.look_up(order_id)
         known = self.book.find(order.order)
         if known is not None:
+            if not known.spec:
+                raise Stale("the order was taken back before its job was handed in", hint="buy it again to have it run")
             if known.spec != spec:
                 raise Stale("another job was handed in for this order", hint="an order is for one job")
             return known
-        if not is_final or order.kind != "job" or order.state != "held":
-            raise NotAllowed("this order gives no job, or not yet", hint="see how it stands on the ledger")
+        require_held(order, is_final)
         told = JobSpec.decode(spec)
         if told.digest_hex != order.job or told.offer != order.offer:
             raise NotAllowed("this is not the job that was bought", hint="hand in the specification whose digest was")
@@ -162,10 +164,13 @@ class Jobs:
         fill_parameters(sheet.parameters or NO_PARAMETERS, dict(told.parameters))
         rules = ComputeRules.from_json(sheet.compute)
         title = self._require_runnable(told, rules, algorithm, publication)
-        self._files.put_algorithm(order.order, algorithm, publication)
-        return self.book.add(
-            order=order.order, offer=order.offer, buyer=order.buyer.lower(), job=order.job, title=title, spec=spec
-        )
+        buyer = order.buyer.lower()
+        with self._taking:
+            if self.book.find(order.order) is None:
+                self._files.put_algorithm(order.order, algorithm, publication)
+            return self.book.add(
+                order=order.order, offer=order.offer, buyer=buyer, job=order.job, title=title, spec=spec
+            )
 
     def told(self, order_id: str) -> dict[str, Any]:
         """Returns how far the job of an order is, as its buyer is told; `awaited` where none was handed in.
@@ -177,20 +182,27 @@ class Jobs:
         job = self.book.find(order.order)
         if job is None:
             return {"job": order.job, "order": order.order, "state": AWAITED}
-        return job.for_buyer(self._recorder.now_s())
+        return job.for_buyer(self._recorder.now_s()) | {"job": order.job}
 
     def cancel(self, order_id: str, why: str = "its buyer took it back") -> KeptJob:
         """Takes a job back that waits or is held, or stops the one that runs; then its buyer is refunded.
+
+        So is the buyer of an order for which no job was handed in, or none that was taken.
 
         Args:
             order_id: The order.
             why: Who wants it, in words for the owner.
 
         Raises:
-            NotFound: No job was handed in.
+            NotFound: There is no such order here.
+            NotAllowed: The order is for no job, or gives none any more.
             Stale: It has ended.
         """
-        job, live = self.book.at(order_id), self._live
+        job, live = self.book.find(order_id), self._live
+        if job is None:
+            job = self._give_up(order_id, why)
+            if not job.spec:
+                return job
         if job.state is JobState.RUNNING and live is not None and live.order == job.order:
             live.why, live.is_stopped = why, True
             return job
@@ -310,6 +322,13 @@ class Jobs:
             self.budget.close()
 
     # Inner parts
+
+    def _give_up(self, order_id: str, why: str) -> KeptJob:
+        order, is_final = self._orders.look_up(order_id)
+        self._orders.sheet_of(order)  # that it is this home's
+        require_held(order, is_final)
+        with self._taking:
+            return self._closing.give_up(order, why)
 
     def _is_due(self) -> bool:
         return bool(self.book.all(_OPEN)) or bool(self._to_look_at())
