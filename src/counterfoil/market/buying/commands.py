@@ -208,12 +208,14 @@ def reclaim(session: Session, order_id: str, dry_run: bool, yes: bool) -> None:
     """Take the money back for what was not delivered in time."""
     require_packages()
     with session.open() as org:
-        due = org.ledger.market.order(order_id).due
+        order = org.ledger.market.order(order_id)
         try:
             quote, take = org.ledger.market.reclaiming(order_id)
             made = carried_out(session, org, quote, take, dry_run=dry_run, yes=yes)
         except Reverted as error:
-            hint = f"it is due at {time_text(due)}; what is not delivered by then can be taken back"
+            hint = f"it is due at {time_text(order.due)}; what is not delivered by then can be taken back"
+            if order.kind == "job":
+                hint += f"; before, `counterfoil market job {order.order} --cancel` asks the seller's node for it"
             raise Reverted(error.message, hint=hint, data=error.data) from error
     if made is not None:
         session.emit(

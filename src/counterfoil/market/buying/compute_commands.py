@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.core.wording import counted
 from counterfoil.errors import InvalidInput
 from counterfoil.ledger.packages import require_packages
 from counterfoil.market.buying.stating import limiting, stated_of, stating
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from counterfoil.cli.session import Session
+    from counterfoil.ledger.market.offer import Order
     from counterfoil.market.buying.computing import ToCompute
     from counterfoil.market.compute.jobs.result_file import Result
     from counterfoil.market.sheets.sheet import SignedSheet
@@ -30,6 +32,12 @@ __all__ = ["compute", "job"]
 PATH: Final = click.Path(path_type=Path)
 _POLL_S: Final = 1.0
 _OVER: Final = ("delivered", "forgotten", "refunded")
+_STATES: Final = {
+    "cancelled": "The job was taken back or given up: the seller's node gives the money back.",
+    "forgotten": "The job was settled long ago, and its result is no longer kept.",
+    "held": "The job is held: somebody at the seller looks at an output before it leaves.",
+    "stopping": "The job is being stopped; then the seller's node gives the money back.",
+}
 
 
 @click.command()
@@ -85,7 +93,8 @@ def compute(
         if not _is_named(signed, wanted):
             session.remark(
                 "warning: the offer sheet names neither this algorithm nor its publisher. Unless the seller "
-                "approved it by hand, the job is refused, and the market holds the money until it was due. Ask first."
+                "approved it by hand, the job is refused; the money comes back by `counterfoil market job ORDER "
+                "--cancel`. Ask first."
             )
         told: dict[str, Any] = {"admission": planned.admission, "order": planned.order}
         purchase = carried_out(session, org, planned.quote, planned.carry_out, dry_run=dry_run, yes=yes, more=told)
@@ -93,12 +102,12 @@ def compute(
             return
         state = _awaited(session, org, purchase.order, wait)
         result = org.market.computing.fetch(purchase.order, to) if state == "delivered" else None
-    _emit(session, purchase.order, state, result, to)
+        _emit(session, org, purchase.order, state, result)
 
 
 @click.command()
 @click.argument("order_id", metavar="ORDER", help="The order.")
-@click.option("--cancel", is_flag=True, help="Take it back where it waits, or have it stopped.")
+@click.option("--cancel", is_flag=True, help="Take it back where it waits or was not taken, or have it stopped.")
 @click.option("--wait", type=click.IntRange(0), default=0, help="Seconds to wait for the result.", show_default=True)
 @click.option("--to", type=PATH, help="Folder for the result; it must be new.")
 @click.pass_obj
@@ -109,13 +118,14 @@ def job(session: Session, order_id: str, cancel: bool, wait: int, to: Path | Non
         computing = org.market.computing
         if cancel:
             state = computing.cancel(order_id)["state"]
-            session.emit({"order": order_id, "state": state}, [f"The job is {state}."])
+            said = _words("stopping" if state == "running" else state)
+            session.emit({"order": order_id, "state": state}, [said])
             return
         if computing.status(order_id)["state"] == "awaited":
             computing.hand_in(order_id)
         state = _awaited(session, org, order_id, wait)
         result = computing.fetch(order_id, to) if state == "delivered" else None
-    _emit(session, order_id, state, result, to)
+        _emit(session, org, order_id, state, result)
 
 
 def _is_named(signed: SignedSheet, wanted: ToCompute) -> bool:
@@ -158,22 +168,62 @@ def _awaited(session: Session, org: Organisation, order: str, wait_s: int) -> st
     ends_s, last = time.monotonic() + wait_s, ""
     while True:
         state = str(org.market.computing.status(order)["state"])
-        if state != last:
-            session.remark(f"The job is {state}.")
-            last = state
         if state in _OVER or time.monotonic() > ends_s:
             return state
+        if state != last:
+            session.remark(_words(state))
+            last = state
         time.sleep(_POLL_S)
 
 
-def _emit(session: Session, order: str, state: str, result: Result | None, to: Path | None) -> None:
+def _emit(session: Session, org: Organisation, order_id: str, state: str, result: Result | None) -> None:
+    order, path = org.ledger.market.order(order_id), org.market.purchases.at(order_id).path
     if result is None:
-        lines = [f"The job is {state}. Its result is fetched with: counterfoil market job {order}"]
-        session.emit({"order": order, "receipt": None, "state": state}, lines)
+        session.emit({"order": order_id, "receipt": None, "state": state}, [_standing(order, state)])
         return
+    told = {"order": order_id, "receipt": result.receipt.to_json(), "state": state, "to": path or None}
+    session.emit(told, result_lines(result, order, path))
+
+
+def _words(state: str) -> str:
+    return _STATES.get(state, f"The job is {state}.")
+
+
+def _standing(order: Order, state: str) -> str:
+    """Returns in a line how a job stands that has no result yet, or gives none any more."""
+    if state == "refunded":
+        if not order.price.units:
+            return "The job is refunded; nothing was paid."
+        return (
+            f"The job is refunded: {order.price.text} is with the market until `counterfoil market payouts withdraw`."
+        )
+    if state in ("cancelled", *_OVER):
+        return _words(state)
+    return f"{_words(state)} Its result is fetched with: counterfoil market job {order.order}"
+
+
+def result_lines(result: Result, order: Order, path: str) -> list[str]:
+    """Returns for people what came of a job.
+
+    Args:
+        result: As it was fetched.
+        order: As the ledger has it.
+        path: The folder that it is in; empty where it was not written.
+    """
     receipt = result.receipt
-    lines = [f"The job has {receipt.exit}; {len(receipt.outputs)} outputs left, checked against the signed receipt."]
-    lines += [f"  {each.name}  {each.size:,} bytes  SHA-256 {each.sha256}" for each in receipt.outputs]
-    if to is not None:
-        lines.append(f"They are in {to}, with receipt.json and the gate's decision.")
-    session.emit({"order": order, "receipt": receipt.to_json(), "state": state, "to": str(to) if to else None}, lines)
+    if receipt.outputs:
+        left = counted(len(receipt.outputs), "output")
+        lines = [f"The job has {receipt.exit}; {left} left, checked against the signed receipt."]
+        lines += [f"  {each.name}  {each.size:,} bytes  SHA-256 {each.sha256}" for each in receipt.outputs]
+    else:
+        charged = f"{order.charge.text} was charged" if order.charge.units else "nothing was charged"
+        lines = [f"The job has {receipt.exit}; nothing left, and {charged}."]
+        if not result.gate:
+            lines.append("It never came to the gate, and its log stays with the seller: ask there.")
+        elif path:
+            lines.append(f"Why, as far as the gate may tell: {Path(path) / 'gate.json'}")
+        else:
+            lines.append(f"Why is in gate.json: counterfoil market job {order.order} --to FOLDER")
+    if path and receipt.outputs:
+        lines.append(f"They are in {path}, with receipt.json and the gate's decision.")
+    return lines
