@@ -20,6 +20,7 @@ from measure import Figure, Run, start
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import text
 
+from counterfoil.decisions.summary import KEPT_S
 from counterfoil.node.access import HOME
 from counterfoil.node.app import build_app
 from counterfoil.node.node import Node
@@ -55,7 +56,9 @@ def main() -> None:
         subjects = _fill(run, org)
         with _served(org) as (url, headers), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            for _ in range(run.repeat):
+            for repetition in range(run.repeat):
+                if repetition:
+                    time.sleep(KEPT_S + 0.1)  # counts are cold again
                 _paint(run, browser, url, headers)
                 _search(run, org, url, headers, subjects)
             _weigh(run, browser, url, headers, org)
@@ -112,8 +115,7 @@ def _served(org: Organisation) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _paint(run: Run, browser: Browser, url: str, headers: dict[str, str]) -> None:
-    """Opens pages in a fresh browser context each, after what was counted before is stale."""
-    time.sleep(5.1)
+    """Opens pages in a fresh browser context each."""
     for figure, path in (("first_paint_ms", "/"), ("first_paint_decisions_ms", "/decisions")):
         context = browser.new_context(extra_http_headers=headers)
         page = context.new_page()

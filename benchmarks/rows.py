@@ -91,7 +91,7 @@ def main() -> None:
         for name, value in _apart(run, "proofs", folder).items():
             run.add(name, value)
     run.note("non_membership_ids_per_cpu_s", f"{ids:,} ids, once")
-    run.note("absence_proof_bytes", f"of {PROOFS} proofs in a tree of {ids:,} ids, without the record's receipt")
+    run.note("absence_proof_bytes", f"of {_proofs(run)} proofs in a tree of {ids:,} ids, without the record's receipt")
     run.finish()
 
 
@@ -183,7 +183,7 @@ def _prove(run: Run, folder: Path) -> dict[str, float]:
 
 def _prove_rows(run: Run, folder: Path) -> dict[str, float]:
     tree = RowTree.from_json(json.loads((folder / "rows.json").read_text())["rows"])
-    numbers = _spread(tree.count)
+    numbers = _spread(tree.count, _proofs(run))
     leaves = TreeFiles(folder / "rows" / TREE_FOLDER, tree.count, read_only=True)
     shown = shown_rows(folder / "people.parquet", _secret(run), numbers, lambda row: leaves.read(0, row, 1))
     files = []
@@ -199,7 +199,7 @@ def _prove_ids(run: Run, folder: Path) -> dict[str, float]:
     tree, rows = IdTree.from_json(told["ids"]), RowTree.from_json(told["rows"])
     leaves = TreeFiles(folder / "ids" / TREE_FOLDER, rows.count, read_only=True)
     files = TagFiles(folder / "ids", tree.count, rows.count, lambda row: leaves.read(0, row, 1))
-    numbers, secret = _spread(tree.count), _secret(run)
+    numbers, secret = _spread(tree.count, _proofs(run)), _secret(run)
     shown = shown_rows(folder / "people.parquet", secret, numbers, lambda row: leaves.read(0, row, 1))
 
     def proof(text: str) -> IdProof:
@@ -212,7 +212,7 @@ def _prove_ids(run: Run, folder: Path) -> dict[str, float]:
         for number, row in zip(numbers, shown.rows, strict=True)
     ]
     with spending() as spent:
-        absent = [proof(f"nobody-{number:08d}").encode() for number in range(PROOFS)]
+        absent = [proof(f"nobody-{number:08d}").encode() for number in range(_proofs(run))]
     leaves.close()
     _check_ms(present)
     return {
@@ -235,9 +235,14 @@ def _check_ms(files: list[bytes]) -> float:
     return statistics.median(took)
 
 
-def _spread(count: int) -> list[int]:
-    """Returns numbers of rows, ascending, from the first to the last."""
-    return sorted({(count - 1) * place // max(1, PROOFS - 1) for place in range(PROOFS)})
+def _proofs(run: Run) -> int:
+    """Returns how many proofs of a kind to make."""
+    return run.count(PROOFS, least=20)
+
+
+def _spread(count: int, among: int) -> list[int]:
+    """Returns `among` numbers of rows at most, ascending, from the first to the last."""
+    return sorted({(count - 1) * place // max(1, among - 1) for place in range(among)})
 
 
 def _secret(run: Run) -> RowsSecret:
