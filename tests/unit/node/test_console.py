@@ -6,7 +6,7 @@ import re
 
 import httpx
 import pytest
-from making_node import serving, settled
+from making_node import asking, serving, settled
 from serving_witness import GrowingLog, witness_signer
 from signing_in import PAGE, PASSWORD, field, newest, sign_in
 
@@ -38,6 +38,29 @@ def visitor(node):
         yield client
 
 
+@pytest.fixture
+def passer_by(shared_node):
+    with httpx.Client(base_url=shared_node.url, headers=PAGE, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def signed_in(tmp_path_factory):
+    """An admin at a page of a node where something of all that is set up in the console is there."""
+    with (
+        serving(tmp_path_factory.mktemp("set up")) as node,
+        httpx.Client(base_url=node.url, headers=PAGE, timeout=30) as visitor,
+    ):
+        sign_in(node, visitor)
+        access = node.node.access
+        access.users.add("bo", PASSWORD, frozenset({Role.AUDITOR}), by="test")
+        access.peers.add(str(RequestSigner("other.example", b"o" * 32).key), frozenset(), by="test")
+        node.node.webhooks.add("https://hooks.example/", ())
+        node.org.witness.add_log(str(GrowingLog().signer.key))
+        node.org.witness.add_witness("club", str(witness_signer(1).key), "https://club.example")
+        yield visitor
+
+
 def decide(node) -> int:
     made = node.client.post(
         f"/api/v1/deployments/{node.deployment}/decisions", json={"applicant": node.applicant, "subject": "4711"}
@@ -45,29 +68,29 @@ def decide(node) -> int:
     return int(made.json()["index"])
 
 
-def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(visitor):
-    sent = visitor.get("/decisions?label=approve")
+def test_whoever_is_not_signed_in_is_asked_to_and_comes_back(passer_by):
+    sent = passer_by.get("/decisions?label=approve")
     assert (sent.status_code, sent.headers["location"]) == (303, "/login?next=%2Fdecisions%3Flabel%3Dapprove")
-    asked = visitor.get(sent.headers["location"])
+    asked = passer_by.get(sent.headers["location"])
     assert field(asked.text, "next") == "/decisions?label=approve"
 
 
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/%0d%0ax", "\n/"]
 )
-def test_signing_in_leads_nowhere_else(node, visitor, elsewhere):
-    asked = visitor.get("/login", params={"next": elsewhere})
-    target = field(asked.text, "next")
-    assert target == "/" or target.startswith("/%"), target
-    node.node.access.users.add("mira", PASSWORD, frozenset({Role.ADMIN}), by="test")
-    sent = visitor.post("/login", data={"name": "mira", "password": PASSWORD, "next": elsewhere})
+def test_signing_in_leads_nowhere_else(signed_in, elsewhere):
+    with httpx.Client(base_url=signed_in.base_url, headers=PAGE, timeout=30) as visitor:
+        asked = visitor.get("/login", params={"next": elsewhere})
+        target = field(asked.text, "next")
+        assert target == "/" or target.startswith("/%"), target
+        sent = visitor.post("/login", data={"name": "mira", "password": PASSWORD, "next": elsewhere})
     assert sent.headers["location"] in ("/", "/%0d%0ax")
 
 
-def test_programs_get_problems_where_people_get_pages(node):
-    assert node.client.get("/nowhere").headers["content-type"] == "application/problem+json"
-    assert "text/html" in node.client.get("/nowhere", headers=PAGE).headers["content-type"]
-    api = node.client.get("/api/v1/decisions/999999", headers=PAGE)
+def test_programs_get_problems_where_people_get_pages(shared_node):
+    assert shared_node.client.get("/nowhere").headers["content-type"] == "application/problem+json"
+    assert "text/html" in shared_node.client.get("/nowhere", headers=PAGE).headers["content-type"]
+    api = shared_node.client.get("/api/v1/decisions/999999", headers=PAGE)
     assert api.headers["content-type"] == "application/problem+json"
 
 
@@ -83,15 +106,15 @@ def test_every_page_forbids_scripts_and_styles_inside_it(shared_node, path):
     assert not re.search(r"<script(?! type=\"module\" src=)|\sstyle=|\son[a-z]+=", page.text)
 
 
-def test_files_are_kept_for_good_under_names_that_change_with_them(node):
-    page = node.client.get("/", headers=PAGE).text
+def test_files_are_kept_for_good_under_names_that_change_with_them(shared_node):
+    page = shared_node.client.get("/", headers=PAGE).text
     for name in re.findall(r"/static/[^\"]+", page):
-        found = node.client.get(name)
+        found = shared_node.client.get(name)
         assert found.status_code == 200
         assert "immutable" in found.headers["cache-control"]
         assert re.search(r"\.[0-9a-f]{12}\.", name)
-    assert node.client.get("/static/console.css").status_code == 404
-    assert node.client.get("/static/..%2fpages.py").status_code == 404
+    assert shared_node.client.get("/static/console.css").status_code == 404
+    assert shared_node.client.get("/static/..%2fpages.py").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -103,20 +126,20 @@ def test_files_are_kept_for_good_under_names_that_change_with_them(node):
         "/decisions/{index}/receipt.html",
     ],
 )
-def test_who_looked_is_on_record_before_a_page_is_shown(node, path):
-    index = decide(node)
-    assert node.client.get(path.format(index=index), headers=PAGE).status_code == 200
-    kind, values = newest(node)
-    assert (kind, values["/by"]) == ("look", node.who)
+def test_who_looked_is_on_record_before_a_page_is_shown(shared_node, path):
+    index = decide(shared_node)
+    assert shared_node.client.get(path.format(index=index), headers=PAGE).status_code == 200
+    kind, values = newest(shared_node)
+    assert (kind, values["/by"]) == ("look", shared_node.who)
 
 
-def test_searching_and_looking_by_group_are_on_record(node):
-    decide(node)
-    node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
-    assert newest(node)[1]["/what"] == "search"
-    policy = node.org.decisions.policies()[-1].index
-    node.client.post(f"/policies/{policy}/patterns", data={"a": "b"}, headers=PAGE)
-    assert newest(node)[1]["/what"] == "approval by group"
+def test_searching_and_looking_by_group_are_on_record(shared_node):
+    decide(shared_node)
+    shared_node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
+    assert newest(shared_node)[1]["/what"] == "search"
+    policy = shared_node.org.decisions.policies()[-1].index
+    shared_node.client.post(f"/policies/{policy}/patterns", data={"a": "b"}, headers=PAGE)
+    assert newest(shared_node)[1]["/what"] == "approval by group"
 
 
 def test_a_form_without_its_mark_does_nothing(node, visitor):
@@ -150,15 +173,8 @@ def test_a_form_without_its_mark_does_nothing(node, visitor):
 @pytest.mark.parametrize(
     "path", ["/access", "/access/peers", "/access/users/mira", "/access/users/bo", "/me", "/webhooks", "/witnesses"]
 )
-def test_every_form_about_set_up_carries_its_mark_and_is_sent_once(node, visitor, path):
-    sign_in(node, visitor)
-    access = node.node.access
-    access.users.add("bo", PASSWORD, frozenset({Role.AUDITOR}), by="test")
-    access.peers.add(str(RequestSigner("other.example", b"o" * 32).key), frozenset(), by="test")
-    node.node.webhooks.add("https://hooks.example/", ())
-    node.org.witness.add_log(str(GrowingLog().signer.key))
-    node.org.witness.add_witness("club", str(witness_signer(1).key), "https://club.example")
-    page = visitor.get(path)
+def test_every_form_about_set_up_carries_its_mark_and_is_sent_once(signed_in, path):
+    page = signed_in.get(path)
     forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page.text.replace("\n", " "))
     mark = field(page.text, "csrf")
     assert (page.status_code, len(forms) >= 2) == (200, True)
@@ -180,8 +196,8 @@ def test_a_form_with_its_mark_does(node, visitor):
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR, Role.SERVICE])
-def test_pages_of_admins_are_for_admins(tmp_path, role):
-    with serving(tmp_path, role) as node:
+def test_pages_of_admins_are_for_admins(shared_node, role):
+    with asking(shared_node, role) as node:
         for path in ("/access", "/access/peers", "/erase", "/webhooks"):
             refused = node.client.get(path, headers=PAGE)
             assert (refused.status_code, "needs the role admin" in refused.text) == (403, True)
@@ -200,8 +216,8 @@ def test_an_alarm_leads_to_the_page_where_it_is_looked_into(tmp_path):
             assert ("Open Webhooks" in shown) == may_open
 
 
-def test_an_auditor_sees_no_form_that_would_be_refused(tmp_path):
-    with serving(tmp_path, Role.AUDITOR) as node:
+def test_an_auditor_sees_no_form_that_would_be_refused(shared_node):
+    with asking(shared_node, Role.AUDITOR) as node:
         made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="1")
         shown = node.client.get(f"/decisions/{made.index}", headers=PAGE).text
         assert "Decide otherwise" not in shown
@@ -233,31 +249,31 @@ def test_the_console_starts_the_work_that_the_api_starts_and_no_other(tmp_path, 
 
 @pytest.mark.parametrize("role", [Role.SERVICE, Role.AUDITOR])
 @pytest.mark.parametrize("kind", ["override", "appeal", "outcome"])
-def test_no_form_shows_a_decision_to_whoever_may_not_see_its_page(tmp_path, role, kind):
-    with serving(tmp_path, role) as node:
+def test_no_form_shows_a_decision_to_whoever_may_not_see_its_page(shared_node, role, kind):
+    with asking(shared_node, role) as node:
         made = node.org.decisions.deployment(node.deployment).decide(node.applicant, subject="ANN-4711")
         refused = node.client.post(f"/decisions/{made.index}/{kind}", data={"text": ""}, headers=PAGE)
         assert (refused.status_code, "ANN-4711" in refused.text) == (403, False)
 
 
-def test_every_error_has_a_page(node):
+def test_every_error_has_a_page(shared_node):
     for row in ERROR_TABLE.values():
-        page = node.client.get(f"/errors/{row.code}", headers=PAGE)
+        page = shared_node.client.get(f"/errors/{row.code}", headers=PAGE)
         assert page.status_code == 200
         assert row.title in page.text.replace("&#39;", "'")
-    assert node.client.get("/errors/failed", headers=PAGE).status_code == 200
-    assert node.client.get("/errors/nothing", headers=PAGE).status_code == 404
+    assert shared_node.client.get("/errors/failed", headers=PAGE).status_code == 200
+    assert shared_node.client.get("/errors/nothing", headers=PAGE).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/decisions/99999999999999999999", "/decisions/x", "/models/2", "/policies/0"])
-def test_what_is_not_there_is_not_found(node, path):
-    assert node.client.get(path, headers=PAGE).status_code == 404
+def test_what_is_not_there_is_not_found(shared_node, path):
+    assert shared_node.client.get(path, headers=PAGE).status_code == 404
 
 
-def test_the_datasets_are_found_from_the_menu_and_by_their_own_address(node):
-    led = node.client.get("/datasets", headers=PAGE)
+def test_the_datasets_are_found_from_the_menu_and_by_their_own_address(shared_node):
+    led = shared_node.client.get("/datasets", headers=PAGE)
     assert (led.status_code, led.headers["location"]) == (303, "/models#datasets")
-    page = node.client.get("/models", headers=PAGE).text
+    page = shared_node.client.get("/models", headers=PAGE).text
     assert '<a href="/models" aria-current="page">Models and data</a>' in page
     assert 'id="datasets"' in page
 
@@ -282,9 +298,9 @@ def test_a_search_that_cannot_be_says_why(shared_node, query):
     assert (page.status_code, 'class="alert"' in page.text) == (422, True)
 
 
-def test_a_form_that_is_none_is_refused(node):
+def test_a_form_that_is_none_is_refused(shared_node):
     for body, kind in ((b"{}", "application/json"), (b"\xff\xfe=%ff", "text/plain")):
-        refused = node.client.post("/work", content=body, headers=PAGE | {"content-type": kind})
+        refused = shared_node.client.post("/work", content=body, headers=PAGE | {"content-type": kind})
         assert refused.status_code == 422
 
 
@@ -318,17 +334,17 @@ def test_whoever_asks_too_often_gets_a_page_that_says_how_long_to_wait(tmp_path)
         assert "content-security-policy" in refused.headers
 
 
-def test_a_wrong_key_leads_to_signing_in_and_never_in_circles(node):
+def test_a_wrong_key_leads_to_signing_in_and_never_in_circles(shared_node):
     wrong = PAGE | {"authorization": "Bearer cf_00000000_wrong"}
-    assert httpx.get(f"{node.url}/decisions", headers=wrong).headers["location"].startswith("/login")
-    refused = httpx.get(f"{node.url}/login", headers=wrong)
+    assert httpx.get(f"{shared_node.url}/decisions", headers=wrong).headers["location"].startswith("/login")
+    refused = httpx.get(f"{shared_node.url}/login", headers=wrong)
     assert (refused.status_code, "Who is asking?" in refused.text) == (401, True)
 
 
-def test_a_search_that_finds_nothing_is_on_record_too(node):
-    decide(node)
-    node.client.post("/decisions", data={"subject": "somebody-else"}, headers=PAGE)
-    kind, values = newest(node)
+def test_a_search_that_finds_nothing_is_on_record_too(shared_node):
+    decide(shared_node)
+    shared_node.client.post("/decisions", data={"subject": "somebody-else"}, headers=PAGE)
+    kind, values = newest(shared_node)
     assert (kind, values["/records"]) == ("look", 0)
 
 
@@ -403,22 +419,22 @@ def test_a_form_records_who_was_signed_in_and_nobody_else(node, visitor, kind, t
     assert (said["/by"], said["/what"].startswith("asked for a")) == ("user:mira", True)
 
 
-def test_whom_a_search_is_about_stands_in_no_address(node):
-    index = decide(node)
-    shown = node.client.get("/decisions", headers=PAGE).text
+def test_whom_a_search_is_about_stands_in_no_address(shared_node):
+    index = decide(shared_node)
+    shown = shared_node.client.get("/decisions", headers=PAGE).text
     assert re.search(r'<form[^>]* action="/decisions" method="post"', shown)
-    found = node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
+    found = shared_node.client.post("/decisions", data={"subject": "4711"}, headers=PAGE)
     assert f'href="/decisions/{index}"' in found.text
     assert not re.search(r'(href|action|src)="[^"]*4711', found.text)
-    refused = node.client.get("/decisions?subject=4711", headers=PAGE)
+    refused = shared_node.client.get("/decisions?subject=4711", headers=PAGE)
     assert (refused.status_code, f'href="/decisions/{index}"' in refused.text) == (422, False)
 
 
-def test_a_search_about_a_person_turns_pages_without_naming_them_in_an_address(node):
-    deployment = node.org.decisions.deployment(node.deployment)
-    made = deployment.decide_many([node.applicant] * 60, subjects=["ANN-4711"] * 60)
-    first = node.client.post("/decisions", data={"subject": "ANN-4711"}, headers=PAGE).text
+def test_a_search_about_a_person_turns_pages_without_naming_them_in_an_address(shared_node):
+    deployment = shared_node.org.decisions.deployment(shared_node.deployment)
+    made = deployment.decide_many([shared_node.applicant] * 60, subjects=["ANN-4711"] * 60)
+    first = shared_node.client.post("/decisions", data={"subject": "ANN-4711"}, headers=PAGE).text
     assert not re.search(r'(href|action|src)="[^"]*ANN', first)
     before = field(first, "before")
-    older = node.client.post("/decisions", data={"subject": "ANN-4711", "before": before}, headers=PAGE).text
+    older = shared_node.client.post("/decisions", data={"subject": "ANN-4711", "before": before}, headers=PAGE).text
     assert f'href="/decisions/{made[0].index}"' in older
