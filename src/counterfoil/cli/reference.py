@@ -124,9 +124,9 @@ def settings_page() -> str:
         "# The settings of a home",
         _MADE,
         f"`{CONFIG_FILE}` in the home's folder, in TOML: texts stand in quotes, lists in `[` and `]`. "
-        "`counterfoil init` writes the first lines; what is left out is as below. An unknown name is refused. A home that is open reads "
-        "them when it is opened next. What a node does is in its own file, `node.toml`: [the node](node.md); the "
-        "ledger's settings are written by `counterfoil ledger connect`.",
+        "`counterfoil init` writes the first lines; what is left out is as below. An unknown name is refused. "
+        "A home that is open reads them when it is opened next. What a node does is in its own file, `node.toml`: "
+        "[the node](node.md); the ledger's settings are written by `counterfoil ledger connect`.",
         "| Setting | Without it | What it is |\n|---|---|---|\n" + "\n".join(rows),
     ]
     return "\n\n".join(parts) + "\n"
