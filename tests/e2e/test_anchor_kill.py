@@ -17,25 +17,22 @@ KILLS = 15
 SEED = 20261125
 
 
-def run_and_kill(home: Path, lines: int, pause_ms: int) -> list[int]:
-    """Runs the writer until it has told of some anchors, waits a moment more, kills it; returns what it told."""
-    process = subprocess.Popen(
-        [sys.executable, str(WRITER), str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    told = []
-    try:
-        first = process.stdout.readline()
-        assert first == "open\n", process.communicate()[1]
-        for _ in range(lines):
-            line = process.stdout.readline()
-            assert line, process.communicate()[1]
-            told.append(int(line))
-        signal.sigtimedwait([], pause_ms / 1_000)  # somewhere in the middle of the next
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        rest, _ = process.communicate()
-    return told + [int(line) for line in rest.splitlines() if line.isdigit()]
+def run_and_kill(writer: subprocess.Popen[str], lines: int, pause_ms: int) -> list[int]:
+    """Runs a child until it has told of some anchors, waits a moment more, kills it; returns what it told."""
+    assert writer.stdin is not None
+    assert writer.stdout is not None
+    writer.stdin.write("go\n")
+    writer.stdin.flush()
+    pid = int(writer.stdout.readline().removeprefix("started "))
+    assert writer.stdout.readline() == "open\n"
+    told = [writer.stdout.readline() for _ in range(lines)]
+    signal.sigtimedwait([], pause_ms / 1_000)  # somewhere in the middle of the next
+    os.kill(pid, signal.SIGKILL)
+    while not told[-1].startswith("ended "):
+        told.append(writer.stdout.readline())
+        assert told[-1], "the writer is gone"
+    assert os.waitstatus_to_exitcode(int(told.pop().split()[1])) == -signal.SIGKILL, "a child ended by itself"
+    return [int(line) for line in told]
 
 
 def test_no_anchor_is_lost_or_doubled(tmp_path: Path) -> None:
@@ -44,8 +41,13 @@ def test_no_anchor_is_lost_or_doubled(tmp_path: Path) -> None:
         org.ledger.connect()
     chance = random.Random(SEED)
     told: list[int] = []
-    for _ in range(KILLS):
-        told += run_and_kill(home, chance.randint(1, 3), chance.randint(0, 40))
+    command = [sys.executable, str(WRITER), str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            for _ in range(KILLS):
+                told += run_and_kill(writer, chance.randint(1, 3), chance.randint(0, 40))
+        finally:
+            writer.kill()
     with Organisation.open(home) as org:
         state = org.ledger.anchor()
         assert state.is_done
