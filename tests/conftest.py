@@ -23,8 +23,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 # titanoboa's plugin loads py_ecc, which lets Python recurse until the process dies: see ledger/recursion.py.
 sys.setrecursionlimit(12_288)
 
-# By default Python looks for garbage among all that half a thousand test modules hold, again and again: a third of the
-# time of tests that serve a node. It looks often enough like this, and a worker stays below a gigabyte.
+# Python looks for garbage among all that lives, and the modules of tests hold a million objects: with its own settings
+# that was a third of the time of tests that serve a node.
 gc.set_threshold(50_000, 20, 10)
 
 # Tests speak with this machine alone: none of their HTTP clients needs to read a hundred certificates first.
