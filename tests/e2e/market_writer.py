@@ -46,17 +46,30 @@ __all__ = ["buying", "entrance", "jobs", "selling"]
 
 PAUSE_S = 0.05
 HEAVY = (
+    "anyio.streams.tls",
+    "argon2",
+    "counterfoil.ledger.accounts.passphrase",
     "counterfoil.ledger.anchors.anchoring",
+    "counterfoil.ledger.joining",
+    "counterfoil.ledger.opening",
+    "counterfoil.ledger.rpc.endpoints",
+    "counterfoil.market.buying.resuming",
+    "counterfoil.market.buying.sheet_finder",
+    "counterfoil.market.catalogue.book_source",
     "counterfoil.provenance.fingerprints.csv_source",
     "counterfoil.provenance.models.semantic",
+    "cryptography.hazmat.backends.openssl.backend",
+    "encodings.idna",
+    "eth_keyfile",
     "jsonschema",
     "pandas",
     "pyarrow.csv",
+    "pydantic.v1",
     "sklearn.pipeline",
-    "uvicorn",
-    "uvloop",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
 )
-"""What a seller imports on its way to a job's end."""
+"""What sellers and buyers import on their way, to a job's end."""
 
 
 def say(told: dict[str, Any]) -> None:
@@ -83,9 +96,10 @@ def arm(name: str, nth: int) -> None:
 def run_seller(told: dict[str, Any]) -> None:
     with open_home(Path(told["home"]), Clock(told["now"])) as org:
         rpc = org.ledger.opened.chain.rpc
+        settings = NodeSettings()
+        app = build_app(Node(org, settings))
         arm(told["at"], told["nth"])
-        settings, node = NodeSettings(), Node(org, NodeSettings())
-        with serve(rpc, port=told["rpc"]), running(build_app(node), settings, listen=told["listen"]):
+        with serve(rpc, port=told["rpc"]), running(app, settings, listen=told["listen"]):
             say({"serving": os.getpid()})
             while True:
                 org.market.step()
