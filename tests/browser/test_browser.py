@@ -17,8 +17,14 @@ def test_a_plain_page_has_no_faults(page: Page, look_over: Callable[[Page], None
 
 @pytest.mark.parametrize(
     "more",
-    ["<img src=''>", "<p style='color:#999;background:#aaa'>Pale</p>", "<div style='width:2000px'>Wide</div>"],
-    ids=["no alternative text", "pale", "wide"],
+    [
+        "<img src=''>",
+        "<p style='color:#999;background:#aaa'>Pale</p>",
+        "<style>@media (prefers-color-scheme: dark) { p { color: #999; background: #aaa } }</style>",
+        "<style>@media (max-width: 400px) { p { color: #999; background: #aaa } }</style>",
+        "<div style='width:2000px'>Wide</div>",
+    ],
+    ids=["no alternative text", "pale", "pale in the dark", "pale on a phone", "wide"],
 )
 def test_faults_are_found(page: Page, look_over: Callable[[Page], None], more: str) -> None:
     page.set_content(GOOD.replace("</main>", f"{more}</main>"))
