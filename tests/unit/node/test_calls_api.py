@@ -16,6 +16,13 @@ def node(tmp_path):
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests of what is refused: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
 def test_a_call_is_on_record_and_found_again(node):
     made = node.client.post("/api/v1/calls", json={"call": CALL, "subject": "4711"})
     assert made.status_code == 201
@@ -47,8 +54,8 @@ def test_the_same_call_sent_twice_is_recorded_once(node):
         {"call": CALL, "stream": "UPPER"},
     ],
 )
-def test_what_is_no_call_is_refused(node, body):
-    told = node.client.post("/api/v1/calls", json=body)
+def test_what_is_no_call_is_refused(shared_node, body):
+    told = shared_node.client.post("/api/v1/calls", json=body)
     assert (told.status_code, told.json()["code"]) == (422, "invalid_input")
 
 

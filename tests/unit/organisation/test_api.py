@@ -20,6 +20,13 @@ def node(tmp_path):
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests of what is refused: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node")) as found:
+        yield found
+
+
 def decide(node: Serving, subject: str = "4711") -> int:
     return (
         node.org.decisions.deployment(node.deployment)
@@ -105,12 +112,12 @@ def test_single_fields_are_erased(node):
         {"person": "1", "basis": "x", "dryrun": True},
     ],
 )
-def test_an_erasure_that_cannot_be_is_refused(node, wanted):
-    decide(node, "1")
-    size = done(node)
-    refused = erase(node, **wanted)
+def test_an_erasure_that_cannot_be_is_refused(shared_node, wanted):
+    decide(shared_node, "1")
+    size = done(shared_node)
+    refused = erase(shared_node, **wanted)
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
-    assert done(node) == size
+    assert done(shared_node) == size
 
 
 def test_keys_are_listed_without_secrets_and_replaced(node):

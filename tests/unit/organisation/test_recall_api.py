@@ -33,6 +33,13 @@ def node(home):
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests of what is refused: a home with a trained model and its node are slow to make."""
+    with trained(tmp_path_factory.mktemp("node")) as made, serving_home(made.org, Role.OPERATOR) as found:
+        yield found
+
+
 def decisions(home):
     return f"/api/v1/deployments/{deployment_index(home.org, home.credit)}/decisions"
 
@@ -182,10 +189,10 @@ def test_the_list_of_the_people_is_handed_out_and_not_kept(home, node, form):
     ],
     ids=lambda value: value if isinstance(value, str) else dumps(value).decode(),
 )
-def test_what_cannot_be_recalled_is_refused(home, node, body, code):
-    size = home.org.archive.size
-    assert node.client.post(API, json=body).json()["code"] == code
-    assert home.org.archive.size == size
+def test_what_cannot_be_recalled_is_refused(shared_node, body, code):
+    size = shared_node.org.archive.size
+    assert shared_node.client.post(API, json=body).json()["code"] == code
+    assert shared_node.org.archive.size == size
 
 
 def test_an_open_recall_is_a_concern_until_it_ends(home, node):

@@ -26,6 +26,13 @@ def web():
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    """One for tests of what is refused: a node is slow to make."""
+    with serving(tmp_path_factory.mktemp("node"), Role.OPERATOR) as found:
+        yield found
+
+
 def test_a_snapshot_is_taken_in_the_background_and_listed(tmp_path, web):
     with serving(tmp_path, Role.OPERATOR, settings=LOOPBACK) as node:
         asked = {"name": "rates", "url": f"{web.url}/rates.csv?key=MARKER", "notes": {"licence": "CC0"}}
@@ -47,21 +54,20 @@ def test_an_api_is_read_in_the_background(tmp_path, web):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "10.0.0.1"])
-def test_an_inner_address_is_refused_unless_settings_name_it(tmp_path, web, host):
+def test_an_inner_address_is_refused_unless_settings_name_it(shared_node, web, host):
     port = web.url.rpartition(":")[2]
-    with serving(tmp_path, Role.OPERATOR) as node:
-        asked = {"name": "rates", "url": f"http://{host}:{port}/rates.csv"}
-        job = done(node, node.client.post("/api/v1/snapshots", json=asked))
-        assert (job["state"], job["error"]["code"]) == ("failed", "not_allowed")
-        assert web.asked == []
-        assert node.client.get("/api/v1/snapshots").json() == []
+    asked = {"name": "rates", "url": f"http://{host}:{port}/rates.csv"}
+    job = done(shared_node, shared_node.client.post("/api/v1/snapshots", json=asked))
+    assert (job["state"], job["error"]["code"]) == ("failed", "not_allowed")
+    assert web.asked == []
+    assert shared_node.client.get("/api/v1/snapshots").json() == []
 
 
-def test_an_api_may_reach_no_inner_address_either(tmp_path, web):
-    with serving(tmp_path, Role.OPERATOR) as node:
-        job = done(node, node.client.post("/api/v1/snapshots", json={"name": "x", "api": {"url": f"{web.url}/api"}}))
-        assert job["error"]["code"] == "not_allowed"
-        assert web.asked == []
+def test_an_api_may_reach_no_inner_address_either(shared_node, web):
+    asked = {"name": "x", "api": {"url": f"{web.url}/api"}}
+    job = done(shared_node, shared_node.client.post("/api/v1/snapshots", json=asked))
+    assert job["error"]["code"] == "not_allowed"
+    assert web.asked == []
 
 
 @pytest.mark.parametrize(
@@ -80,10 +86,10 @@ def test_an_api_may_reach_no_inner_address_either(tmp_path, web):
         {"name": "x", "api": {"url": "https://a.example/", "method": "POST"}},
     ],
 )
-def test_what_is_no_source_on_the_web_is_refused_at_once(tmp_path, asked):
-    with serving(tmp_path, Role.OPERATOR) as node:
-        assert node.client.post("/api/v1/snapshots", json=asked).status_code == 422
-        assert node.node.jobs.list() == []
+def test_what_is_no_source_on_the_web_is_refused_at_once(shared_node, asked):
+    before = [each.id for each in shared_node.node.jobs.list()]
+    assert shared_node.client.post("/api/v1/snapshots", json=asked).status_code == 422
+    assert [each.id for each in shared_node.node.jobs.list()] == before
 
 
 def test_more_than_the_node_takes_is_refused(tmp_path, web):
