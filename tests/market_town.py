@@ -38,14 +38,21 @@ class Writer:
             text=True,
             start_new_session=True,
         )
+        self._to_hear: list[dict[str, Any]] = []
 
     def begin(self, told: dict[str, Any]) -> None:
         assert self._process.stdin
         print(json.dumps(told), file=self._process.stdin, flush=True)
 
     def hear(self) -> dict[str, Any]:
+        if self._to_hear:
+            return self._to_hear.pop()
         assert self._process.stdout
         return dict(json.loads(self._process.stdout.readline()))
+
+    def hear_again(self, said: dict[str, Any]) -> None:
+        """Leaves something that was heard for whoever hears next."""
+        self._to_hear.append(said)
 
     def close(self) -> None:
         with self._process as process:
@@ -72,13 +79,18 @@ class Town:
     sells: Writer
     buys: Writer
 
-    def sell(self, at: str = "", nth: int = 1) -> int:
-        """Begins to serve; returns the process's number."""
+    def sell(self, at: str = "", nth: int = 1) -> int | None:
+        """Begins to serve; returns the process's number, None where it was killed before it said that it serves."""
         told = {"do": "serve", "home": str(self.folder / "seller" / "home"), "now": self.now_s, "at": at, "nth": nth}
         self.sells.begin(told | {"rpc": self.ports[0], "listen": f"127.0.0.1:{self.ports[1]}"})
-        return int(self.sells.hear()["serving"])
+        said = self.sells.hear()
+        if at and said == KILLED:  # whoever waited for it was there at once
+            self.sells.hear_again(said)
+            return None
+        return int(said["serving"])
 
-    def stop(self, pid: int) -> None:
+    def stop(self, pid: int | None) -> None:
+        assert pid is not None
         os.kill(pid, signal.SIGKILL)
         assert self.sells.hear() == KILLED
 
