@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from making import BankLog, signer
 from making_passports import fingerprint_of_bytes, handed_out, whole_passport
@@ -88,6 +88,9 @@ def test_no_single_change_gets_through(passport: Passport, data: st.DataObject) 
     st.sampled_from(sorted(croissant_of(whole_passport()))),
 )
 @settings(max_examples=150)
+@example("0:", "license")
+@example("https://spdx.org/licenses/a b:", "license")
+@example("https://creativecommons.org/licenses/b y/4 0/", "license")
 def test_a_croissant_member_of_any_type_never_breaks_the_import(value: object, key: str) -> None:
     told = croissant_of(whole_passport()) | {key: value}
     issuer = whole_passport().who[0]

@@ -15,7 +15,7 @@ from typing import Any, Final
 from counterfoil.core import canonical
 from counterfoil.errors import DoesNotMatch, InvalidInput, NotFound
 from counterfoil.provenance.fingerprints.reading import fingerprint_of
-from counterfoil.provenance.passports.parts import Licence
+from counterfoil.provenance.passports.parts import Licence, is_licence_expression, is_web_address
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import FingerprintOf, SubjectFile
 from counterfoil.provenance.passports.told import MOST_TEXT, is_sha256
@@ -77,14 +77,21 @@ def licence_of(told: str) -> Licence:
         return Licence(sha256=told.removeprefix(SHA256_URN))
     for start in _SPDX:
         if told.startswith(start):
-            return Licence(told.removeprefix(start).rstrip("/").removesuffix(".html").removesuffix(".json"))
+            named = told.removeprefix(start).rstrip("/").removesuffix(".html").removesuffix(".json")
+            return Licence(named) if is_licence_expression(named) else _found_at(told)
     if _CREATIVE_COMMONS in told and told.startswith(("http://", "https://")):
-        return Licence(_creative_commons(told), url="" if _creative_commons(told) else told)
+        known = _creative_commons(told)
+        return Licence(known) if is_licence_expression(known) else _found_at(told)
     if told.startswith(("http://", "https://")):
-        return Licence(url=told)
-    if told and " " not in told and told.isascii() and any(sign.isdigit() for sign in told):
+        return _found_at(told)
+    if " " not in told and is_licence_expression(told) and any(sign.isdigit() for sign in told):
         return Licence(told)  # CC-BY-4.0, Apache-2.0, …
-    return Licence(name=told) if told else Licence()
+    return Licence(name=told[:200]) if told else Licence()
+
+
+def _found_at(told: str) -> Licence:
+    """Returns a licence by its address; by name where a passport takes no such address."""
+    return Licence(url=told) if is_web_address(told) else Licence(name=told[:200])
 
 
 def held_to_data(found: Imported, data: Path, places: Sequence[str]) -> Imported:

@@ -10,7 +10,16 @@ from counterfoil.errors import INSTALL_PASSPORT, InvalidInput, NotSetUp
 from counterfoil.provenance.passports.countries import is_jurisdiction
 from counterfoil.provenance.passports.imported import Imported, held_to_data, licence_of, plain_text, read_object
 from counterfoil.provenance.passports.mlbom import NAMES
-from counterfoil.provenance.passports.parts import BASES, Collection, Consent, Licence, Parent, Party, Transformation
+from counterfoil.provenance.passports.parts import (
+    BASES,
+    Collection,
+    Consent,
+    Licence,
+    Parent,
+    Party,
+    Transformation,
+    is_licence_expression,
+)
 from counterfoil.provenance.passports.passport import Passport
 from counterfoil.provenance.passports.subject import Subject, SubjectFile
 from counterfoil.provenance.passports.told import MOST_ITEMS, MOST_TEXT, is_day, is_sha256
@@ -164,7 +173,8 @@ class _Reading:
             licence = _table(each.get("license"))
             expression = plain_text(each.get("expression")) or plain_text(licence.get("id"))
             if expression:
-                found.append(Licence(expression[:300]))
+                is_one = len(expression) <= 300 and is_licence_expression(expression)
+                found.append(Licence(expression) if is_one else Licence(name=expression[:200]))
                 continue
             told = licence_of(plain_text(licence.get("url")))
             name = plain_text(licence.get("name"))[:200]

@@ -25,6 +25,8 @@ __all__ = [
     "SignatureOf",
     "Transformation",
     "filled",
+    "is_licence_expression",
+    "is_web_address",
 ]
 
 ISSUER: Final = "issuer"
@@ -124,12 +126,12 @@ class Licence:
             told.text("expression", most=300), told.text("name", most=200), told.text("url"), told.digest("sha256")
         )
         told.require_known()
-        if made.expression and not _is_expression(made.expression):
+        if made.expression and not is_licence_expression(made.expression):
             raise InvalidInput(
                 f"the passport's licence.expression is {made.expression[:60]!r}; expected an SPDX expression",
                 hint="such as CC-BY-4.0 or MIT OR Apache-2.0; give any other licence as name, with url or sha256",
             )
-        if made.url and not _URL.fullmatch(made.url):
+        if made.url and not is_web_address(made.url):
             raise told.error("url", f"is {made.url[:60]!r}; expected a web address such as https://…")
         return made
 
@@ -327,7 +329,12 @@ class SignatureOf:
         return filled({"format": self.format, "sha256": self.sha256})
 
 
-def _is_expression(text: str) -> bool:
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address on the web, as a passport may name one."""
+    return _URL.fullmatch(text) is not None
+
+
+def is_licence_expression(text: str) -> bool:
     """Whether a text has the form of an SPDX expression (SPDX 2.3, annex D); parentheses must pair."""
     bare = text.replace("(", "").replace(")", "")
     depth = 0
