@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from making_market import Stall, offered
 from making_node import settled
 
+from counterfoil.cli.session import Session
 from counterfoil.market.buying.computing import ToCompute
 from counterfoil.market.compute.algorithms import Algorithm
 from counterfoil.market.compute.jobs.job_book import JobState, KeptJob
+from counterfoil.organisation import Organisation
 
-__all__ = ["CHANCE", "COUNT", "GATE", "HEAD", "algorithm", "bought", "step"]
+__all__ = ["CHANCE", "COUNT", "GATE", "HEAD", "AtHome", "algorithm", "bought", "step"]
 
 HEAD = '# /// counterfoil\n# name = "count"\n# version = "1"\n# ///\n'
 COUNT = (
@@ -51,3 +54,14 @@ def step(stall: Stall, order: str, *until: JobState) -> KeptJob:
 
     settled(is_there)
     return jobs.book.at(order)
+
+
+class AtHome(Session):
+    """A command line whose home is one that is open here already."""
+
+    def __init__(self, org: Organisation) -> None:
+        super().__init__()
+        self._org = org
+
+    def open(self) -> Any:
+        return nullcontext(self._org)

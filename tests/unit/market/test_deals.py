@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from making_market import Stall, market, offered
+from making_market import Stall, offered
 from two_traders import another_token, done
 
 from counterfoil.errors import InvalidInput, NotAllowed, Stale
@@ -16,12 +15,6 @@ from counterfoil.market.buying.purchases import PurchaseState
 from counterfoil.market.deals import DEALS, FIELDS, back_of, carry_out_deal, plan_deal
 
 NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
 
 
 @pytest.fixture

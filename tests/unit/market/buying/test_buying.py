@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from making_market import ANYBODY, Stall, market, offered
+from making_market import ANYBODY, Stall, offered
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, NotAllowed, NotSignedIn
 from counterfoil.market.buying.purchases import PurchaseState, Stated
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
 
 
 @pytest.fixture

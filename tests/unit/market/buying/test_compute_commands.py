@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from making_jobs import COUNT, GATE, HEAD, algorithm, bought, step
-from making_market import Stall, market, offered
+from making_jobs import COUNT, GATE, HEAD, AtHome, algorithm, bought, step
+from making_market import Stall, offered
 from making_node import settled
 
-from counterfoil.cli.session import Session
 from counterfoil.errors import NotAllowed, Reverted
 from counterfoil.market.buying.commands import reclaim
 from counterfoil.market.buying.compute_commands import job
@@ -30,23 +27,6 @@ SLOW = HEAD + "import time\nprint('begun', flush=True)\ntime.sleep(60)\n"
 Said = Callable[..., str]
 
 
-class AtTheBuyer(Session):
-    """A command line whose home is the buyer's."""
-
-    def __init__(self, stall: Stall) -> None:
-        super().__init__()
-        self._org = stall.buyer
-
-    def open(self) -> Any:
-        return nullcontext(self._org)
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
-
-
 @pytest.fixture
 def doses(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "doses.csv"
@@ -58,7 +38,7 @@ def doses(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 def said(stall: Stall, capsys: pytest.CaptureFixture[str]) -> Said:
     def said(*given: str) -> str:
         capsys.readouterr()
-        job.main(list(given), obj=AtTheBuyer(stall), standalone_mode=False)
+        job.main(list(given), obj=AtHome(stall.buyer), standalone_mode=False)
         return capsys.readouterr().out
 
     return said
@@ -120,7 +100,7 @@ def test_one_that_was_not_taken_is_taken_back_by_its_order(stall: Stall, doses: 
     with pytest.raises(NotAllowed):
         planned.carry_out(lambda _: None)
     with pytest.raises(Reverted) as early:
-        reclaim.main([planned.order, "--yes"], obj=AtTheBuyer(stall), standalone_mode=False)
+        reclaim.main([planned.order, "--yes"], obj=AtHome(stall.buyer), standalone_mode=False)
     assert f"`counterfoil market job {planned.order} --cancel`" in early.value.hint
     assert "gives the money back" in said(planned.order, "--cancel")
     step(stall, planned.order, JobState.REFUNDED)

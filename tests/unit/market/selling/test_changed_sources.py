@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from making_market import Stall, market, offered
+from making_market import Stall, offered
 
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import CounterfoilError, LogUnavailable
@@ -16,12 +15,6 @@ from counterfoil.market.delivery.deliveries import SourceChanged
 from counterfoil.market.selling.changed_sources import ChangedSources
 from counterfoil.market.state import MarketState
 from counterfoil.node.concerns import concerns
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
 
 
 def told(stall: Stall) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from making_jobs import CHANCE, COUNT, algorithm, bought, step
-from making_market import Stall, market
+from making_market import Stall
 
 from counterfoil.cli.main import run
 from counterfoil.core import canonical
@@ -21,20 +20,6 @@ from counterfoil.market.compute.jobs.job_spec import JobSpec
 from counterfoil.market.compute.jobs.receipt import RECEIPT_FORMAT
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
-
-
-@pytest.fixture
-def doses(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    path = tmp_path / "doses.csv"
-    lines = [f"{request.node.name[5:25]}-{each},{each % 7}" for each in range(100)]
-    path.write_text("person,dose\n" + "\n".join(lines) + "\n")
-    return path
 
 
 def test_whoever_holds_the_data_can_check_a_receipt_by_running_it_again(

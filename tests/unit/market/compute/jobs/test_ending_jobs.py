@@ -6,7 +6,7 @@ import http.client
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,11 @@ from typing import Any
 import click
 import httpx
 import pytest
-from making_jobs import CHANCE, COUNT, GATE, HEAD, algorithm, bought, step
-from making_market import Stall, market, offered
+from making_jobs import CHANCE, COUNT, GATE, HEAD, AtHome, algorithm, bought, step
+from making_market import Stall, offered
 from making_node import settled
 from two_traders import done
 
-from counterfoil.cli.session import Session
 from counterfoil.core.statement import parse_record
 from counterfoil.errors import InvalidInput, MalformedEvidence, NotAllowed, NotFound, Stale
 from counterfoil.market.buying.computing import ToCompute
@@ -39,20 +38,6 @@ MEAN = HEAD + (
     "doses = [float(row['dose']) for row in csv.DictReader(open('/in/data'))]\n"
     "json.dump({'dose': sum(doses) / len(doses), 'person': 'p-7'}, open('/out/answer.json', 'w'))\n"
 )
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
-
-
-@pytest.fixture
-def doses(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    path = tmp_path / "doses.csv"
-    lines = [f"{request.node.name[5:25]}-{each},{each % 7}" for each in range(100)]
-    path.write_text("person,dose\n" + "\n".join(lines) + "\n")
-    return path
 
 
 @contextmanager
@@ -199,17 +184,6 @@ def test_what_was_decided_while_its_job_was_still_running_goes_on(stall: Stall, 
     step(stall, order, JobState.DELIVERED)
 
 
-class AtTheSeller(Session):
-    """A command line whose home is the seller's, which serves meanwhile."""
-
-    def __init__(self, stall: Stall) -> None:
-        super().__init__()
-        self._org = stall.seller
-
-    def open(self) -> Any:
-        return nullcontext(self._org)
-
-
 def test_the_owner_reads_logs_and_outputs_line_by_line_and_decides(
     stall: Stall, doses: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,7 +195,7 @@ def test_the_owner_reads_logs_and_outputs_line_by_line_and_decides(
     other = step(stall, second, JobState.HELD).job
 
     def said(command: click.Command, *given: str) -> list[str]:
-        command.main(list(given), obj=AtTheSeller(stall), standalone_mode=False)
+        command.main(list(given), obj=AtHome(stall.seller), standalone_mode=False)
         return capsys.readouterr().out.splitlines()
 
     assert said(commands.jobs, order, "--log")[-2:] == ["  one", "  \\x1b[2Jtwo"]

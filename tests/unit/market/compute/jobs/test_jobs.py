@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from making_market import Stall, market, offered
+from making_market import Stall, offered
 from making_node import settled
 
 from counterfoil.core.statement import parse_record
@@ -58,12 +57,6 @@ SCHEMA = {
 
 def algorithm(text: str) -> Algorithm:
     return Algorithm.of({"main.py": text.encode()})
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
 
 
 @pytest.fixture

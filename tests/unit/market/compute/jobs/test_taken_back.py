@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from making_jobs import CHANCE, COUNT, GATE, algorithm
-from making_market import Stall, market, offered
+from making_market import Stall, offered
 from making_node import settled
 from two_traders import done
 
@@ -17,12 +16,6 @@ from counterfoil.market.buying.computing import ToCompute
 from counterfoil.market.compute.jobs.job_book import JobState
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-
-
-@pytest.fixture(scope="module")
-def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
 
 
 @pytest.fixture
