@@ -29,10 +29,8 @@ FIGURES = (
     Figure("sandbox_start_p95_ms", _MS, "The same, 95 of 100 are faster", "lower", 150),
     Figure("sandbox_numpy_ms", _MS, "A job that imports numpy", "lower"),
     Figure("sandbox_numpy_p95_ms", _MS, "The same, 95 of 100 are faster", "lower"),
-    Figure(
-        "second_kernel_start_ms", _MS, "The job that imports nothing, on gVisor's kernel in the same walls", "lower"
-    ),
-    Figure("second_kernel_numpy_ms", _MS, "The job that imports numpy, so", "lower"),
+    Figure("second_kernel_start_ms", _MS, "A job that imports nothing, on gVisor's kernel in the same walls", "lower"),
+    Figure("second_kernel_numpy_ms", _MS, "A job that imports numpy, on gVisor's kernel", "lower"),
     Figure("process_start_ms", _MS, "For comparison: the same Python as a plain process, no walls", "lower"),
     Figure("process_numpy_ms", _MS, "The same, importing numpy", "lower"),
     Figure("runsc_start_ms", _MS, "gVisor's `runsc do`, the same Python, no limits or outputs", "lower"),
